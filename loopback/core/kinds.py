@@ -1,0 +1,35 @@
+"""What loopback keeps: one line per kind of resource. Add a kind here, then a handler, then a worker."""
+
+from dataclasses import dataclass
+
+from loopback.core import states
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: its place in an ARN, what people call it, and its lifecycle."""
+
+    slug: str
+    noun: str
+    lifecycle: states.Table
+    first: str
+
+
+PROCESSING_JOB = Kind("processing-job", "processing job", states.JOB, "Queued")
+TRAINING_JOB = Kind("training-job", "training job", states.JOB, "Queued")
+TRANSFORM_JOB = Kind("transform-job", "transform job", states.JOB, "Queued")
+JOBS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB)
+
+PIPELINE = Kind("pipeline", "pipeline", states.PIPELINE, "Active")
+EXECUTION = Kind("pipeline-execution", "pipeline execution", states.EXECUTION, "Executing")
+STEP = Kind("pipeline-step", "pipeline step", states.STEP, "Starting")
+
+MODEL = Kind("model", "model", states.PRESENT, "Completed")
+PACKAGE_GROUP = Kind("model-package-group", "model package group", states.PRESENT, "Completed")
+PACKAGE = Kind("model-package", "model package", states.PRESENT, "Completed")
+EXPERIMENT = Kind("experiment", "experiment", states.PRESENT, "Completed")
+TRIAL = Kind("experiment-trial", "trial", states.PRESENT, "Completed")
+TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.PRESENT, "Completed")
+
+ALL = (*JOBS, PIPELINE, EXECUTION, STEP, MODEL, PACKAGE_GROUP, PACKAGE, EXPERIMENT, TRIAL, TRIAL_COMPONENT)
+BY_SLUG = {kind.slug: kind for kind in ALL}

@@ -1,0 +1,71 @@
+"""Lifecycle of every resource, as tables. No clock, no store, no process: see `workers` for those.
+
+Rule 1: a status changes only through `advance`.
+Rule 2: a table row is the whole truth; a transition that is not written here cannot happen.
+"""
+
+from collections.abc import Mapping
+
+Table = Mapping[str, Mapping[str, str]]
+
+JOB: Table = {
+    "Queued": {"lease": "InProgress", "stop": "Stopped", "lose": "Failed"},
+    "InProgress": {
+        "complete": "Completed",
+        "fail": "Failed",
+        "stop": "Stopping",
+        "halt": "Stopped",
+        "lose": "Failed",
+    },
+    "Stopping": {"complete": "Stopped", "fail": "Stopped", "halt": "Stopped", "lose": "Stopped"},
+    "Completed": {},
+    "Failed": {},
+    "Stopped": {},
+}
+EXECUTION: Table = {
+    "Executing": {"succeed": "Succeeded", "fail": "Failed", "stop": "Stopping"},
+    "Stopping": {"succeed": "Stopped", "fail": "Failed", "halt": "Stopped"},
+    "Failed": {"retry": "Executing"},
+    "Stopped": {"retry": "Executing"},
+    "Succeeded": {},
+}
+STEP: Table = {
+    "Starting": {
+        "begin": "Executing",
+        "succeed": "Succeeded",
+        "fail": "Failed",
+        "stop": "Stopping",
+        "halt": "Stopped",
+    },
+    "Executing": {
+        "succeed": "Succeeded",
+        "fail": "Failed",
+        "stop": "Stopping",
+        "halt": "Stopped",
+        "again": "Starting",
+    },
+    "Stopping": {"succeed": "Succeeded", "fail": "Failed", "halt": "Stopped"},
+    "Failed": {"again": "Starting"},
+    "Stopped": {"again": "Starting"},
+    "Succeeded": {},
+}
+PIPELINE: Table = {"Active": {"delete": "Deleting"}, "Deleting": {}}
+PRESENT: Table = {"Completed": {}}  # what is whole as soon as its row is: models, groups, packages, trials
+
+
+class IllegalTransition(Exception):
+    """The event cannot happen in that status."""
+
+
+def advance(table: Table, status: str, event: str) -> str:
+    """Return the status that follows `event`, or raise IllegalTransition."""
+    try:
+        return table[status][event]
+    except KeyError:
+        allowed = ", ".join(sorted(table.get(status, {}))) or "nothing (final)"
+        raise IllegalTransition(f"{event!r} in status {status!r}; allowed: {allowed}") from None
+
+
+def is_final(table: Table, status: str) -> bool:
+    """Whether nothing but a retry can happen any more."""
+    return set(table[status]) <= {"retry", "again"}

@@ -1,0 +1,235 @@
+"""The durable core: resources, their events and tags in one SQLite file. SQL lives in store.sql."""
+
+import json
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from loopback.core import states
+from loopback.core.errors import ResourceInUse, ResourceNotFound
+from loopback.core.kinds import Kind
+
+_TEXT = resources.files(__package__).joinpath("store.sql").read_text()
+SQL: dict[str, str] = dict(re.findall(r"^-- (\w+)\n(.*?)(?=^-- \w+\n|\Z)", _TEXT, re.MULTILINE | re.DOTALL))
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One row: what was asked for (`doc`), what became of it (`result`), and how far it got."""
+
+    kind: str
+    name: str
+    parent: str
+    status: str
+    doc: dict[str, Any]
+    result: dict[str, Any]
+    created: float
+    changed: float
+    lease: str | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of one resource. `seq` grows by one with each."""
+
+    seq: int
+    kind: str
+    name: str
+    event: str
+    old: str
+    new: str
+    at: float
+
+
+class Store:
+    """One per process; its threads share the connection, SQLite does the locking between processes.
+
+    A commit is safe from `kill -9` of the process at any moment (WAL, synchronous=NORMAL); a power cut may
+    take back the newest commits, never a part of one. `now` returns epoch seconds.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.executescript(SQL["schema"])
+
+    def close(self) -> None:
+        """Give the file back; the store cannot be used afterwards."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything written inside is kept or dropped as one; nests."""
+        with self._lock:
+            if self._depth == 0:
+                self._db.execute("begin immediate")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._db.execute("rollback")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._db.execute("commit")
+
+    def create(
+        self,
+        kind: Kind,
+        name: str,
+        doc: Mapping[str, Any],
+        *,
+        parent: str = "",
+        result: Mapping[str, Any] | None = None,
+    ) -> Resource:
+        """Write a new row in the kind's first status. Raises ResourceInUse."""
+        row = {"kind": kind.slug, "name": name, "parent": parent, "status": kind.first, "at": self._now()}
+        row |= {"doc": json.dumps(doc), "result": json.dumps(result or {})}
+        try:
+            with self.transaction():
+                self._db.execute(SQL["insert"], row)
+                self._record(kind, name, "create", "", kind.first)
+        except sqlite3.IntegrityError:
+            raise ResourceInUse(f"A {kind.noun} named {name} exists already") from None
+        return self.get(kind, name)
+
+    def get(self, kind: Kind, name: str) -> Resource:
+        """Raises ResourceNotFound."""
+        with self._lock:
+            row = self._db.execute(SQL["get"], {"kind": kind.slug, "name": name}).fetchone()
+        if row is None:
+            raise ResourceNotFound(f"There is no {kind.noun} named {name}")
+        return _resource(row)
+
+    def exists(self, kind: Kind, name: str) -> bool:
+        """Whether `get` would find it."""
+        with self._lock:
+            return self._db.execute(SQL["get"], {"kind": kind.slug, "name": name}).fetchone() is not None
+
+    def find(self, kind: Kind, *, parent: str | None = None, status: str | None = None) -> list[Resource]:
+        """All rows of a kind, of one parent, or in one status; oldest first."""
+        query = "by_status" if status is not None else "list" if parent is None else "children"
+        with self._lock:
+            rows = self._db.execute(
+                SQL[query], {"kind": kind.slug, "parent": parent, "status": status}
+            ).fetchall()
+        return [_resource(row) for row in rows]
+
+    def fire(
+        self,
+        kind: Kind,
+        name: str,
+        event: str,
+        result: Mapping[str, Any] | None = None,
+        lease: str | None = None,
+    ) -> Resource:
+        """Move one resource along its lifecycle and merge `result` into what became of it.
+
+        A None inside `result` removes that member (JSON merge patch). Raises IllegalTransition.
+        """
+        with self.transaction():
+            was = self.get(kind, name)
+            new = states.advance(kind.lifecycle, was.status, event)
+            row = {"kind": kind.slug, "name": name, "old": was.status, "new": new, "at": self._now()}
+            row |= {"lease": lease, "result": json.dumps({**was.result, **(result or {})})}
+            self._db.execute(SQL["move"], row)
+            self._record(kind, name, event, was.status, new)
+        return self.get(kind, name)
+
+    def amend(
+        self,
+        kind: Kind,
+        name: str,
+        event: str,
+        *,
+        doc: Mapping[str, Any] | None = None,
+        result: Mapping[str, Any] | None = None,
+    ) -> Resource:
+        """Replace `doc` and merge `result` without a change of status; `event` says what happened."""
+        with self.transaction():
+            was = self.get(kind, name)
+            row = {"kind": kind.slug, "name": name, "at": self._now()}
+            row |= {"doc": json.dumps(was.doc if doc is None else doc)}
+            row |= {"result": json.dumps({**was.result, **(result or {})})}
+            self._db.execute(SQL["amend"], row)
+            self._record(kind, name, event, was.status, was.status)
+        return self.get(kind, name)
+
+    def delete(self, kind: Kind, name: str) -> None:
+        """Raises ResourceNotFound."""
+        with self.transaction():
+            was = self.get(kind, name)
+            self._db.execute(SQL["delete"], {"kind": kind.slug, "name": name})
+            self._record(kind, name, "delete", was.status, "")
+
+    def lease(self, kind: Kind, worker: str) -> Resource | None:
+        """Hand the oldest waiting resource to `worker`, or None."""
+        with self.transaction():
+            waiting = self.find(kind, status=kind.first)
+            return self.fire(kind, waiting[0].name, "lease", lease=worker) if waiting else None
+
+    def next_number(self, name: str) -> int:
+        """Count up from 1; a number is never given twice, deleted or not."""
+        with self.transaction():
+            return int(self._db.execute(SQL["count"], {"name": name}).fetchone()[0])
+
+    def counter(self, name: str) -> int:
+        """The last number given or set; 0 when there is none."""
+        with self._lock:
+            row = self._db.execute(SQL["read_counter"], {"name": name}).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def set_counter(self, name: str, value: int) -> None:
+        """Remember a number, for example how far a reader of `events` got."""
+        with self.transaction():
+            self._db.execute(SQL["set_counter"], {"name": name, "value": value})
+
+    def events(self, after: int, limit: int = 500) -> list[Event]:
+        """The changes that follow number `after`, in order."""
+        with self._lock:
+            return [
+                Event(**dict(row))
+                for row in self._db.execute(SQL["events"], {"after": after, "limit": limit})
+            ]
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add or replace tags."""
+        with self.transaction():
+            for key, value in tags.items():
+                self._db.execute(SQL["tag"], {"arn": arn, "key": key, "value": value})
+
+    def untag(self, arn: str, keys: list[str] | None = None) -> None:
+        """Remove these tags; all of them when `keys` is None."""
+        with self.transaction():
+            if keys is None:
+                self._db.execute(SQL["untag_all"], {"arn": arn})
+            for key in keys or ():
+                self._db.execute(SQL["untag"], {"arn": arn, "key": key})
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """The tags of one resource, by key."""
+        with self._lock:
+            return {row["key"]: row["value"] for row in self._db.execute(SQL["tags"], {"arn": arn})}
+
+    def _record(self, kind: Kind, name: str, event: str, old: str, new: str) -> None:
+        row = {"kind": kind.slug, "name": name, "event": event, "old": old, "new": new, "at": self._now()}
+        self._db.execute(SQL["record"], row)
+
+
+def _resource(row: sqlite3.Row) -> Resource:
+    return Resource(**{**dict(row), "doc": json.loads(row["doc"]), "result": json.loads(row["result"])})
