@@ -1,0 +1,140 @@
+"""What a step may say about itself: its type and the members that go with it, without looking at other steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from loopback.engine import cache, conditions, retries
+from loopback.engine.model import STEP_TYPES, InvalidDefinition
+from loopback.engine.references import form, parse_path
+
+_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+_RETRIED_TYPES = ("Processing", "Training", "Transform", "Model", "RegisterModel")
+_NOT_IN_A_BODY = ("Condition", "Fail", "ForEach")
+_CHECK_TYPES = ("DATA_QUALITY", "MODEL_QUALITY")
+_PICKS = ("MaxBy", "MinBy")
+_MAX_CONDITIONS, _MAX_BRANCH_STEPS, _MAX_PROPERTY_FILES = 200, 20, 10  # AWS quotas
+_MAX_ITEMS, _MAX_CONCURRENCY = 100, 50
+
+
+def check(raw: Any, container: str | None) -> None:
+    """Raise InvalidDefinition unless the envelope `raw`, held by a step of type `container`, is well formed."""
+    name = raw.get("Name") if isinstance(raw, dict) else None
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidDefinition(f"a step has Name {name!r}; allowed: 1 to 64 of A-Z a-z 0-9 - _")
+    if raw.get("Type") not in STEP_TYPES:
+        raise InvalidDefinition(
+            f"step {name!r} is of type {raw.get('Type')}, which loopback does not run; it runs: {', '.join(STEP_TYPES)}"
+        )
+    try:
+        for fault in _faults(raw, container):
+            raise InvalidDefinition(f"step {name!r}: {fault}")
+    except InvalidDefinition:
+        raise
+    except ValueError as error:
+        raise InvalidDefinition(f"step {name!r}: {error}") from error
+
+
+def _faults(raw: Mapping[str, Any], container: str | None) -> Iterator[str]:
+    """The checks of the parts raise ValueError; what is checked here is yielded."""
+    kind = raw["Type"]
+    if not isinstance(raw.get("Arguments", {}), dict):
+        yield "Arguments must be an object"
+    if container == "ForEach" and kind in _NOT_IN_A_BODY:
+        yield f"a {kind} step is not allowed inside a ForEachBody"
+    if container == "Condition" and kind == "Condition":
+        yield "a Condition step is not allowed inside another Condition step"
+    if raw.get("CacheConfig") is not None:
+        cache.check(kind, raw["CacheConfig"])
+    if raw.get("RetryPolicies") and kind not in _RETRIED_TYPES:
+        yield f"a {kind} step takes no RetryPolicies; allowed on: {', '.join(_RETRIED_TYPES)}"
+    for policy in raw.get("RetryPolicies") or ():
+        retries.check(policy)
+    yield from _property_files(raw)
+    if kind in _BY_TYPE:
+        yield from _BY_TYPE[kind](raw, raw.get("Arguments", {}))
+
+
+def _property_files(raw: Mapping[str, Any]) -> Iterator[str]:
+    entries = raw.get("PropertyFiles") or []
+    if entries and raw["Type"] != "Processing":
+        yield f"a {raw['Type']} step takes no PropertyFiles; allowed on: Processing"
+    if len(entries) > _MAX_PROPERTY_FILES:
+        yield f"there are {len(entries)} PropertyFiles; at most {_MAX_PROPERTY_FILES} are allowed"
+    outputs = (raw.get("Arguments", {}).get("ProcessingOutputConfig") or {}).get("Outputs") or []
+    names = [output.get("OutputName") for output in outputs]
+    for entry in entries:
+        for member in ("PropertyFileName", "OutputName", "FilePath"):
+            if not isinstance(entry.get(member), str):
+                yield f"a property file needs {member}"
+        if entry["OutputName"] not in names:
+            known = ", ".join(map(str, names)) or "none"
+            yield f"property file {entry['PropertyFileName']!r} is in output {entry['OutputName']!r}; outputs: {known}"
+
+
+def _condition(_: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
+    entries = arguments.get("Conditions")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= _MAX_CONDITIONS:
+        yield f"Conditions must be a list of 1 to {_MAX_CONDITIONS}"
+        return
+    for entry in entries:
+        conditions.check(entry)
+    for branch in ("IfSteps", "ElseSteps"):
+        steps = arguments.get(branch, [])
+        if not isinstance(steps, list) or len(steps) > _MAX_BRANCH_STEPS:
+            yield f"{branch} must be a list of at most {_MAX_BRANCH_STEPS} steps"
+
+
+def _for_each(_: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
+    items, most = arguments.get("IterableItems"), arguments.get("MaxConcurrency")
+    if form(items) is None and not (isinstance(items, list) and 1 <= len(items) <= _MAX_ITEMS):
+        yield f"IterableItems must be a reference or a list of 1 to {_MAX_ITEMS}"
+    if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= _MAX_CONCURRENCY:
+        yield f"MaxConcurrency is {most!r}; allowed: 1 to {_MAX_CONCURRENCY}"
+    body = arguments.get("ForEachBody")
+    if not isinstance(body, list) or not body:
+        yield "ForEachBody must be a list of steps"
+        return
+    selector = arguments.get("Selector")
+    if selector is None:
+        return
+    if selector.get("Pick") not in _PICKS:
+        yield f"Selector has Pick {selector.get('Pick')!r}; allowed: {', '.join(_PICKS)}"
+    path = parse_path((selector.get("Field") or {}).get("Get", ""))
+    names = [step.get("Name") for step in body]
+    if len(path) < 3 or path[0] != "IterationOutput" or path[1] not in names:
+        yield f"Selector has Field {selector.get('Field')!r}; write IterationOutput.<step>.<member>, step: {names}"
+
+
+def _cleanup(_: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
+    sources = (arguments.get("Resources") or {}).get("S3")
+    if not isinstance(sources, list) or not sources or not all(source.get("StepName") for source in sources):
+        yield "Resources.S3 must be a list of {StepName, S3Uris}"
+
+
+def _quality_check(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
+    if raw.get("CheckType") not in _CHECK_TYPES:
+        yield f"CheckType is {raw.get('CheckType')!r}; allowed: {', '.join(_CHECK_TYPES)}"
+
+
+def _lambda(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
+    if not raw.get("FunctionArn"):
+        yield "a Lambda step needs FunctionArn"
+
+
+def _callback(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
+    if not raw.get("SqsQueueUrl"):
+        yield "a Callback step needs SqsQueueUrl"
+
+
+_Check = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]
+_BY_TYPE: dict[str, _Check] = {
+    "Condition": _condition,
+    "ForEach": _for_each,
+    "Cleanup": _cleanup,
+    "QualityCheck": _quality_check,
+    "Lambda": _lambda,
+    "Callback": _callback,
+}

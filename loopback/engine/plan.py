@@ -1,0 +1,298 @@
+"""The next actions of a pipeline execution. The driver records and carries out all of them, then asks again.
+
+Choices where AWS's documentation is silent or newer than the service model:
+
+* A step that fails or is stopped keeps new steps from starting, unless another step waits for that outcome
+  (`Trigger`). What runs is left to finish, its retries included.
+* An execution that went on past a failure ends Failed, with a reason that says so: the service model has no
+  CompletedWithFailures, and Succeeded would hide the failure.
+* Iterations of a ForEach are independent: one that fails does not keep the others from running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from loopback.engine import arguments, conditions, foreach, retries
+from loopback.engine.facts import (
+    ACTIVE,
+    Action,
+    Conclude,
+    Facts,
+    Finish,
+    Open,
+    Retry,
+    Start,
+    StepFact,
+    Stop,
+    recorded,
+)
+from loopback.engine.model import Definition, Step
+from loopback.engine.references import Scope, Unresolvable, for_item, resolve
+
+__all__ = [
+    "Action",
+    "Conclude",
+    "Facts",
+    "Finish",
+    "Open",
+    "Retry",
+    "Start",
+    "StepFact",
+    "Stop",
+    "plan",
+    "recorded",
+]
+
+_WITHOUT_WORK = ("Condition", "Fail", "ForEach")  # decided here, so they take no place of max_parallel
+_MAX_REASON = 1300
+
+
+def plan(definition: Definition, facts: Facts, read_json: Callable[[str], Any], now: float) -> list[Action]:
+    """What to do now, in order; empty while everything that runs is left to run.
+
+    `read_json` reads an S3 URI for Std:JsonGet (raises LookupError, OSError or ValueError).
+    Planning again with the recorded actions gives nothing new until a step changes or a retry is due.
+    """
+    return _Planning(definition, facts, read_json, now).run()
+
+
+class _Planning:
+    """One call of `plan`: the facts as they become while actions are decided."""
+
+    def __init__(self, definition: Definition, facts: Facts, read_json: Callable[[str], Any], now: float) -> None:
+        self.definition, self.facts, self.read_json, self.now = definition, facts, read_json, now
+        self.steps = dict(facts.steps)
+        self.actions: list[Action] = []
+
+    def run(self) -> list[Action]:
+        if self.facts.stopping:
+            self._stop()
+        else:
+            self._schedule_retries()
+        while self._advance():
+            pass
+        if not any(fact.status in ACTIVE or fact.waiting for fact in self.steps.values()):
+            self.actions.append(self._finish())
+        return self.actions
+
+    def _do(self, action: Start | Open | Conclude | Retry | Stop) -> None:
+        self.actions.append(action)
+        self.steps[action.name] = recorded(self.steps.get(action.name), action, self.now)
+
+    def _stop(self) -> None:
+        for name, fact in list(self.steps.items()):
+            if fact.waiting:
+                self._do(Conclude(name, "Stopped"))
+            elif fact.status in ("Starting", "Executing") and not self._is_for_each(name):
+                self._do(Stop(name))
+
+    def _schedule_retries(self) -> None:
+        for name, fact in list(self.steps.items()):
+            if fact.status != "Failed" or fact.failure_kind is None or fact.retry_at is not None:
+                continue
+            policies = self._step(name)[0].raw.get("RetryPolicies") or ()
+            delay = retries.next_delay(policies, fact.failure_kind, fact.attempts, fact.first_started, self.now)
+            if delay is not None:
+                self._do(Retry(name, self.now + delay))
+
+    def _advance(self) -> bool:
+        """Start and conclude what can be; True when a conclusion may have made more possible."""
+        before = len(self.actions)
+        halted = self.facts.stopping or bool(self._unhandled())
+        for step, name, iteration in list(self._candidates(halted)):
+            self._begin(step, name, iteration)
+        for name, fact in list(self.steps.items()):
+            if fact.status == "Executing" and self._is_for_each(name):
+                self._close(name, fact)
+        return any(isinstance(action, Open | Conclude) for action in self.actions[before:])
+
+    def _candidates(self, halted: bool) -> Iterator[tuple[Step, str, int | None]]:
+        """Steps whose turn it is: retries that are due, then steps that have not started, in document order."""
+        for name, fact in self.steps.items():
+            if fact.retry_at is not None and fact.waiting and fact.retry_at <= self.now:
+                yield (self._step(name)[0], name, self._step(name)[1])
+        if halted:
+            return
+        for step in self.definition.scheduled:
+            if step.name not in self.steps and self._is_selected(step) and self._is_ready(step, None):
+                yield step, step.name, None
+        for parent, body in self.definition.bodies.items():
+            opened = self.steps.get(parent)
+            if opened is not None and opened.status == "Executing":
+                for index in foreach.iterations(opened):
+                    for step in body:
+                        if foreach.instance(step, index) not in self.steps and self._is_ready(step, index):
+                            yield step, foreach.instance(step, index), index
+
+    def _begin(self, step: Step, name: str, iteration: int | None) -> None:
+        if self.facts.stopping or not self._has_place(step):
+            return
+        scope = self._scope(step, iteration)
+        try:
+            if step.type == "Condition":
+                holds = [conditions.evaluate(c, lambda v: resolve(v, scope)) for c in step.arguments["Conditions"]]
+                self._do(Conclude(name, "Succeeded", {"Outcome": str(all(holds))}))
+            elif step.type == "Fail":
+                message = str(resolve(step.arguments.get("ErrorMessage", ""), scope))
+                self._do(Conclude(name, "Failed", {"ErrorMessage": message}, message))
+            elif step.type == "ForEach":
+                self._do(Open(name, foreach.opened(resolve(step.arguments["IterableItems"], scope))))
+            else:
+                attempt = self.steps[name].attempts + 1 if name in self.steps else 1
+                request, extra = arguments.resolved(step, scope), arguments.envelope(step, scope)
+                self._do(Start(step, name, request, extra, attempt, iteration))
+        except (Unresolvable, conditions.Incomparable) as error:
+            self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
+
+    def _close(self, name: str, fact: StepFact) -> None:
+        step, body = self.definition.steps[name], self.definition.bodies[name]
+        halted = self.facts.stopping or bool(self._unhandled())
+        missing = False
+        for index in foreach.iterations(fact):
+            for child in body:
+                child_fact = self.steps.get(foreach.instance(child, index))
+                if child_fact is not None and not child_fact.ended:
+                    return
+                if child_fact is None and self._may_run(child, index):
+                    if not halted:
+                        return
+                    missing = True
+        try:
+            status, properties = foreach.outcome(step, body, fact, self.steps, missing)
+            reason = "" if status == "Succeeded" else f"{properties['FailedStepCount']} step(s) of the body failed"
+            self._do(Conclude(name, status, properties, reason))
+        except Unresolvable as error:
+            self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
+
+    def _has_place(self, step: Step) -> bool:
+        if step.type in _WITHOUT_WORK:
+            return True
+        active = [name for name, fact in self.steps.items() if fact.status in ACTIVE and not self._is_for_each(name)]
+        if self.facts.max_parallel is not None and len(active) >= self.facts.max_parallel:
+            return False
+        if step.branch != "ForEachBody" or step.parent is None:
+            return True
+        siblings = {sibling.name for sibling in self.definition.bodies[step.parent]}
+        running = sum(self._step(name)[0].name in siblings for name in active)
+        return bool(running < self.definition.steps[step.parent].arguments["MaxConcurrency"])
+
+    def _is_ready(self, step: Step, iteration: int | None) -> bool:
+        if step.parent and iteration is None and self._is_selected(self.definition.steps[step.parent]):
+            condition = self.steps.get(step.parent)
+            if condition is None or not _takes(condition, step.branch):
+                return False
+        return all(self._is_met(name, trigger, step, iteration) for name, trigger in step.dependencies.items())
+
+    def _is_met(self, upstream: str, trigger: str, step: Step, iteration: int | None) -> bool:
+        other = self.definition.steps[upstream]
+        if not self._is_selected(other):
+            return True
+        fact = self.steps.get(_sibling(other, step, iteration))
+        return fact is not None and fact.ended and trigger in (fact.status, "Any")
+
+    def _may_run(self, step: Step, iteration: int | None) -> bool:
+        """Whether a step that has not started still can, now or later."""
+        if step.parent and step.branch != "ForEachBody" and self._is_selected(self.definition.steps[step.parent]):
+            condition = self.steps.get(step.parent)
+            if condition is None:
+                if not self._may_run(self.definition.steps[step.parent], None):
+                    return False
+            elif condition.ended and not _takes(condition, step.branch):
+                return False
+        return all(self._may_be_met(name, trigger, step, iteration) for name, trigger in step.dependencies.items())
+
+    def _may_be_met(self, upstream: str, trigger: str, step: Step, iteration: int | None) -> bool:
+        other = self.definition.steps[upstream]
+        if not self._is_selected(other):
+            return True
+        name = _sibling(other, step, iteration)
+        fact = self.steps.get(name)
+        if fact is None:
+            return self._may_run(other, iteration)
+        return not fact.ended or trigger in (fact.status, "Any")
+
+    def _is_selected(self, step: Step) -> bool:
+        return self.facts.selected is None or step.name in self.facts.selected or step.parent in self._selected_loops()
+
+    def _selected_loops(self) -> frozenset[str]:
+        return (self.facts.selected or frozenset()) & self.definition.bodies.keys()
+
+    def _is_for_each(self, name: str) -> bool:
+        return name in self.definition.bodies
+
+    def _step(self, name: str) -> tuple[Step, int | None]:
+        """The step behind the name of a fact, and its iteration."""
+        step = self.definition.steps.get(name)
+        if step is not None:
+            return step, None
+        body_step, _, index = name.rpartition("-")
+        return self.definition.steps[body_step], int(index)
+
+    def _scope(self, step: Step, iteration: int | None) -> Scope:
+        properties: dict[str, Mapping[str, Any]] = {**self.facts.source}
+        for name in step.dependencies:
+            if name in self.steps:
+                properties[name] = self.steps[name].properties
+        moment = datetime.fromtimestamp(self.now, UTC).isoformat().replace("+00:00", "Z")
+        variables = {"CurrentDateTime": moment, **self.facts.variables}
+        files = self.definition.property_files
+        scope = Scope(self.facts.parameters, variables, properties, self.read_json, files)
+        if iteration is None or step.parent is None:
+            return scope
+        siblings = {
+            sibling.name: self.steps[foreach.instance(sibling, iteration)].properties
+            for sibling in self.definition.bodies[step.parent]
+            if foreach.instance(sibling, iteration) in self.steps
+        }
+        return for_item(scope, self.steps[step.parent].properties[foreach.ITEMS][iteration], siblings)
+
+    def _unhandled(self) -> list[str]:
+        """Steps whose failure or stop nobody waits for; those of a ForEach body are their ForEach's affair."""
+        return [
+            name
+            for name, fact in self.steps.items()
+            if fact.status in ("Failed", "Stopped") and not fact.waiting and not self._is_handled(name, fact.status)
+        ]
+
+    def _is_handled(self, name: str, status: str) -> bool:
+        if name not in self.definition.steps:
+            return True
+        steps = self.definition.steps
+        return any(
+            trigger in (status, "Any") and self._is_selected(steps[dependent])
+            for dependent, trigger in self.definition.handlers.get(name, ())
+        )
+
+    def _finish(self) -> Finish:
+        unhandled = self._unhandled()
+        for name in unhandled:
+            if self.definition.steps[name].type == "Fail":
+                return Finish("Failed", self.steps[name].failure_reason[:_MAX_REASON])
+        failed = [name for name in unhandled if self.steps[name].status == "Failed"]
+        if self.facts.stopping and not failed:
+            return Finish("Stopped")
+        if unhandled:
+            return Finish("Failed", self._reason("Step failure: One or multiple steps failed.", unhandled))
+        past = [n for n in self.definition.handlers if n in self.steps and self.steps[n].status != "Succeeded"]
+        if past:
+            return Finish("Failed", self._reason("Completed with failures.", past))
+        return Finish("Succeeded")
+
+    def _reason(self, text: str, names: list[str]) -> str:
+        told = [f"{name} {self.steps[name].status.lower()}: {self.steps[name].failure_reason}" for name in names]
+        return f"{text} {'; '.join(line.removesuffix(': ') for line in told)}"[:_MAX_REASON]
+
+
+def _takes(condition: StepFact, branch: str | None) -> bool:
+    taken = "IfSteps" if condition.properties.get("Outcome") == "True" else "ElseSteps"
+    return condition.status == "Succeeded" and branch == taken
+
+
+def _sibling(other: Step, step: Step, iteration: int | None) -> str:
+    """The name of the fact of `other` that `step` in `iteration` looks at."""
+    if iteration is not None and other.branch == "ForEachBody" and other.parent == step.parent:
+        return foreach.instance(other, iteration)
+    return other.name
