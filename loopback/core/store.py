@@ -125,9 +125,7 @@ class Store:
         """All rows of a kind, of one parent, or in one status; oldest first."""
         query = "by_status" if status is not None else "list" if parent is None else "children"
         with self._lock:
-            rows = self._db.execute(
-                SQL[query], {"kind": kind.slug, "parent": parent, "status": status}
-            ).fetchall()
+            rows = self._db.execute(SQL[query], {"kind": kind.slug, "parent": parent, "status": status}).fetchall()
         return [_resource(row) for row in rows]
 
     def fire(
@@ -202,10 +200,7 @@ class Store:
     def events(self, after: int, limit: int = 500) -> list[Event]:
         """The changes that follow number `after`, in order."""
         with self._lock:
-            return [
-                Event(**dict(row))
-                for row in self._db.execute(SQL["events"], {"after": after, "limit": limit})
-            ]
+            return [Event(**dict(row)) for row in self._db.execute(SQL["events"], {"after": after, "limit": limit})]
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> None:
         """Add or replace tags."""

@@ -48,15 +48,19 @@ def _faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
             for i, item in enumerate(value):
                 yield from _faults(item, shape.member, f"{path}[{i}]")
         case "map":
-            yield from _size_faults(len(value), "entries", shape, path)
-            for key, item in value.items():
-                yield from _faults(key, shape.key, f"{path} key")
-                yield from _faults(item, shape.value, f"{path}[{key!r}]")
+            yield from _map_faults(value, shape, path)
         case "string":
             yield from _string_faults(value, shape, path)
         case "integer" | "long" | "float" | "double":
             if value > shape.metadata.get("max", value):
                 yield f"Value {value} at {path!r} must be at most {shape.metadata['max']}"
+
+
+def _map_faults(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
+    yield from _size_faults(len(value), "entries", shape, path)
+    for key, item in value.items():
+        yield from _faults(key, shape.key, f"{path} key")
+        yield from _faults(item, shape.value, f"{path}[{key!r}]")
 
 
 def _size_faults(size: int, noun: str, shape: Shape, path: str) -> Iterator[str]:

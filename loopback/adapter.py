@@ -1,0 +1,325 @@
+"""The only module that knows ministack 1.5.33, the base: every private hook of it, checked at start-up.
+
+What it adds to the base: our own services on the same port, S3 objects as files for the job workers, calls into
+the base's services from our threads, events and event targets of our services, state that is saved while
+running and not only at shutdown, and a door that only this machine's own clients may use. `async` appears
+here and nowhere else, because the base is one asyncio loop.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+import types
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from loopback.core.errors import ServiceError
+from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
+from loopback.core.settings import Settings
+
+T = TypeVar("T")
+Answer = tuple[int, dict[str, str], bytes]
+Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case; body) -> answer
+Scope = dict[str, Any]
+log = logging.getLogger("loopback")
+
+# Module of the base -> the names in it that this adapter calls, replaces or fills.
+HOOKS: dict[str, tuple[str, ...]] = {
+    "ministack.app": (
+        "app",
+        "SERVICE_REGISTRY",
+        "SERVICE_HANDLERS",
+        "_loaded_modules",
+        "_state_map",
+        "_build_persistence_save_dict",
+        "call_service_handler_sync",
+        "_get_module",
+    ),
+    "ministack.core.router": ("SERVICE_PATTERNS",),
+    "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE",),
+    "ministack.core.persistence": ("save_all",),
+    "ministack.services.s3": ("_buckets", "_put_object", "_read_body", "_object_disk_path", "_fire_s3_event"),
+    "ministack.services.eventbridge": ("_invoke_target", "_put_events"),
+}
+
+
+class BrokenBase(Exception):
+    """The installed ministack is not the one that this adapter was written for."""
+
+
+class Base:
+    """The base emulator in this process. Make one, before anything else imports ministack."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._changed = threading.Event()
+        self._modules = _load(settings)
+        self._app = self._modules["ministack.app"]
+        self._s3 = self._modules["ministack.services.s3"]
+        self._events = self._modules["ministack.services.eventbridge"]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
+        self._deliver = self._events._invoke_target
+        self._events._invoke_target = self._invoke_target
+
+    def add_service(self, name: str, target_prefix: str, serve: Serve) -> None:
+        """Answer requests for `name` with `serve`, which runs on a thread of its own.
+
+        `name` is the credential scope and the IAM namespace, for example `sagemaker`; `target_prefix` is what
+        X-Amz-Target starts with, for example `SageMaker.`.
+        """
+
+        async def handle(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Answer:
+            return await asyncio.to_thread(serve, headers, body)
+
+        module = types.ModuleType(f"ministack.services.{name}")
+        module.__dict__.update(handle_request=handle, get_state=lambda: None, reset=lambda: None)
+        sys.modules[module.__name__] = module
+        self._app.SERVICE_REGISTRY[name] = {"module": name}
+        self._app.SERVICE_HANDLERS[name] = handle
+        self._app._loaded_modules[name] = module
+        self._modules["ministack.core.router"].SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix]}
+        self._modules["ministack.core.iam_actions"].SERVICE_TO_IAM_NAMESPACE[name] = name
+
+    def call(self, service: str, target: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a JSON operation of the base, for example `logs`, `Logs_20140328.PutLogEvents`.
+
+        Raises ServiceError with the base's message when it answers with an error. Not for the loop's thread.
+        """
+        headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
+        status, _, body = self.http(service, "POST", "/", headers, json.dumps(request).encode())
+        answer: dict[str, Any] = json.loads(body or b"{}")
+        if status >= 400:
+            message = answer.get("message") or answer.get("Message") or body.decode(errors="replace")
+            raise ServiceError(f"{target}: {answer.get('__type', status)}: {message}")
+        return answer
+
+    def http(self, service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Call the base's handler of a service as its HTTP front would."""
+        self._changed.set()
+        handler = self._app.SERVICE_HANDLERS[service]
+        status, answer_headers, answer = self._app.call_service_handler_sync(handler, method, path, headers, body, {})
+        return status, answer_headers, answer.encode() if isinstance(answer, str) else answer
+
+    def put_event(self, detail_type: str, resources: list[str], detail: Mapping[str, Any], source: str) -> None:
+        """Publish an event of an AWS service on the default bus."""
+        entry = {
+            "Source": source,
+            "DetailType": detail_type,
+            "Resources": resources,
+            "Detail": json.dumps(detail),
+        }
+        self._on_loop(lambda: self._events._put_events({"Entries": [entry]}, allow_aws_source=True))
+        self._changed.set()
+
+    def add_target(self, service: str, deliver: Callable[[dict[str, Any], str], None]) -> None:
+        """Deliver events whose target ARN is of `service`, which the base accepts and would drop.
+
+        `deliver` gets the target and the event as JSON text, on a thread.
+        """
+        self._targets[service] = deliver
+
+    def _invoke_target(self, target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> Any:
+        deliver = self._targets.get((target.get("Arn", "").split(":") + [""] * 3)[2])
+        if deliver is None:
+            return self._deliver(target, event, rule, view)
+        if view is None:
+            view = self._events._pattern_event_view(event)
+        text = json.dumps(view.event_with_detail())
+        threading.Thread(target=_logged(deliver), args=(target, text), daemon=True).start()
+        return None
+
+    def list(self, bucket: str, prefix: str) -> list[StoredObject]:
+        """The objects whose key starts with `prefix`, in the order of their keys. Raises NoSuchBucket."""
+
+        def listing() -> list[StoredObject]:
+            objects = self._bucket(bucket)["objects"]
+            return [
+                StoredObject(key, record["size"], record["etag"].strip('"'))
+                for key, record in sorted(objects.items())
+                if key.startswith(prefix)
+            ]
+
+        return self._on_loop(listing)
+
+    def fetch(self, bucket: str, key: str, target: Path) -> None:
+        """Copy an object to a file, in the kernel when it is on disk. Raises NoSuchBucket, NoSuchKey."""
+        body, path = self._on_loop(lambda: self._locate(bucket, key))
+        if body is None:
+            shutil.copyfile(path, target)
+        else:
+            target.write_bytes(body)
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """The bytes of an object. Raises NoSuchBucket, NoSuchKey."""
+        body, path = self._on_loop(lambda: self._locate(bucket, key))
+        return Path(path).read_bytes() if body is None else body
+
+    def store(self, bucket: str, key: str, source: Path) -> None:
+        """Put a file, as PutObject would: versions, notifications and events included. Raises NoSuchBucket."""
+        body = source.read_bytes()
+
+        def put() -> Answer:
+            self._bucket(bucket)
+            answer: Answer = self._s3._put_object(bucket, key, body, {})
+            return answer
+
+        status, _, answer = self._on_loop(put)
+        self._changed.set()
+        if status >= 400:
+            raise ServiceError(f"s3://{bucket}/{key} could not be written: {answer.decode(errors='replace')}")
+        self._written(bucket, key, len(body))
+
+    def _bucket(self, bucket: str) -> dict[str, Any]:
+        found: dict[str, Any] | None = self._s3._buckets.get(bucket)
+        if found is None:
+            raise NoSuchBucket(f"s3://{bucket}: the bucket does not exist")
+        return found
+
+    def _locate(self, bucket: str, key: str) -> tuple[bytes | None, str]:
+        record = self._bucket(bucket)["objects"].get(key)
+        if record is None:
+            raise NoSuchKey(f"s3://{bucket}/{key}: the object does not exist")
+        return record.get("body"), self._s3._object_disk_path(bucket, key) or ""
+
+    def _written(self, bucket: str, key: str, size: int) -> None:
+        """The base logs a failed write and answers 200; a file that is not whole on disk is an error here."""
+        body, path = self._on_loop(lambda: self._locate(bucket, key))
+        if body is None and os.path.getsize(path) == size:
+            return
+        free = shutil.disk_usage(self._settings.state).free
+        raise ServiceError(f"s3://{bucket}/{key}: {size} bytes could not be written; {free} bytes are free on disk")
+
+    def _on_loop(self, function: Callable[[], T]) -> T:
+        """Run a short function on the base's loop, whose state is not made for other threads."""
+
+        async def run() -> T:
+            return function()
+
+        if self._loop is None:
+            return function()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+    def serve(self, started: Callable[[], None], stop: asyncio.Event | None = None) -> None:
+        """Listen on 127.0.0.1 until SIGTERM or SIGINT; `started` is called once the port answers."""
+        asyncio.run(self._serve(started, stop))
+
+    async def _serve(self, started: Callable[[], None], stop: asyncio.Event | None) -> None:
+        import signal
+
+        from hypercorn.asyncio import serve
+        from hypercorn.config import Config
+
+        self._loop = asyncio.get_running_loop()
+        config = Config()
+        config.bind, config.loglevel, config.keep_alive_timeout = (
+            [f"127.0.0.1:{self._settings.port}"],
+            "WARNING",
+            75,
+        )
+        config.graceful_timeout = 1
+        stop = stop or asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stop.set)
+        autosave = threading.Thread(target=self._autosave, name="autosave", daemon=True)
+        autosave.start()
+        server = asyncio.create_task(serve(self._application, config, shutdown_trigger=stop.wait))
+        await self._until_open(server)
+        if not server.done():
+            await asyncio.to_thread(started)
+        await server
+
+    async def _until_open(self, server: "asyncio.Task[None]") -> None:
+        while not server.done():
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._settings.port)
+                writer.close()
+                return
+            await asyncio.sleep(0.005)
+
+    async def _application(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            if refusal := refuse(scope, self._settings.port):
+                await _plain_answer(send, 403, refusal)
+                return
+            if scope.get("method") not in ("GET", "HEAD"):
+                self._changed.set()
+        await self._app.app(scope, receive, send)
+
+    def save(self) -> None:
+        """Write the base's state now."""
+        self._modules["ministack.core.persistence"].save_all(self._app._build_persistence_save_dict())
+
+    def _autosave(self) -> None:
+        """The base saves at a clean shutdown only; this also saves a moment after every change."""
+        while True:
+            self._changed.wait()
+            time.sleep(self._settings.autosave_seconds)
+            self._changed.clear()
+            self.save()
+
+
+def refuse(scope: Scope, port: int) -> str | None:
+    """Why a request does not come from a client of this machine's own, or None.
+
+    A page in a browser can reach 127.0.0.1 through a name it controls (DNS rebinding: a foreign Host) or
+    straight away (a foreign Origin). Virtual-host S3 names and the base's own execute-api names end in
+    `.localhost` or are AWS's.
+    """
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
+    host = headers.get("host", "").rsplit(":", 1)[0].lower()
+    if not (host in ("127.0.0.1", "localhost", "[::1]") or host.endswith((".localhost", ".amazonaws.com"))):
+        return f"Host {headers.get('host')!r} is not this machine; use http://127.0.0.1:{port}"
+    origin = headers.get("origin")
+    if origin not in (None, f"http://127.0.0.1:{port}", f"http://localhost:{port}"):
+        return f"Origin {origin!r} may not use this AWS; only pages from http://127.0.0.1:{port} may"
+    return None
+
+
+async def _plain_answer(send: Callable[[dict[str, Any]], Awaitable[None]], status: int, text: str) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+def _logged(deliver: Callable[[dict[str, Any], str], None]) -> Callable[[dict[str, Any], str], None]:
+    def run(target: dict[str, Any], event: str) -> None:
+        try:
+            deliver(target, event)
+        except ServiceError as fault:
+            log.warning("event target %s: %s", target.get("Arn"), fault)
+
+    return run
+
+
+def _load(settings: Settings) -> dict[str, Any]:
+    """Import the base with its environment set: it reads that, and its own defaults are not for us."""
+    os.environ.update(
+        {
+            "GATEWAY_PORT": str(settings.port),
+            "BIND_HOST": "127.0.0.1",  # its default listens on all interfaces
+            "IOT_MTLS_ENABLED": "0",  # its default opens a second port
+            "SFTP_ENABLED": "0",
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "STATE_DIR": str(settings.state / "base"),
+            "S3_DATA_DIR": str(settings.state / "s3"),
+            "MINISTACK_REGION": settings.place.region,
+            "MINISTACK_ACCOUNT_ID": settings.place.account,
+            "LOG_LEVEL": "WARNING",
+        }
+    )
+    modules = {name: importlib.import_module(name) for name in HOOKS}
+    missing = [f"{name}.{hook}" for name, hooks in HOOKS.items() for hook in hooks if not hasattr(modules[name], hook)]
+    if missing:
+        from importlib.metadata import version
+
+        raise BrokenBase(f"ministack {version('ministack')} lacks {', '.join(missing)}; install ministack==1.5.33")
+    return modules

@@ -1,0 +1,48 @@
+"""S3 as the workers and services of this process see it: listings, files in, files out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from loopback.core.errors import ServiceError, ValidationException
+
+
+class NoSuchBucket(ServiceError):
+    """There is no bucket of that name."""
+
+
+class NoSuchKey(ServiceError):
+    """There is no object of that key in the bucket."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One S3 object, as a listing shows it. `size` in bytes."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class Objects(Protocol):
+    """The S3 port. Every method raises NoSuchBucket; `fetch` and `read` raise NoSuchKey."""
+
+    def list(self, bucket: str, prefix: str) -> list[StoredObject]:
+        """The objects whose key starts with `prefix`, in the order of their keys."""
+
+    def fetch(self, bucket: str, key: str, target: Path) -> None:
+        """Copy an object to a file."""
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """The bytes of a small object."""
+
+    def store(self, bucket: str, key: str, source: Path) -> None:
+        """Put a file, whole or not at all."""
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`. Raises ValidationException."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket:
+        raise ValidationException(f"{uri!r} is not an S3 URI; expected s3://bucket/key")
+    return bucket, key

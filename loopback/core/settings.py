@@ -1,0 +1,48 @@
+"""Where a loopback lives and what it serves: read once, passed on as a value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loopback.core.arn import Place
+
+DEFAULT_PORT = 4566
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One running loopback: its port on 127.0.0.1, its state folder, its account and region."""
+
+    state: Path
+    port: int = DEFAULT_PORT
+    place: Place = field(default_factory=Place)
+    autosave_seconds: float = 2.0  # design: the base's state is on disk this long after a change
+    idle_seconds: float = 300.0  # then the warm job process gives its memory back
+
+    @classmethod
+    def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """The region is the caller's; the account is fixed, as the base knows it."""
+        region = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or "us-east-1"
+        return cls(state.absolute(), port, Place(region=region))
+
+    @property
+    def url(self) -> str:
+        """What goes into AWS_ENDPOINT_URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of our own services."""
+        return self.state / "loopback.db"
+
+    def client_environment(self) -> dict[str, str]:
+        """What an AWS client needs to talk to this loopback; the credentials open nothing anywhere else."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self.place.account,
+            "AWS_SECRET_ACCESS_KEY": "loopback",
+            "AWS_DEFAULT_REGION": self.place.region,
+            "AWS_REGION": self.place.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }

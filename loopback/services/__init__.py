@@ -1,0 +1,1 @@
+"""Thin handlers, one file per family: request and context in, response out."""

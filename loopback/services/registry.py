@@ -1,0 +1,92 @@
+"""Which function answers which operation, and how a request becomes an answer."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loopback.core.arn import Place
+from loopback.core.errors import AccessDeniedException, InternalFailure, ServiceError, UnknownOperationException
+from loopback.core.objects import Objects
+from loopback.core.states import IllegalTransition
+from loopback.core.store import Store
+from loopback.wire import json11, model
+
+Request = dict[str, Any]
+Response = dict[str, Any]
+BaseCall = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
+log = logging.getLogger("loopback")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every handler may use. `wake` tells the threads that carry out work that a row has changed."""
+
+    store: Store
+    place: Place
+    objects: Objects
+    base: BaseCall
+    wake: Callable[[], None]
+
+
+Handler = Callable[[Request, Context], Response]
+Answer = tuple[int, dict[str, str], bytes]
+
+_HANDLERS: dict[tuple[str, str], Handler] = {}
+
+
+def handles(operation: str, service: str = "sagemaker") -> Callable[[Handler], Handler]:
+    """Register the function below as the answer to an operation. A second one is a programming error."""
+
+    def register(function: Handler) -> Handler:
+        if (service, operation) in _HANDLERS:
+            raise RuntimeError(f"{service} {operation} has two handlers")
+        _HANDLERS[service, operation] = function
+        return function
+
+    return register
+
+
+def implemented(service: str) -> frozenset[str]:
+    """The operations of a service that loopback runs."""
+    return frozenset(operation for name, operation in _HANDLERS if name == service)
+
+
+def call(service: str, operation: str, request: Mapping[str, Any], context: Context) -> Response:
+    """Carry out one operation with the same checks as from the wire. Raises ServiceError."""
+    handler = _HANDLERS.get((service, operation))
+    if handler is None:
+        raise UnknownOperationException(f"loopback does not run {service} {operation}")
+    present = {key: value for key, value in request.items() if value is not None}
+    model.check(present, model.operation(service, operation).input_shape)
+    try:
+        return handler(present, context)
+    except IllegalTransition as fault:
+        raise ServiceError(str(fault)) from None
+
+
+def answer(service: str, headers: Mapping[str, str], body: bytes, context: Context) -> Answer:
+    """Bytes to bytes: what the adapter puts behind a service's name."""
+    answer_headers = {"Content-Type": json11.CONTENT_TYPE}
+    try:
+        _check_region(headers, context.place)
+        operation = json11.operation_name(headers.get("x-amz-target", ""), service)
+        response = call(service, operation, json11.parse_body(body), context)
+        return 200, answer_headers, json11.render(response, service, operation)
+    except ServiceError as error:
+        status, payload = json11.render_error(error)
+    except Exception:
+        log.exception("%s", headers.get("x-amz-target"))
+        status, payload = json11.render_error(InternalFailure("loopback failed; `slipway local logs` has the details"))
+    return status, answer_headers, payload
+
+
+def _check_region(headers: Mapping[str, str], place: Place) -> None:
+    """A client of another region would otherwise see an empty account and wonder."""
+    _, _, credential = headers.get("authorization", "").partition("Credential=")
+    parts = credential.split("/")
+    if len(parts) > 3 and parts[2] != place.region:
+        raise AccessDeniedException(
+            f"This loopback serves {place.region}; the request is signed for {parts[2]}. "
+            f"Set AWS_DEFAULT_REGION={place.region}, or start loopback with AWS_DEFAULT_REGION={parts[2]}"
+        )

@@ -1,0 +1,1 @@
+"""SageMaker's control plane: what the base lacks, one file per family of operations."""

@@ -1,0 +1,154 @@
+"""Processing, training and transform jobs: Create, Describe, List and Stop. `workers` run what is written here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from loopback.core import states
+from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
+from loopback.core.store import Resource
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.tags import keep_tags
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of job: `noun` is what AWS's member names start with, for example TrainingJobName."""
+
+    kind: Kind
+    noun: str
+
+    @property
+    def name(self) -> str:
+        """The request member that names a job."""
+        return f"{self.noun}Name"
+
+    @property
+    def listing(self) -> Listing:
+        """How List shows jobs."""
+        return Listing(f"{self.noun}Summaries", self.name, f"{self.noun}Status")
+
+
+PROCESSING = Family(PROCESSING_JOB, "ProcessingJob")
+TRAINING = Family(TRAINING_JOB, "TrainingJob")
+TRANSFORM = Family(TRANSFORM_JOB, "TransformJob")
+BY_KIND = {family.kind.slug: family for family in (PROCESSING, TRAINING, TRANSFORM)}
+
+# AWS fills these in when a request leaves them out, and Describe shows them.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "training-job": {"StoppingCondition": {"MaxRuntimeInSeconds": 86400}, "EnableNetworkIsolation": False},
+    "processing-job": {"StoppingCondition": {"MaxRuntimeInSeconds": 86400}},
+    "transform-job": {},
+}
+
+
+def create(request: Request, context: Context, family: Family) -> Response:
+    """Write the job down; a worker takes it from there."""
+    if family is TRANSFORM and not context.store.exists(MODEL, request["ModelName"]):
+        raise ValidationException(f'Could not find model "{request["ModelName"]}".')
+    if family is TRAINING and "TrainingImage" not in request["AlgorithmSpecification"]:
+        raise ValidationException(
+            "AlgorithmSpecification.TrainingImage is required; loopback runs no marketplace algorithms"
+        )
+    arn = context.place.arn(f"{family.kind.slug}/{request[family.name]}")
+    with context.store.transaction():
+        context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
+        keep_tags(arn, request, context)
+    context.wake()
+    return {f"{family.noun}Arn": arn}
+
+
+def describe(request: Request, context: Context, family: Family) -> Response:
+    """The job as it stands."""
+    return view(context.store.get(family.kind, request[family.name]), context)
+
+
+def list_jobs(request: Request, context: Context, family: Family) -> Response:
+    """A page of jobs."""
+    jobs = context.store.find(family.kind)
+    return select((view(job, context) for job in jobs), request, family.listing)
+
+
+def stop(request: Request, context: Context, family: Family) -> Response:
+    """Ask a job to stop; one that has ended stays as it is, as on AWS."""
+    job = context.store.get(family.kind, request[family.name])
+    if job.status == "Stopping" or states.is_final(family.kind.lifecycle, job.status):
+        raise ValidationException(f"The job {job.name} is {job.status}; only a job in progress can be stopped")
+    context.store.fire(family.kind, job.name, "stop", lease=job.lease)
+    context.wake()
+    return {}
+
+
+def view(job: Resource, context: Context) -> Response:
+    """The job as Describe shows it; the wire layer drops what an operation does not name."""
+    family = BY_KIND[job.kind]
+    status = "InProgress" if job.status == "Queued" else job.status
+    shown = job.doc | {
+        f"{family.noun}Arn": context.place.arn(f"{job.kind}/{job.name}"),
+        f"{family.noun}Status": status,
+        "CreationTime": job.created,
+        "LastModifiedTime": job.changed,
+        **job.result,
+    }
+    if family is TRAINING:
+        shown.setdefault("SecondaryStatus", "Starting" if status == "InProgress" else status)
+        shown.setdefault("ModelArtifacts", {"S3ModelArtifacts": artifacts_uri(job)})
+    return shown
+
+
+def artifacts_uri(job: Resource) -> str:
+    """Where a training job's model will be: known before it runs, so that later steps can be planned."""
+    output = job.doc["OutputDataConfig"]
+    name = "model" if output.get("CompressionType") == "NONE" else "model.tar.gz"
+    return f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output/{name}"
+
+
+def _register(family: Family) -> None:
+    operations = {
+        f"Create{family.noun}": create,
+        f"Describe{family.noun}": describe,
+        f"List{family.noun}s": list_jobs,
+        f"Stop{family.noun}": stop,
+    }
+    for operation, function in operations.items():
+
+        def handler(request: Request, context: Context, function: Any = function) -> Response:
+            response: Response = function(request, context, family)
+            return response
+
+        handles(operation)(handler)
+
+
+for _family in BY_KIND.values():
+    _register(_family)
+
+
+@handles("DeleteTrainingJob")
+def delete_training_job(request: Request, context: Context) -> Response:
+    """Only a job that has ended can be deleted."""
+    _delete(TRAINING, request, context)
+    return {}
+
+
+@handles("DeleteProcessingJob")
+def delete_processing_job(request: Request, context: Context) -> Response:
+    """Only a job that has ended can be deleted."""
+    _delete(PROCESSING, request, context)
+    return {}
+
+
+def _delete(family: Family, request: Request, context: Context) -> None:
+    job = context.store.get(family.kind, request[family.name])
+    if not states.is_final(family.kind.lifecycle, job.status):
+        raise ValidationException(f"The job {job.name} is {job.status}; stop it first")
+    context.store.delete(family.kind, job.name)
+    context.store.untag(context.place.arn(f"{family.kind.slug}/{job.name}"))
+
+
+def find_by_arn(arn: str, context: Context) -> Resource:
+    """The job of an ARN of any of the three kinds. Raises ResourceNotFound."""
+    slug, _, name = arn.split(":", 5)[-1].partition("/")
+    if slug not in BY_KIND:
+        raise ResourceNotFound(f"{arn} is not the ARN of a job")
+    return context.store.get(BY_KIND[slug].kind, name)

@@ -1,0 +1,202 @@
+"""The model registry: model package groups and their versions, approval, life cycle and metadata."""
+
+from typing import Any
+
+from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
+from loopback.core.kinds import PACKAGE, PACKAGE_GROUP
+from loopback.core.store import Resource
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.tags import keep_tags
+
+GROUPS = Listing("ModelPackageGroupSummaryList", "ModelPackageGroupName", page=100, order="Ascending")
+PACKAGES = Listing("ModelPackageSummaryList", "ModelPackageArn", page=100, order="Ascending")
+
+
+@handles("CreateModelPackageGroup")
+def create_group(request: Request, context: Context) -> Response:
+    """A group is a name, a description and tags; versions arrive later."""
+    name = request["ModelPackageGroupName"]
+    arn = _group_arn(name, context)
+    if context.store.exists(PACKAGE_GROUP, name):
+        raise ValidationException(f"Model Package Group already exists: {arn}")
+    with context.store.transaction():
+        context.store.create(PACKAGE_GROUP, name, request)
+        keep_tags(arn, request, context)
+    return {"ModelPackageGroupArn": arn}
+
+
+@handles("DescribeModelPackageGroup")
+def describe_group(request: Request, context: Context) -> Response:
+    """By name or ARN."""
+    return _group_view(_group(request["ModelPackageGroupName"], context), context)
+
+
+@handles("ListModelPackageGroups")
+def list_groups(request: Request, context: Context) -> Response:
+    """A page of groups."""
+    groups = context.store.find(PACKAGE_GROUP)
+    return select((_group_view(row, context) for row in groups), request, GROUPS)
+
+
+@handles("DeleteModelPackageGroup")
+def delete_group(request: Request, context: Context) -> Response:
+    """Only an empty group can go, as on AWS."""
+    group = _group(request["ModelPackageGroupName"], context)
+    if versions := context.store.find(PACKAGE, parent=group.name):
+        raise ConflictException(
+            f"Model package group {group.name} still has {len(versions)} versions; delete them first"
+        )
+    with context.store.transaction():
+        context.store.delete(PACKAGE_GROUP, group.name)
+        context.store.untag(_group_arn(group.name, context))
+    return {}
+
+
+@handles("CreateModelPackage")
+def create(request: Request, context: Context) -> Response:
+    """A version of a group, numbered one higher than any before, or a package with a name of its own."""
+    if ("ModelPackageGroupName" in request) == ("ModelPackageName" in request):
+        raise ValidationException("CreateModelPackage needs ModelPackageGroupName (a version) or ModelPackageName")
+    group = ""
+    doc: dict[str, Any] = {**request}
+    with context.store.transaction():
+        if "ModelPackageGroupName" in request:
+            group = _group(request["ModelPackageGroupName"], context).name
+            version = context.store.next_number(f"model-package-group/{group}")
+            name = f"{group}/{version}"
+            doc |= {"ModelPackageGroupName": group, "ModelPackageVersion": version}
+            doc.setdefault("ModelApprovalStatus", "PendingManualApproval")
+        else:
+            name = request["ModelPackageName"]
+        doc.setdefault("ModelPackageRegistrationType", "Registered")
+        context.store.create(PACKAGE, name, doc, parent=group)
+        arn = context.place.arn(f"model-package/{name}")
+        keep_tags(arn, request, context)
+    context.wake()
+    return {"ModelPackageArn": arn}
+
+
+@handles("DescribeModelPackage")
+def describe(request: Request, context: Context) -> Response:
+    """By ARN, or by `group/version`."""
+    return view(find(request["ModelPackageName"], context), context)
+
+
+@handles("ListModelPackages")
+def list_packages(request: Request, context: Context) -> Response:
+    """A page of versions of one group, or of packages without a group, or of both."""
+    group = request.get("ModelPackageGroupName")
+    wanted = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
+    rows = context.store.find(PACKAGE, parent=_group(group, context).name if group else None)
+    if wanted != "Both":
+        rows = [row for row in rows if bool(row.parent) == (wanted == "Versioned")]
+    if "ModelApprovalStatus" in request:
+        rows = [row for row in rows if row.doc.get("ModelApprovalStatus") == request["ModelApprovalStatus"]]
+    return select((view(row, context) for row in rows), request, PACKAGES)
+
+
+@handles("BatchDescribeModelPackage")
+def batch_describe(request: Request, context: Context) -> Response:
+    """Up to 100 packages; those that are not there come back as errors beside the others."""
+    found: dict[str, Any] = {}
+    missing: dict[str, Any] = {}
+    for arn in request["ModelPackageArnList"]:
+        try:
+            found[arn] = view(find(arn, context), context)
+        except ValidationException as fault:
+            missing[arn] = {"ErrorCode": fault.code, "ErrorResponse": str(fault)}
+    return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": missing}
+
+
+CHANGEABLE = (
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "ModelPackageRegistrationType",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
+    "ModelLifeCycle",
+)
+
+
+@handles("UpdateModelPackage")
+def update(request: Request, context: Context) -> Response:
+    """Change approval, life cycle, metadata; what a package is made of cannot be changed, as on AWS."""
+    with context.store.transaction():
+        row = find(request["ModelPackageArn"], context)
+        doc = {**row.doc, **{key: request[key] for key in CHANGEABLE if key in request}}
+        metadata = {**doc.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
+        for key in request.get("CustomerMetadataPropertiesToRemove", []):
+            metadata.pop(key, None)
+        if metadata or "CustomerMetadataProperties" in doc:
+            doc["CustomerMetadataProperties"] = metadata
+        doc["AdditionalInferenceSpecifications"] = [
+            *doc.get("AdditionalInferenceSpecifications", []),
+            *request.get("AdditionalInferenceSpecificationsToAdd", []),
+        ]
+        changed = sorted(key for key in doc if doc[key] != row.doc.get(key) and doc[key])
+        context.store.amend(PACKAGE, row.name, "update", doc=doc, result={"updated_fields": changed})
+    context.wake()
+    return {"ModelPackageArn": context.place.arn(f"model-package/{row.name}")}
+
+
+@handles("DeleteModelPackage")
+def delete(request: Request, context: Context) -> Response:
+    """The number of a deleted version is not given again."""
+    row = find(request["ModelPackageName"], context)
+    with context.store.transaction():
+        context.store.delete(PACKAGE, row.name)
+        context.store.untag(context.place.arn(f"model-package/{row.name}"))
+    return {}
+
+
+def find(name_or_arn: str, context: Context) -> Resource:
+    """The package of an ARN, a `group/version` or a name. Raises ValidationException as AWS does."""
+    name = context.place.name_in(name_or_arn, "model-package")
+    try:
+        return context.store.get(PACKAGE, name)
+    except ResourceNotFound:
+        raise ValidationException(f"Model Package {name_or_arn} does not exist.") from None
+
+
+def containers_of(name_or_arn: str, context: Context) -> list[dict[str, Any]]:
+    """The container definitions that a package stands for."""
+    specification = find(name_or_arn, context).doc.get("InferenceSpecification")
+    if specification is None:
+        raise ValidationException(f"Model Package {name_or_arn} has no InferenceSpecification")
+    containers: list[dict[str, Any]] = specification["Containers"]
+    return containers
+
+
+def view(row: Resource, context: Context) -> Response:
+    """The package as Describe shows it."""
+    shown = row.doc | {
+        "ModelPackageName": row.parent or row.name,
+        "ModelPackageArn": context.place.arn(f"model-package/{row.name}"),
+        "ModelPackageStatus": row.status,
+        "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+        "CreationTime": row.created,
+    }
+    return shown | ({"LastModifiedTime": row.changed} if row.changed > row.created else {})
+
+
+def _group(name_or_arn: str, context: Context) -> Resource:
+    name = context.place.name_in(name_or_arn, "model-package-group")
+    try:
+        return context.store.get(PACKAGE_GROUP, name)
+    except ResourceNotFound:
+        raise ValidationException(f"ModelPackageGroup {_group_arn(name, context)} does not exist.") from None
+
+
+def _group_view(row: Resource, context: Context) -> Response:
+    return row.doc | {
+        "ModelPackageGroupArn": _group_arn(row.name, context),
+        "ModelPackageGroupStatus": row.status,
+        "CreationTime": row.created,
+        "CreatedBy": {},
+    }
+
+
+def _group_arn(name: str, context: Context) -> str:
+    return context.place.arn(f"model-package-group/{name}")
