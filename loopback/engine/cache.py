@@ -62,9 +62,10 @@ def check(step_type: str, config: Any) -> None:
     """Raise ValueError unless `config` is a CacheConfig that a step of `step_type` may carry."""
     if step_type not in _ALLOWED_TYPES:
         raise ValueError(f"a {step_type} step takes no CacheConfig; allowed on: {', '.join(_ALLOWED_TYPES)}")
-    if not isinstance(config, dict) or not isinstance(config.get("Enabled"), bool):
+    enabled = config.get("Enabled") if isinstance(config, dict) else None
+    if enabled is not True and enabled is not False:
         raise ValueError(f"CacheConfig is {config!r}; Enabled must be true or false")
-    if config["Enabled"]:
+    if enabled:
         if not isinstance(config.get("ExpireAfter"), str):
             raise ValueError("CacheConfig is enabled without ExpireAfter; write for example P30D")
         duration(config["ExpireAfter"])

@@ -30,6 +30,7 @@ from loopback.engine.facts import (
     recorded,
 )
 from loopback.engine.model import Definition, Step
+from loopback.engine.reach import Reach
 from loopback.engine.references import Scope, Unresolvable, for_item, resolve
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
 
 _WITHOUT_WORK = ("Condition", "Fail", "ForEach")  # decided here, so they take no place of max_parallel
 _MAX_REASON = 1300
+_Candidate = tuple[Step, str, int | None]  # a step, the name of its fact, its iteration
 
 
 def plan(definition: Definition, facts: Facts, read_json: Callable[[str], Any], now: float) -> list[Action]:
@@ -65,6 +67,7 @@ class _Planning:
     def __init__(self, definition: Definition, facts: Facts, read_json: Callable[[str], Any], now: float) -> None:
         self.definition, self.facts, self.read_json, self.now = definition, facts, read_json, now
         self.steps = dict(facts.steps)
+        self.reach = Reach(definition, self.steps, facts.selected)
         self.actions: list[Action] = []
 
     def run(self) -> list[Action]:
@@ -101,31 +104,40 @@ class _Planning:
     def _advance(self) -> bool:
         """Start and conclude what can be; True when a conclusion may have made more possible."""
         before = len(self.actions)
-        halted = self.facts.stopping or bool(self._unhandled())
+        halted = self.facts.stopping or bool(self.reach.unhandled())
         for step, name, iteration in list(self._candidates(halted)):
             self._begin(step, name, iteration)
+            if self._has_failed_since(before):
+                return True
         for name, fact in list(self.steps.items()):
             if fact.status == "Executing" and self._is_for_each(name):
                 self._close(name, fact)
         return any(isinstance(action, Open | Conclude) for action in self.actions[before:])
 
-    def _candidates(self, halted: bool) -> Iterator[tuple[Step, str, int | None]]:
+    def _has_failed_since(self, index: int) -> bool:
+        return any(isinstance(action, Conclude) and action.status == "Failed" for action in self.actions[index:])
+
+    def _candidates(self, halted: bool) -> Iterator[_Candidate]:
         """Steps whose turn it is: retries that are due, then steps that have not started, in document order."""
         for name, fact in self.steps.items():
             if fact.retry_at is not None and fact.waiting and fact.retry_at <= self.now:
-                yield (self._step(name)[0], name, self._step(name)[1])
-        if halted:
-            return
+                step, iteration = self._step(name)
+                yield step, name, iteration
+        if not halted:
+            for step, name, iteration in self._instances():
+                if name not in self.steps and self.reach.is_selected(step) and self.reach.is_ready(step, iteration):
+                    yield step, name, iteration
+
+    def _instances(self) -> Iterator[_Candidate]:
+        """Every step once, and the body of every open ForEach once for each item."""
         for step in self.definition.scheduled:
-            if step.name not in self.steps and self._is_selected(step) and self._is_ready(step, None):
-                yield step, step.name, None
+            yield step, step.name, None
         for parent, body in self.definition.bodies.items():
             opened = self.steps.get(parent)
             if opened is not None and opened.status == "Executing":
                 for index in foreach.iterations(opened):
                     for step in body:
-                        if foreach.instance(step, index) not in self.steps and self._is_ready(step, index):
-                            yield step, foreach.instance(step, index), index
+                        yield step, foreach.instance(step, index), index
 
     def _begin(self, step: Step, name: str, iteration: int | None) -> None:
         if self.facts.stopping or not self._has_place(step):
@@ -148,24 +160,20 @@ class _Planning:
             self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
 
     def _close(self, name: str, fact: StepFact) -> None:
+        """End a ForEach when none of its iterations runs, or will."""
         step, body = self.definition.steps[name], self.definition.bodies[name]
-        halted = self.facts.stopping or bool(self._unhandled())
-        missing = False
-        for index in foreach.iterations(fact):
-            for child in body:
-                child_fact = self.steps.get(foreach.instance(child, index))
-                if child_fact is not None and not child_fact.ended:
-                    return
-                if child_fact is None and self._may_run(child, index):
-                    if not halted:
-                        return
-                    missing = True
+        instances = [(s, i, self.steps.get(foreach.instance(s, i))) for i in foreach.iterations(fact) for s in body]
+        to_come = any(child is None and self.reach.may_run(s, i) for s, i, child in instances)
+        halted = self.facts.stopping or bool(self.reach.unhandled())
+        if any(child is not None and not child.ended for _, _, child in instances) or (to_come and not halted):
+            return
         try:
-            status, properties = foreach.outcome(step, body, fact, self.steps, missing)
-            reason = "" if status == "Succeeded" else f"{properties['FailedStepCount']} step(s) of the body failed"
-            self._do(Conclude(name, status, properties, reason))
+            status, properties = foreach.outcome(step, body, fact, self.steps, cut_short=to_come)
         except Unresolvable as error:
             self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
+            return
+        reason = f"{properties['FailedStepCount']} step(s) of the body failed" if status == "Failed" else ""
+        self._do(Conclude(name, status, properties, reason))
 
     def _has_place(self, step: Step) -> bool:
         if step.type in _WITHOUT_WORK:
@@ -178,47 +186,6 @@ class _Planning:
         siblings = {sibling.name for sibling in self.definition.bodies[step.parent]}
         running = sum(self._step(name)[0].name in siblings for name in active)
         return bool(running < self.definition.steps[step.parent].arguments["MaxConcurrency"])
-
-    def _is_ready(self, step: Step, iteration: int | None) -> bool:
-        if step.parent and iteration is None and self._is_selected(self.definition.steps[step.parent]):
-            condition = self.steps.get(step.parent)
-            if condition is None or not _takes(condition, step.branch):
-                return False
-        return all(self._is_met(name, trigger, step, iteration) for name, trigger in step.dependencies.items())
-
-    def _is_met(self, upstream: str, trigger: str, step: Step, iteration: int | None) -> bool:
-        other = self.definition.steps[upstream]
-        if not self._is_selected(other):
-            return True
-        fact = self.steps.get(_sibling(other, step, iteration))
-        return fact is not None and fact.ended and trigger in (fact.status, "Any")
-
-    def _may_run(self, step: Step, iteration: int | None) -> bool:
-        """Whether a step that has not started still can, now or later."""
-        if step.parent and step.branch != "ForEachBody" and self._is_selected(self.definition.steps[step.parent]):
-            condition = self.steps.get(step.parent)
-            if condition is None:
-                if not self._may_run(self.definition.steps[step.parent], None):
-                    return False
-            elif condition.ended and not _takes(condition, step.branch):
-                return False
-        return all(self._may_be_met(name, trigger, step, iteration) for name, trigger in step.dependencies.items())
-
-    def _may_be_met(self, upstream: str, trigger: str, step: Step, iteration: int | None) -> bool:
-        other = self.definition.steps[upstream]
-        if not self._is_selected(other):
-            return True
-        name = _sibling(other, step, iteration)
-        fact = self.steps.get(name)
-        if fact is None:
-            return self._may_run(other, iteration)
-        return not fact.ended or trigger in (fact.status, "Any")
-
-    def _is_selected(self, step: Step) -> bool:
-        return self.facts.selected is None or step.name in self.facts.selected or step.parent in self._selected_loops()
-
-    def _selected_loops(self) -> frozenset[str]:
-        return (self.facts.selected or frozenset()) & self.definition.bodies.keys()
 
     def _is_for_each(self, name: str) -> bool:
         return name in self.definition.bodies
@@ -249,25 +216,8 @@ class _Planning:
         }
         return for_item(scope, self.steps[step.parent].properties[foreach.ITEMS][iteration], siblings)
 
-    def _unhandled(self) -> list[str]:
-        """Steps whose failure or stop nobody waits for; those of a ForEach body are their ForEach's affair."""
-        return [
-            name
-            for name, fact in self.steps.items()
-            if fact.status in ("Failed", "Stopped") and not fact.waiting and not self._is_handled(name, fact.status)
-        ]
-
-    def _is_handled(self, name: str, status: str) -> bool:
-        if name not in self.definition.steps:
-            return True
-        steps = self.definition.steps
-        return any(
-            trigger in (status, "Any") and self._is_selected(steps[dependent])
-            for dependent, trigger in self.definition.handlers.get(name, ())
-        )
-
     def _finish(self) -> Finish:
-        unhandled = self._unhandled()
+        unhandled = self.reach.unhandled()
         for name in unhandled:
             if self.definition.steps[name].type == "Fail":
                 return Finish("Failed", self.steps[name].failure_reason[:_MAX_REASON])
@@ -276,23 +226,10 @@ class _Planning:
             return Finish("Stopped")
         if unhandled:
             return Finish("Failed", self._reason("Step failure: One or multiple steps failed.", unhandled))
-        past = [n for n in self.definition.handlers if n in self.steps and self.steps[n].status != "Succeeded"]
-        if past:
-            return Finish("Failed", self._reason("Completed with failures.", past))
+        if self.reach.handled():
+            return Finish("Failed", self._reason("Completed with failures.", self.reach.handled()))
         return Finish("Succeeded")
 
     def _reason(self, text: str, names: list[str]) -> str:
         told = [f"{name} {self.steps[name].status.lower()}: {self.steps[name].failure_reason}" for name in names]
         return f"{text} {'; '.join(line.removesuffix(': ') for line in told)}"[:_MAX_REASON]
-
-
-def _takes(condition: StepFact, branch: str | None) -> bool:
-    taken = "IfSteps" if condition.properties.get("Outcome") == "True" else "ElseSteps"
-    return condition.status == "Succeeded" and branch == taken
-
-
-def _sibling(other: Step, step: Step, iteration: int | None) -> str:
-    """The name of the fact of `other` that `step` in `iteration` looks at."""
-    if iteration is not None and other.branch == "ForEachBody" and other.parent == step.parent:
-        return foreach.instance(other, iteration)
-    return other.name
