@@ -21,8 +21,10 @@ TRANSFORM_JOB = Kind("transform-job", "transform job", states.JOB, "Queued")
 JOBS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB)
 
 PIPELINE = Kind("pipeline", "pipeline", states.PIPELINE, "Active")
+PIPELINE_VERSION = Kind("pipeline-version", "pipeline version", states.PRESENT, "Completed")
 EXECUTION = Kind("pipeline-execution", "pipeline execution", states.EXECUTION, "Executing")
 STEP = Kind("pipeline-step", "pipeline step", states.STEP, "Starting")
+CACHED_STEP = Kind("cached-step", "cached step", states.PRESENT, "Completed")
 
 MODEL = Kind("model", "model", states.PRESENT, "Completed")
 PACKAGE_GROUP = Kind("model-package-group", "model package group", states.PRESENT, "Completed")
@@ -31,5 +33,18 @@ EXPERIMENT = Kind("experiment", "experiment", states.PRESENT, "Completed")
 TRIAL = Kind("experiment-trial", "trial", states.PRESENT, "Completed")
 TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.PRESENT, "Completed")
 
-ALL = (*JOBS, PIPELINE, EXECUTION, STEP, MODEL, PACKAGE_GROUP, PACKAGE, EXPERIMENT, TRIAL, TRIAL_COMPONENT)
+ALL = (
+    *JOBS,
+    PIPELINE,
+    PIPELINE_VERSION,
+    EXECUTION,
+    STEP,
+    CACHED_STEP,
+    MODEL,
+    PACKAGE_GROUP,
+    PACKAGE,
+    EXPERIMENT,
+    TRIAL,
+    TRIAL_COMPONENT,
+)
 BY_SLUG = {kind.slug: kind for kind in ALL}

@@ -36,6 +36,9 @@ class Objects(Protocol):
     def read(self, bucket: str, key: str) -> bytes:
         """The bytes of a small object."""
 
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object; one that is not there is no error, as on AWS."""
+
     def store(self, bucket: str, key: str, source: Path) -> None:
         """Put a file, whole or not at all."""
 

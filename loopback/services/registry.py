@@ -20,13 +20,17 @@ log = logging.getLogger("loopback")
 
 @dataclass(frozen=True)
 class Context:
-    """What every handler may use. `wake` tells the threads that carry out work that a row has changed."""
+    """What every handler may use. `changed(kind slug, name)` tells the threads that carry out work of a change.
+
+    `base` calls a JSON operation of the base's services, `invoke` a Lambda function (ARN, payload).
+    """
 
     store: Store
     place: Place
     objects: Objects
     base: BaseCall
-    wake: Callable[[], None]
+    invoke: Callable[[str, Any], Any]
+    changed: Callable[[str, str], None]
 
 
 Handler = Callable[[Request, Context], Response]

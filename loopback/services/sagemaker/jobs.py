@@ -55,7 +55,7 @@ def create(request: Request, context: Context, family: Family) -> Response:
     with context.store.transaction():
         context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
         keep_tags(arn, request, context)
-    context.wake()
+    context.changed(family.kind.slug, request[family.name])
     return {f"{family.noun}Arn": arn}
 
 
@@ -76,7 +76,7 @@ def stop(request: Request, context: Context, family: Family) -> Response:
     if job.status == "Stopping" or states.is_final(family.kind.lifecycle, job.status):
         raise ValidationException(f"The job {job.name} is {job.status}; only a job in progress can be stopped")
     context.store.fire(family.kind, job.name, "stop", lease=job.lease)
-    context.wake()
+    context.changed(family.kind.slug, job.name)
     return {}
 
 

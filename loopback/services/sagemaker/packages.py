@@ -73,7 +73,7 @@ def create(request: Request, context: Context) -> Response:
         context.store.create(PACKAGE, name, doc, parent=group)
         arn = context.place.arn(f"model-package/{name}")
         keep_tags(arn, request, context)
-    context.wake()
+    context.changed(PACKAGE.slug, name)
     return {"ModelPackageArn": arn}
 
 
@@ -137,7 +137,7 @@ def update(request: Request, context: Context) -> Response:
         ]
         changed = sorted(key for key in doc if doc[key] != row.doc.get(key) and doc[key])
         context.store.amend(PACKAGE, row.name, "update", doc=doc, result={"updated_fields": changed})
-    context.wake()
+    context.changed(PACKAGE.slug, row.name)
     return {"ModelPackageArn": context.place.arn(f"model-package/{row.name}")}
 
 

@@ -1,0 +1,246 @@
+"""Executions of pipelines: start, stop, retry, describe and list them and their steps. The driver runs them."""
+
+import hashlib
+from typing import Any
+
+from loopback.core import states
+from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
+from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
+from loopback.core.store import Resource
+from loopback.engine import selective
+from loopback.engine.definition import parse
+from loopback.engine.parameters import InvalidParameters, bind
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker import pipelines
+
+EXECUTIONS = Listing("PipelineExecutionSummaries", "PipelineExecutionArn", page=100)
+STEPS = Listing("PipelineExecutionSteps", "StepName", page=100)
+_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@handles("StartPipelineExecution")
+def start(request: Request, context: Context) -> Response:
+    """Check parameters and selection, and write the execution down; the driver takes it from there.
+
+    The execution's id is made from ClientRequestToken, so a repeated request finds the execution it started.
+    """
+    row = pipelines.find(request["PipelineName"], context)
+    pipeline = row if "PipelineVersionId" not in request else _version(row, request["PipelineVersionId"], context)
+    definition = parse(pipeline.doc["PipelineDefinition"], max_steps=pipelines.MOST_STEPS)
+    given = {entry["Name"]: entry["Value"] for entry in request.get("PipelineParameters", [])}
+    try:
+        parameters = bind(definition, given)
+    except InvalidParameters as fault:
+        raise ValidationException(str(fault)) from None
+    identity = _execution_id(row.name, request["ClientRequestToken"])
+    if context.store.exists(EXECUTION, identity):
+        return {"PipelineExecutionArn": arn_of(row.name, identity, context)}
+    doc = {
+        **request,
+        "PipelineName": row.name,
+        "PipelineVersionId": request.get("PipelineVersionId", row.result["version"]),
+        "PipelineDefinition": pipeline.doc["PipelineDefinition"],
+        "RoleArn": pipeline.doc["RoleArn"],
+        "ParallelismConfiguration": request.get("ParallelismConfiguration", row.doc.get("ParallelismConfiguration")),
+        "SelectiveExecutionConfig": _selection(request, row.name, definition, context),
+        "parameters": parameters,
+    }
+    with context.store.transaction():
+        execution = context.store.create(EXECUTION, identity, doc, parent=row.name)
+        context.store.amend(PIPELINE, row.name, "run", result={"last_run": execution.created})
+    context.changed(EXECUTION.slug, identity)
+    return {"PipelineExecutionArn": arn_of(row.name, identity, context)}
+
+
+def _version(row: Resource, version: int, context: Context) -> Resource:
+    return context.store.get(PIPELINE_VERSION, f"{row.name}/{version}")
+
+
+def _selection(request: Request, pipeline: str, definition: Any, context: Context) -> dict[str, Any] | None:
+    """The checked SelectiveExecutionConfig; without a source, the newest ended execution is borrowed from."""
+    config: dict[str, Any] | None = request.get("SelectiveExecutionConfig")
+    if config is None:
+        return None
+    selected = [entry["StepName"] for entry in config["SelectedSteps"]]
+    try:
+        selective.check(definition, selected)
+    except selective.InvalidSelection as fault:
+        raise ValidationException(str(fault)) from None
+    needed = selective.sources(definition, selected)
+    if not needed:
+        return config
+    source = find(config["SourcePipelineExecutionArn"], context) if "SourcePipelineExecutionArn" in config else None
+    if source is None:
+        raise ValidationException(
+            f"SourcePipelineExecutionArn is required: the selection needs {', '.join(sorted(needed))}"
+        )
+    if source.parent != pipeline or source.status not in ("Succeeded", "Failed"):
+        raise ValidationException(f"{source.name} is {source.status}; a source must be a Succeeded or Failed execution")
+    done = {row.doc["name"] for row in context.store.find(STEP, parent=source.name) if row.status == "Succeeded"}
+    if missing := sorted(needed - done):
+        raise ValidationException(f"Execution {source.name} has no result of {', '.join(missing)}")
+    return config
+
+
+@handles("StopPipelineExecution")
+def stop(request: Request, context: Context) -> Response:
+    """Running steps are stopped; the execution ends when they have ended."""
+    row = find(request["PipelineExecutionArn"], context)
+    if row.status == "Executing":
+        context.store.fire(EXECUTION, row.name, "stop")
+        context.changed(EXECUTION.slug, row.name)
+    elif row.status != "Stopping":
+        raise ConflictException(f"Pipeline execution {row.name} is {row.status}; only one that runs can be stopped")
+    return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
+
+
+@handles("RetryPipelineExecution")
+def retry(request: Request, context: Context) -> Response:
+    """Succeeded steps are kept, failed and stopped ones run again, under the same ARN."""
+    row = find(request["PipelineExecutionArn"], context)
+    if row.status not in ("Failed", "Stopped"):
+        raise ConflictException(
+            f"Pipeline execution {row.name} is {row.status}; only a failed or stopped one can be retried"
+        )
+    steps = context.store.find(STEP, parent=row.name)
+    if any(step.doc["type"] == "Fail" for step in steps):
+        raise ConflictException(
+            f"Pipeline execution {row.name} ended in a Fail step; such an execution cannot be retried"
+        )
+    doc = row.doc | ({"ParallelismConfiguration": p} if (p := request.get("ParallelismConfiguration")) else {})
+    with context.store.transaction():
+        for step in steps:
+            if step.status in ("Failed", "Stopped"):
+                context.store.delete(STEP, step.name)
+        context.store.amend(EXECUTION, row.name, "retry", doc=doc)
+        context.store.fire(EXECUTION, row.name, "retry", {"FailureReason": None, "ended": None})
+    context.changed(EXECUTION.slug, row.name)
+    return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
+
+
+@handles("UpdatePipelineExecution")
+def update(request: Request, context: Context) -> Response:
+    """Names, descriptions and parallelism; the steps of a running execution heed the last."""
+    row = find(request["PipelineExecutionArn"], context)
+    changes = {key: value for key, value in request.items() if key != "PipelineExecutionArn"}
+    context.store.amend(EXECUTION, row.name, "update", doc=row.doc | changes)
+    context.changed(EXECUTION.slug, row.name)
+    return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
+
+
+@handles("DescribePipelineExecution")
+def describe(request: Request, context: Context) -> Response:
+    """The execution as it stands."""
+    return view(find(request["PipelineExecutionArn"], context), context)
+
+
+@handles("ListPipelineExecutions")
+def list_executions(request: Request, context: Context) -> Response:
+    """The executions of one pipeline, newest first."""
+    name = pipelines.find(request["PipelineName"], context).name
+    return select((view(row, context) for row in context.store.find(EXECUTION, parent=name)), request, EXECUTIONS)
+
+
+@handles("ListPipelineExecutionSteps")
+def list_steps(request: Request, context: Context) -> Response:
+    """The steps that have started, newest first; those that never start are not listed, as on AWS."""
+    row = find(request["PipelineExecutionArn"], context)
+    steps = (step_view(step) for step in context.store.find(STEP, parent=row.name))
+    return select(steps, request, STEPS)
+
+
+@handles("ListPipelineParametersForExecution")
+def list_parameters(request: Request, context: Context) -> Response:
+    """Given and default values alike, as text."""
+    row = find(request["PipelineExecutionArn"], context)
+    shown = [{"Name": name, "Value": str(value)} for name, value in row.doc["parameters"].items()]
+    return {"PipelineParameters": shown}
+
+
+@handles("DescribePipelineDefinitionForExecution")
+def describe_definition(request: Request, context: Context) -> Response:
+    """The definition that the execution runs, whatever the pipeline has become since."""
+    row = find(request["PipelineExecutionArn"], context)
+    return {"PipelineDefinition": row.doc["PipelineDefinition"], "CreationTime": row.created}
+
+
+@handles("SendPipelineExecutionStepSuccess")
+def callback_success(request: Request, context: Context) -> Response:
+    """The answer that a Callback step waits for."""
+    outputs = {entry["Name"]: entry["Value"] for entry in request.get("OutputParameters", [])}
+    return _callback(request["CallbackToken"], {"outputs": outputs}, context)
+
+
+@handles("SendPipelineExecutionStepFailure")
+def callback_failure(request: Request, context: Context) -> Response:
+    """The refusal that a Callback step may get."""
+    return _callback(request["CallbackToken"], {"refused": request.get("FailureReason", "")}, context)
+
+
+def _callback(token: str, answer: dict[str, Any], context: Context) -> Response:
+    for step in context.store.find(STEP, status="Executing") + context.store.find(STEP, status="Stopping"):
+        if step.result.get("callback_token") == token:
+            context.store.amend(STEP, step.name, "callback", result={"answer": answer})
+            context.changed(STEP.slug, step.name)
+            execution = context.store.get(EXECUTION, step.parent)
+            return {"PipelineExecutionArn": arn_of(execution.parent, execution.name, context)}
+    raise ResourceNotFound(f"No step waits for the callback token {token}")
+
+
+def find(arn: str, context: Context) -> Resource:
+    """The execution of an ARN. Raises ResourceNotFound."""
+    _, separator, identity = arn.partition("/execution/")
+    if not separator:
+        raise ValidationException(f"{arn} is not the ARN of a pipeline execution")
+    return context.store.get(EXECUTION, identity)
+
+
+def arn_of(pipeline: str, identity: str, context: Context) -> str:
+    """AWS's form of an execution's ARN."""
+    return context.place.arn(f"pipeline/{pipeline}/execution/{identity}")
+
+
+def view(row: Resource, context: Context) -> Response:
+    """The execution as Describe and List show it."""
+    arn = arn_of(row.parent, row.name, context)
+    shown = row.doc | row.result
+    return shown | {
+        "PipelineArn": context.place.arn(f"pipeline/{row.parent}"),
+        "PipelineExecutionArn": arn,
+        "PipelineExecutionDisplayName": row.doc.get(
+            "PipelineExecutionDisplayName", f"execution-{int(row.created * 1000)}"
+        ),
+        "PipelineExecutionStatus": row.status,
+        "PipelineExecutionFailureReason": row.result.get("FailureReason"),
+        "CreationTime": row.created,
+        "StartTime": row.created,
+        "LastModifiedTime": row.changed,
+    }
+
+
+def step_view(row: Resource) -> Response:
+    """A step as ListPipelineExecutionSteps shows it."""
+    source = row.result.get("cache_source")
+    ended = row.result.get("ended") if states.is_final(STEP.lifecycle, row.status) else None
+    copied = row.result.get("copied_from")
+    return {
+        "StepName": row.doc["name"],
+        "StepDisplayName": row.doc.get("display_name"),
+        "StepDescription": row.doc.get("description"),
+        "StepStatus": row.status,
+        "CreationTime": row.created,
+        "StartTime": row.result.get("started", row.created),
+        "EndTime": ended,
+        "CacheHitResult": {"SourcePipelineExecutionArn": source} if source else None,
+        "FailureReason": (row.result.get("failure_reason") or None) if row.status == "Failed" else None,
+        "Metadata": row.result.get("metadata", {}),
+        "AttemptCount": row.result.get("attempts", 1),
+        "SelectiveExecutionResult": {"SourcePipelineExecutionArn": copied} if copied else None,
+    }
+
+
+def _execution_id(pipeline: str, token: str) -> str:
+    """12 lower-case letters and digits, as AWS's ids are."""
+    number = int.from_bytes(hashlib.sha256(f"{pipeline}/{token}".encode()).digest())
+    return "".join(_ID_ALPHABET[(number >> (8 * i)) % 36] for i in range(12))

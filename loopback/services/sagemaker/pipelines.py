@@ -1,0 +1,132 @@
+"""Pipelines: CreatePipeline and its family. Each update is a version; executions keep the one they started with."""
+
+from typing import Any
+
+from loopback.core import states
+from loopback.core.errors import ConflictException, ValidationException
+from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION
+from loopback.core.store import Resource
+from loopback.engine.definition import InvalidDefinition, parse
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.tags import keep_tags
+
+LISTING = Listing("PipelineSummaries", "PipelineName", page=100)
+VERSIONS = Listing("PipelineVersionSummaries", "PipelineVersionId", page=100)
+MOST_STEPS = 1000  # AWS's default quota of 50 can be raised; a laptop's own limit is its memory
+
+
+@handles("CreatePipeline")
+def create(request: Request, context: Context) -> Response:
+    """Check the whole definition, so that what cannot run is refused now and not in its last step."""
+    name = request["PipelineName"]
+    if context.store.exists(PIPELINE, name):
+        raise ValidationException(
+            f"Pipeline names must be unique within an AWS account and region. {name} exists already."
+        )
+    doc = _without_token(request) | {"PipelineDefinition": _definition(request, context)}
+    arn = context.place.arn(f"pipeline/{name}")
+    with context.store.transaction():
+        context.store.create(PIPELINE, name, doc, result={"version": 1})
+        context.store.create(PIPELINE_VERSION, f"{name}/1", doc, parent=name)
+        keep_tags(arn, request, context)
+    return {"PipelineArn": arn}
+
+
+@handles("UpdatePipeline")
+def update(request: Request, context: Context) -> Response:
+    """What the request leaves out stays as it is."""
+    row = find(request["PipelineName"], context)
+    doc = row.doc | _without_token(request)
+    if "PipelineDefinition" in request or "PipelineDefinitionS3Location" in request:
+        doc["PipelineDefinition"] = _definition(request, context)
+    with context.store.transaction():
+        version = context.store.get(PIPELINE, row.name).result["version"] + 1
+        context.store.amend(PIPELINE, row.name, "update", doc=doc, result={"version": version})
+        context.store.create(PIPELINE_VERSION, f"{row.name}/{version}", doc, parent=row.name)
+    return {"PipelineArn": context.place.arn(f"pipeline/{row.name}"), "PipelineVersionId": version}
+
+
+@handles("DescribePipeline")
+def describe(request: Request, context: Context) -> Response:
+    """The newest version, or the one that is asked for."""
+    row = find(request["PipelineName"], context)
+    shown = view(row, context)
+    if "PipelineVersionId" in request:
+        shown |= context.store.get(PIPELINE_VERSION, f"{row.name}/{request['PipelineVersionId']}").doc
+    return shown
+
+
+@handles("ListPipelines")
+def list_pipelines(request: Request, context: Context) -> Response:
+    """A page of pipelines."""
+    return select((view(row, context) for row in context.store.find(PIPELINE)), request, LISTING)
+
+
+@handles("ListPipelineVersions")
+def list_versions(request: Request, context: Context) -> Response:
+    """The versions of one pipeline, newest first."""
+    name = find(request["PipelineName"], context).name
+    arn = context.place.arn(f"pipeline/{name}")
+    views = [
+        {"PipelineArn": arn, "PipelineVersionId": int(row.name.rsplit("/", 1)[1]), "CreationTime": row.created}
+        for row in context.store.find(PIPELINE_VERSION, parent=name)
+    ]
+    return select(views, request, VERSIONS)
+
+
+@handles("DeletePipeline")
+def delete(request: Request, context: Context) -> Response:
+    """Only when no execution runs; past executions go with it, as on AWS."""
+    name = find(request["PipelineName"], context).name
+    executions = context.store.find(EXECUTION, parent=name)
+    if running := [row.name for row in executions if not states.is_final(EXECUTION.lifecycle, row.status)]:
+        raise ConflictException(f"Pipeline {name} has running executions: {', '.join(running)}; stop them first")
+    arn = context.place.arn(f"pipeline/{name}")
+    with context.store.transaction():
+        for row in executions:
+            context.store.delete(EXECUTION, row.name)
+        for row in context.store.find(PIPELINE_VERSION, parent=name):
+            context.store.delete(PIPELINE_VERSION, row.name)
+        context.store.delete(PIPELINE, name)
+        context.store.untag(arn)
+    return {"PipelineArn": arn}
+
+
+def find(name_or_arn: str, context: Context) -> Resource:
+    """By name or ARN. Raises ResourceNotFound."""
+    return context.store.get(PIPELINE, context.place.name_in(name_or_arn, "pipeline"))
+
+
+def view(row: Resource, context: Context) -> Response:
+    """The pipeline as Describe shows it."""
+    return row.doc | {
+        "PipelineArn": context.place.arn(f"pipeline/{row.name}"),
+        "PipelineDisplayName": row.doc.get("PipelineDisplayName", row.name),
+        "PipelineStatus": row.status,
+        "CreationTime": row.created,
+        "LastModifiedTime": row.changed,
+        "LastRunTime": row.result.get("last_run"),
+        "LastExecutionTime": row.result.get("last_run"),
+    }
+
+
+def _definition(request: Request, context: Context) -> str:
+    """The definition's text, from the request or from S3, once it has passed every check."""
+    location: dict[str, Any] | None = request.get("PipelineDefinitionS3Location")
+    if (location is None) == ("PipelineDefinition" not in request):
+        raise ValidationException("Give either PipelineDefinition or PipelineDefinitionS3Location")
+    if location is None:
+        text: str = request["PipelineDefinition"]
+    else:
+        text = context.objects.read(location["Bucket"], location["ObjectKey"]).decode()
+    try:
+        parse(text, max_steps=MOST_STEPS)
+    except InvalidDefinition as fault:
+        raise ValidationException(f"Unable to parse pipeline definition: {fault}") from None
+    return text
+
+
+def _without_token(request: Request) -> Request:
+    dropped = ("ClientRequestToken", "PipelineDefinitionS3Location", "Tags")
+    return {key: value for key, value in request.items() if key not in dropped}

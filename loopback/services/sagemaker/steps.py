@@ -1,0 +1,270 @@
+"""How each type of pipeline step begins, ends and stops: one function a type, in one table each.
+
+A starter gets the resolved arguments and says what has begun: `Begun` when something now runs whose end the
+driver hears of later, `Ended` when the step is over already. A ServiceError is the step's failure.
+"""
+
+import json
+import secrets
+import string
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from loopback.core.errors import ServiceError
+from loopback.core.kinds import PACKAGE_GROUP, Kind
+from loopback.core.objects import split_uri
+from loopback.core.store import Resource
+from loopback.engine.plan import Start
+from loopback.services.registry import Context, call
+from loopback.services.sagemaker import jobs, models, packages, quality
+
+_TOKEN = string.ascii_letters + string.digits
+LAMBDA_SECONDS = 120.0  # AWS's default time-out of a Lambda step
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A step is over. `kind` is the exception type that retry policies match, None for the user's own failure."""
+
+    status: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A step runs. `job` is the row whose end is the step's end; `waits` what the step row must remember."""
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    job: tuple[Kind, str] | None = None
+    waits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step that begins: its execution, and where slow work goes (`executor`) and reports back (`done`)."""
+
+    start: Start
+    execution: Resource
+    execution_arn: str
+    context: Context
+    executor: Executor
+    done: Callable[[Ended], None]
+
+
+def begin(work: Work) -> Begun | Ended:
+    """Start the work of a step. Never raises for what the definition or the service refuses."""
+    try:
+        return STARTERS[work.start.step.type](work)
+    except ServiceError as fault:
+        kind = "SageMaker.RESOURCE_LIMIT" if fault.code == "ResourceLimitExceeded" else None
+        return Ended(
+            "Failed", reason=f"ClientError: Failed to invoke {work.start.step.type}. {fault.code}: {fault}", kind=kind
+        )
+
+
+def job_name(execution: str, step: str) -> str:
+    """`pipelines-<execution>-<step>-<10 random>`, AWS's form, within the 63 characters of a job name."""
+    safe = step.replace("_", "-")[: 63 - len("pipelines---") - len(execution) - 10].strip("-")
+    return f"pipelines-{execution}-{safe}-{_random(10)}"
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_TOKEN) for _ in range(length))
+
+
+def _job(work: Work, family: jobs.Family, arguments: dict[str, Any]) -> Begun:
+    name = arguments.get(family.name) or job_name(work.execution.name, work.start.name)
+    defaults = {"RoleArn": work.execution.doc["RoleArn"]} if family is not jobs.TRANSFORM else {}
+    answer = call("sagemaker", f"Create{family.noun}", defaults | arguments | {family.name: name}, work.context)
+    return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
+
+
+def _processing(work: Work) -> Begun:
+    return _job(work, jobs.PROCESSING, work.start.arguments)
+
+
+def _training(work: Work) -> Begun:
+    return _job(work, jobs.TRAINING, work.start.arguments)
+
+
+def _transform(work: Work) -> Begun:
+    return _job(work, jobs.TRANSFORM, work.start.arguments)
+
+
+def _quality_check(work: Work) -> Begun:
+    check = quality.plan(work.start, work.context)
+    begun = _job(work, jobs.PROCESSING, check.request)
+    return Begun({"QualityCheck": check.metadata}, job=begun.job, waits={"check": check.metadata})
+
+
+def _model(work: Work) -> Ended:
+    name = work.start.arguments.get("ModelName") or job_name(work.execution.name, work.start.name)
+    defaults = {"ExecutionRoleArn": work.execution.doc["RoleArn"]}
+    answer = call("sagemaker", "CreateModel", defaults | work.start.arguments | {"ModelName": name}, work.context)
+    properties = call("sagemaker", "DescribeModel", {"ModelName": name}, work.context)
+    return Ended("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
+
+
+def _register(work: Work) -> Ended:
+    """A group that does not exist yet is created, as the service does for a RegisterModel step."""
+    request = dict(work.start.arguments)
+    metadata = {**request.get("MetadataProperties", {})}
+    metadata.setdefault("GeneratedBy", work.execution_arn)
+    request["MetadataProperties"] = metadata
+    group = request.get("ModelPackageGroupName", "")
+    if group and not group.startswith("arn:") and not work.context.store.exists(PACKAGE_GROUP, group):
+        call("sagemaker", "CreateModelPackageGroup", {"ModelPackageGroupName": group}, work.context)
+    for container in request.get("InferenceSpecification", {}).get("Containers", []):
+        models.require_data(container.get("ModelDataUrl"), work.context)
+    answer = call("sagemaker", "CreateModelPackage", request, work.context)
+    row = packages.find(answer["ModelPackageArn"], work.context)
+    return Ended("Succeeded", packages.view(row, work.context), {"RegisterModel": {"Arn": answer["ModelPackageArn"]}})
+
+
+def _lambda(work: Work) -> Begun:
+    arn = work.start.envelope["FunctionArn"]
+    work.executor.submit(lambda: work.done(_invoke(work, arn)))
+    return Begun({"Lambda": {"Arn": arn}})
+
+
+def _invoke(work: Work, arn: str) -> Ended:
+    """Call the function and turn the top level of what it returns into output parameters."""
+    outputs = work.start.step.raw.get("OutputParameters") or []
+    metadata: dict[str, Any] = {"Lambda": {"Arn": arn}}
+    try:
+        returned = work.context.invoke(arn, work.start.arguments)
+        values = returned if isinstance(returned, dict) else {}
+        found = _outputs(outputs, values)
+    except ServiceError as fault:
+        return Ended("Failed", metadata=metadata, reason=f"ClientError: Lambda function {arn}: {fault}")
+    metadata["Lambda"]["OutputParameters"] = [{"Name": name, "Value": _text(value)} for name, value in found.items()]
+    return Ended("Succeeded", {"OutputParameters": found}, metadata)
+
+
+_OUTPUT_TYPES: dict[str, Callable[[Any], Any]] = {
+    "String": lambda value: _text(value),  # noqa: PLW0108 - defined below
+    "Integer": int,
+    "Float": float,
+    "Boolean": lambda value: value if isinstance(value, bool) else {"true": True, "false": False}[str(value).lower()],
+}
+
+
+def _outputs(declared: list[dict[str, str]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The declared output parameters in their types. Raises ServiceError naming the one that is not there."""
+    found = {}
+    for entry in declared:
+        name, kind = entry["OutputName"], entry["OutputType"]
+        if name not in values:
+            raise ServiceError(f"output parameter {name} is missing; the answer has {sorted(values)}")
+        try:
+            found[name] = _OUTPUT_TYPES[kind](values[name])
+        except (ValueError, KeyError, TypeError):
+            raise ServiceError(f"output parameter {name} is {values[name]!r}, which is not a {kind}") from None
+    return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _callback(work: Work) -> Begun:
+    token = _random(10)
+    url = work.start.envelope["SqsQueueUrl"]
+    message = {"token": token, "pipelineExecutionArn": work.execution_arn, "arguments": work.start.arguments}
+    _send(url, message, work.context)
+    waits = {"callback_token": token, "queue": url, "outputs": work.start.step.raw.get("OutputParameters") or []}
+    return Begun({"Callback": {"CallbackToken": token, "SqsQueueUrl": url}}, waits=waits)
+
+
+def _send(url: str, message: Mapping[str, Any], context: Context) -> None:
+    body = {"QueueUrl": url, "MessageBody": json.dumps(message)}
+    if url.partition("?")[0].endswith(".fifo"):
+        body |= {"MessageGroupId": "pipeline", "MessageDeduplicationId": uuid.uuid4().hex}
+    context.base("sqs", "AmazonSQS.SendMessage", body)
+
+
+def callback_ended(step: Resource) -> Ended:
+    """What the answer to a Callback step means."""
+    metadata = dict(step.result.get("metadata", {}))
+    answer = step.result["answer"]
+    if "refused" in answer:
+        return Ended(
+            "Failed", metadata=metadata, reason=f"ClientError: {answer['refused'] or 'the callback reported a failure'}"
+        )
+    try:
+        found = _outputs(step.result["outputs"], answer["outputs"])
+    except ServiceError as fault:
+        return Ended("Failed", metadata=metadata, reason=f"ClientError: {fault}")
+    shown = [{"Name": name, "Value": _text(value)} for name, value in found.items()]
+    metadata["Callback"] = {**metadata.get("Callback", {}), "OutputParameters": shown}
+    return Ended("Succeeded", {"OutputParameters": found}, metadata)
+
+
+def _cleanup(work: Work) -> Ended:
+    """Delete S3 objects below the URIs that earlier steps of this execution wrote."""
+    for source in work.start.arguments.get("Resources", {}).get("S3", []):
+        for uri in source.get("S3Uris", []):
+            bucket, prefix = split_uri(uri)
+            for item in work.context.objects.list(bucket, prefix):
+                work.context.objects.delete(bucket, item.key)
+    return Ended("Succeeded")
+
+
+STARTERS: dict[str, Callable[[Work], Begun | Ended]] = {
+    "Processing": _processing,
+    "Training": _training,
+    "Transform": _transform,
+    "QualityCheck": _quality_check,
+    "Model": _model,
+    "RegisterModel": _register,
+    "Lambda": _lambda,
+    "Callback": _callback,
+    "Cleanup": _cleanup,
+}
+
+_JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
+
+
+def job_ended(step: Resource, job: Resource, context: Context) -> Ended:
+    """What the end of a step's job means for the step."""
+    properties = jobs.view(job, context)
+    metadata = step.result.get("metadata", {})
+    status = _JOB_KINDS[job.status]
+    reason = job.result.get("FailureReason", "")
+    if step.doc["type"] == "QualityCheck" and status == "Succeeded":
+        return _checked(step, job, context)
+    if status == "Stopped" and job.result.get("SecondaryStatus") == "MaxRuntimeExceeded":
+        status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
+    return Ended(status, properties, metadata, reason, job.result.get("failure_kind"))
+
+
+def _checked(step: Resource, job: Resource, context: Context) -> Ended:
+    found = quality.judge(step.result["check"], job, context)
+    metadata = {"QualityCheck": found.metadata}
+    properties = {**jobs.view(job, context), **found.metadata}
+    return Ended("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
+
+
+def stop(step: Resource, execution_arn: str, context: Context) -> None:
+    """Ask the work of a step to stop; its end is heard of as any other."""
+    job = step.result.get("job")
+    if job:
+        family = jobs.BY_KIND[job[0]]
+        call("sagemaker", f"Stop{family.noun}", {family.name: job[1]}, context)
+    elif "queue" in step.result:
+        token = step.result["callback_token"]
+        _send(
+            step.result["queue"], {"token": token, "pipelineExecutionArn": execution_arn, "status": "Stopping"}, context
+        )
+
+
+def iso(moment: float) -> str:
+    """Epoch seconds as AWS writes times in events."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
