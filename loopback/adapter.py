@@ -20,6 +20,7 @@ import types
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -46,8 +47,8 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.router": ("SERVICE_PATTERNS",),
     "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE",),
     "ministack.core.persistence": ("save_all",),
-    "ministack.services.s3": ("_buckets", "_put_object", "_read_body", "_object_disk_path", "_fire_s3_event"),
-    "ministack.services.eventbridge": ("_invoke_target", "_put_events"),
+    "ministack.services.s3": ("_buckets", "_put_object", "_read_body", "_object_disk_path", "_delete_object"),
+    "ministack.services.eventbridge": ("_invoke_target", "_put_events", "_pattern_event_view", "_rules", "_archives"),
 }
 
 
@@ -101,6 +102,28 @@ class Base:
             message = answer.get("message") or answer.get("Message") or body.decode(errors="replace")
             raise ServiceError(f"{target}: {answer.get('__type', status)}: {message}")
         return answer
+
+    def call_unless_there(self, service: str, target: str, request: Mapping[str, Any]) -> None:
+        """Call a Create operation; that the thing exists already is no error."""
+        try:
+            self.call(service, target, request)
+        except ServiceError as fault:
+            if "AlreadyExists" not in str(fault):
+                raise
+
+    def invoke(self, function: str, payload: Any) -> Any:
+        """Call a Lambda function, by name or ARN, and return what it returns. Raises ServiceError when it fails."""
+        path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+        status, headers, body = self.http("lambda", "POST", path, {}, json.dumps(payload).encode())
+        answer = json.loads(body or b"null")
+        failed = {name.lower(): value for name, value in headers.items()}.get("x-amz-function-error")
+        if status >= 400 or failed:
+            raise ServiceError(str(answer.get("errorMessage") or answer.get("message") or answer))
+        return answer
+
+    def has_rules(self) -> bool:
+        """Whether any EventBridge rule could match an event; without one, events go nowhere."""
+        return bool(self._events._rules) or bool(self._events._archives)
 
     def http(self, service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Call the base's handler of a service as its HTTP front would."""
@@ -162,6 +185,16 @@ class Base:
         """The bytes of an object. Raises NoSuchBucket, NoSuchKey."""
         body, path = self._on_loop(lambda: self._locate(bucket, key))
         return Path(path).read_bytes() if body is None else body
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object, as DeleteObject would. Raises NoSuchBucket."""
+
+        def remove() -> None:
+            self._bucket(bucket)
+            self._s3._delete_object(bucket, key)
+
+        self._on_loop(remove)
+        self._changed.set()
 
     def store(self, bucket: str, key: str, source: Path) -> None:
         """Put a file, as PutObject would: versions, notifications and events included. Raises NoSuchBucket."""

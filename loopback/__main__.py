@@ -1,0 +1,162 @@
+"""`python -m loopback up | down | status | logs | reset | env`: start and stop AWS on this machine."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from loopback import supervisor
+from loopback.core.settings import DEFAULT_PORT, Settings
+
+EXAMPLES = """examples:
+  python -m loopback up --detach              start in the background on port 4566
+  eval "$(python -m loopback env)"            point the AWS CLI and boto3 of this shell at it
+  aws sagemaker list-pipelines
+  python -m loopback logs -f                  what the control plane says
+  python -m loopback down                     stop; the state stays
+  python -m loopback reset                    delete the state
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 (`status`) nothing is running."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(COMMANDS[parsed.command](parsed) or 0)
+    except supervisor.CannotStart as fault:
+        print(f"loopback: {fault}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "loopback",
+        description="AWS on 127.0.0.1.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in HELP.items():
+        command = commands.add_parser(name, help=text) if text else commands.add_parser(name)
+        command.add_argument(
+            "--state", type=Path, default=Path(os.environ.get("LOOPBACK_STATE", ".slipway/local")), help="state folder"
+        )
+        if name in ("up", "serve"):
+            command.add_argument(
+                "--port", type=_port, default=DEFAULT_PORT, help=f"on 127.0.0.1 (default {DEFAULT_PORT})"
+            )
+        if name == "up":
+            command.add_argument("--detach", action="store_true", help="return when the port answers")
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="for programs")
+        if name == "logs":
+            command.add_argument("-f", "--follow", action="store_true", help="go on printing what is new")
+    return parser
+
+
+HELP = {
+    "up": "start; a second one on the same folder says so",
+    "down": "stop; the state stays",
+    "status": "whether it runs, where, and since when",
+    "logs": "what the control plane has printed",
+    "reset": "delete the state folder of a stopped loopback",
+    "env": "shell lines that point AWS clients at it",
+    "serve": "",  # what `up` keeps running
+}
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port; 1 to 65535")
+    return port
+
+
+def up(parsed: argparse.Namespace) -> int:
+    """Start, in the foreground or detached."""
+    settings = Settings.from_environment(parsed.state, parsed.port)
+    found = supervisor.running(settings.state)
+    if found is not None:
+        print(f"loopback is already running at {found['url']} on {settings.state} (pid {found['supervisor']})")
+        return 0
+    if not parsed.detach:
+        return supervisor.supervise(settings, lambda line: print(f"loopback: {line}", file=sys.stderr))
+    began = time.time()
+    found = supervisor.start_detached(settings)
+    print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {settings.state}")
+    return 0
+
+
+def serve(parsed: argparse.Namespace) -> int:
+    """Be the control plane."""
+    from loopback.app import Control
+
+    settings = Settings.from_environment(parsed.state, parsed.port)
+    Control(settings).run(lambda: supervisor.announce_started(settings))
+    return 0
+
+
+def down(parsed: argparse.Namespace) -> int:
+    """Stop."""
+    stopped = supervisor.stop(parsed.state.absolute())
+    print("loopback is down" if stopped else f"no loopback is running on {parsed.state.absolute()}")
+    return 0
+
+
+def status(parsed: argparse.Namespace) -> int:
+    """Say whether it runs."""
+    found = supervisor.running(parsed.state.absolute())
+    if parsed.json:
+        print(json.dumps({"running": found is not None, **(found or {})}))
+    elif found is None:
+        print(f"no loopback is running on {parsed.state.absolute()}; start it with `up`")
+    else:
+        minutes = (time.time() - found["started"]) / 60
+        print(f"loopback is running at {found['url']} (pid {found['supervisor']}) for {minutes:.0f} min")
+        print(f"state in {parsed.state.absolute()}")
+    return 0 if found else 3
+
+
+def logs(parsed: argparse.Namespace) -> int:
+    """Print the log, and go on with --follow."""
+    path = supervisor.log_file(parsed.state.absolute())
+    if not path.exists():
+        print(f"there is no log at {path}; it is written by `up --detach`", file=sys.stderr)
+        return 1
+    with path.open() as file:
+        while True:
+            sys.stdout.write(file.read())
+            sys.stdout.flush()
+            if not parsed.follow:
+                return 0
+            time.sleep(0.2)
+
+
+def reset(parsed: argparse.Namespace) -> int:
+    """Delete the state."""
+    supervisor.reset(parsed.state.absolute())
+    print(f"{parsed.state.absolute()} is gone")
+    return 0
+
+
+def env(parsed: argparse.Namespace) -> int:
+    """Print `export` lines."""
+    found = supervisor.running(parsed.state.absolute())
+    if found is None:
+        print(f"no loopback is running on {parsed.state.absolute()}; start it with `up`", file=sys.stderr)
+        return 1
+    settings = Settings.from_environment(parsed.state, found["port"], {"AWS_DEFAULT_REGION": found["region"]})
+    for name, value in settings.client_environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+COMMANDS = {"up": up, "serve": serve, "down": down, "status": status, "logs": logs, "reset": reset, "env": env}
+
+if __name__ == "__main__":
+    sys.exit(main())

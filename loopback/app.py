@@ -1,0 +1,117 @@
+"""The composition root: settings in, a running control plane out. The only file that imports all the others."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loopback.adapter import Base
+from loopback.core.settings import Settings
+from loopback.core.store import Store
+from loopback.services import registry
+from loopback.services.sagemaker.announce import Announcer
+from loopback.services.sagemaker.driver import Driver
+from loopback.workers.dispatch import Dispatcher
+from loopback.workers.hosts import Zygote
+from loopback.workers.images import Images
+from loopback.workers.ports import Ports
+
+log = logging.getLogger("loopback")
+
+
+class Control:
+    """One control plane: the base, our services on its port, and the threads that carry work out."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.base = Base(settings)
+        self.store = Store(settings.database)
+        self.zygote = Zygote(idle_seconds=settings.idle_seconds)
+        self._listeners: list[Callable[[str, str], None]] = []
+        self.context = registry.Context(
+            self.store, settings.place, self.base, self.base.call, self.base.invoke, self.changed
+        )
+        ports = Ports(self.base, _Logs(self.base), self.zygote, settings.state / "jobs", images=_images(settings.state))
+        limit = max(4, 2 * (os.cpu_count() or 1))
+        self.dispatcher = Dispatcher(
+            self.store, settings.place, ports, settings.client_environment(), self.changed, limit
+        )
+        self.driver = Driver(self.context, ThreadPoolExecutor(16, thread_name_prefix="step"))
+        self.announcer = Announcer(self.context, self.base.put_event, self.base.has_rules)
+        self.base.add_service("sagemaker", "SageMaker.", self._sagemaker)
+        self.base.add_target("sagemaker", self._start_pipeline)
+
+    def changed(self, kind: str, name: str) -> None:
+        """A row changed: tell those who may have to act."""
+        for listener in self._listeners:
+            listener(kind, name)
+
+    def run(self, started: Callable[[], None]) -> None:
+        """Recover what was running, then serve until SIGTERM or SIGINT."""
+        self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed]
+        for name, loop in (("driver", self.driver.loop), ("announcer", self.announcer.loop)):
+            threading.Thread(target=loop, name=name, daemon=True).start()
+
+        def open_for_business() -> None:
+            self.dispatcher.recover()
+            self.driver.recover()
+            started()
+
+        threading.Thread(target=self.zygote.start, name="warm-up", daemon=True).start()
+        try:
+            self.base.serve(open_for_business)
+        finally:
+            self.dispatcher.close()
+            self.driver.close()
+            self.announcer.close()
+            self.zygote.close()
+            self.base.save()
+            self.store.close()
+
+    def _sagemaker(self, headers: Any, body: bytes) -> registry.Answer:
+        return registry.answer("sagemaker", headers, body, self.context)
+
+    def _start_pipeline(self, target: dict[str, Any], event: str) -> None:
+        """An EventBridge rule whose target is a SageMaker pipeline."""
+        from loopback.services.sagemaker.targets import start_request
+
+        registry.call("sagemaker", "StartPipelineExecution", start_request(target, event), self.context)
+
+
+class _Logs:
+    """CloudWatch Logs, as the workers write to it."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        self._streams: set[tuple[str, str]] = set()
+
+    def append(self, group: str, stream: str, events: list[tuple[int, str]]) -> None:
+        """Create what is missing, then put the lines."""
+        if (group, stream) not in self._streams:
+            self._create(group, stream)
+            self._streams.add((group, stream))
+        lines = [{"timestamp": at, "message": line} for at, line in events]
+        request = {"logGroupName": group, "logStreamName": stream, "logEvents": lines}
+        self._base.call("logs", "Logs_20140328.PutLogEvents", request)
+
+    def _create(self, group: str, stream: str) -> None:
+        for target, request in (
+            ("CreateLogGroup", {"logGroupName": group}),
+            ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
+        ):
+            self._base.call_unless_there("logs", f"Logs_20140328.{target}", request)
+
+
+def _images(state: Path) -> Images:
+    """The user's own images, from loopback.yml in the folder that loopback is started in, or in the state folder."""
+    for path in (Path("loopback.yml"), state / "loopback.yml"):
+        if path.exists():
+            document = yaml.safe_load(path.read_text()) or {}
+            return Images(document.get("images") or {})
+    return Images()
