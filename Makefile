@@ -1,0 +1,46 @@
+# The commands a person needs; CI runs the same. Everything lands in .venv and .slipway, nothing outside this folder.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock clean
+
+PIPELINE ?= churn
+DATA ?=
+BIN := .venv/bin
+TRY := python3.12 python3.11 python3
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/installed  ## train, judge and register a model on this machine: make run [PIPELINE=churn] [DATA=FILE]
+	@$(BIN)/slipway local up --detach
+	@$(BIN)/slipway run $(PIPELINE) $(if $(DATA),--data "$(DATA)")
+
+test: check  ## everything: lint, types, layers, docs, unit tests and journeys
+	$(BIN)/python -m pytest -n 2 -m journey
+
+check: .venv/installed  ## the fast part of `make test`
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 -m "not journey"
+
+bench: .venv/installed  ## measure against the floor and the peers; writes benchmarks/results.json
+	$(BIN)/python -m benchmarks
+
+lock: .venv/installed  ## write requirements.lock from what is installed
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip==' > requirements.lock
+
+clean:  ## stop loopback; delete its state and the environment
+	-@test ! -x $(BIN)/slipway || $(BIN)/slipway local down
+	rm -rf .venv .slipway
+
+.venv/installed: requirements.lock setup.py
+	@python=; for try in $(TRY); do \
+	  if $$try -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then python=$$try; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "make: Python 3.11 or 3.12 is needed; none of '$(TRY)' is one" >&2; exit 1; fi; \
+	test -x $(BIN)/python || $$python -m venv .venv; \
+	echo "Installing into .venv with $$($(BIN)/python --version): about two minutes, once."; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	touch $@
