@@ -1,0 +1,178 @@
+"""A forked process on its way to being a job host: a standby first, then the container's program."""
+
+import importlib
+import io
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from loopback.workers import interpreter, isolation
+from loopback.workers.messages import HostSpec, load_spec, receive, send
+
+SETUP_FAILED = 125  # as docker run: the container could not be made
+NOT_EXECUTABLE, NOT_FOUND = 126, 127
+
+
+@dataclass(frozen=True)
+class Warmth:
+    """What a child has to know of its zygote: modules that any Python has at its start, our entries of sys.path."""
+
+    bare: frozenset[str]
+    own_paths: frozenset[str]
+
+
+def stand_by(link: socket.socket, warmth: Warmth, *, prepared: bool) -> NoReturn:
+    """Prepare, wait on `link` for a host spec and the descriptor of its output, become that host.
+
+    A `prepared` standby enters its namespaces before it knows its job.
+    """
+    zygote = os.getppid()
+    os.setsid()
+    _reset_signals()
+    os.closerange(3, link.fileno())
+    os.closerange(link.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+    private = prepared and isolation.enter_namespaces()
+    isolation.die_with_parent()  # after the namespaces: a change of credentials would clear it
+    if os.getppid() != zygote:
+        os._exit(0)
+    order = receive(link)
+    if order is None:
+        os._exit(0)
+    message, (output,) = order
+    _start(load_spec(message), output, link, private, warmth, prepared)
+
+
+def _start(spec: HostSpec, output: int, link: socket.socket, private: bool, warmth: Warmth, prepared: bool) -> NoReturn:
+    try:
+        if not prepared:
+            private = _enter_late(spec)
+        spec = _settle(spec, private=private)
+        _redirect(output)
+        os.chdir(spec.cwd)
+    except OSError as error:
+        send(link, {"fault": str(error)})
+        os._exit(SETUP_FAILED)
+    link.close()
+    _become(spec, warmth)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _enter_late(spec: HostSpec) -> bool:
+    """Namespaces of a host whose network is isolated: a new one, or that of the job's first host."""
+    if spec.join is not None:
+        isolation.join_network(spec.join)
+        isolation.enter_namespaces()
+        return True
+    if not isolation.enter_namespaces():
+        raise OSError("EnableNetworkIsolation: this system does not let a process have its own network")
+    isolation.isolate_network()
+    return True
+
+
+def _settle(spec: HostSpec, *, private: bool) -> HostSpec:
+    """Put the job's folder in its place; where mounts are refused, rewrite the paths instead."""
+    if private:
+        try:
+            isolation.mount_opt_ml(spec.folder, spec.hosts_file)
+        except OSError:
+            if spec.isolated:
+                raise
+        else:
+            isolation.name_host(spec.hostname)
+            return spec
+    return rewritten(spec)
+
+
+def rewritten(spec: HostSpec) -> HostSpec:
+    """The spec for a system without mounts: every /opt/ml that we hand out names the job's folder, and
+    SAGEMAKER_BASE_DIR, which the SageMaker toolkits read, says so. Paths inside the user's own code stay.
+    """
+
+    def moved(text: str) -> str:
+        return text.replace(isolation.OPT_ML, spec.folder)
+
+    environ = {key: moved(value) for key, value in spec.environ.items()} | {"SAGEMAKER_BASE_DIR": spec.folder}
+    return replace(spec, argv=tuple(map(moved, spec.argv)), environ=environ, cwd=moved(spec.cwd))
+
+
+def _redirect(output: int) -> None:
+    """Output to the pipe, input from nowhere, and Python's streams on top of them, line by line."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")  # type: ignore[misc, type-var]
+    sys.stdout = sys.__stdout__ = _writer(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _writer(2)  # type: ignore[misc]
+
+
+def _writer(fd: int) -> io.TextIOWrapper:
+    errors = "strict" if fd == 1 else "backslashreplace"
+    buffer = io.BufferedWriter(io.FileIO(fd, "w", closefd=False))
+    return io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=True)
+
+
+def _become(spec: HostSpec, warmth: Warmth) -> NoReturn:
+    isolation.limit_resources()
+    program = interpreter.parse(spec.argv)
+    if spec.builtin:
+        _replace_environment(spec.environ)
+        _renew()
+        interpreter.end(lambda: _call(spec))
+    if program and spec.interpreter is None:
+        _replace_environment(spec.environ)
+        _renew()
+        interpreter.run(program, warmth.bare, warmth.own_paths)
+    _execute(spec)
+
+
+def _replace_environment(environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+
+
+def _renew() -> None:
+    """Random state is what a fork must not share with its siblings (the standard library sees to its own)."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+
+
+def _call(spec: HostSpec) -> None:
+    """A program of this package: its function's result is the exit code."""
+    module, _, function = (spec.builtin or "").partition(":")
+    sys.argv = list(spec.argv)
+    sys.exit(getattr(importlib.import_module(module), function)())
+
+
+def _execute(spec: HostSpec) -> NoReturn:
+    """Become another program, as the container's entrypoint would be found and started."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, other programs rely on them
+    command = spec.argv[0]
+    if interpreter.is_python(command):
+        command = spec.interpreter or sys.executable
+    try:
+        os.execvpe(command, list(spec.argv), dict(spec.environ))
+    except FileNotFoundError:
+        _refuse(f'exec: "{command}": executable file not found in $PATH', NOT_FOUND)
+    except OSError as error:
+        _refuse(f'exec: "{command}": {error.strerror}', NOT_EXECUTABLE)
+
+
+def _refuse(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    os._exit(code)

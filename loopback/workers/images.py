@@ -1,0 +1,65 @@
+"""Which runtime stands in for a container image. One table; a user's own images come first."""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class UnknownImage(Exception):
+    """No runtime stands for the image; the message says how to name one."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How an image's programs run here.
+
+    `interpreter` is the path of a Python, or None for the warm one. `analyzer` is the image's own entrypoint.
+    """
+
+    name: str
+    interpreter: str | None = None
+    refused: str | None = None
+
+
+XGBOOST = Runtime("xgboost")
+SKLEARN = Runtime("scikit-learn")
+ANALYZER = Runtime("model-monitor")
+HOST = Runtime("host")
+
+TABLE: tuple[tuple[str, Runtime], ...] = (
+    ("*/sagemaker-xgboost:*", XGBOOST),
+    ("*/sagemaker-scikit-learn:*", SKLEARN),
+    ("*/sagemaker-model-monitor-analyzer*", ANALYZER),
+    ("*/sagemaker-spark-processing:*", Runtime("spark", refused="Spark processing (smspark-submit)")),
+    ("*/sagemaker-clarify-processing:*", Runtime("clarify", refused="Clarify processing")),
+)
+
+
+@dataclass(frozen=True)
+class Images:
+    """The table and a user's additions: image pattern (shell wildcards) -> path of a Python, or `host`."""
+
+    mapped: Mapping[str, str] | None = None
+
+    def runtime(self, image: str) -> Runtime:
+        """The runtime of an image URI. Raises UnknownImage."""
+        for pattern, python in (self.mapped or {}).items():
+            if fnmatch.fnmatchcase(image, pattern):
+                return HOST if python == "host" else Runtime(pattern, interpreter=python)
+        for pattern, runtime in TABLE:
+            if fnmatch.fnmatchcase(image, pattern):
+                return _allowed(image, runtime)
+        repository = image.rpartition("/")[2].partition(":")[0] or image
+        raise UnknownImage(
+            f"no runtime is mapped to the image {image}. Add to loopback.yml:\n"
+            f'images:\n  "*/{repository}:*": host   # or the path of a Python interpreter that has its packages'
+        )
+
+
+def _allowed(image: str, runtime: Runtime) -> Runtime:
+    if runtime.refused:
+        raise UnknownImage(
+            f"{runtime.refused} is not available here (image {image}). "
+            "To run its entrypoint anyway, map the image to a Python interpreter under `images:` in loopback.yml"
+        )
+    return runtime

@@ -1,0 +1,148 @@
+"""Running a Python program in this already warm process as `python ...` would in a fresh one."""
+
+import atexit
+import importlib.machinery
+import os
+import runpy
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+IGNORED_FLAGS = frozenset({"-u", "-B", "-E", "-s"})  # no difference to a job
+FRAMES_OF_OURS = str(Path(__file__).parent.parent)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What `python` was asked to run: a script path, a module name or code, and the arguments after it."""
+
+    kind: Literal["script", "module", "code"]
+    target: str
+    arguments: tuple[str, ...]
+
+
+def is_python(command: str) -> bool:
+    """`python`, `python3`, `/usr/bin/python3.10`: any of them means the interpreter of the job's image."""
+    name = os.path.basename(command)
+    return name.startswith("python") and all(part.isdigit() for part in name[6:].split(".") if part)
+
+
+def parse(argv: tuple[str, ...]) -> Program | None:
+    """The program of a Python command line, or None when only a fresh process can run it."""
+    if not argv or not is_python(argv[0]):
+        return None
+    rest = list(argv[1:])
+    while rest and rest[0] in IGNORED_FLAGS:
+        rest.pop(0)
+    if not rest:
+        return None
+    if rest[0] in {"-c", "-m"} and len(rest) > 1:
+        return Program("code" if rest[0] == "-c" else "module", rest[1], tuple(rest[2:]))
+    return None if rest[0].startswith("-") else Program("script", rest[0], tuple(rest[1:]))
+
+
+def run(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> NoReturn:
+    """Run `program` and end this process with its exit code.
+
+    `bare` names the modules that any Python has loaded at its start, `own_paths` the entries of sys.path that
+    belong to us.
+    """
+    end(lambda: _execute(program, bare, own_paths))
+
+
+def end(body: Callable[[], None]) -> NoReturn:
+    """Call `body`, then leave as an interpreter does (threads joined, exit functions called, output flushed)."""
+    code = _guarded(body)
+    code = code or _guarded(threading._shutdown)  # type: ignore[attr-defined] # noqa: SLF001
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 120  # what Python itself exits with when it cannot flush
+    os._exit(code)
+
+
+def _guarded(body: Callable[[], None]) -> int:
+    try:
+        body()
+    except SystemExit as leaving:
+        return exit_code(leaving.code)
+    except BaseException as error:  # noqa: BLE001
+        _show(error)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def exit_code(code: object) -> int:
+    """The process exit code of `sys.exit(code)`; text goes to stderr."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _show(error: BaseException) -> None:
+    """Report through sys.excepthook, without our own frames at the top of the traceback."""
+    frame = error.__traceback__
+    while frame and _is_ours(frame.tb_frame.f_code.co_filename):
+        frame = frame.tb_next
+    try:
+        sys.excepthook(type(error), error.with_traceback(frame), frame)
+    except Exception:  # noqa: BLE001
+        traceback.print_exception(error)
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith((FRAMES_OF_OURS, "<frozen runpy>"))
+
+
+def _execute(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> None:
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    first = {"script": os.path.dirname(os.path.realpath(program.target)), "module": os.getcwd(), "code": ""}
+    sys.path[:] = [first[program.kind], *(entry for entry in sys.path if entry not in own_paths)]
+    forget(sys.path[0] or os.getcwd(), bare)
+    if program.kind == "module":
+        sys.argv = ["-m", *program.arguments]
+        runpy._run_module_as_main(program.target)  # type: ignore[attr-defined] # noqa: SLF001
+        return
+    if program.kind == "code":
+        sys.argv = ["-c", *program.arguments]
+        exec(compile(program.target, "<string>", "exec"), main.__dict__)  # noqa: S102
+        return
+    sys.argv = [program.target, *program.arguments]
+    _run_script(program.target, main)
+
+
+def _run_script(path: str, main: types.ModuleType) -> None:
+    if os.path.isdir(path) or path.endswith(".zip"):
+        runpy.run_path(path, run_name="__main__")
+        return
+    try:
+        source = Path(path).read_bytes()
+    except OSError as error:
+        print(f"python3: can't open file '{path}': [Errno {error.errno}] {error.strerror}", file=sys.stderr)
+        raise SystemExit(2) from None
+    main.__file__ = path
+    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
+    exec(compile(source, path, "exec"), main.__dict__)  # noqa: S102
+
+
+def forget(folder: str, bare: frozenset[str]) -> None:
+    """Drop what must not be seen by user code: our own modules, and modules that `folder` has its own version of."""
+    try:
+        names = {entry.partition(".")[0] for entry in os.listdir(folder)}
+    except OSError:
+        names = set()
+    hidden = (names - bare) | {"loopback"}
+    for name in [name for name in sys.modules if name.partition(".")[0] in hidden]:
+        del sys.modules[name]
+    sys.path_importer_cache.pop(folder, None)

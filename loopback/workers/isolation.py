@@ -1,0 +1,135 @@
+"""Namespaces, mounts and process settings of a job host, through libc. Linux only; elsewhere `available` is False."""
+
+import ctypes
+import fcntl
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+
+NEWNS, NEWUTS, NEWUSER, NEWNET = 0x00020000, 0x04000000, 0x10000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+OPT_ML = "/opt/ml"
+
+available = sys.platform == "linux"
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces named by `flags`. Raises OSError."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, flags: int, kind: str = "none") -> None:
+    """mount(2). Raises OSError."""
+    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None)
+    _check(result, f"mount {source} on {target}")
+
+
+def die_with_parent() -> None:
+    """SIGKILL to this process when the process that forked it ends."""
+    if available:
+        _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl PDEATHSIG")
+
+
+def adopt_orphans() -> None:
+    """Grandchildren that lose their parent become children of this process."""
+    if available:
+        _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl CHILD_SUBREAPER")
+
+
+def enter_namespaces() -> bool:
+    """Give this process its own mounts and host name. False where the system refuses."""
+    if not available:
+        return False
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        unshare(NEWNS | NEWUTS | (NEWUSER if uid else 0))
+        if uid:
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        mount("none", "/", MS_REC | MS_PRIVATE)
+    except OSError:
+        return False
+    return True
+
+
+def make_mount_point() -> None:
+    """Create /opt/ml on this machine if allowed; hosts without it make one inside their own mounts."""
+    try:
+        Path(OPT_ML).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+
+
+def mount_opt_ml(folder: str, hosts_file: str | None) -> None:
+    """Show `folder` as /opt/ml and `hosts_file` as /etc/hosts, in this mount namespace. Raises OSError."""
+    if not Path(OPT_ML).is_dir():
+        _cover_opt(folder)
+    mount(folder, OPT_ML, MS_BIND)
+    if hosts_file:
+        mount(hosts_file, "/etc/hosts", MS_BIND)
+
+
+def _cover_opt(folder: str) -> None:
+    """A private /opt that shows what the machine's has, plus an empty ml: the machine's own is not ours to change."""
+    original = Path(folder).parent / "opt"
+    original.mkdir(exist_ok=True)
+    mount("/opt", str(original), MS_BIND | MS_REC)
+    entries = list(original.iterdir())
+    mount("tmpfs", "/opt", 0, "tmpfs")
+    for entry in entries:
+        shown = Path("/opt") / entry.name
+        if entry.is_symlink():
+            shown.symlink_to(entry.readlink())
+        elif entry.is_dir():
+            shown.mkdir()
+            mount(str(entry), str(shown), MS_BIND | MS_REC)
+        else:
+            shown.touch()
+            mount(str(entry), str(shown), MS_BIND)
+    Path(OPT_ML).mkdir()
+
+
+def name_host(name: str) -> None:
+    """The host name in this UTS namespace."""
+    socket.sethostname(name)
+
+
+def isolate_network() -> None:
+    """An empty network with only a loopback interface. Raises OSError."""
+    unshare(NEWNET)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        request = struct.pack("16sh", b"lo", 0)
+        flags = struct.unpack("16sh", fcntl.ioctl(link, SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP))
+
+
+def join_network(pid: int) -> None:
+    """Enter the network (and, as an ordinary user, the user namespace) of a process of ours. Raises OSError."""
+    kinds = [("net", NEWNET)] if os.geteuid() == 0 else [("user", NEWUSER), ("net", NEWNET)]
+    for kind, flag in kinds:
+        handle = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+        try:
+            _check(_libc.setns(handle, flag), f"setns {kind}")
+        finally:
+            os.close(handle)
+
+
+def limit_resources() -> None:
+    """No core files; as many open files as the system allows."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,94 @@
+"""A job's folder on this machine: one folder a host, with its /opt/ml, home, temporary files and /etc/hosts."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from loopback.workers.images import Runtime
+from loopback.workers.ports import Job, JobFault
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OPT_ML = PurePosixPath("/opt/ml")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One container host of a job: `algo-N`, N from 1."""
+
+    number: int
+    name: str
+    root: Path
+
+    @property
+    def ml(self) -> Path:
+        """What the job sees as /opt/ml."""
+        return self.root / "ml"
+
+    def at(self, path: str) -> Path:
+        """The place of a path of the container, which must be below /opt/ml. Raises JobFault."""
+        pure = PurePosixPath(path)
+        if not pure.is_relative_to(OPT_ML) or ".." in pure.parts:
+            raise JobFault(f"ClientError: LocalPath {path!r} is not below {OPT_ML}")
+        return self.ml / pure.relative_to(OPT_ML)
+
+    def write(self, path: str, content: Any) -> None:
+        """Write JSON to a path of the container."""
+        target = self.at(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(content))
+
+
+@dataclass(frozen=True)
+class Place:
+    """The job's hosts and their common folder."""
+
+    root: Path
+    hosts: tuple[Host, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """algo-1, algo-2, ... sorted as AWS sorts them: as text."""
+        return sorted(host.name for host in self.hosts)
+
+    def remove(self) -> None:
+        """Delete the folder and everything in it."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def make(folder: Path, job: Job, count: int) -> Place:
+    """Create the folders of a job's hosts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = Path(tempfile.mkdtemp(prefix=f"{job.name[:40]}-", dir=folder))
+    hosts = tuple(Host(number, f"algo-{number}", root / f"algo-{number}") for number in range(1, count + 1))
+    names = "".join(f"127.0.1.{host.number} {host.name}\n" for host in hosts)
+    for host in hosts:
+        for part in ("ml/output", "home", "tmp"):
+            (host.root / part).mkdir(parents=True)
+        (host.root / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
+    return Place(root, hosts)
+
+
+def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
+    """The whole environment of a host: the platform's part, the caller's, and the request's, in that order."""
+    python = runtime.interpreter or sys.executable
+    requested: Mapping[str, str] = job.request.get("Environment") or {}
+    return {
+        "PATH": f"{os.path.dirname(python)}:{SYSTEM_PATH}",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": str(host.root / "home"),
+        "TMPDIR": str(host.root / "tmp"),
+        "HOSTNAME": host.name,
+        "PYTHONUNBUFFERED": "1",
+        "MPLBACKEND": "Agg",
+        "AWS_REGION": job.region,
+        "AWS_DEFAULT_REGION": job.region,
+        **job.environ,
+        **requested,
+    }

@@ -1,0 +1,170 @@
+"""The processing container contract: config files, inputs, outputs, exit message. contracts.md section 2."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from loopback.workers import images, transfer
+from loopback.workers.images import Runtime
+from loopback.workers.messages import HostSpec
+from loopback.workers.place import Host, Place, environment
+from loopback.workers.ports import Job, JobFault, Ports
+from loopback.workers.supervise import Ended
+from loopback.workers.transfer import Source
+
+GROUP = "/aws/sagemaker/ProcessingJobs"
+PROCESSING = "/opt/ml/processing/"
+MESSAGE_BYTES = 1024
+SYNC_SECONDS = 1.0
+ANALYZER = "loopback.monitor.analyzer:main"
+
+
+class Processing:
+    """One processing job. `exit_message` is there after `finish`."""
+
+    group = GROUP
+
+    def __init__(self, job: Job, ports: Ports, place: Place, runtime: Runtime) -> None:
+        self.job, self.ports, self.place, self.runtime = job, ports, place, runtime
+        self.exit_message: str | None = None
+        self.artifacts: str | None = None
+        self._sent: dict[Path, tuple[int, int]] = {}
+        self._next_sync = 0.0
+
+    def prepare(self) -> list[HostSpec]:
+        """Fill the hosts' folders. Raises JobFault."""
+        request = self.job.request
+        for entry in request.get("ProcessingInputs") or []:
+            self._bring(entry)
+        outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+        for host in self.place.hosts:
+            for entry in outputs:
+                host.at(_output(entry)["LocalPath"]).mkdir(parents=True, exist_ok=True)
+            config = {"current_host": host.name, "hosts": self.place.names}
+            host.write("/opt/ml/config/resourceconfig.json", config)
+            host.write("/opt/ml/config/processingjobconfig.json", echo(self.job))
+        return [self._spec(host) for host in self.place.hosts]
+
+    def _bring(self, entry: dict[str, Any]) -> None:
+        """Download one input to every host that has a part in it."""
+        source = entry.get("S3Input")
+        name = entry.get("InputName")
+        if source is None:
+            raise JobFault(f"ClientError: input {name}: only S3Input is supported here, not DatasetDefinition")
+        if source.get("S3InputMode", "File") != "File":
+            raise JobFault(f"ClientError: input {name}: S3InputMode Pipe is not supported here; use File")
+        if source.get("S3CompressionType", "None") == "Gzip":
+            raise JobFault(f"ClientError: input {name}: S3CompressionType Gzip needs S3InputMode Pipe")
+        path = source.get("LocalPath", "")
+        _check_path(path, f"input {name}")
+        distribution = source.get("S3DataDistributionType", "FullyReplicated")
+        found = transfer.items(self.ports.objects, Source(source["S3Uri"], source.get("S3DataType", "S3Prefix")))
+        for host in self.place.hosts:
+            part = transfer.share(found, distribution, host.number - 1, len(self.place.hosts))
+            transfer.download(self.ports.objects, part, host.at(path))
+
+    def _spec(self, host: Host) -> HostSpec:
+        app = self.job.request["AppSpecification"]
+        argv = (*(app.get("ContainerEntrypoint") or ()), *(app.get("ContainerArguments") or ()))
+        analyzer = self.runtime == images.ANALYZER and not app.get("ContainerEntrypoint")
+        if not argv and not analyzer:
+            raise JobFault("ClientError: AppSpecification has no ContainerEntrypoint, and the image has none here")
+        network = self.job.request.get("NetworkConfig") or {}
+        job = {"PROCESSING_JOB_NAME": self.job.name, "PROCESSING_JOB_ARN": self.job.arn}
+        return HostSpec(
+            argv=argv or ("analyzer",),
+            environ=job | environment(self.job, host, self.runtime),
+            folder=str(host.ml),
+            hostname=host.name,
+            hosts_file=str(host.root / "hosts"),
+            builtin=ANALYZER if analyzer else None,
+            interpreter=self.runtime.interpreter,
+            isolated=bool(network.get("EnableNetworkIsolation")),
+        )
+
+    def tick(self) -> None:
+        """Send what has changed in Continuous outputs."""
+        if (now := time.monotonic()) < self._next_sync:
+            return
+        self._next_sync = now + SYNC_SECONDS
+        for output in self._outputs("Continuous"):
+            for host in self.place.hosts:
+                self._send_changed(host, output)
+
+    def _send_changed(self, host: Host, output: dict[str, Any]) -> None:
+        for path, relative in transfer.files_below(host.at(output["LocalPath"])):
+            found = path.stat()
+            mark = (found.st_mtime_ns, found.st_size)
+            if self._sent.get(path) != mark:
+                transfer.upload_file(self.ports.objects, path, f"{output['S3Uri'].rstrip('/')}/{relative}")
+                self._sent[path] = mark
+
+    def finish(self, ended: Ended) -> None:
+        """Send the outputs: Continuous ones whatever happened, the others unless the job failed. Raises JobFault."""
+        for output in self._outputs("Continuous"):
+            for host in self.place.hosts:
+                self._send_changed(host, output)
+        if not any(end.code for end in ended.exits) or ended.halt:
+            for output in self._outputs("EndOfJob"):
+                for host in self.place.hosts:
+                    transfer.upload(self.ports.objects, host.at(output["LocalPath"]), output["S3Uri"])
+        self.exit_message = self._message()
+
+    def _outputs(self, mode: str) -> list[dict[str, Any]]:
+        entries = (self.job.request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+        return [output for output in map(_output, entries) if output.get("S3UploadMode", "EndOfJob") == mode]
+
+    def _message(self) -> str | None:
+        """The first 1 KB that the hosts wrote for the caller. Raises JobFault if it is not UTF-8."""
+        paths = [host.ml / "output" / "message" for host in self.place.hosts]
+        content = b"".join(_head(path) for path in paths if path.is_file())[:MESSAGE_BYTES]
+        try:
+            return content.decode() or None
+        except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":  # cut in the middle of a character
+                return content[: error.start].decode()
+            raise JobFault("ClientError: /opt/ml/output/message is not UTF-8 text") from None
+
+    def written_failure(self) -> str | None:
+        """Processing containers explain failures in their logs only."""
+        return None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MESSAGE_BYTES)
+
+
+def _check_path(path: str, what: str) -> None:
+    if not path.startswith(PROCESSING.rstrip("/")):
+        raise JobFault(f"ClientError: {what}: LocalPath {path!r} must start with {PROCESSING}")
+
+
+def _output(entry: dict[str, Any]) -> dict[str, Any]:
+    """The S3Output of an output, checked."""
+    output: dict[str, Any] | None = entry.get("S3Output")
+    name = f"output {entry.get('OutputName')}"
+    if output is None:
+        raise JobFault(f"ClientError: {name}: only S3Output is supported here, not FeatureStoreOutput")
+    _check_path(output.get("LocalPath", ""), name)
+    return output
+
+
+def echo(job: Job) -> dict[str, Any]:
+    """processingjobconfig.json: the request with its defaults filled in, and the ARN."""
+    request = dict(job.request)
+    inputs = [{"AppManaged": False, **entry} for entry in request.get("ProcessingInputs") or []]
+    config = request.get("ProcessingOutputConfig") or {}
+    outputs = [{"AppManaged": False, **entry} for entry in config.get("Outputs") or []]
+    cluster = (request.get("ProcessingResources") or {}).get("ClusterConfig") or {}
+    return {
+        "ProcessingJobArn": job.arn,
+        "ProcessingJobName": job.name,
+        "AppSpecification": request.get("AppSpecification"),
+        "Environment": request.get("Environment") or {},
+        "ProcessingInputs": inputs,
+        "ProcessingOutputConfig": {"KmsKeyId": config.get("KmsKeyId"), "Outputs": outputs},
+        "ProcessingResources": {"ClusterConfig": {"VolumeKmsKeyId": None, **cluster}},
+        "RoleArn": request.get("RoleArn"),
+        "StoppingCondition": request.get("StoppingCondition") or {"MaxRuntimeInSeconds": 86400},
+    }

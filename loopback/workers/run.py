@@ -1,0 +1,204 @@
+"""One job from its request to its outcome. Runs in a thread of the control plane; the work is in other processes."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from loopback.workers import failures, place, supervise
+from loopback.workers.hosts import CannotStart, HostProcess
+from loopback.workers.images import Runtime, UnknownImage
+from loopback.workers.messages import HostSpec
+from loopback.workers.output import Output
+from loopback.workers.place import Place
+from loopback.workers.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Outcome, Ports, Report
+from loopback.workers.processing import Processing
+from loopback.workers.supervise import Ended
+
+DEFAULT_SECONDS = 86400.0
+
+
+class Contract(Protocol):
+    """What differs between the kinds of jobs."""
+
+    group: str
+    exit_message: str | None
+    artifacts: str | None
+
+    def prepare(self) -> list[HostSpec]:
+        """Fill the hosts' folders and say what runs in them. Raises JobFault."""
+
+    def tick(self) -> None:
+        """Called now and then while the hosts run. Raises JobFault."""
+
+    def finish(self, ended: Ended) -> None:
+        """Send the results, of a job that failed or was stopped too as far as AWS does. Raises JobFault."""
+
+    def written_failure(self) -> str | None:
+        """What the job itself said about its failure."""
+
+
+CONTRACTS: Mapping[str, Callable[[Job, Ports, Place, Runtime], Contract]] = {"processing": Processing}
+CLUSTERS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "processing": lambda request: request["ProcessingResources"]["ClusterConfig"],
+    "training": lambda request: request["ResourceConfig"],
+    "transform": lambda request: request["TransformResources"],
+}
+
+
+def image_of(job: Job) -> str:
+    """The image URI that the job runs in. Raises JobFault."""
+    image: str | None = None
+    if job.kind == "processing":
+        image = job.request["AppSpecification"].get("ImageUri")
+    elif job.kind == "training":
+        image = job.request["AlgorithmSpecification"].get("TrainingImage")
+    elif job.model:
+        image = job.model.get("Image")
+    if not image:
+        raise JobFault("ClientError: the job names no container image; algorithms by name are not supported here")
+    return image
+
+
+def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report) -> Outcome:
+    """Run a job to its end. Whatever is wrong with the job itself is in the outcome, not raised."""
+    started = ports.clock()
+    run = _Run(job, ports, stop, report)
+    try:
+        outcome = run.run(started)
+    except JobFault as fault:
+        outcome = _failed(fault, started, ports.clock(), run.contract)
+    except OSError as error:
+        fault = JobFault(f"InternalServerError: {error}", INTERNAL)
+        outcome = _failed(fault, started, ports.clock(), run.contract)
+    finally:
+        run.close()
+    report(outcome.secondary, outcome.failure_reason or "")
+    return outcome
+
+
+def _failed(fault: JobFault, started: float, ended: float, contract: Contract | None) -> Outcome:
+    message = contract.exit_message if contract else None
+    return Outcome(
+        "Failed", "Failed", started, ended, fault.reason[: failures.LONGEST], fault.kind, exit_message=message
+    )
+
+
+@dataclass
+class _Run:
+    """The state of one call of `run_job`."""
+
+    job: Job
+    ports: Ports
+    stop: threading.Event
+    report: Report
+    place: Place | None = None
+    contract: Contract | None = None
+    hosts: tuple[HostProcess, ...] = ()
+
+    def run(self, started: float) -> Outcome:
+        """The job's way through its states. Raises JobFault."""
+        self.report("Starting", "Preparing the instances")
+        contract = self._contract()
+        if self.stop.is_set():
+            return Outcome("Stopped", "Stopped", started, self.ports.clock())
+        self.report("Downloading", "Downloading input data")
+        specs = contract.prepare()
+        metrics = _Metrics(self.job)
+        self.report("Training", "Running the container")
+        started, ooms = self.ports.clock(), failures.oom_kills()
+        ended = self._supervise(specs, contract, metrics)
+        finished = self.ports.clock()
+        short_of_memory = failures.oom_kills() > ooms
+        self.report("Uploading", "Uploading results")
+        fault = (
+            None if ended.halt else failures.fault_of(ended, contract.written_failure(), out_of_memory=short_of_memory)
+        )
+        contract.finish(ended)
+        if fault:
+            return _failed(fault, started, finished, contract)
+        base = Outcome("Completed", "Completed", started, finished, None, None, contract.exit_message)
+        base = replace(base, artifacts=contract.artifacts, metrics=metrics.final())
+        return replace(base, status="Stopped", secondary=ended.halt) if ended.halt else base
+
+    def _contract(self) -> Contract:
+        cluster = CLUSTERS[self.job.kind](self.job.request)
+        count = int(cluster.get("InstanceCount") or 1)
+        if count > self.ports.capacity:
+            limit = f"{count} instances requested, this loopback runs at most {self.ports.capacity} a job"
+            raise JobFault(f"ResourceLimitExceeded: {limit}", LIMIT)
+        try:
+            runtime = self.ports.images.runtime(image_of(self.job))
+        except UnknownImage as error:
+            raise JobFault(f"ClientError: {error}") from None
+        self.place = place.make(self.ports.folder, self.job, count)
+        self.contract = CONTRACTS[self.job.kind](self.job, self.ports, self.place, runtime)
+        return self.contract
+
+    def _supervise(self, specs: list[HostSpec], contract: Contract, metrics: "_Metrics") -> Ended:
+        self.hosts = self._spawn(specs)
+        epoch = int(time.time())
+        outputs = [
+            Output(
+                host.output, self.ports.logs, contract.group, f"{self.job.name}/{spec.hostname}-{epoch}", metrics.see
+            )
+            for host, spec in zip(self.hosts, specs, strict=True)
+        ]
+        condition = self.job.request.get("StoppingCondition") or {}
+        seconds = float(condition.get("MaxRuntimeInSeconds") or DEFAULT_SECONDS)
+        limits = supervise.Limits(self.stop, seconds, self.ports.grace_seconds)
+        return supervise.Watch(self.hosts, outputs, limits).run(contract.tick)
+
+    def _spawn(self, specs: list[HostSpec]) -> tuple[HostProcess, ...]:
+        hosts: list[HostProcess] = []
+        try:
+            for spec in specs:
+                join = hosts[0].pid if spec.isolated and hosts else None
+                hosts.append(self.ports.zygote.spawn(replace(spec, join=join)))
+        except CannotStart as error:
+            raise JobFault(
+                f"CapacityError: Unable to provision requested ML compute capacity: {error}", CAPACITY
+            ) from None
+        finally:
+            self.hosts = tuple(hosts)
+        return self.hosts
+
+    def close(self) -> None:
+        """End what still runs, and leave nothing on the disk."""
+        for host in self.hosts:
+            if host.wait(0) is None:
+                host.signal(9)
+                host.wait(10)
+            host.close()
+        if self.place and not self.ports.keep_folders:
+            self.place.remove()
+
+
+class _Metrics:
+    """The job's MetricDefinitions, looked for in every line of its logs."""
+
+    def __init__(self, job: Job) -> None:
+        definitions = (job.request.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []
+        try:
+            self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
+        except re.error as error:
+            raise JobFault(
+                f"ClientError: MetricDefinitions: the regular expression {error.pattern!r} is wrong: {error}"
+            ) from None
+        self._values: dict[str, tuple[float, float]] = {}
+
+    def see(self, milliseconds: int, line: str) -> None:
+        """Note the values in a line."""
+        for name, pattern in self._patterns:
+            if (match := pattern.search(line)) and match.re.groups:
+                try:
+                    self._values[name] = (float(match.group(1)), milliseconds / 1000)
+                except (TypeError, ValueError):
+                    continue  # what the group caught is not a number: no metric, as on AWS
+
+    def final(self) -> tuple[Mapping[str, Any], ...]:
+        """FinalMetricDataList: the last value of each."""
+        found = self._values.items()
+        return tuple({"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in found)

@@ -1,0 +1,273 @@
+"""The zygote: a process that has imported what jobs use and forks a host for each. `python -m loopback.workers.zygote FD`.
+
+It has one thread, reads orders from the control plane on a socket, and writes to each host's report pipe: one JSON
+line with the pid when the host starts, one with the wait status when it has ended. A report pipe that closes
+without the second line means that the host was lost. The end of the socket ends the zygote and all of its hosts.
+"""
+
+import sys
+
+BARE = frozenset(name.partition(".")[0] for name in sys.modules)
+
+import gc  # noqa: E402
+import importlib  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import selectors  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import time  # noqa: E402
+import warnings  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from loopback.workers import child, isolation, messages  # noqa: E402
+
+WARM = (
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "pyarrow.csv",
+    "scipy.sparse",
+    "sklearn.compose",
+    "sklearn.ensemble",
+    "sklearn.impute",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.pipeline",
+    "sklearn.preprocessing",
+    "xgboost",
+    "matplotlib.pyplot",
+    "boto3",
+    "argparse",
+    "tarfile",
+    "logging.config",
+    "concurrent.futures.thread",
+    "multiprocessing.util",
+)
+REFILL_SECONDS = 0.002  # a burst of orders is served before standbys are replaced
+
+
+@dataclass
+class Host:
+    """A running host: its process and the pipe on which its end is reported."""
+
+    id: int
+    pid: int
+    report: int
+    link: socket.socket
+    mounts: str
+
+
+class Forge:
+    """Forks standbys and turns them into hosts."""
+
+    def __init__(self, link: socket.socket, standbys: int, idle_seconds: float, warmth: child.Warmth) -> None:
+        self.link, self.standbys, self.idle_seconds, self.warmth = link, standbys, idle_seconds, warmth
+        self.ready: list[tuple[int, socket.socket]] = []
+        self.hosts: dict[int, Host] = {}  # by pid
+        self.busy_until = time.monotonic()
+
+    def fork(self, *, prepared: bool = True) -> tuple[int, socket.socket]:
+        """A new child that waits for its order."""
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            child.stand_by(theirs, self.warmth, prepared=prepared)
+        theirs.close()
+        return pid, ours
+
+    def refill(self) -> None:
+        """One more standby if there are too few."""
+        if len(self.ready) < self.standbys:
+            self.ready.append(self.fork())
+
+    def obey(self, message: dict[str, Any], fds: list[int]) -> None:
+        """Carry out one order of the control plane."""
+        if message["op"] == "signal":
+            self.signal(message["id"], message["signal"])
+            return
+        output, report = fds
+        try:
+            self.spawn(message["id"], message["spec"], output, report)
+        except OSError as error:  # no more processes or memory: the job is told, the zygote goes on
+            _tell(report, {"fault": f"cannot start a process: {error}", "capacity": True})
+            os.close(report)
+        finally:
+            os.close(output)
+
+    def spawn(self, id: int, spec: dict[str, Any], output: int, report: int) -> None:
+        """Hand a spec to a standby (isolated networks: to a new child) and report its pid."""
+        prepared = not spec["isolated"]
+        pid, link = self.ready.pop(0) if prepared and self.ready else self.fork(prepared=prepared)
+        messages.send(link, spec, (output,))
+        self.hosts[pid] = Host(id, pid, report, link, "")
+        _tell(report, {"pid": pid})
+
+    def signal(self, id: int, number: int) -> None:
+        """Signal the process group of a host that still runs."""
+        for host in self.hosts.values():
+            if host.id == id:
+                _signal_group(host.pid, number)
+
+    def reap(self) -> None:
+        """Report every child that has ended, and end what it left behind."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self.ready = [(standby, link) for standby, link in self.ready if standby != pid]
+            if host := self.hosts.pop(pid, None):
+                _signal_group(pid, signal.SIGKILL)
+                self._report(host, status, usage.ru_maxrss)
+
+    def _report(self, host: Host, status: int, peak: int) -> None:
+        host.link.setblocking(False)
+        fault = None
+        if os.waitstatus_to_exitcode(status) == child.SETUP_FAILED:
+            try:
+                fault = messages.receive(host.link)
+            except BlockingIOError:
+                fault = None  # a job that chose this exit code itself
+        host.link.close()
+        _tell(host.report, {"status": status, "peak_kb": peak, "fault": fault[0]["fault"] if fault else None})
+        os.close(host.report)
+        self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """Kill processes that left the group of a host and lost their parent since: they are children of ours now."""
+        known = {*self.hosts, *(pid for pid, _ in self.ready)}
+        groups = {os.getpgid(pid) for pid in self.hosts}
+        for pid in _children():
+            if pid not in known and _group(pid) not in groups and not self._belongs(pid):
+                _kill(pid)
+
+    def _belongs(self, pid: int) -> bool:
+        """Whether a process lives in the mounts of a host that still runs."""
+        mounts = _mounts(pid)
+        return any(_mounts(host) == mounts for host in self.hosts)
+
+    def end(self) -> None:
+        """Kill every host and what it started."""
+        for pid in self.hosts:
+            _signal_group(pid, signal.SIGKILL)
+        for pid in _children():
+            _kill(pid)
+
+    def idle(self) -> bool:
+        """Whether nobody has asked for anything for so long that the memory is better given back."""
+        if self.hosts:
+            self.busy_until = time.monotonic()
+        return bool(self.idle_seconds) and time.monotonic() - self.busy_until > self.idle_seconds
+
+
+def _tell(report: int, message: dict[str, Any]) -> None:
+    try:
+        os.write(report, json.dumps(message).encode() + b"\n")
+    except BrokenPipeError:
+        return  # nobody waits for this host any more
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _children() -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def _mounts(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return ""
+
+
+def serve(forge: Forge) -> None:
+    """Obey until the control plane hangs up or has been silent for too long."""
+    waker, wakened = socket.socketpair()
+    for end in (waker, wakened):
+        end.setblocking(False)
+    signal.set_wakeup_fd(wakened.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    with selectors.DefaultSelector() as selector:
+        selector.register(forge.link, selectors.EVENT_READ)
+        selector.register(waker, selectors.EVENT_READ)
+        while not forge.idle():
+            wanting = len(forge.ready) < forge.standbys
+            keys = {key.fileobj for key, _ in selector.select(REFILL_SECONDS if wanting else 1.0)}
+            if waker in keys:
+                waker.recv(4096)
+                forge.reap()
+            if forge.link in keys:
+                order = messages.receive(forge.link)
+                if order is None:
+                    return
+                forge.busy_until = time.monotonic()
+                forge.obey(*order)
+            if not keys:
+                forge.refill()
+
+
+def warm_up() -> None:
+    """Import what jobs use and have one thread afterwards.
+
+    OpenBLAS starts its threads when it is loaded, ends them before the first fork, and starts them again in a child
+    that multiplies something large: the fork here is that first one.
+    """
+    for module in WARM:
+        importlib.import_module(module)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # 3.12: fork beside threads
+        pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def main() -> None:
+    """Start on the socket whose descriptor is the first argument; standbys and idle seconds follow."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    link.set_inheritable(False)
+    sys.path[:] = [entry for entry in sys.path if entry not in {"", os.getcwd()}]
+    isolation.adopt_orphans()
+    isolation.make_mount_point()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to answer
+    warm_up()
+    own = frozenset({str(Path(__file__).parents[2])})
+    forge = Forge(link, int(sys.argv[2]), float(sys.argv[3]), child.Warmth(BARE, own))
+    gc.collect()
+    gc.freeze()
+    try:
+        serve(forge)
+    finally:
+        forge.end()
+
+
+if __name__ == "__main__":
+    main()
