@@ -1,0 +1,68 @@
+"""`slipway local`: start and stop the AWS of this machine, and give it what a new account lacks."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from slipway.target import Target, UserError, local_environment
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+
+
+def pass_on(arguments: list[str]) -> int:
+    """Run `python -m loopback` with these arguments; its exit code."""
+    return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment())
+
+
+def up(port: int, state: Path, *, detach: bool) -> int:
+    """Start it; detached, also make the bucket and the role that pipelines run with."""
+    arguments = ["up", "--port", str(port), "--state", str(state)]
+    code = pass_on([*arguments, "--detach"] if detach else arguments)
+    if code == 0 and detach:
+        prepare(state)
+    return code
+
+
+def prepare(state: Path) -> None:
+    """The artifact bucket and the pipeline role, as the project template creates them on AWS."""
+    target = _local(state)
+    s3, bucket = target.client("s3"), target.environ["ARTIFACT_BUCKET"]
+    if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
+        where = (
+            {} if target.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
+        )
+        s3.create_bucket(Bucket=bucket, **where)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    iam, role = target.client("iam"), target.environ["SAGEMAKER_PIPELINE_ROLE_ARN"].rpartition("/")[2]
+    if role not in [found["RoleName"] for found in iam.list_roles()["Roles"]]:
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
+
+
+def exports(state: Path) -> str:
+    """Shell lines that point this shell at it, for `eval`."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(state).items())
+
+
+def _local(state: Path) -> Target:
+    return Target({**os.environ, **_variables(state)}, local=True, project="slipway")
+
+
+def _variables(state: Path) -> dict[str, str]:
+    variables = local_environment(state)
+    if variables is None:
+        raise UserError(f"Nothing runs on {state}; start it with `slipway local up --detach`")
+    return variables
+
+
+def _quiet_environment() -> dict[str, Any]:
+    """The region of the caller counts; an endpoint that points elsewhere must not reach the local AWS itself."""
+    return {key: value for key, value in os.environ.items() if key != "AWS_ENDPOINT_URL"}

@@ -1,0 +1,76 @@
+"""What commands print: tables for people, JSON for programs. Colours go when the output is piped or NO_COLOR is set."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {
+    "Succeeded": "green",
+    "Completed": "green",
+    "Approved": "green",
+    "pass": "green",
+    "Executing": "cyan",
+    "Starting": "cyan",
+    "InProgress": "cyan",
+    "PendingManualApproval": "yellow",
+    "Stopping": "yellow",
+    "Stopped": "yellow",
+    "Failed": "red",
+    "Rejected": "red",
+    "FAIL": "red",
+}
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def show_json(value: Any) -> None:
+    """One JSON document; dates as ISO 8601."""
+    print(json.dumps(value, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
+    """A plain table: headings and columns that align, no boxes."""
+    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column != "reason", overflow="fold"
+        )
+    for row in rows:
+        made.add_row(*(cell(value) for value in row))
+    return made
+
+
+def cell(value: Any) -> Text:
+    """Text, in the colour of its meaning when it has one."""
+    shown = "" if value is None else str(value)
+    return Text(shown, style=COLOURS.get(shown, ""))
+
+
+def number(value: Any) -> str:
+    """A figure as one reads it: four significant digits after the point."""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12.0 s`, `3 min 05 s`."""
+    if seconds is None:
+        return ""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, in one unit."""
+    seconds = (now - moment).total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return "just now"

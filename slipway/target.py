@@ -1,0 +1,109 @@
+"""Which AWS a command talks to, and the clients for it."""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+STATE = Path(".slipway/local")
+ACCOUNT = "000000000000"  # of the local AWS
+_AWS_VARIABLES = (
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+
+
+class UserError(Exception):
+    """The command cannot be carried out; the message says what is missing or wrong, and what to do. Exit code 1."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One AWS: the account that the environment points at, or the one on this machine.
+
+    `project` is what the names of pipelines and model package groups begin with.
+    """
+
+    environ: Mapping[str, str]
+    local: bool
+    project: str
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str] = os.environ, state: Path = STATE) -> "Target":
+        """What AWS_ENDPOINT_URL or AWS credentials name, else the AWS of this folder when it runs."""
+        project = environ.get("SAGEMAKER_PROJECT_NAME", "slipway")
+        endpoint = environ.get("AWS_ENDPOINT_URL", "")
+        if endpoint:
+            return cls(environ, local="127.0.0.1" in endpoint or "localhost" in endpoint, project=project)
+        if any(name in environ for name in _AWS_VARIABLES):
+            return cls(environ, local=False, project=project)
+        variables = local_environment(state)
+        if variables is None:
+            raise UserError(
+                "No AWS to talk to: no AWS credentials in the environment, and nothing runs on this machine. "
+                "Start the local one with `slipway local up --detach`, or set AWS_PROFILE"
+            )
+        return cls({**environ, **variables}, local=True, project=project)
+
+    @property
+    def title(self) -> str:
+        """What a person is told it is."""
+        if self.local:
+            return f"this machine ({self.environ['AWS_ENDPOINT_URL']})"
+        return f"AWS ({self.environ.get('AWS_PROFILE', 'default credentials')}, {self.region})"
+
+    @property
+    def region(self) -> str:
+        """The region of the environment."""
+        return self.environ.get("AWS_DEFAULT_REGION") or self.environ.get("AWS_REGION") or "us-east-1"
+
+    @cached_property
+    def session(self) -> Any:
+        """A boto3 session; importing boto3 takes a quarter of a second, so nothing before needs it."""
+        import boto3
+
+        os.environ.update(self.environ)
+        return boto3.Session(region_name=self.region)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+        return self.session.client(service)
+
+    def read(self, uri: str) -> bytes:
+        """The bytes of an S3 object. Raises UserError when it cannot be read."""
+        from botocore.exceptions import ClientError
+
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            body: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as fault:
+            raise UserError(f"{uri} cannot be read: {fault.response['Error']['Message']}") from None
+        return body
+
+
+def local_environment(state: Path = STATE) -> dict[str, str] | None:
+    """The variables that point AWS clients and the template at the AWS of this machine; None when it is down."""
+    try:
+        found = json.loads((state / "endpoint.json").read_text())
+        with socket.create_connection(("127.0.0.1", found["port"]), timeout=1):
+            pass
+    except (OSError, ValueError):
+        return None
+    region = found["region"]
+    return {
+        "AWS_ENDPOINT_URL": found["url"],
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "ARTIFACT_BUCKET": f"slipway-{ACCOUNT}-{region}",
+        "SAGEMAKER_PIPELINE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/slipway-pipeline",
+        "SAGEMAKER_PROJECT_NAME": "slipway",
+    }

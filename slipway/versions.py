@@ -1,0 +1,168 @@
+"""Model versions: list, describe, approve, reject, compare."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from slipway import executions
+from slipway.target import Target, UserError
+from slipway.verdicts import Verdict, verdicts
+
+PICTURES = Path(".slipway/pictures")
+
+
+def group_name(target: Target, pipeline: str) -> str:
+    """A pipeline and its model package group have one name."""
+    return executions.pipeline_name(target, pipeline)
+
+
+def versions(target: Target, pipeline: str) -> list[dict[str, Any]]:
+    """All versions of a pipeline's group, the newest first."""
+    client = target.client("sagemaker")
+    pages = client.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group_name(target, pipeline), SortBy="CreationTime", SortOrder="Descending"
+    )
+    try:
+        return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+    except client.exceptions.ClientError as fault:
+        raise UserError(
+            f"{fault.response['Error']['Message']} Run the pipeline first: slipway run {pipeline}"
+        ) from None
+
+
+def version(target: Target, pipeline: str, number: int) -> dict[str, Any]:
+    """One version in full."""
+    found = {summary["ModelPackageVersion"]: summary["ModelPackageArn"] for summary in versions(target, pipeline)}
+    if number not in found:
+        known = ", ".join(str(n) for n in sorted(found)) or "none"
+        raise UserError(f"{group_name(target, pipeline)} has no version {number}; it has: {known}")
+    package: dict[str, Any] = target.client("sagemaker").describe_model_package(ModelPackageName=found[number])
+    return package
+
+
+def decide(target: Target, pipeline: str, number: int, status: str, why: str) -> dict[str, Any]:
+    """Approve or reject a version, and write down who did and why."""
+    package = version(target, pipeline, number)
+    if package["ModelApprovalStatus"] == status:
+        return package
+    caller = target.client("sts").get_caller_identity()["Arn"]
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    verb = "ApprovedBy" if status == "Approved" else "RejectedBy"
+    target.client("sagemaker").update_model_package(
+        ModelPackageArn=package["ModelPackageArn"],
+        ModelApprovalStatus=status,
+        ApprovalDescription=why or f"{status} by {caller} at {moment}",
+        CustomerMetadataProperties={verb: caller, f"{verb[:-2]}At": moment},
+    )
+    return version(target, pipeline, number)
+
+
+def report_uri(package: dict[str, Any]) -> str | None:
+    """Where the evaluation of a version is."""
+    uri: str | None = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
+    return uri
+
+
+def report(target: Target, package: dict[str, Any]) -> dict[str, Any]:
+    """The evaluation of a version; empty when it has none."""
+    uri = report_uri(package)
+    found: dict[str, Any] = json.loads(target.read(uri)) if uri else {}
+    return found
+
+
+def metrics(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """`{name: {value, standard_deviation, ...}}` of the block of metrics that SageMaker's formats have."""
+    for name, block in document.items():
+        if name.endswith("_metrics"):
+            return {
+                metric: entry
+                for metric, entry in block.items()
+                if isinstance(entry, dict) and isinstance(entry.get("value"), int | float)
+            }
+    return {}
+
+
+def execution_of(package: dict[str, Any]) -> str | None:
+    """The ARN of the execution that made a version."""
+    made: str = package.get("MetadataProperties", {}).get("GeneratedBy", "")
+    return made if "/execution/" in made else None
+
+
+def lineage(package: dict[str, Any]) -> dict[str, str]:
+    """Where a version came from."""
+    found = {
+        "execution": execution_of(package),
+        "commit": package.get("MetadataProperties", {}).get("CommitId"),
+        "repository": package.get("MetadataProperties", {}).get("Repository"),
+        "model data": package["InferenceSpecification"]["Containers"][0].get("ModelDataUrl"),
+        **package.get("CustomerMetadataProperties", {}),
+    }
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def judged(target: Target, package: dict[str, Any]) -> list[Verdict]:
+    """The gates that let a version through."""
+    arn = execution_of(package)
+    return verdicts(target, arn) if arn else []
+
+
+def pictures(target: Target, pipeline: str, package: dict[str, Any], folder: Path = PICTURES) -> list[Path]:
+    """Download the pictures beside a version's evaluation; their paths."""
+    uri = report_uri(package)
+    if uri is None:
+        return []
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    s3, prefix = target.client("s3"), key.rpartition("/")[0] + "/"
+    where = folder / f"{pipeline}-{package['ModelPackageVersion']}"
+    saved = []
+    for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+        if item["Key"].endswith(".png"):
+            where.mkdir(parents=True, exist_ok=True)
+            path = where / item["Key"].rpartition("/")[2]
+            s3.download_file(bucket, item["Key"], str(path))
+            saved.append(path)
+    return saved
+
+
+def compare(target: Target, pipeline: str, first: int, second: int) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """What differs between two versions: {metrics, parameters, data, code} -> {name: (first, second)}."""
+    sides = [_side(target, version(target, pipeline, number)) for number in (first, second)]
+    found: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for section in sides[0]:
+        names = sorted({*sides[0][section], *sides[1][section]})
+        pairs = {name: (sides[0][section].get(name), sides[1][section].get(name)) for name in names}
+        found[section] = {name: pair for name, pair in pairs.items() if section == "metrics" or pair[0] != pair[1]}
+    return found
+
+
+_DATA = ("InputDataUrl", "DataVersion")
+_CODE = ("CommitId",)
+
+
+def _side(target: Target, package: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    client, arn = target.client("sagemaker"), execution_of(package)
+    parameters: dict[str, Any] = {}
+    bundles: dict[str, Any] = {}
+    if arn:
+        pages = client.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
+        parameters = {p["Name"]: p["Value"] for page in pages for p in page["PipelineParameters"]}
+        text = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
+        bundles = _bundles(json.loads(text)["Steps"])
+    data = {name: parameters.pop(name) for name in _DATA if name in parameters}
+    code = {name: parameters.pop(name) for name in _CODE if name in parameters} | bundles
+    figures = {name: entry["value"] for name, entry in metrics(report(target, package)).items()}
+    return {"metrics": figures, "parameters": parameters, "data": data, "code": code}
+
+
+def _bundles(steps: list[dict[str, Any]]) -> dict[str, str]:
+    """The content hash of each step's code."""
+    found = {}
+    for step in steps:
+        arguments = step.get("Arguments", {})
+        uris = [i["S3Input"]["S3Uri"] for i in arguments.get("ProcessingInputs", []) if i["InputName"] == "code"]
+        uris += [uri] if (uri := arguments.get("HyperParameters", {}).get("sagemaker_submit_directory")) else []
+        for uri in uris:
+            if isinstance(uri, str) and "/code/" in uri:
+                found[f"{step['Name']} code"] = uri.partition("/code/")[2].partition("/")[0][:12]
+    return found
