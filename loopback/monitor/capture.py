@@ -1,0 +1,156 @@
+"""Captured requests and responses of an endpoint, as rows; and the user's own script that may shape them."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import functools
+import inspect
+import json
+import logging
+import runpy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from loopback.monitor.datasets import flat, json_lines
+from loopback.monitor.errors import BadInput
+
+SIDES = ("endpointInput", "endpointOutput")
+Row = dict[str, Any]
+Preprocess = Callable[[Any], Any]
+
+
+def rows(paths: Sequence[Path], sides: Sequence[str], preprocess: Preprocess | None = None) -> Iterator[Row]:
+    """The rows of every captured record: response columns before request columns for CSV, after them for JSON."""
+    for path in paths:
+        for number, record in json_lines(path):
+            try:
+                yield from _preprocessed(record, preprocess) if preprocess else _rows(record, sides)
+            except ValueError as error:
+                raise BadInput(f"{path.name}, line {number}: {error}") from error
+
+
+def judged(paths: Sequence[Path]) -> Iterator[Row]:
+    """Merged records: the columns of the response as `0`, `1`, ... (or its keys), and `groundTruth`."""
+    for path in paths:
+        for number, record in json_lines(path):
+            try:
+                yield from _judged(record)
+            except ValueError as error:
+                raise BadInput(f"{path.name}, line {number}: {error}") from error
+
+
+def _judged(record: Mapping[str, Any]) -> Iterator[Row]:
+    response, truth = (record.get("captureData") or {}).get("endpointOutput"), record.get("groundTruthData")
+    if response is None or truth is None:
+        raise ValueError("the record lacks captureData.endpointOutput or groundTruthData")
+    for values, known in zip(_table(response), _table(truth), strict=True):
+        told = values if isinstance(values, dict) else {str(index): value for index, value in enumerate(values)}
+        yield {**told, "groundTruth": next(iter(_named(known).values()))}
+
+
+def load_preprocessor(script: Path) -> Preprocess:
+    """`preprocess_handler` of the user's script, called with the record, and with a logger if it takes one."""
+    handler = load(script, "preprocess_handler")
+    if len(inspect.signature(handler).parameters) > 1:
+        return lambda record: handler(record, logging.getLogger("preprocess_handler"))
+    return handler
+
+
+def load(script: Path, function: str) -> Callable[..., Any]:
+    """A function of a user's script, whose errors become BadInput."""
+    handler = _guarded(script.name, lambda: runpy.run_path(str(script)).get(function))
+    if not callable(handler):
+        raise BadInput(f"{script.name} defines no function {function}")
+
+    @functools.wraps(handler)
+    def guarded(*arguments: Any) -> Any:
+        return _guarded(f"{function} of {script.name}", lambda: handler(*arguments))
+
+    return guarded
+
+
+def _guarded(name: str, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as error:
+        raise BadInput(f"{name} raised {type(error).__name__}: {error}") from error
+
+
+def _preprocessed(record: Mapping[str, Any], preprocess: Preprocess) -> Iterator[Row]:
+    result = preprocess(_record(record))
+    for row in result if isinstance(result, list) else [result]:
+        yield {str(key): row[key] for key in sorted(row)}
+
+
+def _record(record: Mapping[str, Any]) -> SimpleNamespace:
+    """What the script sees; parts that the event lacks are None."""
+    data, meta = record.get("captureData", {}), record.get("eventMetadata", {})
+    return SimpleNamespace(
+        endpoint_input=_part(data.get("endpointInput")),
+        endpoint_output=_part(data.get("endpointOutput")),
+        batch_transform_output=_part(data.get("batchTransformOutput")),
+        ground_truth=_part(record.get("groundTruthData")),
+        event_metadata=SimpleNamespace(
+            event_id=meta.get("eventId"),
+            event_time=meta.get("inferenceTime"),
+            custom_attribute=meta.get("customAttributes"),
+        ),
+        event_version=record.get("eventVersion"),
+        event_dict=dict(record),
+        as_dict=lambda: dict(record),
+    )
+
+
+def _part(part: Mapping[str, Any] | None) -> SimpleNamespace | None:
+    if part is None:
+        return None
+    return SimpleNamespace(**{key: part.get(key) for key in ("encoding", "data", "observedContentType", "mode")})
+
+
+def _rows(record: Mapping[str, Any], sides: Sequence[str]) -> Iterator[Row]:
+    data = record.get("captureData")
+    if not isinstance(data, dict) or not any(side in data for side in sides):
+        raise ValueError(f"the record has no captureData with {' or '.join(sides)}")
+    found = {side: _table(data[side]) for side in sides if side in data}
+    response, request = found.get("endpointOutput", []), found.get("endpointInput", [])
+    if request and response and len(request) != len(response):
+        response = _by_request(request, response)
+    for index in range(max(len(request), len(response))):
+        before = response[index] if response else []
+        after = request[index] if request else []
+        yield _joined(before, after)
+
+
+def _by_request(request: Sequence[Any], response: Sequence[Any]) -> list[Any]:
+    """One line of as many values as there were rows in the request is one prediction a row."""
+    if len(response) == 1 and isinstance(response[0], list) and len(response[0]) == len(request):
+        return [[value] for value in response[0]]
+    raise ValueError(f"the request has {len(request)} rows and the response {len(response)}")
+
+
+def _joined(response: Any, request: Any) -> Row:
+    if isinstance(response, dict) or isinstance(request, dict):
+        return {**_named(request), **_named(response)}
+    return {f"_c{index}": value for index, value in enumerate([*response, *request])}
+
+
+def _named(values: Any) -> Row:
+    return values if isinstance(values, dict) else {f"_c{index}": value for index, value in enumerate(values)}
+
+
+def _table(part: Mapping[str, Any]) -> list[Any]:
+    """Rows of one side: lists of text for CSV, flat dicts for JSON."""
+    text, kind = part.get("data") or "", part.get("encoding")
+    if kind == "BASE64":
+        text = base64.b64decode(text).decode()
+        kind = "JSON" if "json" in str(part.get("observedContentType")) else "CSV"
+    if kind == "CSV":
+        return [[value or None for value in row] for row in csv.reader(text.splitlines()) if row]
+    if kind == "JSON":
+        lines = text.splitlines() if "jsonlines" in str(part.get("observedContentType")) else [text]
+        documents = [json.loads(line) for line in lines]
+        return [flat(row) for document in documents for row in (document if isinstance(document, list) else [document])]
+    raise ValueError(f"data is captured as {kind}; CSV, JSON and BASE64 can be analyzed")

@@ -1,0 +1,39 @@
+"""Reading and writing the documents of an analysis, and the message it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from loopback.monitor.errors import BadInput
+
+
+def exit_message(violations: int) -> str:
+    """The exit message of an analysis that was carried out."""
+    if violations:
+        return f"CompletedWithViolations: Job completed successfully with {violations} violations."
+    return "Completed: Job completed successfully with no violations."
+
+
+def read(path: Path, key: str) -> dict[str, Any]:
+    """A baseline document, which is a file or in a folder by itself; `key` is a member it must have."""
+    file = next(iter(sorted(path.glob("*.json"))), path) if path.is_dir() else path
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"the baseline {file} is not JSON: {error}") from error
+    if not isinstance(document, dict) or key not in document:
+        raise BadInput(f"the baseline {file} has no {key!r}; it must be a document that a baseline job wrote")
+    return document
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a result."""
+    write_text(path, json.dumps(document))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and the folders to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

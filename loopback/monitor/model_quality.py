@@ -1,0 +1,211 @@
+"""The analysis MODEL_QUALITY: predictions against ground truth, for binary classification and regression."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from loopback.monitor import capture, datasets, documents, source
+from loopback.monitor.errors import BadInput
+from loopback.monitor.settings import Settings
+from loopback.monitor.sketch import Floats
+
+_SECTIONS = {"BinaryClassification": "binary_classification", "Regression": "regression"}
+_TRUTH = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0, "false.": 0.0, "true.": 1.0}
+_WORSE_WHEN_GREATER = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
+_VIOLATES = {"GreaterThanThreshold": operator.gt, "LessThanThreshold": operator.lt}
+_SAMPLES, _SAMPLE_SHARE, _MIN_ROWS = 5, 0.8, 200  # of the standard deviation; fewer rows have none
+_CURVE_POINTS = 1000
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Truth and prediction of every row; `score` is the probability of class 1, when the data has one."""
+
+    truth: Floats
+    predicted: Floats
+    score: Floats | None
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Outcomes:
+        """Some of the rows."""
+        return Outcomes(self.truth[rows], self.predicted[rows], None if self.score is None else self.score[rows])
+
+
+def analyze(settings: Settings) -> str:
+    """Write the documents of a model quality job and tell the exit message; raises BadInput."""
+    problem = settings.environ.get("problem_type", "")
+    if problem not in _SECTIONS:
+        raise BadInput(f"problem_type is {problem!r}; loopback analyzes the model quality of: {', '.join(_SECTIONS)}")
+    data = _outcomes(settings, binary=problem == "BinaryClassification")
+    measure = binary if problem == "BinaryClassification" else regression
+    values = measure(data)
+    spread = _spread(data, measure)
+    section = _SECTIONS[problem]
+    shown = {name: {"value": value, "standard_deviation": spread.get(name, "NaN")} for name, value in values.items()}
+    shown |= _curves(data) if problem == "BinaryClassification" else {}
+    count = {"item_count": len(data.truth)}
+    documents.write_json(
+        settings.output / "statistics.json", {"version": 0.0, "dataset": count, f"{section}_metrics": shown}
+    )
+    suggested = {name: _constraint(name, value) for name, value in values.items() if "constant" not in name}
+    documents.write_json(settings.output / "constraints.json", {"version": 0.0, f"{section}_constraints": suggested})
+    if settings.baseline_constraints is None:
+        return documents.exit_message(0)
+    rules = documents.read(settings.baseline_constraints, f"{section}_constraints")[f"{section}_constraints"]
+    found = list(violations(values, rules))
+    if found:
+        documents.write_json(settings.output / "constraint_violations.json", {"violations": found})
+    return documents.exit_message(len(found))
+
+
+def violations(values: Metrics, rules: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Metrics that their constraint's operator calls a violation."""
+    for name, rule in rules.items():
+        kind, threshold = rule["comparison_operator"], rule["threshold"]
+        if kind not in _VIOLATES:
+            raise BadInput(f"the constraint of {name} compares by {kind!r}; allowed: {', '.join(_VIOLATES)}")
+        if name in values and _VIOLATES[kind](values[name], threshold):
+            text = f"Metric {name} with {values[name]:.10g} was {kind} '{threshold}'"
+            yield {"metric_name": name, "constraint_check_type": kind, "description": text}
+
+
+def regression(data: Outcomes) -> Metrics:
+    """The metrics of a regression; r2 is 0 when the truth does not vary."""
+    errors = data.predicted - data.truth
+    mse = float((errors**2).mean())
+    variance = float(data.truth.var())
+    return {
+        "mae": float(np.abs(errors).mean()),
+        "mse": mse,
+        "rmse": mse**0.5,
+        "r2": 1 - mse / variance if variance else 0.0,
+    }
+
+
+def binary(data: Outcomes) -> Metrics:
+    """The metrics of a binary classification, and those of always telling the commoner class."""
+    metrics = _rates(data)
+    constant = np.full_like(data.truth, float(data.truth.mean() >= 0.5))
+    always = _rates(replace(data, predicted=constant, score=None))
+    kept = ("recall", "precision", "accuracy", "f0_5", "f1", "f2")
+    metrics |= {f"{name}_best_constant_classifier": always[name] for name in kept}
+    if data.score is not None:
+        false, true = _roc(data.truth, data.score)
+        metrics["auc"] = float(np.trapezoid(true, false))
+    return metrics
+
+
+def _rates(data: Outcomes) -> Metrics:
+    truth, told = data.truth == 1, data.predicted == 1
+    tp, fp = int((truth & told).sum()), int((~truth & told).sum())
+    fn, tn = int((truth & ~told).sum()), int((~truth & ~told).sum())
+    metrics = {
+        "recall": _share(tp, tp + fn),
+        "precision": _share(tp, tp + fp),
+        "accuracy": _share(tp + tn, len(truth)),
+        "true_positive_rate": _share(tp, tp + fn),
+        "true_negative_rate": _share(tn, tn + fp),
+        "false_positive_rate": _share(fp, tn + fp),
+        "false_negative_rate": _share(fn, tp + fn),
+    }
+    for name, beta in (("f0_5", 0.5), ("f1", 1.0), ("f2", 2.0)):
+        weight = beta * beta
+        metrics[name] = _share((1 + weight) * tp, (1 + weight) * tp + weight * fn + fp)
+    return metrics
+
+
+def _share(part: float, whole: float) -> float:
+    """0 of nothing is 0."""
+    return part / whole if whole else 0.0
+
+
+def _curves(data: Outcomes) -> dict[str, Any]:
+    truth, told = data.truth.astype(int), data.predicted.astype(int)
+    cells = {str(t): {str(p): int(((truth == t) & (told == p)).sum()) for p in (0, 1)} for t in (0, 1)}
+    if data.score is None:
+        return {"confusion_matrix": cells}
+    false, true = _roc(data.truth, data.score)
+    positives, negatives = data.truth.sum(), len(data.truth) - data.truth.sum()
+    called = true * positives + false * negatives
+    precisions = np.divide(true * positives, called, out=np.ones_like(called), where=called > 0)
+    some = np.unique(np.linspace(0, len(true) - 1, min(len(true), _CURVE_POINTS)).astype(int))
+    return {
+        "confusion_matrix": cells,
+        "receiver_operating_characteristic_curve": {
+            "false_positive_rates": false[some].tolist(),
+            "true_positive_rates": true[some].tolist(),
+        },
+        "precision_recall_curve": {"precisions": precisions[some].tolist(), "recalls": true[some].tolist()},
+    }
+
+
+def _roc(truth: Floats, score: Floats) -> tuple[Floats, Floats]:
+    """(false, true) positive rates from the strictest threshold to the loosest; equal scores move together."""
+    order = np.argsort(-score, kind="stable")
+    last_of_equals = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    true = np.cumsum(truth[order])[last_of_equals]
+    false = last_of_equals + 1 - true
+    return np.append(0.0, false / max(false[-1], 1)), np.append(0.0, true / max(true[-1], 1))
+
+
+def _spread(data: Outcomes, measure: Callable[[Outcomes], Metrics]) -> Metrics:
+    count = len(data.truth)
+    if count < _MIN_ROWS:
+        return {}
+    chance = np.random.default_rng(count)  # equal data, equal documents
+    draws = [
+        measure(data.take(chance.choice(count, int(count * _SAMPLE_SHARE), replace=False))) for _ in range(_SAMPLES)
+    ]
+    return {name: float(np.std([draw[name] for draw in draws])) for name in draws[0]}
+
+
+def _constraint(name: str, value: float) -> dict[str, Any]:
+    worse = "GreaterThanThreshold" if name in _WORSE_WHEN_GREATER else "LessThanThreshold"
+    return {"threshold": value, "comparison_operator": worse}
+
+
+def _outcomes(settings: Settings, *, binary: bool) -> Outcomes:
+    table = _table(settings)
+    truth = _numbers(table, settings.environ.get("ground_truth_attribute"), "ground_truth_attribute", binary=binary)
+    told, chance = settings.environ.get("inference_attribute"), settings.environ.get("probability_attribute")
+    score = _numbers(table, chance, "probability_attribute", binary=False) if binary and chance else None
+    if told or score is None:
+        predicted = _numbers(table, told, "inference_attribute", binary=binary)
+    else:
+        predicted = (score >= float(settings.environ.get("probability_threshold_attribute") or 0.5)).astype(float)
+    return Outcomes(truth, predicted, score)
+
+
+def _table(settings: Settings) -> Any:
+    """The data set; merged captures give the columns `0`, `1`, ... of the response and `groundTruth`."""
+    if settings.format == "sagemakerCaptureJson":
+        found = datasets.batches(capture.judged(datasets.files(settings.source)))
+    else:
+        found = source.chunks(settings, [])
+    chunks = list(found)
+    if not chunks or not sum(len(chunk) for chunk in chunks):
+        raise BadInput(f"there is no data: {settings.source} holds no rows")
+    return pa.Table.from_batches(chunks)
+
+
+def _numbers(table: Any, name: str | None, setting: str, *, binary: bool) -> Floats:
+    if name is None and "groundTruth" in table.column_names:
+        name = "groundTruth" if setting == "ground_truth_attribute" else "0"
+    if name not in table.column_names:
+        raise BadInput(f"{setting} is {name!r}; it must be a column of the data: {', '.join(table.column_names)}")
+    values = table.column(name).to_pylist()
+    try:
+        if binary:
+            return np.array([_TRUTH[str(value).strip().lower()] for value in values])
+        return np.array([float(value) for value in values])
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = "0, 1, true or false" if binary else "numbers"
+        raise BadInput(f"column {name!r} ({setting}) must hold {wanted} in every row; found {error}") from error

@@ -1,0 +1,120 @@
+"""constraint_violations.json: where data departs from its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loopback.monitor import distances
+from loopback.monitor.constraints import config_of
+from loopback.monitor.profile import ColumnProfile, DatasetProfile
+from loopback.monitor.sketch import Sketch
+
+_NUMERIC = ("Integral", "Fractional")
+
+
+def find(
+    data: DatasetProfile, baseline: Mapping[str, Any], constraints: Mapping[str, Any]
+) -> tuple[list[dict[str, str]], dict[str, float]]:
+    """(violations, distance by feature); `baseline` is a statistics.json, `constraints` a constraints.json."""
+    known = {feature["name"]: feature for feature in constraints["features"]}
+    before = {feature["name"]: feature for feature in baseline["features"]}
+    found: list[dict[str, str]] = []
+    apart: dict[str, float] = {}
+    for name, constraint in known.items():
+        config = config_of(constraints, constraint)
+        if config["evaluate_constraints"] != "Enabled":
+            continue
+        if name not in data.columns:
+            found.append(_violation(name, "missing_column_check", f"Column {name} of the baseline is not in the data."))
+            continue
+        found.extend(_value_checks(data.columns[name], constraint, config))
+        drift = _drift(data.columns[name], before.get(name, {}), config["distribution_constraints"])
+        if drift is not None:
+            apart[name] = drift[0]
+            found.extend(_violation(name, "baseline_drift_check", text) for text in drift[1:])
+    if config_of(constraints, {})["evaluate_constraints"] == "Enabled":
+        extra = [name for name in data.columns if name not in known]
+        found += [_violation(name, "extra_column_check", f"Column {name} is not in the baseline.") for name in extra]
+    return found, apart
+
+
+def _value_checks(
+    column: ColumnProfile, constraint: Mapping[str, Any], config: Mapping[str, Any]
+) -> Iterator[dict[str, str]]:
+    name, expected = constraint["name"], constraint["inferred_type"]
+    fitting = _fitting(column, expected) / column.present if column.present else 1.0
+    if fitting < config["datatype_check_threshold"]:
+        yield _violation(
+            name,
+            "data_type_check",
+            f"Data type match requirement is not met. Expected data type: {expected}, Expected match: "
+            f"{_percent(config['datatype_check_threshold'])}. "
+            f"Observed: Only {_percent(fitting)} of data is {expected}.",
+        )
+    complete = column.present / column.rows if column.rows else 0.0
+    if complete < constraint["completeness"]:
+        yield _violation(
+            name,
+            "completeness_check",
+            f"Value: {complete:.10g} does not meet the constraint requirement! Expected completeness: "
+            f"{constraint['completeness']:.10g}.",
+        )
+    inside = column.in_domain / column.present if column.present else 1.0
+    if domains_of(constraint) and inside < config["domain_content_threshold"]:
+        yield _violation(
+            name,
+            "categorical_values_check",
+            f"Value: {inside:.10g} does not meet the constraint requirement! Expected share of values in the "
+            f"baseline's domain: {_percent(config['domain_content_threshold'])}.",
+        )
+
+
+def domains_of(constraint: Mapping[str, Any]) -> list[str]:
+    """The categories a feature's constraint allows; none when it is not about categories."""
+    return list((constraint.get("string_constraints") or {}).get("domains") or [])
+
+
+def _fitting(column: ColumnProfile, expected: str) -> int:
+    """How many values have the expected type: an integer is a fraction too, and anything can be text."""
+    if expected == "Integral":
+        return column.integral
+    return column.integral + column.fractional if expected == "Fractional" else column.present
+
+
+def _drift(
+    column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str, Any]
+) -> tuple[float, str] | tuple[float] | None:
+    """(distance, description if it is too large); None when there is nothing to compare."""
+    robust = str(rules["comparison_method"]).lower() in ("robust", "linf_robust")
+    if rules["perform_comparison"] != "Enabled" or not column.present:
+        return None
+    distribution = (feature.get("numerical_statistics") or feature.get("string_statistics") or {}).get("distribution")
+    if distribution is None:
+        return None
+    if "kll" in distribution and column.inferred_type in _NUMERIC:
+        baseline = Sketch.read(distribution["kll"]["sketch"]["data"])
+        return _judged(distances.numeric(baseline, column.sketch, robust=robust), rules["comparison_threshold"])
+    if "categorical" not in distribution or column.categories is None:
+        return None
+    counts = {bucket["value"]: int(bucket["count"]) for bucket in distribution["categorical"]["buckets"]}
+    threshold = rules["categorical_comparison_threshold"]
+    if rules["categorical_drift_method"] == "ChiSquared":
+        p_value = distances.chi_squared_p(counts, column.categories)
+        text = f"Chi-squared p-value: {p_value:.10g} is below threshold: {threshold:.10g}"
+        return (p_value, text) if p_value < threshold else (p_value,)
+    return _judged(distances.categorical(counts, column.categories, robust=robust), threshold)
+
+
+def _judged(distance: float, threshold: float) -> tuple[float, str] | tuple[float]:
+    if distance <= threshold:
+        return (distance,)
+    return distance, f"Baseline drift distance: {distance:.10g} exceeds threshold: {threshold:.10g}"
+
+
+def _percent(share: float) -> str:
+    return f"{float(f'{share * 100:.10g}')}%"
+
+
+def _violation(name: str, check: str, description: str) -> dict[str, str]:
+    return {"feature_name": name, "constraint_check_type": check, "description": description}
