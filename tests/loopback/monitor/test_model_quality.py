@@ -1,0 +1,119 @@
+"""Model quality: predictions against ground truth."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+HEADER = {"csv": {"header": True}}
+CAPTURE = {"sagemakerCaptureJson": {}}
+BINARY = {
+    "analysis_type": "MODEL_QUALITY",
+    "problem_type": "BinaryClassification",
+    "probability_attribute": "score",
+    "ground_truth_attribute": "truth",
+}
+REGRESSION = {
+    "analysis_type": "MODEL_QUALITY",
+    "problem_type": "Regression",
+    "inference_attribute": "told",
+    "ground_truth_attribute": "truth",
+}
+
+
+def _scores(seed, noise, count=500):
+    chance = np.random.default_rng(seed)
+    truth = chance.integers(0, 2, count)
+    return truth, np.clip(truth * 0.5 + 0.25 + chance.normal(size=count) * noise, 0, 1).round(2)
+
+
+def test_a_binary_classification_agrees_with_scikit_learn(analysis, csv_text):
+    truth, score = _scores(1, 0.3)
+    analysis.put("base/a.csv", csv_text("truth,score", *zip(truth, score, strict=True)))
+    analysis.run("base", HEADER, **BINARY)
+    found = analysis.document("out/statistics.json")["binary_classification_metrics"]
+    told = score >= 0.5
+    expected = {
+        "recall": metrics.recall_score(truth, told),
+        "precision": metrics.precision_score(truth, told),
+        "accuracy": metrics.accuracy_score(truth, told),
+        "f2": metrics.fbeta_score(truth, told, beta=2),
+        "f0_5": metrics.fbeta_score(truth, told, beta=0.5),
+        "auc": metrics.roc_auc_score(truth, score),
+        "true_negative_rate": metrics.recall_score(truth, told, pos_label=0),
+        "accuracy_best_constant_classifier": max(truth.mean(), 1 - truth.mean()),
+    }
+    assert {name: found[name]["value"] for name in expected} == pytest.approx(expected)
+    matrix = metrics.confusion_matrix(truth, told)
+    assert found["confusion_matrix"] == {str(t): {str(p): int(matrix[t][p]) for p in (0, 1)} for t in (0, 1)}
+    assert 0 < found["auc"]["standard_deviation"] < 0.05
+    assert found["receiver_operating_characteristic_curve"]["true_positive_rates"][-1] == 1.0
+
+
+def test_a_worse_model_violates_the_baseline(analysis, csv_text):
+    for folder, noise in (("base", 0.2), ("new", 0.6)):
+        rows = zip(*_scores(2, noise), strict=True)
+        analysis.put(f"{folder}/a.csv", csv_text("truth,score", *rows))
+    analysis.run("base", HEADER, **BINARY)
+    assert analysis.check("base", HEADER, **BINARY) == []
+    found = {entry["metric_name"]: entry for entry in analysis.check("new", HEADER, **BINARY)}
+    assert found["auc"]["constraint_check_type"] == "LessThanThreshold"
+    assert found["false_positive_rate"]["constraint_check_type"] == "GreaterThanThreshold"
+    assert " was LessThanThreshold '" in found["f2"]["description"]
+
+
+def test_a_regression(analysis, csv_text):
+    truth = np.arange(100.0)
+    told = truth + np.tile([1, -3], 50)
+    analysis.put("base/a.csv", csv_text("truth,told", *zip(truth, told, strict=True)))
+    analysis.run("base", HEADER, **REGRESSION)
+    found = analysis.document("out/statistics.json")["regression_metrics"]
+    assert found["mae"] == {"value": 2.0, "standard_deviation": "NaN"}
+    assert found["rmse"]["value"] == pytest.approx(5**0.5)
+    assert found["r2"]["value"] == pytest.approx(metrics.r2_score(truth, told))
+    rules = analysis.document("out/constraints.json")["regression_constraints"]
+    assert rules["mae"] == {"threshold": 2.0, "comparison_operator": "GreaterThanThreshold"}
+    assert rules["r2"]["comparison_operator"] == "LessThanThreshold"
+
+
+def test_merged_captures(analysis):
+    def line(truth, score):
+        output = {"data": f"{score}\n", "encoding": "CSV"}
+        ground = {"data": str(truth), "encoding": "CSV"}
+        return json.dumps({"captureData": {"endpointOutput": output}, "groundTruthData": ground})
+
+    analysis.put("merged/a.jsonl", "\n".join(line(t, s) for t, s in zip(*_scores(3, 0.3), strict=True)))
+    environ = {key: value for key, value in BINARY.items() if key != "ground_truth_attribute"}
+    analysis.run("merged", CAPTURE, **{**environ, "probability_attribute": "0"})
+    document = analysis.document("out/statistics.json")
+    assert document["dataset"]["item_count"] == 500
+    assert document["binary_classification_metrics"]["auc"]["value"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("content", "environ", "told"),
+    [
+        (
+            "truth,score\n1,0.5\n",
+            {**BINARY, "problem_type": "MulticlassClassification"},
+            "'MulticlassClassification'; loopback analyzes",
+        ),
+        (
+            "truth,score\n1,0.5\n",
+            {**BINARY, "probability_attribute": "p"},
+            "probability_attribute is 'p'; it must be a column of the data: truth, score",
+        ),
+        (
+            "truth,score\n7,0.5\n",
+            BINARY,
+            "'truth' (ground_truth_attribute) must hold 0, 1, true or false in every row; found '7'",
+        ),
+        ("truth,told\n1,x\n", REGRESSION, "'told' (inference_attribute) must hold numbers in every row"),
+        ("truth,told\n", REGRESSION, "there is no data"),
+    ],
+)
+def test_bad_input(analysis, content, environ, told):
+    analysis.put("in/a.csv", content)
+    assert told in analysis.run("in", HEADER, **environ)
+    assert analysis.code == 1
