@@ -1,0 +1,229 @@
+"""`slipway`: train, look at, approve and compare models; start and stop the AWS of this machine."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = """
+Examples:
+
+  slipway local up --detach           start the AWS of this machine
+
+  slipway run churn --data churn.csv  train, judge and register a model
+
+  slipway version 3                   metrics, gates, lineage, pictures
+
+  slipway approve 3                   let it go to staging
+
+  slipway diff 2 3 --json             what changed, for a program
+"""
+
+app = typer.Typer(help=__doc__, epilog=EXAMPLES, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+local = typer.Typer(help="Start and stop the AWS of this machine.", no_args_is_help=True)
+app.add_typer(local, name="local")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Pipeline = Annotated[str, typer.Option("--pipeline", "-p", help="The pipeline: a folder of pipelines/.")]
+State = Annotated[Path, typer.Option("--state", help="The state folder.", envvar="LOOPBACK_STATE")]
+DEFAULT_STATE = Path(".slipway/local")
+
+
+def _target() -> Any:
+    from slipway.target import Target
+
+    return Target.find()
+
+
+@app.command()
+def run(
+    pipeline: Annotated[str, typer.Argument(help="The pipeline: a folder of pipelines/.")] = "churn",
+    data: Annotated[Path | None, typer.Option(help="A CSV file; sample data without it.")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--parameters", "-P", help="k=v, of the pipeline. Repeatable.")
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Watch until it ends.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Compile, start and watch a pipeline; show the metrics against their gates and the new version."""
+    from slipway.run import run as run_it
+
+    raise typer.Exit(run_it(_target(), pipeline, data, _pairs(parameters or []), wait=wait, as_json=as_json))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Every pipeline: its last execution and its newest version."""
+    from slipway import report
+
+    report.status(_target(), as_json=as_json)
+
+
+@app.command()
+def executions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
+    """The newest executions of a pipeline."""
+    from slipway import report
+
+    report.executions_table(_target(), pipeline, as_json=as_json)
+
+
+@app.command()
+def steps(
+    execution: Annotated[str, typer.Argument(help="Its id or the first letters; the newest without it.")] = "",
+    pipeline: Pipeline = "churn",
+    as_json: Json = False,
+) -> None:
+    """The steps of an execution: state, duration, cache hit, failure."""
+    from slipway import report
+
+    report.steps_table(_target(), pipeline, execution, as_json=as_json)
+
+
+@app.command()
+def logs(
+    step: Annotated[str, typer.Argument(help="The step, for example Train.")],
+    execution: Annotated[str, typer.Option("--execution", "-e", help="Its id; the newest without it.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the step ends.")] = False,
+    pipeline: Pipeline = "churn",
+    as_json: Json = False,
+) -> None:
+    """What a step printed."""
+    from slipway import report
+
+    report.logs(_target(), pipeline, execution, step, follow=follow, as_json=as_json)
+
+
+@app.command()
+def versions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
+    """The model versions of a pipeline."""
+    from slipway import report
+
+    report.versions_table(_target(), pipeline, as_json=as_json)
+
+
+@app.command()
+def version(
+    number: Annotated[int, typer.Argument(metavar="N")], pipeline: Pipeline = "churn", as_json: Json = False
+) -> None:
+    """One version: metrics, champion, gates, lineage, pictures."""
+    from slipway import report
+
+    report.version_page(_target(), pipeline, number, as_json=as_json)
+
+
+@app.command()
+def approve(
+    number: Annotated[int, typer.Argument(metavar="N")],
+    reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    pipeline: Pipeline = "churn",
+    as_json: Json = False,
+) -> None:
+    """Approve a version for deployment."""
+    from slipway import report
+
+    report.decide(_target(), pipeline, number, "Approved", reason, as_json=as_json)
+
+
+@app.command()
+def reject(
+    number: Annotated[int, typer.Argument(metavar="N")],
+    reason: Annotated[str, typer.Option(help="Kept with the version.")],
+    pipeline: Pipeline = "churn",
+    as_json: Json = False,
+) -> None:
+    """Reject a version."""
+    from slipway import report
+
+    report.decide(_target(), pipeline, number, "Rejected", reason, as_json=as_json)
+
+
+@app.command()
+def diff(
+    first: Annotated[int, typer.Argument(metavar="N")],
+    second: Annotated[int, typer.Argument(metavar="M")],
+    pipeline: Pipeline = "churn",
+    as_json: Json = False,
+) -> None:
+    """What differs between two versions: metrics, parameters, data, code."""
+    from slipway import report
+
+    report.diff(_target(), pipeline, first, second, as_json=as_json)
+
+
+@local.command("up")
+def local_up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 4566,
+    state: State = DEFAULT_STATE,
+    detach: Annotated[bool, typer.Option(help="Return when the port answers.")] = False,
+) -> None:
+    """Start it; a second one on the same folder says so."""
+    from slipway import local as verbs
+
+    raise typer.Exit(verbs.up(port, state, detach=detach))
+
+
+@local.command("env")
+def local_env(state: State = DEFAULT_STATE) -> None:
+    """Shell lines for `eval`: they point the AWS CLI, boto3 and the template at it."""
+    from slipway import local as verbs
+
+    print(verbs.exports(state))
+
+
+def _passed_on(name: str, text: str, *flags: str) -> None:
+    """A local verb that loopback's own command carries out."""
+
+    def verb(
+        state: State = DEFAULT_STATE,
+        follow: Annotated[bool, typer.Option("--follow", "-f", hidden="follow" not in flags)] = False,
+        as_json: Annotated[bool, typer.Option("--json", hidden="json" not in flags)] = False,
+    ) -> None:
+        from slipway import local as verbs
+
+        extra = ["--follow"] * follow + ["--json"] * as_json
+        raise typer.Exit(verbs.pass_on([name, "--state", str(state), *extra]))
+
+    local.command(name, help=text)(verb)
+
+
+_passed_on("down", "Stop it; the state stays.")
+_passed_on("status", "Whether it runs, where, and since when.", "json")
+_passed_on("logs", "What it has printed.", "follow")
+_passed_on("reset", "Delete the state of a stopped one.")
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    for text in texts:
+        if "=" not in text:
+            raise typer.BadParameter(f"{text!r} is not k=v", param_hint="--parameters")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 interrupted. A fault is one line, never a traceback."""
+    sys.exit(_guarded(app))
+
+
+def _guarded(command: Callable[..., Any]) -> int:
+    from slipway.target import UserError
+
+    try:
+        command(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except UserError as fault:
+        print(f"slipway: {fault}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as fault:
+        if type(fault).__module__.partition(".")[0] not in ("botocore", "boto3", "pipelines"):
+            raise
+        print(f"slipway: {fault}", file=sys.stderr)
+        return int(getattr(fault, "exit_code", 1))
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""The reading verbs: fetch, then print a table or JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from slipway import executions, screen, versions, watch
+from slipway.target import Target
+
+
+def status(target: Target, *, as_json: bool) -> None:
+    """Every pipeline of the project, with its last execution and its newest version."""
+    rows = []
+    for pipeline in executions.pipelines(target):
+        name = pipeline["PipelineName"]
+        last = (executions.executions(target, name, most=1) or [{}])[0]
+        newest = _newest_version(target, name)
+        rows.append(
+            {
+                "pipeline": name.removeprefix(f"{target.project}-"),
+                "execution": last.get("PipelineExecutionArn", "").rpartition("/")[2],
+                "status": last.get("PipelineExecutionStatus"),
+                "started": last.get("StartTime"),
+                "version": newest.get("ModelPackageVersion"),
+                "approval": newest.get("ModelApprovalStatus"),
+            }
+        )
+    if as_json:
+        screen.show_json(rows)
+        return
+    screen.console.print(f"on {target.title}\n")
+    if not rows:
+        screen.console.print(f"no pipeline of project {target.project} yet; make one with: slipway run")
+        return
+    now = datetime.now(UTC)
+    shown = [
+        (*list(r.values())[:3], screen.ago(r["started"], now) if r["started"] else "", r["version"], r["approval"])
+        for r in rows
+    ]
+    screen.console.print(screen.table(("pipeline", "execution", "status", "started", "version", "approval"), shown))
+
+
+def _newest_version(target: Target, name: str) -> dict[str, Any]:
+    client = target.client("sagemaker")
+    try:
+        answer = client.list_model_packages(
+            ModelPackageGroupName=name, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+        )
+    except client.exceptions.ClientError:
+        return {}
+    newest: dict[str, Any] = (answer["ModelPackageSummaryList"] or [{}])[0]
+    return newest
+
+
+def executions_table(target: Target, pipeline: str, *, as_json: bool) -> None:
+    """The newest executions."""
+    found = executions.executions(target, pipeline)
+    if as_json:
+        screen.show_json(found)
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (
+            e["PipelineExecutionArn"].rpartition("/")[2],
+            e["PipelineExecutionStatus"],
+            screen.ago(e["StartTime"], now),
+            (e.get("PipelineExecutionFailureReason") or "")[:120],
+        )
+        for e in found
+    ]
+    screen.console.print(screen.table(("execution", "status", "started", "reason"), rows))
+
+
+def steps_table(target: Target, pipeline: str, execution: str, *, as_json: bool) -> None:
+    """The steps of one execution."""
+    arn = executions.execution_arn(target, pipeline, execution or None)
+    found = executions.steps(target, arn)
+    if as_json:
+        screen.show_json(found)
+        return
+    description = target.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=arn)
+    screen.console.print(watch.progress(description, found))
+    if description.get("FailureReason"):
+        screen.console.print(f"\n{description['FailureReason']}", style="red")
+
+
+def logs(target: Target, pipeline: str, execution: str, step: str, *, follow: bool, as_json: bool) -> None:
+    """The lines of one step."""
+    arn = executions.execution_arn(target, pipeline, execution or None)
+    lines = executions.log_lines(target, arn, step, follow=follow)
+    if as_json:
+        screen.show_json(list(lines))
+        return
+    for line in lines:
+        print(line, flush=follow)
+
+
+def versions_table(target: Target, pipeline: str, *, as_json: bool) -> None:
+    """The versions of one group."""
+    found = versions.versions(target, pipeline)
+    if as_json:
+        screen.show_json(found)
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (v["ModelPackageVersion"], v["ModelApprovalStatus"], _stage(v), screen.ago(v["CreationTime"], now))
+        for v in found
+    ]
+    screen.console.print(screen.table(("version", "approval", "stage", "registered"), rows, right=("version",)))
+
+
+def _stage(package: dict[str, Any]) -> str:
+    cycle = package.get("ModelLifeCycle")
+    return f"{cycle['Stage']} {cycle['StageStatus']}" if cycle else ""
+
+
+def version_page(target: Target, pipeline: str, number: int, *, as_json: bool) -> None:
+    """Everything that a reviewer needs."""
+    package = versions.version(target, pipeline, number)
+    document = versions.report(target, package)
+    gates = versions.judged(target, package)
+    saved = versions.pictures(target, pipeline, package)
+    if as_json:
+        facts = {"package": package, "evaluation": document, "gates": [gate.dump() for gate in gates]}
+        screen.show_json({**facts, "lineage": versions.lineage(package), "pictures": saved})
+        return
+    out = screen.console
+    out.print(f"version [bold]{number}[/bold] of {versions.group_name(target, pipeline)}: ", end="")
+    out.print(screen.cell(package["ModelApprovalStatus"]))
+    if package.get("ApprovalDescription"):
+        out.print(f"  {package['ApprovalDescription']}")
+    out.print()
+    out.print(_metrics_table(document))
+    if gates:
+        rows = [
+            (g.metric, screen.number(g.value), f"{g.sign} {screen.number(g.bound)}", "pass" if g.holds else "FAIL")
+            for g in gates
+        ]
+        out.print()
+        out.print(screen.table(("gate", "value", "bound", "verdict"), rows, right=("value", "bound")))
+    out.print()
+    for name, value in versions.lineage(package).items():
+        out.print(f"  {name:<16}{value}")
+    for path in saved:
+        out.print(f"  {'picture':<16}{path}")
+
+
+def _metrics_table(document: dict[str, Any]) -> Any:
+    champion = _champion_metrics(document)
+    rows = []
+    for name, entry in versions.metrics(document).items():
+        spread = entry.get("standard_deviation")
+        rows.append(
+            (
+                name,
+                screen.number(entry["value"]),
+                f"± {spread:.4f}" if isinstance(spread, float) else "",
+                screen.number(champion[name]) if name in champion else "",
+            )
+        )
+    return screen.table(("metric", "value", "", "champion"), rows, right=("value", "champion"))
+
+
+def _champion_metrics(document: dict[str, Any]) -> dict[str, Any]:
+    champion = document.get("champion") or {}
+    found = versions.metrics(champion) or champion.get("metrics") or {}
+    return {name: entry["value"] if isinstance(entry, dict) else entry for name, entry in found.items()}
+
+
+def decide(target: Target, pipeline: str, number: int, status: str, reason: str, *, as_json: bool) -> None:
+    """Approve or reject."""
+    package = versions.decide(target, pipeline, number, status, reason)
+    if as_json:
+        screen.show_json(package)
+        return
+    screen.console.print(f"version {number} of {versions.group_name(target, pipeline)}: ", end="")
+    screen.console.print(screen.cell(package["ModelApprovalStatus"]))
+
+
+def diff(target: Target, pipeline: str, first: int, second: int, *, as_json: bool) -> None:
+    """Two versions side by side."""
+    found = versions.compare(target, pipeline, first, second)
+    if as_json:
+        screen.show_json(
+            {
+                section: {name: {str(first): a, str(second): b} for name, (a, b) in pairs.items()}
+                for section, pairs in found.items()
+            }
+        )
+        return
+    for section, pairs in found.items():
+        if not pairs:
+            screen.console.print(f"{section}: the same\n")
+            continue
+        columns = [section, str(first), str(second)]
+        rows = [
+            [name, *(screen.number(side) if side is not None else "" for side in pair)] for name, pair in pairs.items()
+        ]
+        if section == "metrics":
+            columns.append("change")
+            for row, pair in zip(rows, pairs.values(), strict=True):
+                row.append(f"{pair[1] - pair[0]:+.4f}" if None not in pair else "")
+        screen.console.print(screen.table(columns, rows, right=columns[1:] if section == "metrics" else ()))
+        screen.console.print()

@@ -1,0 +1,191 @@
+"""`slipway run`: put the data in place, compile and start the pipeline, watch it, and show what came of it."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from slipway import executions, screen, versions, watch
+from slipway.target import Target, UserError
+
+SAMPLE_ROWS = 5000
+
+
+def run(
+    target: Target, pipeline: str, data: Path | None, parameters: dict[str, str], *, wait: bool, as_json: bool
+) -> int:
+    """Exit code: 0 when a version was registered (or, without waiting, when it started), 1 otherwise."""
+    from pipelines import run_pipeline
+
+    os.environ.update(target.environ)
+    if not as_json:
+        screen.console.print(f"[bold]{pipeline}[/bold] on {target.title}")
+    uri, version = upload(target, pipeline, data or sample(pipeline))
+    given = {"InputDataUrl": uri, "DataVersion": version, "CommitId": commit(), **parameters}
+    arn = run_pipeline.upsert_and_start(f"pipelines.{pipeline}.pipeline", parameters=given)
+    if not wait:
+        _started(target, pipeline, arn, as_json=as_json)
+        return 0
+    try:
+        ended = watch.watch(target, arn) if not as_json else _wait(target, arn)
+    except KeyboardInterrupt:
+        screen.console.print(f"\nThe execution goes on. See it with: slipway steps {arn.rpartition('/')[2]}")
+        return 130
+    summary = summarise(target, pipeline, ended)
+    if as_json:
+        screen.show_json(summary)
+    else:
+        show(pipeline, summary)
+    return 0 if summary["status"] == "Succeeded" else 1
+
+
+def sample(pipeline: str) -> Path:
+    """Sample data of the pipeline's columns, generated once: the same rows every time."""
+    path = Path(f".slipway/data/{pipeline}-{SAMPLE_ROWS}.csv")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.sample_data",
+            pipeline,
+            "--rows",
+            str(SAMPLE_ROWS),
+            "--out",
+            str(part),
+        ]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise UserError(
+                f"No sample data for {pipeline}: {made.stderr.strip() or made.stdout.strip()}. Give --data FILE"
+            )
+        part.replace(path)
+    return path
+
+
+def upload(target: Target, pipeline: str, data: Path) -> tuple[str, str]:
+    """Put a file under its content hash, so that unchanged data keeps its URI and steps their cache. (URI, version)."""
+    if not data.is_file():
+        raise UserError(f"There is no data file {data}; give a CSV file with --data (DATA= with make)")
+    if data.stat().st_size == 0:
+        raise UserError(
+            f"The data file {data} is empty; expected rows of the columns in pipelines/{pipeline}/config.yml"
+        )
+    with data.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    bucket = target.environ.get("ARTIFACT_BUCKET")
+    if not bucket:
+        raise UserError("ARTIFACT_BUCKET is not set: the bucket that data and artifacts go to")
+    s3, key = target.client("s3"), f"data/{pipeline}/{digest}/{data.name}"
+    if s3.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount", 0) == 0:
+        s3.upload_file(str(data), bucket, key)
+    head = s3.head_object(Bucket=bucket, Key=key)
+    version = head.get("VersionId") or head["ETag"].strip('"')
+    return f"s3://{bucket}/data/{pipeline}/{digest}/", version
+
+
+def commit() -> str:
+    """The commit that runs, with `-dirty` when files differ from it; `unknown` outside a repository."""
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"
+
+
+def _wait(target: Target, arn: str) -> dict[str, Any]:
+    *_, (last, _) = watch._states(target, arn)  # noqa: SLF001 - the same polling, shown to nobody
+    return last
+
+
+def _started(target: Target, pipeline: str, arn: str, *, as_json: bool) -> None:
+    if as_json:
+        screen.show_json({"pipeline": executions.pipeline_name(target, pipeline), "execution": arn})
+    else:
+        screen.console.print(f"started {arn}\nSee it with: slipway steps {arn.rpartition('/')[2]}")
+
+
+def summarise(target: Target, pipeline: str, ended: dict[str, Any]) -> dict[str, Any]:
+    """What came of an execution, as JSON data."""
+    arn = ended["PipelineExecutionArn"]
+    steps = executions.steps(target, arn)
+    registered = next(
+        (s["Metadata"]["RegisterModel"]["Arn"] for s in steps if "RegisterModel" in s.get("Metadata", {})), None
+    )
+    package = target.client("sagemaker").describe_model_package(ModelPackageName=registered) if registered else None
+    from slipway.verdicts import verdicts
+
+    return {
+        "pipeline": executions.pipeline_name(target, pipeline),
+        "execution": arn,
+        "status": ended["PipelineExecutionStatus"],
+        "failure_reason": ended.get("FailureReason"),
+        "seconds": (
+            max((s["EndTime"] for s in steps if "EndTime" in s), default=ended["LastModifiedTime"])
+            - ended["CreationTime"]
+        ).total_seconds(),
+        "steps": [
+            {
+                "name": s["StepName"],
+                "status": s["StepStatus"],
+                "seconds": executions.seconds(s),
+                "cached": "CacheHitResult" in s,
+            }
+            for s in steps
+        ],
+        "gates": [verdict.dump() for verdict in verdicts(target, arn)],
+        "version": package and package["ModelPackageVersion"],
+        "approval": package and package["ModelApprovalStatus"],
+        "model": package and versions.lineage(package).get("model data"),
+        "report": package and versions.report_uri(package),
+        "pictures": [str(path) for path in versions.pictures(target, pipeline, package)] if package else [],
+    }
+
+
+def show(pipeline: str, summary: dict[str, Any]) -> None:
+    """The closing screen."""
+    out = screen.console
+    cached = sum(step["cached"] for step in summary["steps"])
+    out.print()
+    if summary["gates"]:
+        rows = [
+            (
+                g["metric"],
+                screen.number(g["value"]),
+                f"{g['sign']} {screen.number(g['bound'])}",
+                "pass" if g["holds"] else "FAIL",
+            )
+            for g in summary["gates"]
+        ]
+        out.print(screen.table(("metric", "value", "gate", "verdict"), rows, right=("value", "gate")))
+        out.print()
+    took = screen.duration(summary["seconds"])
+    taken = f", {cached} of {len(summary['steps'])} steps from the cache" if cached else ""
+    out.print(f"[bold]{summary['status']}[/bold] in {took}{taken}")
+    if summary["failure_reason"]:
+        out.print(summary["failure_reason"], style="red")
+        failed = [step["name"] for step in summary["steps"] if step["status"] == "Failed"]
+        if failed:
+            out.print(f"see    slipway logs {failed[-1]} --pipeline {pipeline}")
+    if summary["version"]:
+        out.print(f"version [bold]{summary['version']}[/bold] of {summary['pipeline']}: {summary['approval']}\n")
+        pictures = summary["pictures"]
+        facts = {
+            "model": summary["model"],
+            "report": summary["report"],
+            "pictures": f"{Path(pictures[0]).parent}/ ({', '.join(Path(p).name for p in pictures)})"
+            if pictures
+            else None,
+            "logs": f"slipway logs Train{_option(pipeline)}",
+            "details": f"slipway version {summary['version']}{_option(pipeline)}",
+            "approve": f"slipway approve {summary['version']}{_option(pipeline)}",
+        }
+        for name, value in facts.items():
+            if value:
+                out.print(f"  {name:<9}{value}")
+
+
+def _option(pipeline: str) -> str:
+    return "" if pipeline == "churn" else f" --pipeline {pipeline}"
