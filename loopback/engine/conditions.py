@@ -27,7 +27,7 @@ class Incomparable(ValueError):
 def check(condition: Any) -> None:
     """Raise ValueError unless `condition` has a known type and the members of that type."""
     kind = condition.get("Type") if isinstance(condition, dict) else None
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError(f"a condition of type {kind!r} is unknown; allowed: {', '.join(_TYPES)}")
     if kind in _COMPARE:
         _require(condition, "LeftValue", "RightValue")
@@ -35,7 +35,8 @@ def check(condition: Any) -> None:
         _require(condition, "Condition")
         check(condition["Condition"])
     elif kind == "Or":
-        _require(condition, "Conditions")
+        if not isinstance(condition.get("Conditions"), list):
+            raise ValueError("a condition of type Or needs Conditions (a list)")
         for inner in condition["Conditions"]:
             check(inner)
     elif not any(value in condition and isinstance(condition.get(among), list) for value, among in _MEMBERSHIP_KEYS):

@@ -49,6 +49,8 @@ def _document(text: str) -> dict[str, Any]:
         raise InvalidDefinition(f"the definition has Version {raw.get('Version')!r}; it must be {VERSION!r}")
     if not isinstance(raw.get("Steps"), list) or not raw["Steps"]:
         raise InvalidDefinition("the definition has no Steps; it must be a list of at least one")
+    if not isinstance(raw.get("PipelineExperimentConfig") or {}, dict):
+        raise InvalidDefinition("PipelineExperimentConfig must be an object with ExperimentName and TrialName")
     return raw
 
 

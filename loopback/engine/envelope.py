@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from loopback.engine import cache, conditions, retries
@@ -29,7 +30,7 @@ def check(raw: Any, container: str | None) -> None:
             f"step {name!r} is of type {raw.get('Type')}, which loopback does not run; it runs: {', '.join(STEP_TYPES)}"
         )
     try:
-        for fault in _faults(raw, container):
+        for fault in chain(_shape(raw), _faults(raw, container)):
             raise InvalidDefinition(f"step {name!r}: {fault}")
     except InvalidDefinition:
         raise
@@ -37,11 +38,20 @@ def check(raw: Any, container: str | None) -> None:
         raise InvalidDefinition(f"step {name!r}: {error}") from error
 
 
+def _shape(raw: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(raw.get("Arguments") or {}, dict):
+        yield "Arguments must be an object"
+    for member in ("DependsOn", "RetryPolicies"):
+        if not isinstance(raw.get(member) or [], list):
+            yield f"{member} must be a list"
+    for member in ("PropertyFiles", "OutputParameters"):
+        if not _are_objects(raw.get(member) or []):
+            yield f"{member} must be a list of objects"
+
+
 def _faults(raw: Mapping[str, Any], container: str | None) -> Iterator[str]:
     """The checks of the parts raise ValueError; what is checked here is yielded."""
     kind = raw["Type"]
-    if not isinstance(raw.get("Arguments", {}), dict):
-        yield "Arguments must be an object"
     if container == "ForEach" and kind in _NOT_IN_A_BODY:
         yield f"a {kind} step is not allowed inside a ForEachBody"
     if container == "Condition" and kind == "Condition":
@@ -54,7 +64,7 @@ def _faults(raw: Mapping[str, Any], container: str | None) -> Iterator[str]:
         retries.check(policy)
     yield from _property_files(raw)
     if kind in _BY_TYPE:
-        yield from _BY_TYPE[kind](raw, raw.get("Arguments", {}))
+        yield from _BY_TYPE[kind](raw, raw.get("Arguments") or {})
 
 
 def _property_files(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -63,8 +73,8 @@ def _property_files(raw: Mapping[str, Any]) -> Iterator[str]:
         yield f"a {raw['Type']} step takes no PropertyFiles; allowed on: Processing"
     if len(entries) > _MAX_PROPERTY_FILES:
         yield f"there are {len(entries)} PropertyFiles; at most {_MAX_PROPERTY_FILES} are allowed"
-    outputs = (raw.get("Arguments", {}).get("ProcessingOutputConfig") or {}).get("Outputs") or []
-    names = [output.get("OutputName") for output in outputs]
+    outputs = _inside(raw.get("Arguments"), "ProcessingOutputConfig", "Outputs") or []
+    names = [output.get("OutputName") for output in outputs] if _are_objects(outputs) else []
     for entry in entries:
         for member in ("PropertyFileName", "OutputName", "FilePath"):
             if not isinstance(entry.get(member), str):
@@ -94,23 +104,27 @@ def _for_each(_: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[st
     if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= _MAX_CONCURRENCY:
         yield f"MaxConcurrency is {most!r}; allowed: 1 to {_MAX_CONCURRENCY}"
     body = arguments.get("ForEachBody")
-    if not isinstance(body, list) or not body:
+    if not body or not _are_objects(body):
         yield "ForEachBody must be a list of steps"
         return
     selector = arguments.get("Selector")
     if selector is None:
         return
+    if not isinstance(selector, dict):
+        yield "Selector must be an object with Pick and Field"
+        return
     if selector.get("Pick") not in _PICKS:
         yield f"Selector has Pick {selector.get('Pick')!r}; allowed: {', '.join(_PICKS)}"
-    path = parse_path((selector.get("Field") or {}).get("Get", ""))
+    field = _inside(selector, "Field", "Get")
+    path = parse_path(field) if isinstance(field, str) else ()
     names = [step.get("Name") for step in body]
     if len(path) < 3 or path[0] != "IterationOutput" or path[1] not in names:
         yield f"Selector has Field {selector.get('Field')!r}; write IterationOutput.<step>.<member>, step: {names}"
 
 
 def _cleanup(_: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
-    sources = (arguments.get("Resources") or {}).get("S3")
-    if not isinstance(sources, list) or not sources or not all(source.get("StepName") for source in sources):
+    sources = _inside(arguments, "Resources", "S3")
+    if not sources or not _are_objects(sources) or not all(isinstance(s.get("StepName"), str) for s in sources):
         yield "Resources.S3 must be a list of {StepName, S3Uris}"
 
 
@@ -127,6 +141,17 @@ def _lambda(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
 def _callback(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
     if not raw.get("SqsQueueUrl"):
         yield "a Callback step needs SqsQueueUrl"
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+
+
+def _inside(value: Any, *members: str) -> Any:
+    """The member of a member, or None where there is no such thing."""
+    for member in members:
+        value = value.get(member) if isinstance(value, dict) else None
+    return value
 
 
 _Check = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -35,7 +35,7 @@ def dependencies(raw: Mapping[str, Any]) -> dict[str, str]:
         found |= {source["StepName"]: "Succeeded" for source in raw["Arguments"]["Resources"]["S3"]}
     for entry in raw.get("DependsOn") or ():
         name, trigger = (entry.get("Step"), entry.get("Trigger")) if isinstance(entry, dict) else (entry, "Completed")
-        if not isinstance(name, str) or trigger not in TRIGGERS:
+        if not isinstance(name, str) or not isinstance(trigger, str) or trigger not in TRIGGERS:
             raise InvalidDefinition(
                 f"step {raw['Name']!r}: DependsOn has {entry!r}; write a step name or "
                 f'{{"Step": ..., "Trigger": one of {", ".join(TRIGGERS)}}}'
@@ -50,10 +50,7 @@ def check(definition: Definition) -> None:
         for fault in _dependency_faults(definition, step):
             raise InvalidDefinition(f"step {step.name!r} {fault}")
         for kind, content in expressions(step.raw, NESTED_KEYS):
-            check_one = (
-                _reference_faults if kind == "Get" else _json_get_faults if kind == "Std:JsonGet" else _no_faults
-            )
-            for fault in check_one(definition, step, content):
+            for fault in _FAULTS[kind](definition, step, content):
                 raise InvalidDefinition(f"step {step.name!r} {fault}")
     try:
         TopologicalSorter(_waits(definition)).prepare()
@@ -143,8 +140,9 @@ def _json_get_faults(_: Definition, __: Step, content: Mapping[str, Any]) -> Ite
             yield f"has a Std:JsonGet: {error}"
 
 
-def _no_faults(_: Definition, __: Step, ___: Any) -> Iterator[str]:
-    yield from ()
+def _join_faults(_: Definition, __: Step, content: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(content.get("On", ""), str) or not isinstance(content.get("Values"), list):
+        yield "has a Std:Join that needs On (text) and Values (a list)"
 
 
 def _path(step: str, reference: str) -> tuple[str | int, ...]:
@@ -152,3 +150,10 @@ def _path(step: str, reference: str) -> tuple[str | int, ...]:
         return parse_path(reference) or ("",)
     except ValueError as error:
         raise InvalidDefinition(f"step {step!r} refers to {error}") from error
+
+
+_FAULTS: dict[str, Callable[[Definition, Step, Any], Iterator[str]]] = {
+    "Get": _reference_faults,
+    "Std:Join": _join_faults,
+    "Std:JsonGet": _json_get_faults,
+}

@@ -62,7 +62,9 @@ def _declaration(entry: Any) -> Parameter:
     if kind not in TYPES:
         raise InvalidDefinition(f"parameter {name!r} has Type {kind!r}; allowed: {', '.join(TYPES)}")
     enum = entry.get("EnumValues") or []
-    if not isinstance(enum, list) or len(enum) > _MAX_ENUM or (enum and kind != "String"):
+    if not isinstance(enum, list) or not all(isinstance(value, str) for value in enum):
+        raise InvalidDefinition(f"parameter {name!r}: EnumValues must be a list of texts")
+    if len(enum) > _MAX_ENUM or (enum and kind != "String"):
         raise InvalidDefinition(f"parameter {name!r}: EnumValues is a list of at most {_MAX_ENUM}, for a String only")
     default = entry.get("DefaultValue")
     if default is None:

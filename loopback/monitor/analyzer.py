@@ -61,8 +61,8 @@ def _baseline(settings: Settings) -> tuple[dict[str, Any] | None, dict[str, Any]
     """(statistics, constraints) to compare with, without the features that the settings leave out."""
     if settings.baseline_statistics is None or settings.baseline_constraints is None:
         return None, None
-    statistics = documents.read(settings.baseline_statistics, "features")
-    rules = documents.read(settings.baseline_constraints, "features")
+    statistics = documents.read_features(settings.baseline_statistics)
+    rules = documents.read_features(settings.baseline_constraints)
     features = [feature for feature in rules["features"] if feature["name"] not in settings.excluded]
     return statistics, {**rules, "features": features}
 

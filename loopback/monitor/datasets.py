@@ -114,6 +114,8 @@ def _csv_names(path: Path, *, header: bool) -> list[str]:
             first = next(csv.reader(file), [])
     except UnicodeDecodeError as error:
         raise BadInput(f"{path.name} is not CSV: it is not UTF-8 text ({error.reason})") from error
+    if not first:
+        raise BadInput(f"{path.name} begins with an empty line; its first line must be a header or a row")
     names = first if header else [f"_c{index}" for index in range(len(first))]
     twice = [name for index, name in enumerate(names) if name in names[:index]]
     if twice:

@@ -28,6 +28,15 @@ def read(path: Path, key: str) -> dict[str, Any]:
     return document
 
 
+def read_features(path: Path) -> dict[str, Any]:
+    """A statistics.json or constraints.json of data quality, whose features have a name and a type."""
+    document = read(path, "features")
+    for feature in document["features"]:
+        if not isinstance(feature, dict) or not {"name", "inferred_type"} <= feature.keys():
+            raise BadInput(f"the baseline {path} has a feature without name or inferred_type: {feature}")
+    return document
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write a result."""
     write_text(path, json.dumps(document))

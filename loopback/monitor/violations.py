@@ -53,12 +53,13 @@ def _value_checks(
             f"Observed: Only {_percent(fitting)} of data is {expected}.",
         )
     complete = column.present / column.rows if column.rows else 0.0
-    if complete < constraint["completeness"]:
+    expected_complete = constraint.get("completeness", 0.0)
+    if complete < expected_complete:
         yield _violation(
             name,
             "completeness_check",
             f"Value: {complete:.10g} does not meet the constraint requirement! Expected completeness: "
-            f"{constraint['completeness']:.10g}.",
+            f"{expected_complete:.10g}.",
         )
     inside = column.in_domain / column.present if column.present else 1.0
     if domains_of(constraint) and inside < config["domain_content_threshold"]:
@@ -94,8 +95,10 @@ def _drift(
         return None
     if "kll" in distribution and column.inferred_type in _NUMERIC:
         baseline = Sketch.read(distribution["kll"]["sketch"]["data"])
+        if not baseline.count:
+            return None
         return _judged(distances.numeric(baseline, column.sketch, robust=robust), rules["comparison_threshold"])
-    if "categorical" not in distribution or column.categories is None:
+    if not distribution.get("categorical", {}).get("buckets") or column.categories is None:
         return None
     counts = {bucket["value"]: int(bucket["count"]) for bucket in distribution["categorical"]["buckets"]}
     threshold = rules["categorical_comparison_threshold"]

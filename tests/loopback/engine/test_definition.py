@@ -80,6 +80,7 @@ def test_a_document_of_another_kind(text, told):
         ([_using(_get("Steps.Nope.X"))], "step 'Nope', which does not exist; steps: Use"),
         ([_using(_get("Elsewhere.X"))], "starts with Parameters, Execution, Steps"),
         ([_using(_get("a..b"))], "is not a path"),
+        ([_using({"Std:Join": {"On": "/"}})], "Std:Join that needs On"),
         ([PREP, _using(_get("Steps.Prep"))], "names no property"),
         ([_using(1, DependsOn=["Nope"])], "step 'Nope', which does not exist"),
         ([PREP, _using(1, DependsOn=[{"Step": "Prep", "Trigger": "Maybe"}])], "DependsOn has"),
@@ -156,3 +157,74 @@ def test_what_a_branch_refers_to_is_not_what_its_condition_waits_for(define, ste
     definition = define(step("Slow"), gate("Gate", 1, 2, [inner], []))
     assert definition.steps["Gate"].dependencies == {}
     assert definition.steps["Inner"].dependencies == {"Slow": "Succeeded"}
+
+
+EVERY_TYPE = [
+    PREP,
+    {
+        "Name": "Train",
+        "Type": "Training",
+        "Arguments": {"In": _get("Steps.Prep.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")},
+        "DependsOn": ["Prep", {"Step": "Prep", "Trigger": "Any"}],
+        "CacheConfig": {"Enabled": True, "ExpireAfter": "P30D"},
+        "RetryPolicies": [{"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 1, "MaxAttempts": 2}],
+    },
+    _condition(
+        {
+            "Type": "Or",
+            "Conditions": [{"Type": "Not", "Condition": TRUE}, {"Type": "In", "QueryValue": 1, "Values": [1]}],
+        },
+        {
+            "Type": "Equals",
+            "LeftValue": {"Std:JsonGet": {"PropertyFile": _get("Steps.Prep.PropertyFiles.Report"), "Path": "a[0]"}},
+            "RightValue": {"Std:Join": {"On": "/", "Values": ["a", _get("Execution.PipelineName")]}},
+        },
+        otherwise=[FAIL],
+    ),
+    _loop(BODY, Selector={"Pick": "MaxBy", "Field": _get("IterationOutput.Body.X")}),
+    {"Name": "L", "Type": "Lambda", "FunctionArn": "f", "OutputParameters": [{"OutputName": "n"}]},
+    {
+        "Name": "Q",
+        "Type": "QualityCheck",
+        "CheckType": "DATA_QUALITY",
+        "Arguments": {"N": _get("Steps.L.OutputParameters['n']")},
+    },
+    {"Name": "Clean", "Type": "Cleanup", "Arguments": {"Resources": {"S3": [{"StepName": "Train"}]}}},
+]
+WHOLE = {
+    "Version": "2020-12-01",
+    "Parameters": [{"Name": "P", "Type": "String", "DefaultValue": "a", "EnumValues": ["a"]}],
+    "Steps": EVERY_TYPE,
+}
+
+
+def _places(value, path=()):
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _places(inner, (*path, key))
+
+
+def _replaced(value, path, junk):
+    if not path:
+        return junk
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = _replaced(value[path[0]], path[1:], junk)
+    return copy
+
+
+def test_every_step_type_is_understood():
+    assert len(parse(json.dumps(WHOLE)).steps) == 9
+
+
+@pytest.mark.parametrize(
+    "junk", [None, 1, True, "x", [], {}, [1], [None], {"x": 1}, {"Get": "x"}, {"Get": ""}], ids=repr
+)
+def test_junk_anywhere_is_accepted_or_named_but_never_a_crash(junk):
+    named = 0
+    for place in _places(WHOLE):
+        try:
+            parse(json.dumps(_replaced(WHOLE, place, junk)))
+        except InvalidDefinition:
+            named += 1
+    assert named > 50

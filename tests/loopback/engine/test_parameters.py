@@ -55,7 +55,8 @@ def test_all_faults_are_told_at_once(define, step):
         (_parameter("P", "Integer", DefaultValue="many"), "DefaultValue 'many' is not of type Integer"),
         (_parameter("P", "Float", DefaultValue=float("inf")), "is not of type Float"),
         (_parameter("P", "String", DefaultValue="z", EnumValues=["a"]), "is not one of: a"),
-        (_parameter("P", "Integer", EnumValues=[1]), "for a String only"),
+        (_parameter("P", "Integer", EnumValues=["1"]), "for a String only"),
+        (_parameter("P", "String", EnumValues=[1]), "must be a list of texts"),
     ],
 )
 def test_a_declaration_is_checked(define, step, entry, told):

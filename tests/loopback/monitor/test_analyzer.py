@@ -248,6 +248,7 @@ def test_scripts_of_the_user(analysis):
         ),
         ({"in/a.csv": "a,b\n1,2\n1,2,3\n"}, HEADER, {}, "a.csv is not CSV with 2 columns: .*got 3"),
         ({"in/a.csv": "1,1\n1,2\n"}, HEADER, {}, "column '1' twice; is its first line really a header"),
+        ({"in/a.csv": "\n1,2\n"}, PLAIN, {}, "a.csv begins with an empty line"),
         ({"in/a.csv": b"\xff\xfe\x00"}, HEADER, {}, "a.csv is not CSV: it is not UTF-8"),
         ({"in/a.jsonl": '{"a": 1}\n{"a"'}, {"json": {"lines": True}}, {}, "a.jsonl, line 2 is not JSON"),
         ({"in/a.jsonl": "3"}, {"json": {"lines": True}}, {}, "line 1 is not a JSON object"),
@@ -271,6 +272,12 @@ def test_scripts_of_the_user(analysis):
             PLAIN,
             {"baseline_statistics": "/opt/ml/b.json", "baseline_constraints": "/opt/ml/b.json"},
             "b.json has no 'features'",
+        ),
+        (
+            {"in/a.csv": "1", "b.json": '{"features": [{"name": "x"}]}'},
+            PLAIN,
+            {"baseline_statistics": "/opt/ml/b.json", "baseline_constraints": "/opt/ml/b.json"},
+            "has a feature without name or inferred_type",
         ),
         (
             {"in/a.jsonl": _record("1", "1"), "p.py": "x = 1"},
