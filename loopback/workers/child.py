@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import json
 import os
 import signal
 import socket
@@ -40,6 +41,7 @@ def stand_by(link: socket.socket, warmth: Warmth, *, prepared: bool) -> NoReturn
     isolation.die_with_parent()  # after the namespaces: a change of credentials would clear it
     if os.getppid() != zygote:
         os._exit(0)
+    _get_ready()
     order = receive(link)
     if order is None:
         os._exit(0)
@@ -57,8 +59,7 @@ def _start(spec: HostSpec, output: int, link: socket.socket, private: bool, warm
     except OSError as error:
         send(link, {"fault": str(error)})
         os._exit(SETUP_FAILED)
-    link.close()
-    _become(spec, warmth)
+    _become(spec, link, warmth)
 
 
 def _reset_signals() -> None:
@@ -107,14 +108,10 @@ def rewritten(spec: HostSpec) -> HostSpec:
 
 
 def _redirect(output: int) -> None:
-    """Output to the pipe, input from nowhere, and Python's streams on top of them, line by line."""
+    """Output to the pipe, and Python's streams on top of it, line by line."""
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")  # type: ignore[misc, type-var]
     sys.stdout = sys.__stdout__ = _writer(1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _writer(2)  # type: ignore[misc]
 
@@ -125,17 +122,25 @@ def _writer(fd: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=True)
 
 
-def _become(spec: HostSpec, warmth: Warmth) -> NoReturn:
-    isolation.limit_resources()
+def _become(spec: HostSpec, link: socket.socket, warmth: Warmth) -> NoReturn:
+    """Run the host's program; `link` closes if that is another executable, or else tells the zygote its exit code."""
+    host = os.getpid()
+
+    def leave(code: int) -> NoReturn:
+        if os.getpid() == host:  # not a child that the job forked
+            try:
+                send(link, {"code": code})
+            except OSError:
+                os._exit(code)
+        os._exit(code)
+
     program = interpreter.parse(spec.argv)
     if spec.builtin:
         _replace_environment(spec.environ)
-        _renew()
-        interpreter.end(lambda: _call(spec))
+        interpreter.end(lambda: _call(spec), leave)
     if program and spec.interpreter is None:
         _replace_environment(spec.environ)
-        _renew()
-        interpreter.run(program, warmth.bare, warmth.own_paths)
+        interpreter.end(lambda: interpreter.run(program, warmth.bare, warmth.own_paths), leave)
     _execute(spec)
 
 
@@ -145,8 +150,20 @@ def _replace_environment(environ: Mapping[str, str]) -> None:
     time.tzset()
 
 
-def _renew() -> None:
-    """Random state is what a fork must not share with its siblings (the standard library sees to its own)."""
+def _get_ready() -> None:
+    """What does not depend on the job, done before there is one; it also makes the pages it touches our own.
+
+    Random state is what a fork must not share with its siblings (the standard library sees to its own).
+    """
+    isolation.limit_resources()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")  # type: ignore[misc]
+    _replace_environment({"TZ": "UTC"})
+    interpreter.parse(("python3", "-c", "pass"))
+    exec(compile("pass", "<string>", "exec"), {})  # noqa: S102
+    json.loads(json.dumps({"argv": ["python3"], "environ": {"TZ": "UTC"}}))
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
 

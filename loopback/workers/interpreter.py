@@ -46,16 +46,7 @@ def parse(argv: tuple[str, ...]) -> Program | None:
     return None if rest[0].startswith("-") else Program("script", rest[0], tuple(rest[1:]))
 
 
-def run(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> NoReturn:
-    """Run `program` and end this process with its exit code.
-
-    `bare` names the modules that any Python has loaded at its start, `own_paths` the entries of sys.path that
-    belong to us.
-    """
-    end(lambda: _execute(program, bare, own_paths))
-
-
-def end(body: Callable[[], None]) -> NoReturn:
+def end(body: Callable[[], None], leave: Callable[[int], NoReturn]) -> NoReturn:
     """Call `body`, then leave as an interpreter does (threads joined, exit functions called, output flushed)."""
     code = _guarded(body)
     code = code or _guarded(threading._shutdown)  # type: ignore[attr-defined] # noqa: SLF001
@@ -65,7 +56,7 @@ def end(body: Callable[[], None]) -> NoReturn:
             stream.flush()
         except (OSError, ValueError):
             code = code or 120  # what Python itself exits with when it cannot flush
-    os._exit(code)
+    leave(code)
 
 
 def _guarded(body: Callable[[], None]) -> int:
@@ -104,7 +95,12 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith((FRAMES_OF_OURS, "<frozen runpy>"))
 
 
-def _execute(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> None:
+def run(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> None:
+    """Run `program` as `__main__`; it raises what the program raises.
+
+    `bare` names the modules that any Python has loaded at its start, `own_paths` the entries of sys.path that
+    belong to us.
+    """
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     first = {"script": os.path.dirname(os.path.realpath(program.target)), "module": os.getcwd(), "code": ""}

@@ -32,7 +32,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, flags: int, kind: str = "none") -> None:
-    """mount(2). Raises OSError."""
+    """Call mount(2). Raises OSError."""
     result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None)
     _check(result, f"mount {source} on {target}")
 

@@ -71,8 +71,7 @@ def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report) -> Ou
     except JobFault as fault:
         outcome = _failed(fault, started, ports.clock(), run.contract)
     except OSError as error:
-        fault = JobFault(f"InternalServerError: {error}", INTERNAL)
-        outcome = _failed(fault, started, ports.clock(), run.contract)
+        outcome = _failed(JobFault(f"InternalServerError: {error}", INTERNAL), started, ports.clock(), run.contract)
     finally:
         run.close()
     report(outcome.secondary, outcome.failure_reason or "")

@@ -70,10 +70,8 @@ def local_path(key: str, prefix: str) -> str:
     ('x/y.csv', 'y.csv', 'ab/c.csv')
     """
     folder = prefix if prefix.endswith("/") or not prefix else prefix + "/"
-    if key.startswith(folder):
-        relative = key[len(folder) :]
-    else:
-        relative = key[prefix.rfind("/") + 1 :]
+    start = len(folder) if key.startswith(folder) else prefix.rfind("/") + 1
+    relative = key[start:]
     if ".." in PurePosixPath(relative).parts or relative.startswith("/"):
         raise JobFault(f"ClientError: Data download failed: the key {key!r} leads out of the input's folder")
     return relative

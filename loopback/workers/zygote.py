@@ -1,6 +1,6 @@
-"""The zygote: a process that has imported what jobs use and forks a host for each. `python -m loopback.workers.zygote FD`.
+"""The zygote: a process that has imported what jobs use and forks a host for each.
 
-It has one thread, reads orders from the control plane on a socket, and writes to each host's report pipe: one JSON
+`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS`. It has one thread, reads orders from the control plane on a socket, and writes to each host's report pipe: one JSON
 line with the pid when the host starts, one with the wait status when it has ended. A report pipe that closes
 without the second line means that the host was lost. The end of the socket ends the zygote and all of its hosts.
 """
@@ -58,7 +58,7 @@ class Host:
     pid: int
     report: int
     link: socket.socket
-    mounts: str
+    reported: bool = False
 
 
 class Forge:
@@ -69,6 +69,8 @@ class Forge:
         self.ready: list[tuple[int, socket.socket]] = []
         self.hosts: dict[int, Host] = {}  # by pid
         self.busy_until = time.monotonic()
+        self.selector = selectors.DefaultSelector()
+        self.own_line = socket.socketpair()
 
     def fork(self, *, prepared: bool = True) -> tuple[int, socket.socket]:
         """A new child that waits for its order."""
@@ -81,9 +83,17 @@ class Forge:
         return pid, ours
 
     def refill(self) -> None:
-        """One more standby if there are too few."""
+        """One more standby if there are too few.
+
+        A fork makes every page of this process shared; the next order would pay for making those that it writes
+        its own again. So one is rehearsed.
+        """
         if len(self.ready) < self.standbys:
             self.ready.append(self.fork())
+            order = {"op": "spawn", "id": 0, "spec": {"argv": ["python3"], "environ": {}}}
+            messages.send(self.own_line[0], order, (self.own_line[0].fileno(),))
+            for fd in (messages.receive(self.own_line[1]) or ({}, []))[1]:
+                os.close(fd)
 
     def obey(self, message: dict[str, Any], fds: list[int]) -> None:
         """Carry out one order of the control plane."""
@@ -104,7 +114,9 @@ class Forge:
         prepared = not spec["isolated"]
         pid, link = self.ready.pop(0) if prepared and self.ready else self.fork(prepared=prepared)
         messages.send(link, spec, (output,))
-        self.hosts[pid] = Host(id, pid, report, link, "")
+        link.setblocking(False)
+        host = self.hosts[pid] = Host(id, pid, report, link)
+        self.selector.register(link, selectors.EVENT_READ, host)
         _tell(report, {"pid": pid})
 
     def signal(self, id: int, number: int) -> None:
@@ -125,20 +137,36 @@ class Forge:
             self.ready = [(standby, link) for standby, link in self.ready if standby != pid]
             if host := self.hosts.pop(pid, None):
                 _signal_group(pid, signal.SIGKILL)
-                self._report(host, status, usage.ru_maxrss)
+                if host.link.fileno() in self.selector.get_map():
+                    self.hear(host)
+                self._report(host, {"status": status, "peak_kb": usage.ru_maxrss})
+                if host.link.fileno() in self.selector.get_map():
+                    self.selector.unregister(host.link)
+                host.link.close()
+                os.close(host.report)
+                self._end_orphans()
 
-    def _report(self, host: Host, status: int, peak: int) -> None:
-        host.link.setblocking(False)
-        fault = None
-        if os.waitstatus_to_exitcode(status) == child.SETUP_FAILED:
-            try:
-                fault = messages.receive(host.link)
-            except BlockingIOError:
-                fault = None  # a job that chose this exit code itself
-        host.link.close()
-        _tell(host.report, {"status": status, "peak_kb": peak, "fault": fault[0]["fault"] if fault else None})
-        os.close(host.report)
-        self._end_orphans()
+    def hear(self, host: Host) -> None:
+        """What a host says itself: why it could not be set up, or its exit code a moment before it is gone.
+
+        Giving back the memory of a warm process takes the system milliseconds that nobody needs to wait for.
+        """
+        try:
+            message = messages.receive(host.link)
+        except BlockingIOError:
+            return
+        if message is None:
+            self.selector.unregister(host.link)
+        elif "code" in message[0]:
+            _signal_group(host.pid, signal.SIGKILL)
+            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": _peak_kb(host.pid)})
+        else:
+            self._report(host, {"status": child.SETUP_FAILED << 8, "peak_kb": 0, **message[0]})
+
+    def _report(self, host: Host, message: dict[str, Any]) -> None:
+        if not host.reported:
+            host.reported = True
+            _tell(host.report, {"fault": None, **message})
 
     def _end_orphans(self) -> None:
         """Kill processes that left the group of a host and lost their parent since: they are children of ours now."""
@@ -202,6 +230,15 @@ def _group(pid: int) -> int:
         return 0
 
 
+def _peak_kb(pid: int) -> int:
+    """The most memory that a process has used."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def _mounts(pid: int) -> str:
     try:
         return os.readlink(f"/proc/{pid}/ns/mnt")
@@ -216,23 +253,25 @@ def serve(forge: Forge) -> None:
         end.setblocking(False)
     signal.set_wakeup_fd(wakened.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    with selectors.DefaultSelector() as selector:
-        selector.register(forge.link, selectors.EVENT_READ)
-        selector.register(waker, selectors.EVENT_READ)
-        while not forge.idle():
-            wanting = len(forge.ready) < forge.standbys
-            keys = {key.fileobj for key, _ in selector.select(REFILL_SECONDS if wanting else 1.0)}
-            if waker in keys:
-                waker.recv(4096)
-                forge.reap()
-            if forge.link in keys:
-                order = messages.receive(forge.link)
-                if order is None:
-                    return
-                forge.busy_until = time.monotonic()
-                forge.obey(*order)
-            if not keys:
-                forge.refill()
+    forge.selector.register(forge.link, selectors.EVENT_READ)
+    forge.selector.register(waker, selectors.EVENT_READ)
+    while not forge.idle():
+        wanting = len(forge.ready) < forge.standbys
+        found = [key for key, _ in forge.selector.select(REFILL_SECONDS if wanting else 1.0)]
+        for host in [key.data for key in found if key.data]:
+            forge.hear(host)
+        keys = {key.fileobj for key in found}
+        if waker in keys:
+            waker.recv(4096)
+            forge.reap()
+        if forge.link in keys:
+            order = messages.receive(forge.link)
+            if order is None:
+                return
+            forge.busy_until = time.monotonic()
+            forge.obey(*order)
+        if not keys:
+            forge.refill()
 
 
 def warm_up() -> None:

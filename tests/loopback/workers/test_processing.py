@@ -26,7 +26,10 @@ def test_a_script_reads_its_inputs_and_its_outputs_are_sent(bench: Bench) -> Non
 
 
 def test_config_files_tell_the_host_who_it_is(bench: Bench) -> None:
-    show = "import json;print(json.dumps([json.load(open('/opt/ml/config/'+n+'.json')) for n in ('resourceconfig', 'processingjobconfig')]))"
+    show = (
+        "import json;print(json.dumps([json.load(open(f'/opt/ml/config/{name}.json'))"
+        " for name in ('resourceconfig', 'processingjobconfig')]))"
+    )
     bench.process("python3", "-c", show, Environment={"STAGE": "dev"})
     resources, config = json.loads(bench.logs.text())
     assert resources == {"current_host": "algo-1", "hosts": ["algo-1"]}
