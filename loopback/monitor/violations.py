@@ -31,8 +31,8 @@ def find(
         found.extend(_value_checks(data.columns[name], constraint, config))
         drift = _drift(data.columns[name], before.get(name, {}), config["distribution_constraints"])
         if drift is not None:
-            apart[name] = drift[0]
-            found.extend(_violation(name, "baseline_drift_check", text) for text in drift[1:])
+            apart[name], description = drift
+            found += [_violation(name, "baseline_drift_check", description)] if description else []
     if config_of(constraints, {})["evaluate_constraints"] == "Enabled":
         extra = [name for name in data.columns if name not in known]
         found += [_violation(name, "extra_column_check", f"Column {name} is not in the baseline.") for name in extra]
@@ -83,10 +83,8 @@ def _fitting(column: ColumnProfile, expected: str) -> int:
     return column.integral + column.fractional if expected == "Fractional" else column.present
 
 
-def _drift(
-    column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str, Any]
-) -> tuple[float, str] | tuple[float] | None:
-    """(distance, description if it is too large); None when there is nothing to compare."""
+def _drift(column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str, Any]) -> tuple[float, str] | None:
+    """(distance, description or "" when it is small enough); None when there is nothing to compare."""
     robust = str(rules["comparison_method"]).lower() in ("robust", "linf_robust")
     if rules["perform_comparison"] != "Enabled" or not column.present:
         return None
@@ -105,14 +103,13 @@ def _drift(
     if rules["categorical_drift_method"] == "ChiSquared":
         p_value = distances.chi_squared_p(counts, column.categories)
         text = f"Chi-squared p-value: {p_value:.10g} is below threshold: {threshold:.10g}"
-        return (p_value, text) if p_value < threshold else (p_value,)
+        return p_value, text if p_value < threshold else ""
     return _judged(distances.categorical(counts, column.categories, robust=robust), threshold)
 
 
-def _judged(distance: float, threshold: float) -> tuple[float, str] | tuple[float]:
-    if distance <= threshold:
-        return (distance,)
-    return distance, f"Baseline drift distance: {distance:.10g} exceeds threshold: {threshold:.10g}"
+def _judged(distance: float, threshold: float) -> tuple[float, str]:
+    text = f"Baseline drift distance: {distance:.10g} exceeds threshold: {threshold:.10g}"
+    return distance, text if distance > threshold else ""
 
 
 def _percent(share: float) -> str:
