@@ -1,18 +1,22 @@
 """From how the hosts ended to the FailureReason that AWS would give. Pure."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from loopback.workers.ports import INTERNAL, JobFault
 from loopback.workers.supervise import Ended
 
+Explain = Callable[[int, str], tuple[str, int]]
+
 LONGEST = 1024
 SIGKILL = 9
 
 
-def fault_of(ended: Ended, written: str | None, *, out_of_memory: bool) -> JobFault | None:
+def fault_of(ended: Ended, explain: Explain, *, out_of_memory: bool) -> JobFault | None:
     """Why the job failed, or None if every host exited with 0.
 
-    `written` is what the job said in its failure file; `out_of_memory` that the system ended processes for memory.
+    `explain` makes of an exit code and the last words of the output what the container would say of it;
+    `out_of_memory` tells that the system ended processes for memory.
     """
     failed = [index for index, end in enumerate(ended.exits) if end.code or end.lost]
     if not failed:
@@ -27,13 +31,14 @@ def fault_of(ended: Ended, written: str | None, *, out_of_memory: bool) -> JobFa
         )
     if end.fault:
         return JobFault(f"InternalServerError: {host} could not be set up: {end.fault}", INTERNAL)
-    reason = written or _from_output(ended.last_lines[index]) or "See job logs for more information"
-    if end.signal == SIGKILL and not written:
-        reason = _killed(out_of_memory=out_of_memory)
-    elif end.signal and not written:
-        reason = f"{reason} (ended by signal {end.signal})"
+    message = _from_output(ended.last_lines[index]) or "See job logs for more information"
+    if end.signal == SIGKILL:
+        message = _killed(out_of_memory=out_of_memory)
+    elif end.signal:
+        message = f"{message} (ended by signal {end.signal})"
+    reason, code = explain(end.code, message)
     where = f" (host {host})" if len(ended.exits) > 1 else ""
-    tail = f"{where}, exit code: {end.code}"
+    tail = f"{where}, exit code: {code}"
     return JobFault(f"AlgorithmError: {reason}"[: LONGEST - len(tail)] + tail)
 
 

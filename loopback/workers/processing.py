@@ -125,9 +125,9 @@ class Processing:
                 return content[: error.start].decode()
             raise JobFault("ClientError: /opt/ml/output/message is not UTF-8 text") from None
 
-    def written_failure(self) -> str | None:
+    def explain(self, code: int, message: str) -> tuple[str, int]:
         """Processing containers explain failures in their logs only."""
-        return None
+        return message, code
 
 
 def _head(path: Path) -> bytes:

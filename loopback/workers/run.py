@@ -16,6 +16,7 @@ from loopback.workers.place import Place
 from loopback.workers.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Outcome, Ports, Report
 from loopback.workers.processing import Processing
 from loopback.workers.supervise import Ended
+from loopback.workers.training import Training
 
 DEFAULT_SECONDS = 86400.0
 
@@ -36,11 +37,11 @@ class Contract(Protocol):
     def finish(self, ended: Ended) -> None:
         """Send the results, of a job that failed or was stopped too as far as AWS does. Raises JobFault."""
 
-    def written_failure(self) -> str | None:
-        """What the job itself said about its failure."""
+    def explain(self, code: int, message: str) -> tuple[str, int]:
+        """The container's words for a failure, and its exit code, from the process's exit code and last words."""
 
 
-CONTRACTS: Mapping[str, Callable[[Job, Ports, Place, Runtime], Contract]] = {"processing": Processing}
+CONTRACTS: Mapping[str, Callable[[Job, Ports, Place, Runtime], Contract]] = {"processing": Processing, "training": Training}
 CLUSTERS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "processing": lambda request: request["ProcessingResources"]["ClusterConfig"],
     "training": lambda request: request["ResourceConfig"],
@@ -113,7 +114,7 @@ class _Run:
         short_of_memory = failures.oom_kills() > ooms
         self.report("Uploading", "Uploading results")
         fault = (
-            None if ended.halt else failures.fault_of(ended, contract.written_failure(), out_of_memory=short_of_memory)
+            None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
         )
         contract.finish(ended)
         if fault:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -159,3 +160,11 @@ def blame(what: str) -> Iterator[None]:
             where = f" ({error.filename})" if error.filename else ""
             raise JobFault(f"ClientError: {what}: {error.strerror}: the disk is full{where}") from None
         raise JobFault(f"InternalServerError: {what}: {error}") from None
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder's regular files. Raises JobFault."""
+    with blame(f"Copying {source.name} failed"):
+        for path, name in files_below(source):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target / name)

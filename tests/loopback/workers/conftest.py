@@ -140,3 +140,26 @@ def zygote():
 def bench(tmp_path: Path, zygote: Zygote) -> Bench:
     s3, logs = Folder(tmp_path / "s3"), Lines()
     return Bench(Ports(s3, logs, zygote, tmp_path / "jobs", Images(), grace_seconds=2.0), s3, logs)
+
+
+def training(image: str = XGBOOST, hosts: int = 1, hyperparameters=(), algorithm=(), channels=(), **request) -> Job:
+    """A training job. Channels: name -> (uri, extra S3DataSource keys and ContentType)."""
+    return Job(
+        "training",
+        "train-1",
+        "arn:aws:sagemaker:us-east-1:000000000000:training-job/train-1",
+        {
+            "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File", **dict(algorithm)},
+            "HyperParameters": dict(hyperparameters),
+            "InputDataConfig": [_channel(name, *entry) for name, entry in dict(channels).items()],
+            "OutputDataConfig": {"S3OutputPath": "s3://b/models"},
+            "ResourceConfig": {"InstanceCount": hosts, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            **request,
+        },
+    )
+
+
+def _channel(name: str, uri: str, content_type: str | None = None, **source) -> dict:
+    found = {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, **source}}}
+    return found | ({"ContentType": content_type} if content_type else {})

@@ -1,0 +1,46 @@
+"""tar.gz archives: packed the same way from the same files, unpacked without leaving their folder."""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from loopback.workers.ports import JobFault
+from loopback.workers.transfer import blame, files_below
+
+
+def merged(folders: Iterable[Path]) -> list[tuple[str, Path]]:
+    """The files of several hosts' folders by archive name; of equal names the first host's counts."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path, name in files_below(folder):
+            found.setdefault(name, path)
+    return sorted(found.items())
+
+
+def pack(files: Iterable[tuple[str, Path]], target: Path) -> None:
+    """Write a tar.gz whose bytes depend on the files' names, modes and contents only. Raises JobFault."""
+    with (
+        blame(f"Packing {target.name} failed"),
+        target.open("wb") as raw,
+        gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, path in files:
+            entry = archive.gettarinfo(path, name)
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
+            entry.type, entry.linkname = tarfile.REGTYPE, ""  # hard links between outputs are files to the reader
+            entry.size = path.stat().st_size
+            with path.open("rb") as content:
+                archive.addfile(entry, content)
+
+
+def unpack(archive: Path, folder: Path, origin: str) -> None:
+    """Unpack below `folder`, refusing entries and links that lead out of it. Raises JobFault, naming `origin`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with blame(f"Unpacking {origin} failed"), tarfile.open(archive, "r:*") as packed:
+            packed.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise JobFault(f"ClientError: {origin} is not a tar.gz archive that can be unpacked: {error}") from None
