@@ -169,10 +169,10 @@ def _get_ready() -> None:
 
 
 def _call(spec: HostSpec) -> None:
-    """A program of this package: its function's result is the exit code."""
+    """Run a program of this package: a function of the environment whose result is the exit code."""
     module, _, function = (spec.builtin or "").partition(":")
     sys.argv = list(spec.argv)
-    sys.exit(getattr(importlib.import_module(module), function)())
+    sys.exit(getattr(importlib.import_module(module), function)(os.environ))
 
 
 def _execute(spec: HostSpec) -> NoReturn:

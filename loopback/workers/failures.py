@@ -37,6 +37,8 @@ def fault_of(ended: Ended, explain: Explain, *, out_of_memory: bool) -> JobFault
     elif end.signal:
         message = f"{message} (ended by signal {end.signal})"
     reason, code = explain(end.code, message)
+    if reason.startswith("ClientError: "):
+        return JobFault(reason[:LONGEST])
     where = f" (host {host})" if len(ended.exits) > 1 else ""
     tail = f"{where}, exit code: {code}"
     return JobFault(f"AlgorithmError: {reason}"[: LONGEST - len(tail)] + tail)

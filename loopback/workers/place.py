@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -61,12 +62,18 @@ class Place:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+def address(job: str, number: int) -> str:
+    """A host's own loopback address: jobs that run together may use the same ports."""
+    mark = zlib.crc32(job.encode())
+    return f"127.{1 + mark % 254}.{1 + mark // 254 % 254}.{number}"
+
+
 def make(folder: Path, job: Job, count: int) -> Place:
     """Create the folders of a job's hosts."""
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix=f"{job.name[:40]}-", dir=folder))
     hosts = tuple(Host(number, f"algo-{number}", root / f"algo-{number}") for number in range(1, count + 1))
-    names = "".join(f"127.0.1.{host.number} {host.name}\n" for host in hosts)
+    names = "".join(f"{address(root.name, host.number)} {host.name}\n" for host in hosts)
     for host in hosts:
         for part in ("ml/output", "home", "tmp"):
             (host.root / part).mkdir(parents=True)

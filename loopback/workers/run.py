@@ -17,6 +17,7 @@ from loopback.workers.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Out
 from loopback.workers.processing import Processing
 from loopback.workers.supervise import Ended
 from loopback.workers.training import Training
+from loopback.workers.transform import Transform
 
 DEFAULT_SECONDS = 86400.0
 
@@ -41,7 +42,11 @@ class Contract(Protocol):
         """The container's words for a failure, and its exit code, from the process's exit code and last words."""
 
 
-CONTRACTS: Mapping[str, Callable[[Job, Ports, Place, Runtime], Contract]] = {"processing": Processing, "training": Training}
+CONTRACTS: Mapping[str, Callable[[Job, Ports, Place, Runtime], Contract]] = {
+    "processing": Processing,
+    "training": Training,
+    "transform": Transform,
+}
 CLUSTERS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "processing": lambda request: request["ProcessingResources"]["ClusterConfig"],
     "training": lambda request: request["ResourceConfig"],
@@ -113,9 +118,7 @@ class _Run:
         finished = self.ports.clock()
         short_of_memory = failures.oom_kills() > ooms
         self.report("Uploading", "Uploading results")
-        fault = (
-            None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
-        )
+        fault = None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
         contract.finish(ended)
         if fault:
             return _failed(fault, started, finished, contract)

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +23,11 @@ from loopback.workers.xgboost_metrics import computed
 OPT_ML = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 FIRST_PORT, SECOND_PORT = 9099, 9100
 KEPT_CHECKPOINTS = 5
+TRACKER_SECONDS = 30.0
+LISTENING = "0A"  # in /proc/net/tcp
 
 
-def main() -> int:
+def main(_environ: Mapping[str, str]) -> int:
     """Train, and explain a failure in the failure file. The exit code."""
     try:
         train()
@@ -101,6 +104,8 @@ class _communicator:  # noqa: N801 - used as a function
         if host == hosts[0]:
             self.tracker = RabitTracker(n_workers=len(hosts), host_ip=address, port=port, sortby="task")
             self.tracker.start()
+        else:
+            _await_listener(address, port)
         self.context = CommunicatorContext(
             dmlc_tracker_uri=address,
             dmlc_tracker_port=port,
@@ -117,6 +122,20 @@ class _communicator:  # noqa: N801 - used as a function
             self.tracker.wait_for()
 
 
+def _await_listener(address: str, port: int) -> None:
+    """Wait for the tracker, since xgboost itself looks again only after seconds. Looked up: connecting would count."""
+    wanted = f"{socket.inet_aton(address)[::-1].hex().upper()}:{port:04X}"
+    deadline = time.monotonic() + TRACKER_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        except OSError:
+            return
+        if any(row[1] == wanted and row[3] == LISTENING for row in rows):
+            return
+        time.sleep(0.01)
+
+
 def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) -> None:
     import xgboost
 
@@ -129,7 +148,9 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
     checkpoints = _config("checkpointconfig").get("LocalPath")
     previous, done = _newest_checkpoint(checkpoints)
     callbacks: list[Any] = [xgboost.callback.EvaluationMonitor()]
-    callbacks += _early_stopping(values, [*ours, *extra], has_validation="validation" in dict.fromkeys(n for _, n in evals))
+    callbacks += _early_stopping(
+        values, [*ours, *extra], has_validation="validation" in dict.fromkeys(n for _, n in evals)
+    )
     if master and (checkpoints or values.get("save_model_on_termination") == "true"):
         callbacks.append(_saver(checkpoints, done, at_end=values.get("save_model_on_termination") == "true"))
     try:
@@ -147,7 +168,7 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
         raise UserError(str(error).strip().splitlines()[0] if str(error).strip() else repr(error)) from error
     if master:
         (OPT_ML / "model").mkdir(exist_ok=True)
-        booster.save_model(OPT_ML / "model" / "xgboost-model")
+        (OPT_ML / "model" / "xgboost-model").write_bytes(booster.save_raw("ubj"))  # as save_model without extension
 
 
 def _early_stopping(values: Mapping[str, Any], metrics: list[str], *, has_validation: bool) -> list[Any]:
