@@ -1,0 +1,34 @@
+"""Train: gradient-boosted trees that count the rings of a shell. Runs on one host or on several."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.tabular import job, tracking, training
+from pipelines.tabular.hosts import Hosts
+from pipelines.tabular.training import Channels
+
+OBJECTIVE = {"objective": "reg:squarederror"}
+
+
+def main(channels: Channels, model_dir: Path, params: Mapping[str, Any], hosts: Hosts, serving_code: Path) -> None:
+    """Train, and on the first host save the model with the code that serves it."""
+    params = {**OBJECTIVE, **params}
+    with tracking.run("abalone", params, active=hosts.is_first) as log:
+        booster = training.train(channels, params, hosts)
+        if booster is not None:
+            training.save(booster, channels.encoder, serving_code, model_dir)
+            log({"best_round": booster.best_iteration, "best_score": booster.best_score})
+
+
+if __name__ == "__main__":
+    job.run(
+        lambda: main(
+            Channels.from_environment(),
+            training.model_dir(),
+            training.hyperparameters(),
+            Hosts.from_environment(),
+            Path(__file__).resolve().parent / "serving_code",
+        ),
+        report="failure",
+    )

@@ -1,0 +1,124 @@
+"""The code of each job as a bundle: its script, the shared modules it imports, its part of the configuration.
+
+A bundle lies in S3 under the hash of its file names and contents, never of a path on this machine: the same code has the
+same address from every checkout, and a change in one script leaves the other jobs' addresses, and so their cached
+results, alone.
+"""
+
+import ast
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHIVE = "sourcedir.tar.gz"
+
+# The container generates a setup.py when there is none, and then forgets packages.
+SETUP = "from setuptools import find_packages, setup\n\nsetup(name={name!r}, version='1', packages=find_packages(), py_modules=[{name!r}])\n"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Files by their place in the bundle. `archive` bundles travel as one sourcedir.tar.gz (training), others as files."""
+
+    files: Mapping[str, bytes]
+    archive: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of names and contents."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.files.items()):
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()[:32]
+
+    def key(self, prefix: str) -> str:
+        """The S3 key that jobs are given: a folder, or the archive."""
+        return f"{prefix}/code/{self.digest}" + (f"/{ARCHIVE}" if self.archive else "")
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        """What to put into the bucket, by key."""
+        if self.archive:
+            return {self.key(prefix): _tar_gz(self.files)}
+        return {f"{self.key(prefix)}/{name}": content for name, content in self.files.items()}
+
+    def write(self, folder: Path) -> None:
+        """Lay the bundle out in a folder."""
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def processing(folder: str, script: str, config: Mapping[str, Any], root: Path = ROOT) -> Bundle:
+    """The bundle of a processing job: `pipelines/<folder>/<script>.py`, what it imports, config.json."""
+    return Bundle({**_with_imports(folder, script, root), "config.json": _json(config)})
+
+
+def training(folder: str, root: Path = ROOT) -> Bundle:
+    """The bundle of a training job: train.py, and below serving_code/ all that the endpoint will need."""
+    serving = {f"serving_code/{name}": content for name, content in serving_code(folder, root).files.items()}
+    return Bundle({**_with_imports(folder, "train", root), "setup.py": _setup("train"), **serving}, archive=True)
+
+
+def serving_code(folder: str, root: Path = ROOT) -> Bundle:
+    """What lies in `code/` of model.tar.gz: inference.py and what it imports."""
+    return Bundle({**_with_imports(folder, "inference", root), "setup.py": _setup("inference")})
+
+
+def _with_imports(folder: str, script: str, root: Path) -> dict[str, bytes]:
+    """The script at the root of the bundle, the modules of `pipelines` that it needs at their own place."""
+    source = (root / "pipelines" / folder / f"{script}.py").read_bytes()
+    files = {f"{script}.py": source}
+    waiting = _imported(source)
+    while waiting:
+        name = waiting.pop()
+        path = _file_of(name, root)
+        if path is None or path in files:
+            continue
+        files[path] = (root / path).read_bytes()
+        waiting |= _imported(files[path]) | {name.rpartition(".")[0]}
+    return files
+
+
+def _imported(source: bytes) -> set[str]:
+    """The modules of this project that a source file imports; of `from a import b`, b may be a module of a."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name.split(".")[0] == "pipelines"}
+
+
+def _file_of(module: str, root: Path) -> str | None:
+    place = module.replace(".", "/")
+    return next((p for p in (f"{place}.py", f"{place}/__init__.py") if module and (root / p).is_file()), None)
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=False).encode()
+
+
+def _setup(name: str) -> bytes:
+    return SETUP.format(name=name).encode()
+
+
+def _tar_gz(files: Mapping[str, bytes]) -> bytes:
+    """The same bytes for the same files: no times, no owners."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in sorted(files.items()):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()

@@ -1,0 +1,274 @@
+"""What config.yml may say, and the refusal of everything else: file, line, what was found, what is allowed.
+
+`python -m pipelines.config schema` writes the JSON Schema that editors use; `python -m pipelines.config check` reads
+every config.yml below pipelines/.
+"""
+
+import difflib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.project import UsageError
+
+HERE = Path(__file__).resolve().parent
+SCHEMA = HERE / "config.schema.json"
+HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2")
+LOWER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
+Share = Annotated[float, Field(ge=0.01, le=0.98)]
+Metric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"]
+
+
+class Section(BaseModel):
+    """A part of config.yml; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Label(Section):
+    """Which values of the label column mean yes and which no; case and a final dot don't count."""
+
+    positive: list[str] = Field(min_length=1)
+    negative: list[str] = Field(min_length=1)
+
+
+class Data(Section):
+    """The raw files: where they are and what their columns hold."""
+
+    url: str = Field(description="An s3:// URI, or a prefix below the artifact bucket.")
+    header: bool = Field(description="Whether the files start with a line of column names.")
+    columns: dict[Name, Literal["number", "category", "identifier", "label"]] = Field(
+        description="In the order of the file. An identifier is dropped; exactly one column is the label."
+    )
+    label: Label | None = Field(None, description="For a classification. Without it the label is a number.")
+    features: list[Name] | None = Field(None, description="Default: all number and category columns.")
+    minimum_rows: int = Field(100, ge=10)
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> "Data":
+        labels = [name for name, kind in self.columns.items() if kind == "label"]
+        if len(labels) != 1:
+            raise ValueError(f"exactly one column must be the label, found {labels or 'none'}")
+        usable = [name for name, kind in self.columns.items() if kind in {"number", "category"}]
+        for name in self.features or usable or ["(none)"]:
+            if name not in usable:
+                raise ValueError(f"feature {name!r} is not a number or category column{_nearest(name, usable)}")
+        return self
+
+
+class Split(Section):
+    """Shares of the rows for training, early stopping and the final test."""
+
+    train: Share
+    validation: Share
+    test: Share
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+
+    @model_validator(mode="after")
+    def _sum(self) -> "Split":
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError(f"train + validation + test must be 1, found {self.train + self.validation + self.test:g}")
+        return self
+
+
+class Instance(Section):
+    """What a job runs on."""
+
+    type: InstanceType = "ml.m5.xlarge"
+    volume_gb: int = Field(30, ge=1, le=16384)
+
+
+class Instances(Instance):
+    """What a job runs on that may have several hosts."""
+
+    count: int = Field(1, ge=1, le=32)
+
+
+class Jobs(Section):
+    """Instance types and counts. Defaults of pipeline parameters: a run may ask for others."""
+
+    prepare: Instance = Instance()
+    train: Instances = Instances()
+    evaluate: Instance = Instance()
+
+
+class Hyperparameters(Section):
+    """XGBoost's parameters by XGBoost's names; `objective` is chosen in train.py."""
+
+    num_round: int = Field(ge=1, le=100_000)
+    early_stopping_rounds: int = Field(20, ge=0, description="0 switches early stopping off.")
+    class_weight: Literal["balanced"] | Annotated[float, Field(gt=0)] = Field(1.0, description="Of a positive row.")
+    eval_metric: str = "logloss"
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    eta: float | None = Field(None, gt=0, le=1)
+    max_depth: int | None = Field(None, ge=0, le=64)
+    max_leaves: int | None = Field(None, ge=0)
+    max_bin: int | None = Field(None, ge=2)
+    min_child_weight: float | None = Field(None, ge=0)
+    gamma: float | None = Field(None, ge=0)
+    subsample: float | None = Field(None, gt=0, le=1)
+    colsample_bytree: float | None = Field(None, gt=0, le=1)
+    colsample_bylevel: float | None = Field(None, gt=0, le=1)
+    reg_lambda: float | None = Field(None, ge=0)
+    reg_alpha: float | None = Field(None, ge=0)
+    max_delta_step: float | None = Field(None, ge=0)
+    grow_policy: Literal["depthwise", "lossguide"] | None = None
+    max_cat_to_onehot: int | None = Field(None, ge=1)
+
+
+class Champion(Section):
+    """How much worse than the model in production a new one may be and still be registered."""
+
+    metric: Metric
+    margin: float = Field(ge=0)
+
+
+class Gates(Section):
+    """What a model must reach: at least the value for auc, accuracy, precision, recall, f1, r2; else at most."""
+
+    thresholds: dict[Metric, float] = Field(min_length=1)
+    champion: Champion
+
+
+class Mlflow(Section):
+    """Optional experiment tracking; the image must have mlflow."""
+
+    tracking_uri: str
+
+
+class Config(Section):
+    """The whole of a pipeline's config.yml."""
+
+    data: Data
+    split: Split
+    slices: list[Name] = Field(default_factory=list, description="Columns whose values get metrics of their own.")
+    instances: Jobs = Jobs()
+    hyperparameters: Hyperparameters
+    gates: Gates
+    mlflow: Mlflow | None = None
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> "Config":
+        features = self.data.features or [n for n, k in self.data.columns.items() if k in {"number", "category"}]
+        for name in self.slices:
+            if name not in features:
+                raise ValueError(f"slices: {name!r} is not a feature{_nearest(name, features)}")
+        wrong = set(_metrics_of(classification=self.data.label is None))
+        for metric in [*self.gates.thresholds, self.gates.champion.metric]:
+            if metric in wrong:
+                kind = "regression" if self.data.label is None else "classification"
+                allowed = ", ".join(_metrics_of(classification=self.data.label is not None))
+                raise ValueError(f"gates: {metric!r} is not a metric of a {kind}; allowed: {allowed}")
+        return self
+
+    def part(self, *sections: str) -> dict[str, Any]:
+        """Some sections as a plain document, for a job."""
+        return self.model_dump(mode="json", include=set(sections), exclude_none=True)
+
+
+def _metrics_of(*, classification: bool) -> tuple[str, ...]:
+    regression = ("rmse", "mae", "mse", "r2")
+    return tuple(m for m in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if (m in regression) != classification)
+
+
+def load(path: Path) -> Config:
+    """Read and validate a config.yml; everything that is wrong with it is in one UsageError."""
+    try:
+        text = path.read_text()
+        node = yaml.compose(text)
+        document = yaml.safe_load(text)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{path}:{line}: not YAML: {error.problem}") from None
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        lines = sorted((_line(node, fault["loc"]), _explain(fault)) for fault in error.errors())
+        raise UsageError("\n".join(f"{path}:{line}: {text}" for line, text in lines)) from None
+
+
+def _explain(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"] if str(part) not in {"balanced", "[key]"}) or "the file"
+    kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
+    if kind == "extra_forbidden":
+        allowed = _keys_at(fault["loc"][:-1])
+        return f"unknown key {where!r}{_nearest(str(fault['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
+    if kind == "missing":
+        return f"key {where!r} is missing"
+    if kind == "literal_error":
+        near = _nearest(str(found), [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")])
+        return f"{where}: found {found!r}{near}; allowed: {context['expected']}"
+    if kind == "value_error":
+        return f"{where}: {context['error']}"
+    return f"{where}: found {found!r}; {fault['msg']}"
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    """The keys that the model has at a place of the document."""
+    model: type[BaseModel] = Config
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        options = getattr(annotation, "__args__", ()) or (annotation,)
+        model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return list(model.model_fields)
+
+
+def _nearest(word: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(word, allowed, 1, 0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _line(node: Any, location: tuple[Any, ...]) -> int:
+    """The line of the innermost key on the way to a place of the document."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in location:
+        step = next(((k, v) for k, v in _children(node) if (k.value if hasattr(k, "value") else k) == part), None)
+        if step is None:
+            return line
+        key, node = step
+        line = (key if hasattr(key, "start_mark") else node).start_mark.line + 1
+    return line
+
+
+def _children(node: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from node.value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from enumerate(node.value)
+
+
+def schema() -> str:
+    """The JSON Schema of config.yml, as config.schema.json holds it."""
+    return json.dumps(Config.model_json_schema(), indent=1) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """`schema` writes config.schema.json; `check` reads every config.yml."""
+    if arguments == ["schema"]:
+        SCHEMA.write_text(schema())
+        return 0
+    if arguments == ["check"]:
+        faults = []
+        for path in sorted(HERE.glob("*/config.yml")):
+            try:
+                load(path)
+            except UsageError as error:
+                faults.append(str(error))
+        print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
+        return 2 if faults else 0
+    print("usage: python -m pipelines.config schema | check", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,104 @@
+"""The Baseline and Register steps: what the registry learns about a version, the same for every pipeline."""
+
+from typing import Any
+
+from sagemaker.core.drift_check_baselines import DriftCheckBaselines
+from sagemaker.core.metadata_properties import MetadataProperties
+from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+from sagemaker.core.model_monitor.dataset_format import DatasetFormat
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
+from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.mlops.workflow.quality_check_step import DataQualityCheckConfig, QualityCheckStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
+from sagemaker.serve.model_builder import ModelBuilder
+
+from pipelines.steps import CACHE, STEP_RETRIES, Workshop, made_by
+
+# The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
+SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+
+
+def data_quality_baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
+    """Statistics and constraints of the training features as the endpoint will see them."""
+    return QualityCheckStep(
+        "Baseline",
+        quality_check_config=DataQualityCheckConfig(
+            baseline_dataset=made_by(prepared, "baseline"),
+            dataset_format=DatasetFormat.csv(header=True),
+            output_s3_uri=shop.output("Baseline"),
+        ),
+        check_job_config=CheckJobConfig(
+            role=shop.project.role,
+            instance_type=shop.config.instances.prepare.type,
+            volume_size_in_gb=shop.config.instances.prepare.volume_gb,
+            sagemaker_session=shop.session,
+        ),
+        skip_check=shop.parameters.skip_check,
+        register_new_baseline=shop.parameters.new_baseline,
+        fail_on_violation=False,
+        model_package_group_name=shop.name,
+        cache_config=CACHE,
+    )
+
+
+def model_package(
+    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baseline: QualityCheckStep
+) -> ModelStep:
+    """A version in the registry, with its metrics, baselines and lineage."""
+    model_data = trained.properties.ModelArtifacts.S3ModelArtifacts
+    report = Join("/", [made_by(evaluated, "evaluation"), "evaluation.json"])
+    builder = ModelBuilder(
+        s3_model_data_url=model_data,
+        image_uri=shop.image,
+        env_vars=dict(SERVING),
+        role_arn=shop.project.role,
+        sagemaker_session=shop.session,
+    )
+    arguments = builder.register(
+        model_package_group_name=shop.name,
+        content_types=["text/csv", "application/json"],
+        response_types=["text/csv", "application/json"],
+        inference_instances=["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"],
+        transform_instances=["ml.m5.xlarge"],
+        approval_status=shop.parameters.approval,
+        model_metrics=_metrics(report, baseline),
+        drift_check_baselines=DriftCheckBaselines(
+            model_data_statistics=_json(baseline.properties.BaselineUsedForDriftCheckStatistics),
+            model_data_constraints=_json(baseline.properties.BaselineUsedForDriftCheckConstraints),
+        ),
+        metadata_properties=MetadataProperties(
+            commit_id=shop.parameters.commit,
+            generated_by=ExecutionVariables.PIPELINE_EXECUTION_ARN,
+            project_id=shop.project.project_id or None,
+        ),
+        customer_metadata_properties=_lineage(shop, evaluated, report),
+    )
+    return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
+
+
+def _metrics(report: Any, baseline: QualityCheckStep) -> ModelMetrics:
+    return ModelMetrics(
+        model_statistics=_json(report),
+        model_data_statistics=_json(baseline.properties.CalculatedBaselineStatistics),
+        model_data_constraints=_json(baseline.properties.CalculatedBaselineConstraints),
+    )
+
+
+def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str, Any]:
+    """Where a version comes from; who approved it is added by the approval."""
+    parameters = shop.parameters
+    return {
+        "CommitId": parameters.commit,
+        "InputDataUrl": parameters.input_data,
+        "DataVersion": parameters.data_version,
+        "PipelineExecutionArn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+        "EvaluationReport": report,
+        "GoldenRequests": Join("/", [made_by(evaluated, "evaluation"), "golden.json"]),
+        "ChampionModelPackageArn": parameters.champion,
+    }
+
+
+def _json(uri: Any) -> MetricsSource:
+    return MetricsSource(content_type="application/json", s3_uri=uri)

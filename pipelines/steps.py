@@ -1,0 +1,277 @@
+"""What both pipelines' steps have in common: images, code, caching, retries, where outputs go. SDK v3 lives here."""
+
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # the SDK would ask IAM before anything runs
+warnings.filterwarnings("ignore", module="sagemaker|pydantic")
+
+import boto3
+from sagemaker.core import image_uris
+from sagemaker.core.config.config_manager import SageMakerConfig
+from sagemaker.core.processing import Processor
+from sagemaker.core.shapes import (
+    MetricDefinition,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+)
+from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.core.workflow.conditions import (
+    Condition,
+    ConditionGreaterThanOrEqualTo,
+    ConditionLessThanOrEqualTo,
+)
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join, JsonGet
+from sagemaker.core.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.core.workflow.pipeline_context import PipelineSession
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.retry import (
+    SageMakerJobExceptionTypeEnum,
+    SageMakerJobStepRetryPolicy,
+    StepExceptionTypeEnum,
+    StepRetryPolicy,
+)
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step, TrainingStep
+from sagemaker.train import ModelTrainer
+
+from pipelines.bundles import Bundle
+from pipelines.config import HIGHER_IS_BETTER, Config
+from pipelines.project import Project
+
+XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
+TELEMETRY_OFF = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
+PROCESSING = "/opt/ml/processing"
+CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
+REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
+STEP_RETRIES = StepRetryPolicy(
+    [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING], 2.0, 5, max_attempts=3
+)
+JOB_RETRIES = SageMakerJobStepRetryPolicy(
+    exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
+    failure_reason_types=[SageMakerJobExceptionTypeEnum.INTERNAL_ERROR, SageMakerJobExceptionTypeEnum.CAPACITY_ERROR],
+    backoff_rate=2.0,
+    interval_seconds=5,
+    max_attempts=3,
+)
+
+
+def _validate_config_once() -> None:
+    """The SDK validates its configuration against a schema at every look-up: half the time of a build."""
+    original, seen = SageMakerConfig.validate_sagemaker_config, set()
+
+    def once(config: Any = None) -> None:
+        key = json.dumps(config, sort_keys=True, default=str)
+        if key not in seen:
+            original(config)
+            seen.add(key)
+
+    SageMakerConfig.validate_sagemaker_config = staticmethod(once)
+
+
+_validate_config_once()
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What may change from run to run without changing the definition. Defaults come from config.yml."""
+
+    input_data: ParameterString
+    data_version: ParameterString
+    commit: ParameterString
+    champion: ParameterString
+    approval: ParameterString
+    processing_type: ParameterString
+    training_type: ParameterString
+    training_count: ParameterInteger
+    skip_check: ParameterBoolean
+    new_baseline: ParameterBoolean
+    margin: ParameterFloat
+    thresholds: Mapping[str, ParameterFloat]
+
+    @classmethod
+    def of(cls, config: Config, project: Project) -> "Parameters":
+        """The parameters of a pipeline with this configuration."""
+        url, jobs, gates = config.data.url, config.instances, config.gates
+        return cls(
+            ParameterString("InputDataUrl", url if "://" in url else f"s3://{project.bucket}/{url}"),
+            ParameterString("DataVersion", "unknown"),
+            ParameterString("CommitId", "unknown"),
+            ParameterString("ChampionModelPackageArn", "latest"),
+            ParameterString("ModelApprovalStatus", "PendingManualApproval", ["PendingManualApproval", "Approved"]),
+            ParameterString("ProcessingInstanceType", jobs.prepare.type),
+            ParameterString("TrainingInstanceType", jobs.train.type),
+            ParameterInteger("TrainingInstanceCount", jobs.train.count),
+            ParameterBoolean("SkipDataQualityCheck", default_value=True),
+            ParameterBoolean("RegisterNewBaseline", default_value=True),
+            ParameterFloat("ChampionMargin", gates.champion.margin),
+            {metric: ParameterFloat(threshold_name(metric), value) for metric, value in gates.thresholds.items()},
+        )
+
+    def all(self) -> list[Any]:
+        """In the order of the definition."""
+        values = dict(vars(self))
+        return [*values.pop("thresholds").values(), *values.values()]
+
+
+def threshold_name(metric: str) -> str:
+    """`MinAuc`, `MaxRmse`."""
+    return ("Min" if metric in HIGHER_IS_BETTER else "Max") + metric.title().replace("_", "")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes the steps of one pipeline; a step's code bundle is remembered in `bundles`, by step name."""
+
+    project: Project
+    pipeline: str
+    config: Config
+    bundles: dict[str, Bundle] = field(default_factory=dict)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The parameters of this pipeline."""
+        return Parameters.of(self.config, self.project)
+
+    @cached_property
+    def session(self) -> PipelineSession:
+        """A session that only records; keys are not needed, nothing is sent."""
+        boto = boto3.Session(
+            region_name=self.project.region, aws_access_key_id="none", aws_secret_access_key="none"
+        )
+        session = PipelineSession(
+            boto_session=boto, default_bucket=self.project.bucket, sagemaker_config=TELEMETRY_OFF
+        )
+        session._default_bucket = self.project.bucket  # noqa: SLF001  the SDK would list buckets to check it
+        return session
+
+    @cached_property
+    def name(self) -> str:
+        """The name of the pipeline and of its model package group."""
+        return self.project.pipeline_name(self.pipeline)
+
+    @cached_property
+    def image(self) -> str:
+        """The XGBoost image of this region."""
+        return str(image_uris.retrieve("xgboost", self.project.region, version=XGBOOST))
+
+    def code(self, step: str, bundle: Bundle) -> str:
+        """Remember a step's code and say where it will be."""
+        self.bundles[step] = bundle
+        return f"s3://{self.project.bucket}/{bundle.key(self.name)}"
+
+    def output(self, step: str, *parts: str) -> Join:
+        """Where a step writes: below the execution's own id."""
+        root = f"s3://{self.project.bucket}/{self.name}"
+        return Join("/", [root, ExecutionVariables.PIPELINE_EXECUTION_ID, step.lower(), *parts])
+
+    def processing(
+        self, step: str, bundle: Bundle, inputs: Mapping[str, Any], outputs: Sequence[str], **options: Any
+    ) -> ProcessingStep:
+        """A processing step: `inputs` by name lie below /opt/ml/processing/input, `outputs` below .../output.
+
+        Options: `env` for the job, `property_files` for the step.
+        """
+        job = Processor(
+            image_uri=self.image,
+            role=self.project.role,
+            instance_count=1,
+            instance_type=self.parameters.processing_type,
+            volume_size_in_gb=getattr(self.config.instances, step.lower()).volume_gb,
+            entrypoint=["python3", f"{PROCESSING}/input/code/{step.lower()}.py"],
+            env=options.pop("env", None),
+            sagemaker_session=self.session,
+        )
+        sources = {"code": self.code(step, bundle), **inputs}
+        arguments = job.run(
+            inputs=[_reads(name, uri) for name, uri in sources.items()],
+            outputs=[_writes(name, self.output(step, name)) for name in outputs],
+        )
+        retries = [STEP_RETRIES, JOB_RETRIES]
+        return ProcessingStep(step, step_args=arguments, cache_config=CACHE, retry_policies=retries, **options)
+
+    def training(self, bundle: Bundle, channels: Mapping[str, Any], metrics: Sequence[str]) -> TrainingStep:
+        """The training step, in the container's own script mode: the code is one content-addressed archive."""
+        given = self.config.part("hyperparameters")["hyperparameters"]
+        label = next(name for name, kind in self.config.data.columns.items() if kind == "label")
+        code = {"sagemaker_program": "train.py", "sagemaker_submit_directory": self.code("Train", bundle)}
+        mlflow = self.config.mlflow
+        trainer = ModelTrainer(
+            training_image=self.image,
+            role=self.project.role,
+            sagemaker_session=self.session,
+            compute=Compute(
+                instance_type=self.parameters.training_type,
+                instance_count=self.parameters.training_count,
+                volume_size_in_gb=self.config.instances.train.volume_gb,
+            ),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=4 * 3600),
+            output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
+            hyperparameters={key: str(value) for key, value in (given | {"label": label} | code).items()},
+            environment={"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {},
+            input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
+        ).with_metric_definitions([_metric(data, name) for name in metrics for data in ("train", "validation")])
+        retries = [STEP_RETRIES, JOB_RETRIES]
+        return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=retries)
+
+    def conditions(self, evaluated: ProcessingStep, section: str) -> list[Condition]:
+        """The thresholds of config.yml, and not worse than the champion by more than the margin."""
+        checks: list[Condition] = []
+        for metric, parameter in self.parameters.thresholds.items():
+            better = ConditionGreaterThanOrEqualTo if metric in HIGHER_IS_BETTER else ConditionLessThanOrEqualTo
+            checks.append(better(figure(evaluated, f"{section}.{metric}.value"), parameter))
+        worse = figure(evaluated, "champion.worse_by.value")
+        return [*checks, ConditionLessThanOrEqualTo(worse, self.parameters.margin)]
+
+    def figures(self, evaluated: ProcessingStep, section: str) -> Join:
+        """Why a model was not registered, in figures."""
+        words: list[Any] = ["Not registered:"]
+        for metric, parameter in self.parameters.thresholds.items():
+            words += [metric, figure(evaluated, f"{section}.{metric}.value"), f"({threshold_name(metric)}", parameter, ");"]
+        champion = self.config.gates.champion.metric
+        words += [f"worse than the champion's {champion} by", figure(evaluated, "champion.worse_by.value")]
+        return Join(" ", [*words, "(ChampionMargin", self.parameters.margin, ")"])
+
+    def finish(self, steps: list[Step]) -> Pipeline:
+        """The pipeline of these steps."""
+        return Pipeline(
+            self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session
+        )
+
+
+def figure(evaluated: ProcessingStep, path: str) -> JsonGet:
+    """A number of evaluation.json."""
+    return JsonGet(step_name=evaluated.name, property_file=REPORT, json_path=path)
+
+
+def made_by(step: ProcessingStep, output: str) -> Any:
+    """Where a step has written an output."""
+    return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
+
+
+def _reads(name: str, uri: Any) -> ProcessingInput:
+    source = ProcessingS3Input(
+        s3_uri=uri,
+        local_path=f"{PROCESSING}/input/{name}",
+        s3_data_type="S3Prefix",
+        s3_input_mode="File",
+        s3_data_distribution_type="FullyReplicated",
+    )
+    return ProcessingInput(input_name=name, s3_input=source)
+
+
+def _writes(name: str, uri: Any) -> ProcessingOutput:
+    target = ProcessingS3Output(s3_uri=uri, local_path=f"{PROCESSING}/output/{name}", s3_upload_mode="EndOfJob")
+    return ProcessingOutput(output_name=name, s3_output=target)
+
+
+def _metric(data: str, name: str) -> MetricDefinition:
+    return MetricDefinition(name=f"{data}:{name}", regex=rf"{data}-{name}:([0-9.eE+-]+)")

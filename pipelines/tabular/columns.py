@@ -1,0 +1,64 @@
+"""What a data set's columns are: names in file order, types, the label. No file is read here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NUMBER, CATEGORY, IDENTIFIER, LABEL = "number", "category", "identifier", "label"
+
+
+def spelling(name: str) -> str:
+    """What is left of a column name when case, spaces and punctuation don't count: `Int'l Plan` is `intl_plan`."""
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
+def label_spelling(value: str) -> str:
+    """`True.`, `true` and `TRUE` are the same label."""
+    return value.strip().rstrip(".").casefold()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The `data` section of config.yml, as the jobs use it."""
+
+    types: Mapping[str, str]
+    header: bool
+    features: tuple[str, ...]
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    minimum_rows: int = 100
+
+    @classmethod
+    def from_config(cls, data: Mapping[str, Any]) -> "Columns":
+        """Read the section as `pipelines.config` has validated it."""
+        types: dict[str, str] = data["columns"]
+        usable = tuple(name for name, kind in types.items() if kind in {NUMBER, CATEGORY})
+        label = data.get("label") or {}
+        return cls(
+            types=types,
+            header=data["header"],
+            features=tuple(data.get("features") or usable),
+            positive=tuple(label.get("positive", ())),
+            negative=tuple(label.get("negative", ())),
+            minimum_rows=data.get("minimum_rows", 100),
+        )
+
+    @property
+    def label(self) -> str:
+        """The one column of type `label`."""
+        return next(name for name, kind in self.types.items() if kind == LABEL)
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the label is one of two values rather than a number."""
+        return bool(self.positive)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The columns that are read: features, then the label. Identifiers never leave the raw file."""
+        return (*self.features, self.label)
+
+    def is_number(self, name: str) -> bool:
+        """Whether a column is read as a number (the label of a regression is)."""
+        return self.types[name] == NUMBER or (name == self.label and not self.is_classification)

@@ -1,0 +1,176 @@
+"""The model behind an endpoint: raw rows in, predictions out. One row takes no pandas and no pyarrow.
+
+text/csv: one row a line, the feature columns in the order of the encoder, no header; or a first line of column names
+(any spelling), then other columns are ignored. application/json: `{"instances": [...]}` or a list of rows or one row;
+a row is `{"column": value}` or a list in the order of the encoder. An empty cell or null is a missing value.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from pipelines.tabular.columns import spelling
+from pipelines.tabular.encoder import Encoder
+from pipelines.tabular.job import JobError
+
+MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
+CSV, JSON = "text/csv", "application/json"
+
+
+class BadRequest(ValueError):
+    """The request can't be understood. The message names row, column, value and what was expected: answer it as 400."""
+
+    status_code = 400
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came; only the model knows its columns."""
+
+    body: bytes | str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A booster with the encoder that it was trained with."""
+
+    booster: xgb.Booster
+    encoder: Encoder
+
+    @classmethod
+    def load(cls, folder: Path) -> "Model":
+        """Read `xgboost-model` and `encoder.json`."""
+        path = folder / "xgboost-model"
+        for needed in (path, folder / "encoder.json"):
+            if not needed.exists():
+                raise JobError(f"{needed} is missing: not a model that this project's Train step made")
+        booster = xgb.Booster()
+        try:
+            booster.load_model(bytearray(path.read_bytes()))
+        except xgb.core.XGBoostError as error:
+            raise JobError(f"{path} is not an XGBoost model: {str(error).splitlines()[0]}") from None
+        booster.set_param({"nthread": 1})  # more threads collapse under load on small batches
+        return cls(booster, Encoder.load(folder))
+
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One number for each encoded row: a probability, or the value."""
+        predictions: NDArray[np.float32] = self.booster.inplace_predict(matrix, validate_features=False)
+        return predictions
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, float]]:
+        return {name: {v: float(i) for i, v in enumerate(known)} for name, known in self.encoder.categories.items()}
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {spelling(name): index for index, name in enumerate(self.encoder.features)}
+
+    def parse(self, body: bytes | str, content_type: str) -> NDArray[np.float32]:
+        """The encoded matrix of a request."""
+        text = _text(body)
+        kind = content_type.split(";")[0].strip().lower()
+        if kind == CSV:
+            return self._matrix(self._csv_rows(text))
+        if kind == JSON:
+            return self._matrix(self._json_rows(text))
+        raise BadRequest(f"content type {content_type!r} is not supported: send {CSV} or {JSON}")
+
+    def _csv_rows(self, text: str) -> list[Sequence[Any]]:
+        lines: list[list[str]] = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if row]
+        if not lines:
+            raise BadRequest("the request has no row: send one row a line")
+        header = [self._columns.get(spelling(cell)) for cell in lines[0]]
+        if sum(place is not None for place in header) * 2 <= len(lines[0]):
+            return [*lines]
+        return [self._in_order(dict(zip(lines[0], row, strict=False)), n) for n, row in enumerate(lines[1:], 1)]
+
+    def _json_rows(self, text: str) -> list[Sequence[Any]]:
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BadRequest(f"the request is not JSON: {error}") from None
+        rows = document["instances"] if isinstance(document, dict) and "instances" in document else document
+        if isinstance(rows, dict) or (isinstance(rows, list) and rows and not isinstance(rows[0], list | dict)):
+            rows = [rows]
+        if not isinstance(rows, list) or not rows:
+            raise BadRequest('the request has no row: send {"instances": [{"column": value, ...}, ...]}')
+        return [self._json_row(row, n) for n, row in enumerate(rows, 1)]
+
+    def _json_row(self, row: Any, number: int) -> Sequence[Any]:
+        if isinstance(row, dict):
+            return self._in_order(row, number)
+        if isinstance(row, list):
+            return row
+        raise BadRequest(f"row {number}: {row!r} is neither an object nor a list")
+
+    def _in_order(self, row: Mapping[str, Any], number: int) -> list[Any]:
+        ordered: list[Any] = [_ABSENT] * len(self.encoder.features)
+        for name, value in row.items():
+            place = self._columns.get(spelling(name))
+            if place is not None:
+                ordered[place] = value
+        absent = [name for name, value in zip(self.encoder.features, ordered, strict=True) if value is _ABSENT]
+        if absent:
+            raise BadRequest(f"row {number}: column {', '.join(map(repr, absent))} is missing (send null if unknown)")
+        return ordered
+
+    def _matrix(self, rows: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
+        width = len(self.encoder.features)
+        coders = [self._places.get(name) for name in self.encoder.features]
+        flat: list[float] = []
+        for number, row in enumerate(rows, 1):
+            if len(row) != width:
+                names = ", ".join(self.encoder.features)
+                raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
+            for place, (value, coder) in enumerate(zip(row, coders, strict=True)):
+                flat.append(self._number(value, number, place) if coder is None else coder.get(_category(value), np.nan))
+        return np.array(flat, dtype=np.float32).reshape(len(rows), width)
+
+    def _number(self, value: Any, row: int, place: int) -> float:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            if value is None or (isinstance(value, str) and value.strip().lower() in MISSING):
+                return np.nan
+            name = self.encoder.features[place]
+            raise BadRequest(f"row {row}, column {name!r}: {value!r} is not a number") from None
+
+
+_ABSENT = object()
+
+
+def _text(body: bytes | str) -> str:
+    if isinstance(body, str):
+        return body
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the request is not UTF-8: {error}") from None
+
+
+def _category(value: Any) -> str:
+    """A category as the training files spell it: JSON may send 806 or 806.0 for "806"."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def answer(predictions: Iterable[float], accept: str) -> tuple[str, str]:
+    """The body of a response and its content type; `*/*` and an empty Accept mean text/csv."""
+    wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")} or {CSV}
+    numbers = [round(float(value), 7) for value in predictions]
+    if JSON in wanted:
+        return json.dumps({"predictions": numbers}), JSON
+    if wanted & {CSV, "*/*", "text/*", ""}:
+        return "\n".join(map(repr, numbers)), CSV
+    raise BadRequest(f"Accept {accept!r} is not supported: ask for {CSV} or {JSON}")
