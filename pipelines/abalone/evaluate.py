@@ -1,0 +1,36 @@
+"""Evaluate: the new model and the champion on the same test rows. Writes evaluation.json, golden.json and pictures."""
+
+from typing import Any
+
+from pipelines.tabular import charts, evaluating, job, regression, scoring
+from pipelines.tabular.columns import Columns
+from pipelines.tabular.evaluating import Folders
+
+
+def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
+    """Evaluate; returns the report as evaluation.json has it."""
+    columns = Columns.from_config(config["data"])
+    model = evaluating.candidate(folders.model)
+    scored = scoring.score(model, folders.test, columns.label, config["slices"])
+    metrics = regression.report(scored.labels, scored.scores)
+    metric = config["gates"]["champion"]["metric"]
+    value = metrics[metric]["value"]
+    report = {
+        "regression_metrics": metrics,
+        "champion": evaluating.against_champion(
+            metric, value, regression.figures, folders, columns, higher_is_better=metric == "r2"
+        ),
+        "slices": evaluating.by_slice(scored, regression.figures),
+        "feature_importance": scoring.importance(model.booster),
+        "rows": len(scored.labels),
+    }
+    evaluating.write(folders, model, report)
+    charts.predicted_actual(folders.output / "predicted_actual.png", scored.labels, scored.scores, metrics["rmse"])
+    charts.residuals(folders.output / "residuals.png", scored.labels, scored.scores)
+    charts.importance(folders.output / "feature_importance.png", report["feature_importance"])
+    print(f"rmse {metrics['rmse']['value']:.4f}, r2 {metrics['r2']['value']:.4f}, {report['champion']}")
+    return report
+
+
+if __name__ == "__main__":
+    job.run(lambda: main(Folders.below(job.ml_path("processing")), job.config_beside(__file__)) and None)

@@ -1,0 +1,50 @@
+"""Evaluate: the new model and the champion on the same test rows. Writes evaluation.json, golden.json and pictures."""
+
+from typing import Any
+
+from pipelines.tabular import charts, classification, evaluating, job, scoring
+from pipelines.tabular.columns import Columns
+from pipelines.tabular.evaluating import Folders
+
+LOWER_IS_BETTER = {"log_loss"}
+
+
+def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
+    """Evaluate; returns the report as evaluation.json has it."""
+    columns = Columns.from_config(config["data"])
+    model = evaluating.candidate(folders.model)
+    scored = scoring.score(model, folders.test, columns.label, config["slices"])
+    metrics = classification.report(scored.labels, scored.scores)
+    metric = config["gates"]["champion"]["metric"]
+    report = {
+        "binary_classification_metrics": metrics,
+        "champion": evaluating.against_champion(
+            metric,
+            metrics[metric]["value"],
+            classification.figures,
+            folders,
+            columns,
+            higher_is_better=metric not in LOWER_IS_BETTER,
+        ),
+        "slices": evaluating.by_slice(scored, classification.figures),
+        "feature_importance": scoring.importance(model.booster),
+        "rows": len(scored.labels),
+    }
+    evaluating.write(folders, model, report)
+    draw(folders, report, classification.calibration(scored.labels, scored.scores), float(scored.labels.mean()))
+    print(f"auc {metrics['auc']['value']:.4f}, f1 {metrics['f1']['value']:.4f}, {report['champion']}")
+    return report
+
+
+def draw(folders: Folders, report: dict[str, Any], bins: dict[str, list[float]], share: float) -> None:
+    """The pictures that a reviewer looks at."""
+    metrics, output = report["binary_classification_metrics"], folders.output
+    charts.roc(output / "roc.png", metrics["receiver_operating_characteristic_curve"], metrics["auc"])
+    charts.precision_recall(output / "precision_recall.png", metrics["precision_recall_curve"], share)
+    charts.calibration(output / "calibration.png", bins)
+    charts.confusion(output / "confusion_matrix.png", metrics["confusion_matrix"], ("stays", "leaves"))
+    charts.importance(output / "feature_importance.png", report["feature_importance"])
+
+
+if __name__ == "__main__":
+    job.run(lambda: main(Folders.below(job.ml_path("processing")), job.config_beside(__file__)) and None)

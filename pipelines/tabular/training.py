@@ -111,7 +111,7 @@ class MetricLines(xgb.callback.TrainingCallback):
 def _callbacks(params: Mapping[str, Any], *, first: bool) -> list[xgb.callback.TrainingCallback]:
     chosen: list[xgb.callback.TrainingCallback] = [MetricLines()] if first else []
     if patience := int(params.get("early_stopping_rounds", 0)):
-        chosen.append(xgb.callback.EarlyStopping(patience, data_name="validation", save_best=True))
+        chosen.append(xgb.callback.EarlyStopping(rounds=patience, data_name="validation", save_best=True))
     return chosen
 
 

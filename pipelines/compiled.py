@@ -1,0 +1,117 @@
+"""The definition of a pipeline, compiled once: kept under a hash of everything that it is made from.
+
+Compiling imports the SageMaker SDK (seconds); a kept definition is read without it. The code bundles are not kept: they
+are cheap to build, and uploaded only when the bucket has no object at their content-addressed key.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.bundles import ROOT, Bundle
+from pipelines.project import Project, UsageError
+
+KEPT = ROOT / ".slipway" / "definitions"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A definition and the code that its steps refer to, by step."""
+
+    name: str
+    text: str
+    digests: Mapping[str, str]
+    bundles: Mapping[str, Bundle] | None = None  # None: read from disk, see `code_of`
+
+
+def compiled(module: str, project: Project, kept: Path = KEPT) -> Compiled:
+    """The definition of the pipeline in a module (`pipelines.churn.pipeline`), from disk if nothing has changed."""
+    path = kept / f"{_key(module, project)}.json"
+    if path.exists():
+        return Compiled(**json.loads(path.read_text()))
+    fresh = build(module, project)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "digests": fresh.digests}))
+    partial.replace(path)
+    return fresh
+
+
+def build(module: str, project: Project) -> Compiled:
+    """Compile and validate; nothing is sent anywhere."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", project.region)  # the SDK makes a client while it is imported
+    before = logging.getLogger().handlers[:]
+    logging.disable(logging.WARNING)  # it reports every step that it takes
+    try:
+        code = _module(module)
+        shop = code.get_workshop(project)
+        definition = json.loads(code.get_pipeline(shop).definition())
+    finally:
+        logging.disable(logging.NOTSET)
+        logging.getLogger().handlers[:] = before
+    text = json.dumps(_without_empty_environment(definition), indent=1, sort_keys=True)
+    from pipelines import check
+
+    if faults := check.faults(text):
+        raise UsageError("\n".join([f"the definition of {module} is not valid:", *(f"  - {f}" for f in faults)]))
+    return Compiled(shop.name, text, {step: b.digest for step, b in shop.bundles.items()}, shop.bundles)
+
+
+def _module(name: str) -> Any:
+    if not (ROOT / (name.replace(".", "/") + ".py")).exists():
+        known = sorted(f"pipelines.{path.parent.name}.pipeline" for path in ROOT.glob("pipelines/*/pipeline.py"))
+        raise UsageError(f"there is no pipeline module {name!r}; there are {', '.join(known)}")
+    sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+    return importlib.import_module(name)
+
+
+def _key(module: str, project: Project) -> str:
+    """A hash of all that a definition depends on."""
+    digest = hashlib.sha256()
+    versions = [sys.version, *(importlib.metadata.version(name) for name in ("sagemaker", "botocore"))]
+    digest.update(json.dumps([module, asdict(project), versions]).encode())
+    sources = [path for path in (ROOT / "pipelines").rglob("*") if path.suffix in {".py", ".yml"}]
+    for path in sorted(sources):
+        digest.update(f"\0{path.relative_to(ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _without_empty_environment(node: Any) -> Any:
+    """Serving fails over an empty SAGEMAKER_PROGRAM; an empty variable says nothing that its absence does not."""
+    if isinstance(node, list):
+        return [_without_empty_environment(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    cleaned = {key: _without_empty_environment(value) for key, value in node.items()}
+    if isinstance(cleaned.get("Environment"), dict):
+        cleaned["Environment"] = {key: value for key, value in cleaned["Environment"].items() if value != ""}
+    return cleaned
+
+
+def upload_code(made: Compiled, module: str, project: Project, s3: Any) -> list[str]:
+    """Put the code objects that the bucket does not have into it; returns their keys."""
+    prefix = f"{made.name}/code/"
+    missing = {step for step, digest in made.digests.items() if not _is_there(s3, project.bucket, f"{prefix}{digest}")}
+    if not missing:
+        return []
+    bundles = made.bundles or build(module, project).bundles or {}
+    keys = []
+    for step in sorted(missing):
+        # the marker (a folder's own key is not a file of a job's input) goes last: what has it is complete
+        for key, content in bundles[step].objects(made.name).items():
+            s3.put_object(Bucket=project.bucket, Key=key, Body=content)
+            keys.append(key)
+    return keys
+
+
+def _is_there(s3: Any, bucket: str, prefix: str) -> bool:
+    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1).get("KeyCount"))

@@ -1,0 +1,98 @@
+"""How good a binary classifier is: SageMaker's ModelQuality figures, with confidence intervals. Numbers in, numbers out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.tabular.resampling import CELLS, Floats, resampled_counts, spread
+
+CURVE_POINTS = 200
+THRESHOLD = 0.5
+
+
+def _cells(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
+    """Rows gathered by score, best first: the score of each cell, its positives, its negatives."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, truth = scores[order], labels[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    if len(starts) > CELLS:  # ties stay together: every cell starts where the score changes
+        starts = np.unique(starts[np.searchsorted(starts, np.linspace(0, len(ranked) - 1, CELLS), side="right") - 1])
+    positives = np.add.reduceat(truth.astype(np.float64), starts)
+    sizes = np.diff(np.r_[starts, len(ranked)])
+    return ranked[starts].astype(np.float64), positives, sizes - positives
+
+
+def _auc(positives: Floats, negatives: Floats) -> Floats:
+    """Area under the ROC curve for cells ordered best first; the last axis is the cells."""
+    above = np.cumsum(positives, axis=-1) - positives / 2
+    return (above * negatives).sum(axis=-1) / (positives.sum(axis=-1) * negatives.sum(axis=-1))
+
+
+def _at_threshold(tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> dict[str, Floats]:
+    precision = tp / np.maximum(tp + fp, 1)
+    recall = tp / np.maximum(tp + fn, 1)
+    return {
+        "accuracy": (tp + tn) / np.maximum(tp + fp + fn + tn, 1),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / np.maximum(precision + recall, 1e-12),
+    }
+
+
+def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
+    """The plain figures; `auc` is not a number when only one class is there."""
+    score, positives, negatives = _cells(labels, scores)
+    yes = score >= THRESHOLD
+    counts = positives[yes].sum(), negatives[yes].sum(), positives[~yes].sum(), negatives[~yes].sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auc = float(_auc(positives, negatives))
+    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    loss = -float(np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
+    return {"auc": auc, **{k: float(v) for k, v in _at_threshold(*map(np.asarray, counts)).items()}, "log_loss": loss}
+
+
+def report(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
+    """The `binary_classification_metrics` section of evaluation.json."""
+    score, positives, negatives = _cells(labels, scores)
+    drawn = resampled_counts(np.r_[positives, negatives])
+    p, n = np.split(drawn, 2, axis=1)
+    yes = score >= THRESHOLD
+    sampled = _at_threshold(p[:, yes].sum(1), n[:, yes].sum(1), p[:, ~yes].sum(1), n[:, ~yes].sum(1))
+    sampled["auc"] = _auc(p, n)
+    plain = figures(labels, scores)
+    metrics: dict[str, Any] = {
+        name: {"value": value, **(spread(sampled[name]) if name in sampled else {})} for name, value in plain.items()
+    }
+    tp, fp = positives[yes].sum(), negatives[yes].sum()
+    fn, tn = positives[~yes].sum(), negatives[~yes].sum()
+    metrics["confusion_matrix"] = {"0": {"0": int(tn), "1": int(fp)}, "1": {"0": int(fn), "1": int(tp)}}
+    metrics |= _curves(score, positives, negatives)
+    return metrics
+
+
+def _curves(score: Floats, positives: Floats, negatives: Floats) -> Mapping[str, Any]:
+    caught, false = np.cumsum(positives), np.cumsum(negatives)
+    keep = np.unique(np.linspace(0, len(score) - 1, CURVE_POINTS).astype(int))
+    recall, fallout = caught[keep] / caught[-1], false[keep] / false[-1]
+    precision = caught[keep] / (caught[keep] + false[keep])
+    return {
+        "receiver_operating_characteristic_curve": {
+            "false_positive_rates": [0.0, *fallout.tolist()],
+            "true_positive_rates": [0.0, *recall.tolist()],
+        },
+        "precision_recall_curve": {"precisions": [1.0, *precision.tolist()], "recalls": [0.0, *recall.tolist()]},
+    }
+
+
+def calibration(labels: NDArray[Any], scores: NDArray[Any], bins: int = 10) -> dict[str, list[float]]:
+    """Mean score, share of positives and rows of each tenth of the score range that has rows."""
+    place = np.minimum((scores * bins).astype(int), bins - 1)
+    rows = np.bincount(place, minlength=bins)
+    there = rows > 0
+    return {
+        "mean_score": (np.bincount(place, scores, bins)[there] / rows[there]).tolist(),
+        "positive_share": (np.bincount(place, labels, bins)[there] / rows[there]).tolist(),
+        "rows": rows[there].tolist(),
+    }

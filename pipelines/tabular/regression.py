@@ -1,0 +1,38 @@
+"""How good a regression is: SageMaker's ModelQuality figures, with confidence intervals. Numbers in, numbers out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.tabular.resampling import Floats, resampled_means, spread
+
+
+def _parts(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Floats]:
+    """What the figures need the mean of."""
+    truth = labels.astype(np.float64)
+    error = predictions.astype(np.float64) - truth
+    return {"error2": error**2, "absolute": np.abs(error), "truth": truth, "truth2": truth**2}
+
+
+def _from_means(mean: Mapping[str, Floats]) -> dict[str, Floats]:
+    variance = np.maximum(mean["truth2"] - mean["truth"] ** 2, 1e-12)
+    return {
+        "mae": mean["absolute"],
+        "mse": mean["error2"],
+        "rmse": np.sqrt(mean["error2"]),
+        "r2": 1 - mean["error2"] / variance,
+    }
+
+
+def figures(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
+    """The plain figures."""
+    means = {name: np.asarray(values.mean()) for name, values in _parts(labels, predictions).items()}
+    return {name: float(value) for name, value in _from_means(means).items()}
+
+
+def report(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Any]:
+    """The `regression_metrics` section of evaluation.json."""
+    sampled = resampled_means(_parts(labels, predictions), _from_means)
+    return {name: {"value": value, **spread(sampled[name])} for name, value in figures(labels, predictions).items()}

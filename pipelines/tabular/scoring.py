@@ -1,0 +1,59 @@
+"""A test split scored by a model, in pieces; and the model of a model.tar.gz."""
+
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from pipelines.tabular import parts
+from pipelines.tabular.job import JobError
+from pipelines.tabular.serving import Model
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Labels and scores of the test rows; for each slice column, the value of each row as text."""
+
+    labels: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    slices: Mapping[str, NDArray[Any]]
+
+
+def unpack(archive: Path, folder: Path) -> Model:
+    """The model in a model.tar.gz."""
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise JobError(f"{archive} is not a readable model.tar.gz: {error}") from None
+    return Model.load(folder)
+
+
+def score(model: Model, folder: Path, label: str, slices: Sequence[str] = ()) -> Scored:
+    """Score a split that Prepare wrote."""
+    labels, scores = [], []
+    values: dict[str, list[NDArray[Any]]] = {name: [] for name in slices}
+    threads = {"nthread": 0}
+    model.booster.set_param(threads)  # all of them: this is a batch
+    for piece in parts.pieces(folder, list(model.encoder.categories)):
+        absent = [name for name in model.encoder.features if name not in piece.column_names]
+        if absent:
+            raise JobError(f"the model needs columns that the test data do not have: {', '.join(absent)}")
+        labels.append(piece.column(label).to_numpy())
+        scores.append(model.predict(model.encoder.encode(piece)))
+        for name in slices:
+            values[name].append(piece.column(name).cast("string").to_numpy(zero_copy_only=False))
+    joined = {name: np.concatenate(pieces) for name, pieces in values.items()}
+    return Scored(np.concatenate(labels), np.concatenate(scores), joined)
+
+
+def importance(booster: xgb.Booster) -> dict[str, float]:
+    """The share of the total gain of each feature, largest first."""
+    gain = {name: float(value) for name, value in booster.get_score(importance_type="total_gain").items()}
+    total = sum(gain.values()) or 1.0
+    return {name: value / total for name, value in sorted(gain.items(), key=lambda item: -item[1])}
