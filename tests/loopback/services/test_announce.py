@@ -1,0 +1,66 @@
+"""What the world is told of changes, and how rules start pipelines."""
+
+from typing import Any
+
+import pytest
+
+from loopback.core.errors import ValidationException
+from loopback.core.kinds import PACKAGE, PROCESSING_JOB
+from loopback.services import registry
+from loopback.services.sagemaker.announce import CURSOR, Announcer
+from loopback.services.sagemaker.targets import start_request
+
+Sent = list[tuple[str, list[str], Any, str]]
+
+
+def announcer(context: registry.Context, sent: Sent, *, listened: bool = True) -> Announcer:
+    return Announcer(context, lambda *event: sent.append(event), lambda: listened)
+
+
+def test_approval_is_told_with_what_was_updated(context: registry.Context, sagemaker: Any) -> None:
+    sagemaker("CreateModelPackageGroup", ModelPackageGroupName="g")
+    arn = sagemaker("CreateModelPackage", ModelPackageGroupName="g")["ModelPackageArn"]
+    sagemaker("UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    sent: Sent = []
+    while announcer(context, sent).announce_some():
+        pass
+    titles = {title for title, _, _, _ in sent}
+    assert titles == {"SageMaker Model Package State Change"}
+    _, resources, detail, source = sent[-1]
+    assert (resources, source) == ([arn], "aws.sagemaker")
+    assert detail["ModelApprovalStatus"] == "Approved"
+    assert detail["UpdatedModelPackageFields"] == ["ModelApprovalStatus"]
+    assert detail["CreationTime"].endswith("Z")
+
+
+def test_jobs_are_told_by_every_status(context: registry.Context) -> None:
+    context.store.create(PROCESSING_JOB, "j", {"ProcessingJobName": "j"})
+    context.store.fire(PROCESSING_JOB, "j", "lease")
+    context.store.fire(PROCESSING_JOB, "j", "fail", {"FailureReason": "why", "failure_kind": "x"})
+    sent: Sent = []
+    announcer(context, sent).announce_some()
+    assert [detail["ProcessingJobStatus"] for _, _, detail, _ in sent] == ["InProgress", "InProgress", "Failed"]
+    assert sent[-1][2]["FailureReason"] == "why"
+    assert "failure_kind" not in sent[-1][2]
+    assert sent[-1][2]["CreationTime"].isdigit()
+
+
+def test_nothing_is_sent_twice_or_to_nobody(context: registry.Context) -> None:
+    context.store.create(PACKAGE, "g/1", {"ModelPackageVersion": 1}, parent="g")
+    sent: Sent = []
+    announcer(context, sent, listened=False).announce_some()
+    assert sent == []
+    assert context.store.counter(CURSOR) == 1
+    announcer(context, sent).announce_some()
+    assert sent == []
+
+
+def test_an_event_becomes_the_request_that_starts_a_pipeline() -> None:
+    values = [{"Name": "Key", "Value": "$.detail.object.key"}, {"Name": "Fixed", "Value": "x"}]
+    target = {"Arn": "arn:aws:sagemaker:us-east-1:000000000000:pipeline/churn"}
+    target["SageMakerPipelineParameters"] = {"PipelineParameterList": values}  # type: ignore[assignment]
+    request = start_request(target, '{"detail": {"object": {"key": "new.csv"}}}')
+    assert request["PipelineName"] == "churn"
+    assert request["PipelineParameters"] == [{"Name": "Key", "Value": "new.csv"}, {"Name": "Fixed", "Value": "x"}]
+    with pytest.raises(ValidationException, match="the event has no detail"):
+        start_request(target, "{}")
