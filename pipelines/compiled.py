@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ KEPT = ROOT / ".slipway" / "definitions"
 
 @dataclass(frozen=True)
 class Compiled:
-    """A definition and the code that its steps refer to, by step."""
+    """A definition, and the code that its steps refer to, by step."""
 
     name: str
     text: str
-    digests: Mapping[str, str]
-    bundles: Mapping[str, Bundle] | None = None  # None: read from disk, see `code_of`
+    code: Mapping[str, Sequence[Any]]  # digest and number of objects
+    bundles: Mapping[str, Bundle] | None = None  # None: the definition was kept from an earlier build
 
 
 def compiled(module: str, project: Project, kept: Path = KEPT) -> Compiled:
@@ -40,7 +40,7 @@ def compiled(module: str, project: Project, kept: Path = KEPT) -> Compiled:
     fresh = build(module, project)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "digests": fresh.digests}))
+    partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "code": fresh.code}))
     partial.replace(path)
     return fresh
 
@@ -62,7 +62,8 @@ def build(module: str, project: Project) -> Compiled:
 
     if faults := check.faults(text):
         raise UsageError("\n".join([f"the definition of {module} is not valid:", *(f"  - {f}" for f in faults)]))
-    return Compiled(shop.name, text, {step: b.digest for step, b in shop.bundles.items()}, shop.bundles)
+    code_of = {step: (bundle.digest, len(bundle.objects(shop.name))) for step, bundle in shop.bundles.items()}
+    return Compiled(shop.name, text, code_of, shop.bundles)
 
 
 def _module(name: str) -> Any:
@@ -99,19 +100,19 @@ def _without_empty_environment(node: Any) -> Any:
 
 def upload_code(made: Compiled, module: str, project: Project, s3: Any) -> list[str]:
     """Put the code objects that the bucket does not have into it; returns their keys."""
-    prefix = f"{made.name}/code/"
-    missing = {step for step, digest in made.digests.items() if not _is_there(s3, project.bucket, f"{prefix}{digest}")}
+    missing = [
+        step
+        for step, (digest, objects) in sorted(made.code.items())
+        if _count(s3, project.bucket, f"{made.name}/code/{digest}/") < objects
+    ]
     if not missing:
         return []
     bundles = made.bundles or build(module, project).bundles or {}
-    keys = []
-    for step in sorted(missing):
-        # the marker (a folder's own key is not a file of a job's input) goes last: what has it is complete
-        for key, content in bundles[step].objects(made.name).items():
-            s3.put_object(Bucket=project.bucket, Key=key, Body=content)
-            keys.append(key)
-    return keys
+    contents = [item for step in missing for item in bundles[step].objects(made.name).items()]
+    for key, content in contents:
+        s3.put_object(Bucket=project.bucket, Key=key, Body=content)
+    return [key for key, _ in contents]
 
 
-def _is_there(s3: Any, bucket: str, prefix: str) -> bool:
-    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1).get("KeyCount"))
+def _count(s3: Any, bucket: str, prefix: str) -> int:
+    return int(s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"])

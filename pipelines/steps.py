@@ -144,12 +144,8 @@ class Workshop:
     @cached_property
     def session(self) -> PipelineSession:
         """A session that only records; keys are not needed, nothing is sent."""
-        boto = boto3.Session(
-            region_name=self.project.region, aws_access_key_id="none", aws_secret_access_key="none"
-        )
-        session = PipelineSession(
-            boto_session=boto, default_bucket=self.project.bucket, sagemaker_config=TELEMETRY_OFF
-        )
+        boto = boto3.Session(region_name=self.project.region, aws_access_key_id="none", aws_secret_access_key="none")
+        session = PipelineSession(boto_session=boto, default_bucket=self.project.bucket, sagemaker_config=TELEMETRY_OFF)
         session._default_bucket = self.project.bucket  # noqa: SLF001  the SDK would list buckets to check it
         return session
 
@@ -235,16 +231,20 @@ class Workshop:
         """Why a model was not registered, in figures."""
         words: list[Any] = ["Not registered:"]
         for metric, parameter in self.parameters.thresholds.items():
-            words += [metric, figure(evaluated, f"{section}.{metric}.value"), f"({threshold_name(metric)}", parameter, ");"]
+            words += [
+                metric,
+                figure(evaluated, f"{section}.{metric}.value"),
+                f"({threshold_name(metric)}",
+                parameter,
+                ");",
+            ]
         champion = self.config.gates.champion.metric
         words += [f"worse than the champion's {champion} by", figure(evaluated, "champion.worse_by.value")]
         return Join(" ", [*words, "(ChampionMargin", self.parameters.margin, ")"])
 
     def finish(self, steps: list[Step]) -> Pipeline:
         """The pipeline of these steps."""
-        return Pipeline(
-            self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session
-        )
+        return Pipeline(self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session)
 
 
 def figure(evaluated: ProcessingStep, path: str) -> JsonGet:

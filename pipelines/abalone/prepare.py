@@ -11,7 +11,6 @@ from pipelines.tabular.columns import Columns
 from pipelines.tabular.preparing import prepare
 
 
-
 def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
     """A shell of height 0 was not measured: such rows (two in the original data) teach nothing."""
     return batch.filter(pc.greater(batch.column("height"), 0))

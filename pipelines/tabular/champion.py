@@ -8,29 +8,9 @@ from typing import Any
 from urllib.parse import urlparse
 
 from pipelines.tabular import scoring
+from pipelines.tabular.approved import LATEST, NONE, find
 from pipelines.tabular.job import JobError
 from pipelines.tabular.serving import Model
-
-NONE, LATEST = "none", "latest"
-
-
-def find(sagemaker: Any, group: str) -> str:
-    """The ARN of the champion of a group, or `none`.
-
-    The newest package whose life cycle says Production and Approved; before anything was deployed, the newest approved.
-    """
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", SortOrder="Descending"
-    )
-    try:
-        approved = [package for page in pages for package in page["ModelPackageSummaryList"]]
-    except sagemaker.exceptions.ClientError as error:
-        if "does not exist" in str(error) or "ResourceNotFound" in str(error) or "not found" in str(error).lower():
-            return NONE  # before the first registration there is no group
-        raise
-    serving = {"Stage": "Production", "StageStatus": "Approved"}
-    live = [p for p in approved if serving.items() <= p.get("ModelLifeCycle", {}).items()]
-    return str((live or approved)[0]["ModelPackageArn"]) if approved else NONE
 
 
 def wanted() -> tuple[str, str]:
@@ -69,7 +49,9 @@ def _download(arn: str, url: str, download: Callable[[str, str, str], None]) -> 
             raise JobError(f"the champion's model {url} ({arn}) can't be downloaded: {error}") from error
 
 
-def comparison(metric: str, candidate: float, champion: float | None, arn: str, *, higher_is_better: bool) -> dict[str, Any]:
+def comparison(
+    metric: str, candidate: float, champion: float | None, arn: str, *, higher_is_better: bool
+) -> dict[str, Any]:
     """The `champion` section of evaluation.json; without a champion there is nothing to be worse than (0)."""
     if champion is None:
         return {

@@ -123,7 +123,9 @@ def predicted_actual(path: Path, labels: NDArray[Any], predictions: NDArray[Any]
 def residuals(path: Path, labels: NDArray[Any], predictions: NDArray[Any]) -> None:
     """How far off, by size of the prediction: a slope or a funnel is something the model has not learned."""
     error = predictions - labels
-    with _picture(path, f"Residuals: mean {float(error.mean()):+.2f}, half within ±{float(np.median(np.abs(error))):.2f}") as axes:
+    with _picture(
+        path, f"Residuals: mean {float(error.mean()):+.2f}, half within ±{float(np.median(np.abs(error))):.2f}"
+    ) as axes:
         axes.scatter(predictions[:POINTS], error[:POINTS], s=14, color=LINE, alpha=0.35, linewidths=0)
         axes.axhline(0, color=ACCENT, linewidth=1.6)
         axes.set(xlabel="predicted", ylabel="predicted less actual")

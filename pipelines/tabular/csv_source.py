@@ -61,7 +61,8 @@ def _names(path: Path, columns: Columns) -> tuple[str, ...]:
     if not first.strip():
         raise JobError(_block(path, ["the file is empty"]))
     found = pacsv.read_csv(
-        pa.BufferReader(first.encode() + b"\n"), read_options=pacsv.ReadOptions(autogenerate_column_names=True),
+        pa.BufferReader(first.encode() + b"\n"),
+        read_options=pacsv.ReadOptions(autogenerate_column_names=True),
         convert_options=pacsv.ConvertOptions(column_types={f"f{i}": pa.string() for i in range(first.count(",") + 1)}),
     )
     cells = [str(value) for value in found.to_pylist()[0].values()]
@@ -70,10 +71,16 @@ def _names(path: Path, columns: Columns) -> tuple[str, ...]:
 
 def _match(path: Path, cells: list[str], columns: Columns) -> tuple[str, ...]:
     known = {spelling(name): name for name in columns.types}
-    faults = [f"unknown column {c!r}: add it to data.columns (type identifier drops it)" for c in cells if spelling(c) not in known]
+    faults = [
+        f"unknown column {c!r}: add it to data.columns (type identifier drops it)"
+        for c in cells
+        if spelling(c) not in known
+    ]
     found = [known[spelling(c)] for c in cells if spelling(c) in known]
     faults += [f"missing column {name!r} ({kind})" for name, kind in columns.types.items() if name not in found]
-    faults += [f"column {name!r} appears {found.count(name)} times" for name in dict.fromkeys(found) if found.count(name) > 1]
+    faults += [
+        f"column {name!r} appears {found.count(name)} times" for name in dict.fromkeys(found) if found.count(name) > 1
+    ]
     if faults and not found:
         faults.append(f"the first line has no known name ({', '.join(cells[:4])}, ...): has the file a header?")
     if faults:
@@ -93,7 +100,9 @@ def _faults(file: CsvFile, columns: Columns) -> list[str]:
     ragged: list[str] = []
 
     def note(row: pacsv.InvalidRow) -> str:
-        ragged.append(f"row {(row.number or 0) - columns.header}: {row.actual_columns} cells, expected {row.expected_columns}")
+        ragged.append(
+            f"row {(row.number or 0) - columns.header}: {row.actual_columns} cells, expected {row.expected_columns}"
+        )
         return "skip"
 
     reader = pacsv.open_csv(
@@ -116,7 +125,9 @@ def _faults(file: CsvFile, columns: Columns) -> list[str]:
                 if counts[name] <= EXAMPLES:
                     bad.setdefault(name, []).append(f"row {first_row + row} has {value!r}")
         first_row += batch.num_rows
-    faults = [f"column {name!r} must be a number: {', '.join(rows)} ({counts[name]} in all)" for name, rows in bad.items()]
+    faults = [
+        f"column {name!r} must be a number: {', '.join(rows)} ({counts[name]} in all)" for name, rows in bad.items()
+    ]
     return faults + ragged[:EXAMPLES] + ([f"... {len(ragged)} such rows in all"] if len(ragged) > EXAMPLES else [])
 
 

@@ -95,7 +95,9 @@ def _join(hosts: Hosts) -> None:
         except XGBoostError as error:
             if time.monotonic() > deadline:
                 first = str(error).strip().splitlines()[0]
-                raise JobError(f"{hosts.current} can't reach the tracker on {hosts.names[0]}:{hosts.port}: {first}") from None
+                raise JobError(
+                    f"{hosts.current} can't reach the tracker on {hosts.names[0]}:{hosts.port}: {first}"
+                ) from None
             time.sleep(0.1)
 
 

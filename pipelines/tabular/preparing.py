@@ -78,12 +78,18 @@ class Preparation:
         counts = {part: writer.rows for part, writer in zip(PARTS, self.writers, strict=True)}
         total = sum(counts.values())
         if total < self.columns.minimum_rows:
-            raise JobError(f"{total} rows are too few: data.minimum_rows in config.yml asks for {self.columns.minimum_rows}")
+            raise JobError(
+                f"{total} rows are too few: data.minimum_rows in config.yml asks for {self.columns.minimum_rows}"
+            )
         if len(self.labels_seen) < 2:
-            raise JobError(f"all {total} labels in column {self.columns.label!r} are equal: nothing can be learned from them")
+            raise JobError(
+                f"all {total} labels in column {self.columns.label!r} are equal: nothing can be learned from them"
+            )
         empty = [part for part, rows in counts.items() if not rows]
         if empty:
-            raise JobError(f"no row is left for {', '.join(empty)}: {total} rows, shares in the split section of config.yml")
+            raise JobError(
+                f"no row is left for {', '.join(empty)}: {total} rows, shares in the split section of config.yml"
+            )
 
 
 def prepare(

@@ -26,7 +26,9 @@ def resampled_counts(counts: Floats) -> Floats:
     return np.random.default_rng(SEED).poisson(counts, (RESAMPLES, len(counts))).astype(np.float64)
 
 
-def resampled_means(values: Mapping[str, Floats], metrics: Callable[[Mapping[str, Floats]], dict[str, Floats]]) -> dict[str, Floats]:
+def resampled_means(
+    values: Mapping[str, Floats], metrics: Callable[[Mapping[str, Floats]], dict[str, Floats]]
+) -> dict[str, Floats]:
     """RESAMPLES values of each metric, when metrics are functions of row means; rows are drawn in random blocks."""
     chance = np.random.default_rng(SEED)
     rows = len(next(iter(values.values())))

@@ -133,7 +133,9 @@ class Model:
                 names = ", ".join(self.encoder.features)
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
             for place, (value, coder) in enumerate(zip(row, coders, strict=True)):
-                flat.append(self._number(value, number, place) if coder is None else coder.get(_category(value), np.nan))
+                flat.append(
+                    self._number(value, number, place) if coder is None else coder.get(_category(value), np.nan)
+                )
         return np.array(flat, dtype=np.float32).reshape(len(rows), width)
 
     def _number(self, value: Any, row: int, place: int) -> float:

@@ -1,0 +1,172 @@
+"""`run-pipeline`: create or update a pipeline if its definition has changed, start it, wait for it."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pipelines.compiled import Compiled, compiled, upload_code
+from pipelines.project import Project, UsageError
+from pipelines.run_values import looked_up
+
+Tags = Sequence[Mapping[str, str]]
+FINISHED = {"Succeeded", "Failed", "Stopped"}
+
+
+def upsert(module: str, project: Project, tags: Tags = (), description: str = "") -> tuple[Compiled, str]:
+    """Make the pipeline in the account what the module says; `created`, `updated` or `unchanged`."""
+    import boto3
+
+    made = compiled(module, project)
+    upload_code(made, module, project, boto3.client("s3", region_name=project.region))
+    sagemaker = boto3.client("sagemaker", region_name=project.region)
+    return made, _upsert(sagemaker, made, project.role, tags, description)
+
+
+def _upsert(sagemaker: Any, made: Compiled, role: str, tags: Tags, description: str) -> str:
+    wanted = {"PipelineDefinition": made.text, "RoleArn": role}
+    wanted |= {"PipelineDescription": description} if description else {}
+    try:
+        present = sagemaker.describe_pipeline(PipelineName=made.name)
+    except sagemaker.exceptions.ResourceNotFound:
+        sagemaker.create_pipeline(PipelineName=made.name, **wanted, **({"Tags": list(tags)} if tags else {}))
+        return "created"
+    if tags:
+        sagemaker.add_tags(ResourceArn=present["PipelineArn"], Tags=list(tags))
+    if all(present.get(key) == value for key, value in wanted.items()):
+        return "unchanged"
+    sagemaker.update_pipeline(PipelineName=made.name, **wanted)
+    return "updated"
+
+
+def start(
+    made: Compiled, project: Project, parameters: Mapping[str, str] | None = None, selective: Sequence[str] = ()
+) -> str:
+    """Start an execution and return its ARN. Commit, data version and champion are looked up unless given.
+
+    `selective` names the steps to run; the results of the others come from the latest execution.
+    """
+    import boto3
+
+    sagemaker = boto3.client("sagemaker", region_name=project.region)
+    s3 = boto3.client("s3", region_name=project.region)
+    values = looked_up(made.text, made.name, parameters or {}, sagemaker, s3)
+    request: dict[str, Any] = {
+        "PipelineName": made.name,
+        "PipelineParameters": [{"Name": name, "Value": value} for name, value in values.items()],
+    }
+    if selective:
+        request["SelectiveExecutionConfig"] = _selection(sagemaker, made, selective)
+    return str(sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"])
+
+
+def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str, Any]:
+    known = [step["Name"] for step in json.loads(made.text)["Steps"]]
+    if unknown := [step for step in steps if step not in known]:
+        raise UsageError(f"--selective: there is no step {', '.join(unknown)}; the pipeline has {', '.join(known)}")
+    newest = sagemaker.list_pipeline_executions(PipelineName=made.name, SortBy="CreationTime", SortOrder="Descending")
+    sources = [e for e in newest["PipelineExecutionSummaries"] if e["PipelineExecutionStatus"] in FINISHED]
+    if not sources:
+        raise UsageError("--selective needs an earlier execution to take the other steps' results from")
+    return {
+        "SourcePipelineExecutionArn": sources[0]["PipelineExecutionArn"],
+        "SelectedSteps": [{"StepName": step} for step in steps],
+    }
+
+
+def wait(
+    arn: str, region: str, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep
+) -> tuple[str, str]:
+    """Report each step's transitions until the execution ends; its status and the reason of a failure."""
+    import boto3
+
+    sagemaker = boto3.client("sagemaker", region_name=region)
+    seen: dict[str, str] = {}
+    pause = 0.25
+    while True:
+        status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        reasons = []
+        pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=arn, SortOrder="Ascending"
+        )
+        for step in (step for page in pages for step in page["PipelineExecutionSteps"]):
+            line = _line(step)
+            if seen.get(step["StepName"]) != line:
+                seen[step["StepName"]] = line
+                say(line)
+            if step["StepStatus"] == "Failed":
+                reasons.append(f"{step['StepName']}: {step.get('FailureReason', 'no reason given')}")
+        if status["PipelineExecutionStatus"] in FINISHED:
+            return status["PipelineExecutionStatus"], "\n".join(reasons) or status.get("FailureReason", "")
+        sleep(pause)
+        pause = min(pause * 1.3, 10)
+
+
+def _line(step: Mapping[str, Any]) -> str:
+    cached = " (from the cache)" if "CacheHitResult" in step else ""
+    outcome = step.get("Metadata", {}).get("Condition", {}).get("Outcome")
+    return f"{step['StepName']:10s} {step['StepStatus']}{cached}" + (f" ({outcome})" if outcome else "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console command: 0 started or succeeded, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        project = Project.from_kwargs(options.kwargs, options.role_arn)
+        made, what = upsert(options.module_name, project, _tags(options.tags), options.description or "")
+        print(f"pipeline {made.name} {what}", flush=True)
+        arn = start(made, project, _pairs(options.parameters), options.selective)
+        print(arn, flush=True)
+        if not options.wait:
+            return 0
+        status, reason = wait(arn, project.region, lambda line: print(line, flush=True))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS refused: {error}", file=sys.stderr)
+        return 1
+    print(f"{status}{': ' if reason else ''}{reason}", file=sys.stdout if status == "Succeeded" else sys.stderr)
+    return 0 if status == "Succeeded" else 1
+
+
+def _tags(text: str | None) -> list[dict[str, str]]:
+    try:
+        tags = json.loads(text or "[]")
+    except json.JSONDecodeError:
+        tags = None
+    if not isinstance(tags, list) or not all(isinstance(t, dict) and set(t) == {"Key", "Value"} for t in tags):
+        raise UsageError(f'--tags must be a JSON list such as [{{"Key": "team", "Value": "risk"}}], found {text}')
+    return tags
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    wrong = [pair for pair in given if "=" not in pair]
+    if wrong:
+        raise UsageError(f"--parameters takes name=value, found {', '.join(wrong)}")
+    return {name.strip(): value for name, _, value in (pair.partition("=") for pair in given)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("run-pipeline", description=__doc__)
+    parser.add_argument("-n", "--module-name", required=True, help="for example pipelines.churn.pipeline")
+    parser.add_argument("-role-arn", "--role-arn", help="instead of SAGEMAKER_PIPELINE_ROLE_ARN")
+    parser.add_argument("-description", "--description", help="of the pipeline")
+    parser.add_argument("-tags", "--tags", help='JSON: [{"Key": "team", "Value": "risk"}]')
+    parser.add_argument(
+        "-kwargs", "--kwargs", help="dictionary: region, role, default_bucket, sagemaker_project_name, ..."
+    )
+    parser.add_argument("--parameters", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
+    parser.add_argument(
+        "--selective", action="append", default=[], metavar="STEP", help="run only this step; repeatable"
+    )
+    parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
