@@ -205,7 +205,7 @@ def _lock(state: Path) -> Iterator[None]:
 
 def _is_locked(state: Path) -> bool:
     try:
-        with (state / "lock").open("a") as file:
+        with (state / "lock").open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return False
     except BlockingIOError:

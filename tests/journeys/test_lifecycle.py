@@ -1,0 +1,113 @@
+"""Start, stop, crash, start again: what a person at the terminal sees, and what is still there."""
+
+import os
+import signal
+import socket
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.journey
+
+
+def test_up_status_env_down_reset(loopback: Any) -> None:
+    again = loopback.up()
+    assert (again.returncode, "already running at" in again.stdout) == (0, True)
+    status = loopback.command("status")
+    assert (status.returncode, f":{loopback.port}" in status.stdout) == (0, True)
+    assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{loopback.port}" in loopback.command("env").stdout
+    refused = loopback.command("reset")
+    assert (refused.returncode, "run `down` first" in refused.stderr) == (1, True)
+    assert "loopback is down" in loopback.down().stdout
+    assert loopback.command("status").returncode == 3
+    assert "no loopback is running" in loopback.command("env").stderr
+    assert loopback.command("reset").returncode == 0
+    assert not loopback.state.exists()
+
+
+def test_nothing_is_left_after_down(loopback: Any, wait_until: Any) -> None:
+    pids = loopback.processes()
+    assert len(pids) >= 2
+    loopback.down()
+    wait_until(lambda: not [pid for pid in pids if os.path.exists(f"/proc/{pid}")], 5)
+
+
+def test_a_port_in_use_is_named(loopback: Any, another_port: int, tmp_path: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", another_port))
+        taken.listen()
+        other = type(loopback)(tmp_path / "other", another_port).up()
+    assert other.returncode == 1
+    assert f"Port {another_port} on 127.0.0.1 cannot be used" in other.stderr
+    assert "--port" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_a_folder_that_is_no_state_folder_is_not_deleted(loopback: Any, tmp_path: Any) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    refused = type(loopback)(tmp_path / "mine", loopback.port).command("reset")
+    assert (refused.returncode, "nothing was deleted" in refused.stderr) == (1, True)
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+def test_what_was_there_is_there_after_kill_9_of_everything(loopback: Any, wait_until: Any) -> None:
+    s3, sagemaker, sqs = (loopback.client(name) for name in ("s3", "sagemaker", "sqs"))
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="a/b", Body=b"data")
+    sqs.create_queue(QueueName="kept")
+    sagemaker.create_model_package_group(ModelPackageGroupName="kept")
+    wait_until((loopback.state / "base" / "sqs.json").exists, 10)
+    for pid in loopback.processes():
+        os.kill(pid, signal.SIGKILL)
+    assert loopback.up().returncode == 0
+    assert s3.get_object(Bucket="kept", Key="a/b")["Body"].read() == b"data"
+    assert sqs.get_queue_url(QueueName="kept")["QueueUrl"]
+    assert (
+        sagemaker.describe_model_package_group(ModelPackageGroupName="kept")["ModelPackageGroupStatus"] == "Completed"
+    )
+
+
+RETRIED = [
+    {"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 3}
+]
+SLOW = "import time; time.sleep(2)"
+
+
+@pytest.mark.parametrize("victim", ["control plane", "warm process"])
+def test_an_execution_survives_the_loss_of_a_process(loopback: Any, step: Any, wait_until: Any, victim: str) -> None:
+    execution = loopback.start(
+        {"Steps": [step("Slow", SLOW, RetryPolicies=RETRIED), step("Next", "pass", DependsOn=["Slow"])]}
+    )
+    wait_until(lambda: execution.steps().get("Slow", {}).get("StepStatus") == "Executing", 20)
+    control = loopback.found["pid"]
+    zygote = next(pid for pid in loopback.children(control) if "zygote" in _command(pid))
+    os.kill(control if victim == "control plane" else zygote, signal.SIGKILL)
+    if victim == "control plane":
+        wait_until(lambda: loopback.found["pid"] != control and _answers(loopback.port), 20)
+    execution.wait(40)
+    assert execution.status == "Succeeded"
+    assert execution.steps()["Slow"]["AttemptCount"] == 2
+
+
+def test_without_a_retry_policy_the_loss_is_the_reason(loopback: Any, step: Any, wait_until: Any) -> None:
+    execution = loopback.start({"Steps": [step("Slow", SLOW)]})
+    wait_until(lambda: execution.steps().get("Slow", {}).get("StepStatus") == "Executing", 20)
+    os.kill(loopback.found["pid"], signal.SIGKILL)
+    wait_until(lambda: _answers(loopback.port), 20)
+    execution.wait(20)
+    assert execution.status == "Failed"
+    assert "InternalServerError" in execution.steps()["Slow"]["FailureReason"]
+
+
+def _command(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
