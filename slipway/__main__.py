@@ -21,7 +21,14 @@ Examples:
   slipway diff 2 3 --json             what changed, for a program
 """
 
-app = typer.Typer(help=__doc__, epilog=EXAMPLES, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help=__doc__,
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 local = typer.Typer(help="Start and stop the AWS of this machine.", no_args_is_help=True)
 app.add_typer(local, name="local")
 
@@ -207,7 +214,7 @@ def main() -> None:
 
 
 def _guarded(command: Callable[..., Any]) -> int:
-    from slipway.target import UserError
+    from slipway.target import UserError, WrongUsage
 
     try:
         command(standalone_mode=True)
@@ -215,13 +222,13 @@ def _guarded(command: Callable[..., Any]) -> int:
         return end.code if isinstance(end.code, int) else 1
     except UserError as fault:
         print(f"slipway: {fault}", file=sys.stderr)
+        return 2 if isinstance(fault, WrongUsage) else 1
     except KeyboardInterrupt:
         return 130
     except Exception as fault:
-        if type(fault).__module__.partition(".")[0] not in ("botocore", "boto3", "pipelines"):
+        if type(fault).__module__.partition(".")[0] not in ("botocore", "boto3"):
             raise
-        print(f"slipway: {fault}", file=sys.stderr)
-        return int(getattr(fault, "exit_code", 1))
+        print(f"slipway: AWS refused: {fault}", file=sys.stderr)
     return 1
 
 

@@ -8,30 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from slipway import executions, screen, versions, watch
-from slipway.target import Target, UserError
+from slipway.target import Target, UserError, WrongUsage
 
 SAMPLE_ROWS = 5000
+PIPELINES = Path("pipelines")
 
 
 def run(
     target: Target, pipeline: str, data: Path | None, parameters: dict[str, str], *, wait: bool, as_json: bool
 ) -> int:
     """Exit code: 0 when a version was registered (or, without waiting, when it started), 1 otherwise."""
-    from pipelines import run_pipeline
-
+    if not (PIPELINES / pipeline / "pipeline.py").is_file():
+        known = ", ".join(sorted(path.parent.name for path in PIPELINES.glob("*/pipeline.py")))
+        raise WrongUsage(f"There is no pipeline {pipeline} in {PIPELINES}/; there is: {known}")
     os.environ.update(target.environ)
     if not as_json:
         screen.console.print(f"[bold]{pipeline}[/bold] on {target.title}")
-    uri, version = upload(target, pipeline, data or sample(pipeline))
-    given = {"InputDataUrl": uri, "DataVersion": version, "CommitId": commit(), **parameters}
-    arn = run_pipeline.upsert_and_start(f"pipelines.{pipeline}.pipeline", parameters=given)
+    arn = start(target, pipeline, data, parameters, as_json=as_json)
     if not wait:
         _started(target, pipeline, arn, as_json=as_json)
         return 0
     try:
-        ended = watch.watch(target, arn) if not as_json else _wait(target, arn)
+        ended = watch.watch(target, arn, quiet=as_json)
     except KeyboardInterrupt:
-        screen.console.print(f"\nThe execution goes on. See it with: slipway steps {arn.rpartition('/')[2]}")
+        print(f"\nThe execution goes on. See it with: slipway steps {arn.rpartition('/')[2]}", file=sys.stderr)
         return 130
     summary = summarise(target, pipeline, ended)
     if as_json:
@@ -39,6 +39,23 @@ def run(
     else:
         show(pipeline, summary)
     return 0 if summary["status"] == "Succeeded" else 1
+
+
+def start(target: Target, pipeline: str, data: Path | None, parameters: dict[str, str], *, as_json: bool) -> str:
+    """Put data and definition in place and start an execution; its ARN."""
+    from pipelines import run_pipeline
+    from pipelines.project import Project, UsageError
+
+    try:
+        project = Project.from_environment()
+        given = {"InputDataUrl": upload(target, pipeline, data or sample(pipeline)), **parameters}
+        made, what = run_pipeline.upsert(f"pipelines.{pipeline}.pipeline", project)
+        arn = run_pipeline.start(made, project, given)
+    except UsageError as fault:
+        raise WrongUsage(str(fault)) from None
+    if not as_json:
+        screen.console.print(f"pipeline {made.name} {what}, data {given['InputDataUrl']}\n")
+    return arn
 
 
 def sample(pipeline: str) -> Path:
@@ -66,38 +83,21 @@ def sample(pipeline: str) -> Path:
     return path
 
 
-def upload(target: Target, pipeline: str, data: Path) -> tuple[str, str]:
-    """Put a file under its content hash, so that unchanged data keeps its URI and steps their cache. (URI, version)."""
+def upload(target: Target, pipeline: str, data: Path) -> str:
+    """Put a file under its content hash, so that unchanged data keeps its URI and steps their cache."""
     if not data.is_file():
-        raise UserError(f"There is no data file {data}; give a CSV file with --data (DATA= with make)")
+        raise WrongUsage(f"There is no data file {data}; give a CSV file with --data (DATA= with make)")
     if data.stat().st_size == 0:
-        raise UserError(
+        raise WrongUsage(
             f"The data file {data} is empty; expected rows of the columns in pipelines/{pipeline}/config.yml"
         )
     with data.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    bucket = target.environ.get("ARTIFACT_BUCKET")
-    if not bucket:
-        raise UserError("ARTIFACT_BUCKET is not set: the bucket that data and artifacts go to")
-    s3, key = target.client("s3"), f"data/{pipeline}/{digest}/{data.name}"
-    if s3.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount", 0) == 0:
-        s3.upload_file(str(data), bucket, key)
-    head = s3.head_object(Bucket=bucket, Key=key)
-    version = head.get("VersionId") or head["ETag"].strip('"')
-    return f"s3://{bucket}/data/{pipeline}/{digest}/", version
-
-
-def commit() -> str:
-    """The commit that runs, with `-dirty` when files differ from it; `unknown` outside a repository."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
-
-
-def _wait(target: Target, arn: str) -> dict[str, Any]:
-    *_, (last, _) = watch._states(target, arn)  # noqa: SLF001 - the same polling, shown to nobody
-    return last
+    s3, bucket = target.client("s3"), target.environ["ARTIFACT_BUCKET"]
+    prefix = f"data/{pipeline}/{digest}/"
+    if s3.list_objects_v2(Bucket=bucket, Prefix=prefix + data.name).get("KeyCount", 0) == 0:
+        s3.upload_file(str(data), bucket, prefix + data.name)
+    return f"s3://{bucket}/{prefix}"
 
 
 def _started(target: Target, pipeline: str, arn: str, *, as_json: bool) -> None:

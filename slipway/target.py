@@ -23,6 +23,10 @@ class UserError(Exception):
     """The command cannot be carried out; the message says what is missing or wrong, and what to do. Exit code 1."""
 
 
+class WrongUsage(UserError):
+    """An argument or a file given is wrong. Exit code 2."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One AWS: the account that the environment points at, or the one on this machine.

@@ -15,16 +15,17 @@ POLL_SECONDS = 0.1  # of the local AWS; the real one is asked every five seconds
 FINAL = ("Succeeded", "Failed", "Stopped")
 
 
-def watch(target: Target, arn: str) -> dict[str, Any]:
+def watch(target: Target, arn: str, *, quiet: bool = False) -> dict[str, Any]:
     """Show the steps until the execution ends; its description then. Ctrl-C leaves it running."""
-    if screen.console.is_terminal:
+    if screen.console.is_terminal and not quiet:
         with Live(console=screen.console, refresh_per_second=10, transient=False) as live:
             for description, steps in _states(target, arn):
                 live.update(progress(description, steps))
     else:
         said: dict[str, str] = {}
         for _, steps in _states(target, arn):
-            _say_changes(steps, said)
+            if not quiet:
+                _say_changes(steps, said)
     last: dict[str, Any] = target.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=arn)
     return last
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,15 +72,17 @@ def test_what_was_there_is_there_after_kill_9_of_everything(loopback: Any, wait_
 RETRIED = [
     {"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 3}
 ]
-SLOW = "import time; time.sleep(2)"
+SLOW = "import time; open({!r}, 'w').close(); time.sleep(2)"
 
 
 @pytest.mark.parametrize("victim", ["control plane", "warm process"])
-def test_an_execution_survives_the_loss_of_a_process(loopback: Any, step: Any, wait_until: Any, victim: str) -> None:
-    execution = loopback.start(
-        {"Steps": [step("Slow", SLOW, RetryPolicies=RETRIED), step("Next", "pass", DependsOn=["Slow"])]}
-    )
-    wait_until(lambda: execution.steps().get("Slow", {}).get("StepStatus") == "Executing", 20)
+def test_an_execution_survives_the_loss_of_a_process(
+    loopback: Any, step: Any, wait_until: Any, tmp_path: Path, victim: str
+) -> None:
+    begun = tmp_path / "begun"
+    slow = step("Slow", SLOW.format(str(begun)), RetryPolicies=RETRIED)
+    execution = loopback.start({"Steps": [slow, step("Next", "pass", DependsOn=["Slow"])]})
+    wait_until(begun.exists, 20)
     control = loopback.found["pid"]
     zygote = next(pid for pid in loopback.children(control) if "zygote" in _command(pid))
     os.kill(control if victim == "control plane" else zygote, signal.SIGKILL)
@@ -90,9 +93,12 @@ def test_an_execution_survives_the_loss_of_a_process(loopback: Any, step: Any, w
     assert execution.steps()["Slow"]["AttemptCount"] == 2
 
 
-def test_without_a_retry_policy_the_loss_is_the_reason(loopback: Any, step: Any, wait_until: Any) -> None:
-    execution = loopback.start({"Steps": [step("Slow", SLOW)]})
-    wait_until(lambda: execution.steps().get("Slow", {}).get("StepStatus") == "Executing", 20)
+def test_without_a_retry_policy_the_loss_is_the_reason(
+    loopback: Any, step: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    execution = loopback.start({"Steps": [step("Slow", SLOW.format(str(begun)))]})
+    wait_until(begun.exists, 20)
     os.kill(loopback.found["pid"], signal.SIGKILL)
     wait_until(lambda: _answers(loopback.port), 20)
     execution.wait(20)
