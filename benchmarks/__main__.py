@@ -1,0 +1,91 @@
+"""`python -m benchmarks`: measure ours and the floor side by side, print the table, write results.json."""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import five_steps, no_ops, table
+from benchmarks.bench import Bench, Benchmark
+from benchmarks.local_aws import Failed
+from benchmarks.rows import Row
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "no-ops": no_ops.measure,
+    "five-steps": five_steps.small,
+    "five-steps-large": five_steps.large,
+}
+SLOW = frozenset({"five-steps-large"})
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 everything was measured, 1 something could not be, 2 wrong usage, 130 interrupted."""
+    parsed = _parser().parse_args(arguments)
+    names = parsed.only or [name for name in BENCHMARKS if not (parsed.quick and name in SLOW)]
+    out = parsed.out or (None if parsed.quick or parsed.only else RESULTS)
+    signal.signal(signal.SIGTERM, _interrupt)
+    print(table.header(), flush=True)
+    rows: list[Row] = []
+    try:
+        faults = [fault for name in names if (fault := _measure(name, rows, quick=parsed.quick))]
+    except KeyboardInterrupt:
+        _progress("benchmarks: interrupted; nothing was written", last=True)
+        return 130
+    print(f"\n{table.summary(rows)}")
+    if out:
+        table.write(out, rows)
+        print(f"written to {out}")
+    for fault in faults:
+        print(f"benchmarks: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no 1,000,000 rows")
+    parser.add_argument(
+        "--out", type=Path, help="where the results go; a whole run without it writes benchmarks/results.json"
+    )
+    return parser
+
+
+def _measure(name: str, rows: list[Row], *, quick: bool) -> str | None:
+    """Run one benchmark, printing its rows; what went wrong, or None."""
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
+    try:
+        for row in BENCHMARKS[name](Bench(folder, quick, _prefixed(name))):
+            rows.append(row)
+            _progress("")
+            print(table.line(row), flush=True)
+    except Failed as fault:
+        return f"{name}: {fault}"
+    finally:
+        _progress("")
+        shutil.rmtree(folder)
+    return None
+
+
+def _prefixed(name: str) -> Callable[[str], None]:
+    return lambda text: _progress(f"{name}: {text}")
+
+
+def _progress(text: str, *, last: bool = False) -> None:
+    """What happens now: on a terminal one line that replaces itself."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    elif text:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Five steps as a SageMaker pipeline, against the same functions called one after another in one process."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import churn_data, definitions, local_aws, processes, workload
+from benchmarks.bench import Bench
+from benchmarks.local_aws import Failed, LocalAws
+from benchmarks.rows import Goal, Row, interleaved
+
+SMALL, LARGE = 5_000, 1_000_000
+LARGE_ROUNDS = 3
+PUBLISHED = "not installed; published: Kedro 1.4 x floor, Kubeflow local 3.1, Metaflow 3.4, Prefect 7.2"
+PUBLISHED_LARGE = "not installed; published: Kedro 1.05 x floor, Metaflow 1.10, Prefect 1.50"
+MEMORY = "highest sum of PSS, sampled every 0.1 s: the warm process and all its jobs; floor: its one process"
+
+
+def small(bench: Bench) -> Iterator[Row]:
+    """5,000 rows: what starting, moving files and deciding cost."""
+    with local_aws.running() as aws:
+        pipeline = Pipeline(aws, bench.folder, SMALL)
+        bench.progress("warm-up")
+        pipeline.ours()
+        ours, floor = interleaved(pipeline.ours, pipeline.floor, bench.rounds, bench.progress)
+        pipeline.require_versions(bench.rounds + 1)
+    yield Row(f"five steps, {SMALL:,} rows", "s", ours, Goal("ratio", 1.2), floor, note=f"peer: {PUBLISHED}")
+
+
+def large(bench: Bench) -> Iterator[Row]:
+    """1,000,000 rows: what moving large files costs, in time and in memory."""
+    with local_aws.running() as aws:
+        pipeline = Pipeline(aws, bench.folder, LARGE)
+        bench.progress("warm-up")
+        Pipeline(aws, bench.folder, SMALL).ours()
+        ours, floor = interleaved(pipeline.ours, pipeline.floor, LARGE_ROUNDS, bench.progress)
+        yield Row(f"five steps, {LARGE:,} rows", "s", ours, Goal("ratio", 1.05), floor, note=f"peer: {PUBLISHED_LARGE}")
+        bench.progress("memory, ours")
+        zygote = processes.zygote_of(aws.supervisor)
+        with processes.peak_memory(lambda: [zygote]) as ours_peak:
+            pipeline.ours()
+        bench.progress("memory, floor")
+    with processes.peak_memory(processes.own_children) as floor_peak:
+        pipeline.floor()
+    name = f"five steps, {LARGE:,} rows: peak memory of the jobs"
+    yield Row(name, "MB", ours_peak.mb, Goal("ratio", 1.1), floor_peak.mb, note=MEMORY)
+
+
+class Pipeline:
+    """The workload on some rows: as a pipeline of a loopback, and as one bare process."""
+
+    def __init__(self, aws: LocalAws, folder: Path, rows: int) -> None:
+        self.aws, self.folder, self.name = aws, folder, f"five-steps-{rows}"
+        self.raw = churn_data.write(folder / f"churn-{rows}.csv", rows)
+        self.sagemaker = aws.client("sagemaker")
+        s3, key = aws.client("s3"), f"raw/{self.raw.name}"
+        s3.create_bucket(Bucket=definitions.BUCKET)
+        s3.upload_file(str(self.raw), definitions.BUCKET, key)
+        s3.upload_file(workload.__file__, definitions.BUCKET, "code/workload.py")
+        document = definitions.five_steps(f"s3://{definitions.BUCKET}/{key}", workload.LEAST_AUC)
+        local_aws.put_pipeline(self.sagemaker, self.name, document)
+
+    def ours(self) -> float:
+        """Seconds from StartPipelineExecution to its success, which is after the registration."""
+        return local_aws.run_pipeline(self.sagemaker, self.name)
+
+    def floor(self) -> float:
+        """Seconds of one process from its start to its end, imports included."""
+        out = self.folder / "floor"
+        seconds = processes.run([sys.executable, workload.__file__, "all", str(self.raw), str(out)])
+        shutil.rmtree(out)
+        return seconds
+
+    def require_versions(self, count: int) -> None:
+        """Each run has registered a model. Raises Failed."""
+        pages = self.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=definitions.GROUP)
+        found = sum(len(page["ModelPackageSummaryList"]) for page in pages)
+        if found != count:
+            raise Failed(f"{count} executions have registered {found} versions")

@@ -1,0 +1,125 @@
+"""What processes use, read from /proc: trees, memory (PSS: pages that processes share are counted once), CPU time."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.local_aws import Failed
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SAMPLE_SECONDS = 0.1  # reading the PSS of a process takes the time of walking its pages: 2 ms per GB
+ZYGOTE = "loopback.workers.zygote"
+
+
+def run(command: Sequence[str], environ: Mapping[str, str] | None = None) -> float:
+    """Seconds from the start of a process to its end. Raises Failed with the end of what it said."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    said = _until_end(process)
+    seconds = time.perf_counter() - began
+    if process.returncode:
+        raise Failed(f"{' '.join(command[:4])} ended with {process.returncode}: {said[-500:].decode(errors='replace')}")
+    return seconds
+
+
+def _until_end(process: "subprocess.Popen[bytes]") -> bytes:
+    try:
+        return process.communicate()[0]
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def python(*arguments: str) -> float:
+    """Seconds that this interpreter needs for a command line."""
+    return run([sys.executable, *arguments])
+
+
+def parents() -> dict[int, int]:
+    """The parent of every process."""
+    return {pid: int(fields[1]) for pid, fields in _stats()}
+
+
+def _stats() -> Iterator[tuple[int, list[str]]]:
+    """Process id and /proc/<pid>/stat from its third field on."""
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            yield int(entry), Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+
+
+def tree(root: int, parent_of: Mapping[int, int]) -> list[int]:
+    """A process and all its descendants."""
+    found = [root]
+    for pid in found:  # grows while it is walked
+        found += [child for child, parent in parent_of.items() if parent == pid]
+    return found
+
+
+def pss_mb(pids: Sequence[int]) -> float:
+    """Memory of these processes in MB (2**20 bytes); those that have ended count nothing."""
+    return sum(map(_pss_kb, pids)) / 1024
+
+
+def _pss_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """User and system time that these processes have used since they began."""
+    return sum(int(fields[11]) + int(fields[12]) for pid, fields in _stats() if pid in pids) / TICKS
+
+
+def zygote_of(supervisor: int) -> int:
+    """The process that a loopback forks its jobs from. Raises Failed when it is not running."""
+    for pid in tree(supervisor, parents()):
+        if ZYGOTE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    raise Failed("loopback has no warm process to fork jobs from")
+
+
+@dataclass
+class Peak:
+    """The most memory that was seen so far, in MB."""
+
+    mb: float = 0.0
+
+
+@contextmanager
+def peak_memory(roots: Callable[[], list[int]]) -> Iterator[Peak]:
+    """Sample the PSS of the trees below `roots` every SAMPLE_SECONDS while the block runs."""
+    peak, end = Peak(), threading.Event()
+
+    def watch() -> None:
+        while not end.wait(SAMPLE_SECONDS):
+            parent_of = parents()
+            peak.mb = max(peak.mb, pss_mb([pid for root in roots() for pid in tree(root, parent_of)]))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        end.set()
+        thread.join()
+
+
+def own_children() -> list[int]:
+    """The processes that this one has started and that still run."""
+    return [pid for pid, parent in parents().items() if parent == os.getpid()]

@@ -1,0 +1,41 @@
+"""The table on the screen, a line as soon as it is measured, and results.json. Pure but for the file."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.rows import Row
+
+COLUMNS = (("name", 58), ("ours", 10), ("floor", 10), ("peer", 8), ("ratio", 7), ("goal", 14), ("met", 4))
+
+
+def header() -> str:
+    """The names of the columns."""
+    return _aligned([name for name, _ in COLUMNS])
+
+
+def line(row: Row) -> str:
+    """One row; what was not measured is a dash."""
+    figures = [_figure(value) for value in (row.ours, row.floor, row.peer, row.ratio)]
+    return _aligned([f"{row.name}, {row.unit}", *figures, row.goal.text(row.unit), "yes" if row.met else "NO"])
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _aligned(cells: Sequence[str]) -> str:
+    first, *rest = zip(cells, (width for _, width in COLUMNS), strict=True)
+    return "  ".join([f"{first[0]:<{first[1]}}", *(f"{cell:>{width}}" for cell, width in rest)])
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """How many goals are kept."""
+    return f"{sum(row.met for row in rows)} of {len(rows)} goals met"
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """results.json: a list of objects, one a row."""
+    path.write_text(json.dumps([row.document() for row in rows], indent=1) + "\n")
