@@ -1,4 +1,4 @@
-"""Script mode of the serving images: the user's model_fn, input_fn, predict_fn, output_fn or transform_fn. contracts.md 1.7, 3.2."""
+"""Script mode of the serving images: the user's model_fn, input_fn, predict_fn, output_fn or transform_fn."""
 
 import importlib.util
 import inspect
@@ -71,7 +71,7 @@ class ScriptHandler:
         default_input: Callable[[Any, str], Any] = formats.decode,
     ) -> None:
         self.context = SimpleNamespace(system_properties={"model_dir": str(folder)})
-        self.hooks = {
+        self.hooks: dict[str, Callable[..., Any]] = {
             "input_fn": default_input,
             "predict_fn": lambda data, model: model.predict(data),
             "output_fn": lambda prediction, accept: (formats.encode(prediction, accept), accept),

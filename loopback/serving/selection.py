@@ -1,4 +1,4 @@
-"""Selectable inference of the XGBoost container: which values of a prediction a client may ask for. Pure. contracts.md 1.7."""
+"""Selectable inference of the XGBoost container: which values of a prediction a client may ask for. Pure."""
 
 import json
 import math
@@ -42,7 +42,7 @@ def _label(objective: str, vector: list[float] | None, score: float) -> int:
     if vector:
         return vector.index(max(vector))
     if objective == "binary:logistic":
-        return int(score > 0.5)  # noqa: PLR2004
+        return int(score > 0.5)
     return int(score > 0) if objective == "binary:logitraw" else int(score)
 
 

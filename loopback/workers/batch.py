@@ -1,6 +1,7 @@
 """The program of a transform host: load the model, send it every record, write the results. Runs in a job host.
 
-Its argument is a folder with `plan.json` (the request), `in/` and `out/`. A failure is one line in the file `fault` there.
+Its argument is a folder with `plan.json` (the request), `in/` and `out/`.
+A failure is told in the file `fault` there.
 """
 
 import gzip
@@ -64,4 +65,4 @@ def _lines(source: Path, compression: str | None) -> Iterator[TextIO]:
         raise BadRecord("CompressionType Bzip2 is not supported here; use Gzip or None")
     with source.open("rb") as raw:
         stream = gzip.GzipFile(fileobj=raw) if compression == "Gzip" else raw
-        yield io.TextIOWrapper(stream, encoding="utf-8", newline="\n")  # type: ignore[type-var]
+        yield io.TextIOWrapper(stream, encoding="utf-8", newline="\n")

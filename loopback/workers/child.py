@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NoReturn
 
 from loopback.workers import interpreter, isolation
@@ -135,6 +136,8 @@ def _become(spec: HostSpec, link: socket.socket, warmth: Warmth) -> NoReturn:
         os._exit(code)
 
     program = interpreter.parse(spec.argv)
+    if spec.builtin and spec.interpreter:
+        _execute(replace(spec, argv=_call_elsewhere(spec)))
     if spec.builtin:
         _replace_environment(spec.environ)
         interpreter.end(lambda: _call(spec), leave)
@@ -173,6 +176,15 @@ def _call(spec: HostSpec) -> None:
     module, _, function = (spec.builtin or "").partition(":")
     sys.argv = list(spec.argv)
     sys.exit(getattr(importlib.import_module(module), function)(os.environ))
+
+
+def _call_elsewhere(spec: HostSpec) -> tuple[str, ...]:
+    """The command line that runs a program of this package in another interpreter."""
+    module, _, function = (spec.builtin or "").partition(":")
+    parent = str(Path(__file__).parents[2])
+    start = f"import os, sys; sys.path.insert(0, {parent!r})"
+    code = f"{start}; from {module} import {function} as run; sys.exit(run(os.environ))"
+    return ("python3", "-c", code, *spec.argv[1:])
 
 
 def _execute(spec: HostSpec) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What the XGBoost container accepts as hyperparameters, as a table, and its words for what it does not. contracts.md 1.7."""
+"""What the XGBoost container accepts as hyperparameters, as a table, and its words for the rest."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ def _parsed(name: str, text: str, kind: Callable[[str], float]) -> float:
         raise UserError(f"Hyperparameter {name}: could not parse value") from None
 
 
-def _within(name: str, text: str, value: float, low: float | None, high: float | None, ends: str) -> float:  # noqa: PLR0913
+def _within(name: str, text: str, value: float, low: float | None, high: float | None, ends: str) -> float:
     above = low is None or value > low or (ends[0] == "[" and value == low)
     below = high is None or value < high or (ends[1] == "]" and value == high)
     if above and below:
@@ -71,23 +71,74 @@ def _structure(name: str, text: str) -> str:
 
 
 OBJECTIVES = (
-    "aft_loss_distribution binary:logistic binary:logitraw binary:hinge count:poisson multi:softmax multi:softprob "
-    "rank:pairwise rank:ndcg rank:map reg:linear reg:squarederror reg:logistic reg:gamma reg:pseudohubererror "
-    "reg:squaredlogerror reg:absoluteerror reg:tweedie survival:aft survival:cox"
-).split()
+    "aft_loss_distribution",
+    "binary:logistic",
+    "binary:logitraw",
+    "binary:hinge",
+    "count:poisson",
+    "multi:softmax",
+    "multi:softprob",
+    "rank:pairwise",
+    "rank:ndcg",
+    "rank:map",
+    "reg:linear",
+    "reg:squarederror",
+    "reg:logistic",
+    "reg:gamma",
+    "reg:pseudohubererror",
+    "reg:squaredlogerror",
+    "reg:absoluteerror",
+    "reg:tweedie",
+    "survival:aft",
+    "survival:cox",
+)
 COMPUTED_MAXIMISED = (
-    "accuracy balanced_accuracy f1 f1_binary f1_macro precision r2 recall precision_macro precision_micro recall_macro "
-    "recall_micro"
-).split()
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "f1_binary",
+    "f1_macro",
+    "precision",
+    "r2",
+    "recall",
+    "precision_macro",
+    "precision_micro",
+    "recall_macro",
+    "recall_micro",
+)
 COMPUTED = (*COMPUTED_MAXIMISED, "mse")
 MAXIMISED = (*COMPUTED_MAXIMISED, "auc", "aucpr", "map", "ndcg")
 MINIMISED = (
-    "aft-nloglik cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae mape merror "
-    "mlogloss mphe mse poisson-nloglik rmse rmsle tweedie-nloglik"
-).split()
+    "aft-nloglik",
+    "cox-nloglik",
+    "error",
+    "gamma-deviance",
+    "gamma-nloglik",
+    "interval-regression-accuracy",
+    "logloss",
+    "mae",
+    "mape",
+    "merror",
+    "mlogloss",
+    "mphe",
+    "mse",
+    "poisson-nloglik",
+    "rmse",
+    "rmsle",
+    "tweedie-nloglik",
+)
 UPDATERS = (
-    "grow_colmaker distcol grow_histmaker grow_skmaker grow_quantile_histmaker sync refresh prune shotgun coord_descent"
-).split()
+    "grow_colmaker",
+    "distcol",
+    "grow_histmaker",
+    "grow_skmaker",
+    "grow_quantile_histmaker",
+    "sync",
+    "refresh",
+    "prune",
+    "shotgun",
+    "coord_descent",
+)
 
 _FLAG, _COUNT, _SIZE = _integer(0, 1), _integer(1), _integer(0)
 _POSITIVE, _PART, _UNIT = _number(0), _number(0, 1, "(]"), _number(0, 1)
@@ -194,8 +245,22 @@ def _check_updater(values: Mapping[str, Any]) -> None:
 def training_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     """What goes to `xgboost.train` as parameters: everything but what steers the container around it."""
     around = {
-        *("num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "eval_metric", "prob_buffer_row"),
-        *("_tuning_objective_metric", "deterministic_histogram", "use_dask_gpu_training", "dsplit", "predictor", "sketch_eps"),
+        *(
+            "num_round",
+            "csv_weights",
+            "early_stopping_rounds",
+            "save_model_on_termination",
+            "eval_metric",
+            "prob_buffer_row",
+        ),
+        *(
+            "_tuning_objective_metric",
+            "deterministic_histogram",
+            "use_dask_gpu_training",
+            "dsplit",
+            "predictor",
+            "sketch_eps",
+        ),
     }
     found = {name: value for name, value in values.items() if name not in around}
     if "updater" in found:

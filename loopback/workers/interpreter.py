@@ -104,8 +104,10 @@ def run(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> No
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     first = {"script": os.path.dirname(os.path.realpath(program.target)), "module": os.getcwd(), "code": ""}
-    sys.path[:] = [first[program.kind], *(entry for entry in sys.path if entry not in own_paths)]
-    forget(sys.path[0] or os.getcwd(), bare)
+    added = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = [first[program.kind], *added, *(entry for entry in sys.path if entry not in own_paths)]
+    for folder in (sys.path[0] or os.getcwd(), *added):
+        forget(folder, bare)
     if program.kind == "module":
         sys.argv = ["-m", *program.arguments]
         runpy._run_module_as_main(program.target)  # type: ignore[attr-defined] # noqa: SLF001

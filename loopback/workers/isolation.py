@@ -1,6 +1,7 @@
 """Namespaces, mounts and process settings of a job host, through libc. Linux only; elsewhere `available` is False."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import resource
@@ -8,6 +9,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
 
 NEWNS, NEWUTS, NEWUSER, NEWNET = 0x00020000, 0x04000000, 0x10000000, 0x40000000
@@ -15,6 +17,7 @@ MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 OPT_ML = "/opt/ml"
+JOIN_SECONDS = 10.0
 
 available = sys.platform == "linux"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -32,7 +35,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, flags: int, kind: str = "none") -> None:
-    """Call mount(2). Raises OSError."""
+    """Attach one folder or file over another. Raises OSError."""
     result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None)
     _check(result, f"mount {source} on {target}")
 
@@ -55,8 +58,10 @@ def enter_namespaces() -> bool:
         return False
     uid, gid = os.geteuid(), os.getegid()
     try:
-        unshare(NEWNS | NEWUTS | (NEWUSER if uid else 0))
-        if uid:
+        try:
+            unshare(NEWNS | NEWUTS)
+        except PermissionError:  # an ordinary user, or root without capabilities
+            unshare(NEWNS | NEWUTS | NEWUSER)
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
             Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
@@ -118,14 +123,28 @@ def isolate_network() -> None:
 
 
 def join_network(pid: int) -> None:
-    """Enter the network (and, as an ordinary user, the user namespace) of a process of ours. Raises OSError."""
-    kinds = [("net", NEWNET)] if os.geteuid() == 0 else [("user", NEWUSER), ("net", NEWNET)]
+    """Enter the network (and the user namespace, if it has its own) of a process of ours. Raises OSError.
+
+    The process may still be on its way there; it is waited for.
+    """
+    deadline = time.monotonic() + JOIN_SECONDS
+    while _namespace(pid, "net") == _namespace(os.getpid(), "net"):
+        if time.monotonic() > deadline:
+            raise OSError(errno.ETIMEDOUT, f"process {pid} has not entered its own network")
+        time.sleep(0.001)
+    kinds = [("net", NEWNET)]
+    if _namespace(pid, "user") != _namespace(os.getpid(), "user"):
+        kinds.insert(0, ("user", NEWUSER))
     for kind, flag in kinds:
         handle = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
         try:
             _check(_libc.setns(handle, flag), f"setns {kind}")
         finally:
             os.close(handle)
+
+
+def _namespace(pid: int, kind: str) -> str:
+    return os.readlink(f"/proc/{pid}/ns/{kind}")
 
 
 def limit_resources() -> None:

@@ -1,6 +1,7 @@
 """The part of JSONPath that batch transform filters use: members, indexes and slices from the root. Pure.
 
-`$`, `$.a.b`, `$['a']`, `$[0]`, `$[-1]`, `$[1:]`, `$[0,2]`, `$['a','b']`. What else exists (wildcards, `..`, filter expressions,
+`$`, `$.a.b`, `$['a']`, `$[0]`, `$[-1]`, `$[1:]`, `$[0,2]`, `$['a','b']`.
+What else exists (wildcards, `..`, filter expressions,
 functions) is refused by name.
 """
 

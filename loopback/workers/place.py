@@ -84,6 +84,7 @@ def make(folder: Path, job: Job, count: int) -> Place:
 def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
     """The whole environment of a host: the platform's part, the caller's, and the request's, in that order."""
     python = runtime.interpreter or sys.executable
+    packages = str(host.root / "packages")
     requested: Mapping[str, str] = job.request.get("Environment") or {}
     return {
         "PATH": f"{os.path.dirname(python)}:{SYSTEM_PATH}",
@@ -94,6 +95,8 @@ def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
         "HOSTNAME": host.name,
         "PYTHONUNBUFFERED": "1",
         "MPLBACKEND": "Agg",
+        "PIP_TARGET": packages,  # what a job's own `pip install` adds is the job's, not this machine's
+        "PYTHONPATH": packages,
         "AWS_REGION": job.region,
         "AWS_DEFAULT_REGION": job.region,
         **job.environ,

@@ -136,7 +136,7 @@ def _head(path: Path) -> bytes:
 
 
 def _check_path(path: str, what: str) -> None:
-    if not path.startswith(PROCESSING.rstrip("/")):
+    if not f"{path}/".startswith(PROCESSING) or ".." in path.split("/"):
         raise JobFault(f"ClientError: {what}: LocalPath {path!r} must start with {PROCESSING}")
 
 

@@ -1,4 +1,4 @@
-"""Batch transform on one file: split into records, filter, group into payloads, join, assemble. Pure. contracts.md section 3."""
+"""Batch transform on one file: split into records, filter, group into payloads, join, assemble. Pure."""
 
 import csv
 import io

@@ -100,7 +100,7 @@ def variables(facts: Facts, program: str, submitted: str) -> dict[str, str]:
         environ[f"SM_CHANNEL_{channel.upper()}"] = f"/opt/ml/input/data/{channel}"
     environ["SM_TRAINING_ENV"] = encode(_training_env(facts, values))
     extra = {"SAGEMAKER_JOB_NAME": facts.job, "CURRENT_HOST": facts.host, "SAGEMAKER_REGION": facts.region}
-    return environ | extra | {"PYTHONPATH": CODE}
+    return environ | extra
 
 
 def _values(facts: Facts, program: str, submitted: str) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""The training container contract: config files, channels, checkpoints, script mode, artifacts. contracts.md section 1."""
+"""The training container contract: config files, channels, checkpoints, script mode, artifacts."""
 
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from loopback.core.objects import split_uri
-from loopback.workers import archives, images, script_mode, transfer
+from loopback.workers import archives, environments, images, script_mode, transfer
 from loopback.workers.images import Runtime
 from loopback.workers.messages import HostSpec
 from loopback.workers.place import Host, Place, environment
@@ -106,13 +107,17 @@ class Training:
     def _spec(self, host: Host) -> HostSpec:
         environ = {"TRAINING_JOB_NAME": self.job.name, "TRAINING_JOB_ARN": self.job.arn}
         environ |= environment(self.job, host, self.runtime)
-        argv, builtin = self._entrypoint(), None
+        argv, builtin, python = self._entrypoint(), None, self.runtime.interpreter
         if argv is None:
             program = script_mode.setting("program", self.request.get("Environment") or {}, self.hyperparameters)
             if program is None and self.runtime == images.XGBOOST:
                 argv, builtin = ("train",), ALGORITHM
             else:
                 argv, environ = self._script(host, program, environ)
+                if (requirements := host.ml / "code" / "requirements.txt").is_file():
+                    known = self.ports.folder.parent / "environments"
+                    python = environments.python_with(requirements, python or sys.executable, known)
+                    environ["PATH"] = f"{os.path.dirname(python)}:{environ['PATH']}"
         return HostSpec(
             argv=argv,
             environ=environ,
@@ -121,7 +126,7 @@ class Training:
             hostname=host.name,
             hosts_file=str(host.root / "hosts"),
             builtin=builtin,
-            interpreter=self.runtime.interpreter,
+            interpreter=python,
             isolated=bool(self.request.get("EnableNetworkIsolation")),
         )
 
@@ -138,12 +143,18 @@ class Training:
             )
         return None
 
-    def _script(self, host: Host, program: str | None, environ: dict[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    def _script(
+        self, host: Host, program: str | None, environ: dict[str, str]
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
         """Script mode: the user's code in /opt/ml/code, its command line and variables."""
         if not program:
             raise JobFault(
                 "ClientError: no user script: set SAGEMAKER_PROGRAM or the hyperparameter sagemaker_program"
-                + (" (SAGEMAKER_PROGRAM is set to nothing, which the images take for a script)" if program == "" else "")
+                + (
+                    " (SAGEMAKER_PROGRAM is set to nothing, which the images take for a script)"
+                    if program == ""
+                    else ""
+                )
             )
         settings = self.request.get("Environment") or {}
         submitted = script_mode.setting("submit_directory", settings, self.hyperparameters) or script_mode.CODE
@@ -167,6 +178,7 @@ class Training:
         )
         given = script_mode.arguments(script_mode.users(self.hyperparameters))
         self.script = script_mode.command(program, given, as_module=self.runtime == images.XGBOOST)
+        environ["PYTHONPATH"] = f"{script_mode.CODE}:{environ['PYTHONPATH']}"
         return self.script, {**environ, **script_mode.variables(facts, program, submitted)}
 
     def _unpack_code(self, host: Host, uri: str) -> None:

@@ -1,13 +1,14 @@
 """Batch transform jobs: the model unpacked into /opt/ml/model, inputs shared among hosts, results as <key>.out."""
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from loopback.core.objects import split_uri
 from loopback.serving.models import SKLEARN, XGBOOST
-from loopback.workers import archives, images, records, transfer
+from loopback.workers import archives, environments, images, records, transfer
 from loopback.workers.images import Runtime
 from loopback.workers.messages import HostSpec
 from loopback.workers.place import Host, Place, environment
@@ -36,7 +37,8 @@ class Transform:
         """Fill the hosts' folders. Raises JobFault."""
         if self.runtime.name not in SERVING:
             raise JobFault(
-                f"ClientError: transform jobs run the XGBoost and scikit-learn images here, not {self.model.get('Image')}"
+                "ClientError: transform jobs run the XGBoost and scikit-learn images here, "
+                f"not {self.model.get('Image')}"
             )
         try:
             records.plan_of(self.job.request)
@@ -69,7 +71,11 @@ class Transform:
             archives.unpack(archive, target, uri)
 
     def _spec(self, host: Host) -> HostSpec:
-        request = self.job.request
+        request, python = self.job.request, None
+        requirements = host.ml / "model" / "code" / "requirements.txt"
+        if requirements.is_file():
+            known = self.ports.folder.parent / "environments"
+            python = environments.python_with(requirements, sys.executable, known)
         megabytes = request.get("MaxPayloadInMB")
         strategy = request.get("BatchStrategy") or "MultiRecord"
         environ = {
@@ -89,7 +95,7 @@ class Transform:
             hostname=host.name,
             hosts_file=str(host.root / "hosts"),
             builtin=PROGRAM,
-            interpreter=None,
+            interpreter=python,
             isolated=bool(self.model.get("EnableNetworkIsolation")),
         )
 

@@ -31,7 +31,9 @@ def kind_of(content_type: str | None) -> str:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "label_size" and value.strip() != "1":
-            raise UserError(f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1")
+            raise UserError(
+                f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
+            )
     return KINDS[main]
 
 
@@ -60,7 +62,9 @@ def matrix_of(folder: Path, content_type: str | None, *, weights: bool) -> Any:
         PARQUET: _from_parquet,
     }
     if kind not in readers:
-        raise UserError(f"channel {folder.name}: {content_type} is not supported here; use text/csv, text/libsvm or parquet")
+        raise UserError(
+            f"channel {folder.name}: {content_type} is not supported here; use text/csv, text/libsvm or parquet"
+        )
     return readers[kind](files)
 
 

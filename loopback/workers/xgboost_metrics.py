@@ -33,7 +33,7 @@ def computed(names: Sequence[str], objective: str) -> Callable[[Any, Any], list[
         truth = matrix.get_label()
         classes = predictions.argmax(axis=1) if predictions.ndim > 1 else predictions
         if predictions.ndim == 1 and objective.startswith("binary:"):
-            classes = (predictions > (0 if objective == "binary:logitraw" else 0.5)).astype(int)  # noqa: PLR2004
+            classes = (predictions > (0 if objective == "binary:logitraw" else 0.5)).astype(int)
         elif predictions.ndim == 1:
             classes = np.rint(predictions)
         return [(name, table[name](truth, predictions if name in continuous else classes)) for name in names]

@@ -33,7 +33,7 @@ def main(_environ: Mapping[str, str]) -> int:
         train()
     except UserError as error:
         return _explain(f"UserError: {error}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the failure file says it
         traceback.print_exc()
         return _explain(f"AlgorithmError: {error}")
     return 0
@@ -147,7 +147,7 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
         parameters["disable_default_eval_metric"] = not ours
     checkpoints = _config("checkpointconfig").get("LocalPath")
     previous, done = _newest_checkpoint(checkpoints)
-    callbacks: list[Any] = [xgboost.callback.EvaluationMonitor()]
+    callbacks: list[Any] = [_monitor(done)]
     callbacks += _early_stopping(
         values, [*ours, *extra], has_validation="validation" in dict.fromkeys(n for _, n in evals)
     )
@@ -161,7 +161,7 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
             evals=evals,
             custom_metric=computed(extra, values.get("objective", "")) if extra else None,
             callbacks=callbacks,
-            xgb_model=previous,
+            xgb_model=xgboost.Booster(model_file=bytearray(previous.read_bytes())) if previous else None,
             verbose_eval=False,
         )
     except (xgboost.core.XGBoostError, ValueError) as error:
@@ -188,13 +188,25 @@ def _early_stopping(values: Mapping[str, Any], metrics: list[str], *, has_valida
     ]
 
 
-def _newest_checkpoint(folder: str | None) -> tuple[str | None, int]:
+def _monitor(done: int) -> Any:
+    import xgboost
+
+    class Monitor(xgboost.callback.EvaluationMonitor):  # type: ignore[misc]
+        """Prints a line per round, counted from the first round of all."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            return bool(super().after_iteration(model, done + epoch, evals_log))
+
+    return Monitor()
+
+
+def _newest_checkpoint(folder: str | None) -> tuple[Path | None, int]:
     """The checkpoint to go on from, and how many rounds it holds."""
     found = [(int(path.suffix[1:]), path) for path in Path(folder or "/nonexistent").glob("xgboost-checkpoint.*")]
     if not found:
         return None, 0
     number, path = max(found)
-    return str(path), number + 1
+    return path, number + 1
 
 
 def _saver(folder: str | None, done: int, *, at_end: bool) -> Any:
@@ -216,7 +228,7 @@ def _saver(folder: str | None, done: int, *, at_end: bool) -> Any:
             if folder:
                 number = done + epoch
                 part = Path(folder, f".xgboost-checkpoint.{number}")
-                model.save_model(part)
+                part.write_bytes(model.save_raw("ubj"))
                 part.rename(Path(folder, f"xgboost-checkpoint.{number}"))
                 Path(folder, f"xgboost-checkpoint.{number - KEPT_CHECKPOINTS}").unlink(missing_ok=True)
             if self.ending:

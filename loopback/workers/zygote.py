@@ -1,8 +1,9 @@
 """The zygote: a process that has imported what jobs use and forks a host for each.
 
-`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS`. It has one thread, reads orders from the control plane on a socket, and writes to each host's report pipe: one JSON
-line with the pid when the host starts, one with the wait status when it has ended. A report pipe that closes
-without the second line means that the host was lost. The end of the socket ends the zygote and all of its hosts.
+`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS`. It has one thread, reads orders from the control plane
+on a socket, and writes to each host's report pipe: one JSON line with the pid when the host starts, one with the wait
+status when it has ended. A report pipe that closes without the second line means that the host was lost. The end of
+the socket ends the zygote and all of its hosts.
 """
 
 import sys
