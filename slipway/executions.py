@@ -22,8 +22,9 @@ def pipeline_name(target: Target, pipeline: str) -> str:
 
 def pipelines(target: Target) -> list[dict[str, Any]]:
     """The project's pipelines, the newest first."""
-    pages = target.client("sagemaker").get_paginator("list_pipelines").paginate(PipelineNamePrefix=f"{target.project}-")
-    return [summary for page in pages for summary in page["PipelineSummaries"]]
+    pages = target.client("sagemaker").get_paginator("list_pipelines").paginate(PipelineNamePrefix=target.project)
+    found = (summary for page in pages for summary in page["PipelineSummaries"])
+    return [summary for summary in found if summary["PipelineName"].startswith(f"{target.project}-")]
 
 
 def executions(target: Target, pipeline: str, most: int = 20) -> list[dict[str, Any]]:

@@ -138,10 +138,10 @@ def version_page(target: Target, pipeline: str, number: int, *, as_json: bool) -
         out.print()
         out.print(screen.table(("gate", "value", "bound", "verdict"), rows, right=("value", "bound")))
     out.print()
-    for name, value in versions.lineage(package).items():
-        out.print(f"  {name:<16}{value}")
-    for path in saved:
-        out.print(f"  {'picture':<16}{path}")
+    facts = [*versions.lineage(package).items(), *(("picture", str(path)) for path in saved)]
+    width = max(len(name) for name, _ in facts) + 3
+    for name, value in facts:
+        out.print(f"  {name:<{width}}{value}")
 
 
 def _metrics_table(document: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for programs. Colours go when the output is piped or NO_COLOR is set."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,9 @@ COLOURS = {
     "FAIL": "red",
 }
 
-console = Console(highlight=False, soft_wrap=True)
+PIPED_WIDTH = 240  # a program that reads a table wants whole lines
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def show_json(value: Any) -> None:
