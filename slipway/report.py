@@ -27,9 +27,9 @@ def status(target: Target, *, as_json: bool) -> None:
     if as_json:
         screen.show_json(rows)
         return
-    screen.console.print(f"on {target.title}\n")
+    screen.say(f"on {target.title}\n")
     if not rows:
-        screen.console.print(f"no pipeline of project {target.project} yet; make one with: slipway run")
+        screen.say(f"no pipeline of project {target.project} yet; make one with: slipway run")
         return
     now = datetime.now(UTC)
     shown = [
@@ -80,7 +80,7 @@ def steps_table(target: Target, pipeline: str, execution: str, *, as_json: bool)
     description = target.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=arn)
     screen.console.print(watch.progress(description, found))
     if description.get("FailureReason"):
-        screen.console.print(f"\n{description['FailureReason']}", style="red")
+        screen.say(f"\n{description['FailureReason']}", style="red")
 
 
 def logs(target: Target, pipeline: str, execution: str, step: str, *, follow: bool, as_json: bool) -> None:
@@ -123,25 +123,24 @@ def version_page(target: Target, pipeline: str, number: int, *, as_json: bool) -
         facts = {"package": package, "evaluation": document, "gates": [gate.dump() for gate in gates]}
         screen.show_json({**facts, "lineage": versions.lineage(package), "pictures": saved})
         return
-    out = screen.console
-    out.print(f"version [bold]{number}[/bold] of {versions.group_name(target, pipeline)}: ", end="")
-    out.print(screen.cell(package["ModelApprovalStatus"]))
+    screen.say(f"version [bold]{number}[/bold] of {versions.group_name(target, pipeline)}: ", end="")
+    screen.console.print(screen.cell(package["ModelApprovalStatus"]))
     if package.get("ApprovalDescription"):
-        out.print(f"  {package['ApprovalDescription']}")
-    out.print()
-    out.print(_metrics_table(document))
+        screen.say(f"  {package['ApprovalDescription']}")
+    screen.say()
+    screen.console.print(_metrics_table(document))
     if gates:
         rows = [
             (g.metric, screen.number(g.value), f"{g.sign} {screen.number(g.bound)}", "pass" if g.holds else "FAIL")
             for g in gates
         ]
-        out.print()
-        out.print(screen.table(("gate", "value", "bound", "verdict"), rows, right=("value", "bound")))
-    out.print()
-    facts = [*versions.lineage(package).items(), *(("picture", str(path)) for path in saved)]
-    width = max(len(name) for name, _ in facts) + 3
-    for name, value in facts:
-        out.print(f"  {name:<{width}}{value}")
+        screen.say()
+        screen.console.print(screen.table(("gate", "value", "bound", "verdict"), rows, right=("value", "bound")))
+    screen.say()
+    rows_of_facts = [*versions.lineage(package).items(), *(("picture", str(path)) for path in saved)]
+    width = max(len(name) for name, _ in rows_of_facts) + 3
+    for name, value in rows_of_facts:
+        screen.say(f"  {name:<{width}}{value}")
 
 
 def _metrics_table(document: dict[str, Any]) -> Any:
@@ -172,7 +171,7 @@ def decide(target: Target, pipeline: str, number: int, status: str, reason: str,
     if as_json:
         screen.show_json(package)
         return
-    screen.console.print(f"version {number} of {versions.group_name(target, pipeline)}: ", end="")
+    screen.say(f"version {number} of {versions.group_name(target, pipeline)}: ", end="")
     screen.console.print(screen.cell(package["ModelApprovalStatus"]))
 
 
@@ -189,7 +188,7 @@ def diff(target: Target, pipeline: str, first: int, second: int, *, as_json: boo
         return
     for section, pairs in found.items():
         if not pairs:
-            screen.console.print(f"{section}: the same\n")
+            screen.say(f"{section}: the same\n")
             continue
         columns = [section, str(first), str(second)]
         rows = [
@@ -200,4 +199,4 @@ def diff(target: Target, pipeline: str, first: int, second: int, *, as_json: boo
             for row, pair in zip(rows, pairs.values(), strict=True):
                 row.append(f"{pair[1] - pair[0]:+.4f}" if None not in pair else "")
         screen.console.print(screen.table(columns, rows, right=columns[1:] if section == "metrics" else ()))
-        screen.console.print()
+        screen.say()

@@ -23,7 +23,7 @@ def run(
         raise WrongUsage(f"There is no pipeline {pipeline} in {PIPELINES}/; there is: {known}")
     os.environ.update(target.environ)
     if not as_json:
-        screen.console.print(f"[bold]{pipeline}[/bold] on {target.title}")
+        screen.say(f"[bold]{pipeline}[/bold] on {target.title}")
     arn = start(target, pipeline, data, parameters, as_json=as_json)
     if not wait:
         _started(target, pipeline, arn, as_json=as_json)
@@ -54,7 +54,7 @@ def start(target: Target, pipeline: str, data: Path | None, parameters: dict[str
     except UsageError as fault:
         raise WrongUsage(str(fault)) from None
     if not as_json:
-        screen.console.print(f"pipeline {made.name} {what}, data {given['InputDataUrl']}\n")
+        screen.say(f"pipeline {made.name} {what}, data {given['InputDataUrl']}\n")
     return arn
 
 
@@ -104,7 +104,7 @@ def _started(target: Target, pipeline: str, arn: str, *, as_json: bool) -> None:
     if as_json:
         screen.show_json({"pipeline": executions.pipeline_name(target, pipeline), "execution": arn})
     else:
-        screen.console.print(f"started {arn}\nSee it with: slipway steps {arn.rpartition('/')[2]}")
+        screen.say(f"started {arn}\nSee it with: slipway steps {arn.rpartition('/')[2]}")
 
 
 def summarise(target: Target, pipeline: str, ended: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +132,7 @@ def summarise(target: Target, pipeline: str, ended: dict[str, Any]) -> dict[str,
                 "status": s["StepStatus"],
                 "seconds": executions.seconds(s),
                 "cached": "CacheHitResult" in s,
+                "job": (executions.job_of(s) or (None, None))[1],
             }
             for s in steps
         ],
@@ -146,9 +147,8 @@ def summarise(target: Target, pipeline: str, ended: dict[str, Any]) -> dict[str,
 
 def show(pipeline: str, summary: dict[str, Any]) -> None:
     """The closing screen."""
-    out = screen.console
     cached = sum(step["cached"] for step in summary["steps"])
-    out.print()
+    screen.say()
     if summary["gates"]:
         rows = [
             (
@@ -159,18 +159,18 @@ def show(pipeline: str, summary: dict[str, Any]) -> None:
             )
             for g in summary["gates"]
         ]
-        out.print(screen.table(("metric", "value", "gate", "verdict"), rows, right=("value", "gate")))
-        out.print()
+        screen.console.print(screen.table(("metric", "value", "gate", "verdict"), rows, right=("value", "gate")))
+        screen.say()
     took = screen.duration(summary["seconds"])
     taken = f", {cached} of {len(summary['steps'])} steps from the cache" if cached else ""
-    out.print(f"[bold]{summary['status']}[/bold] in {took}{taken}")
+    screen.say(f"[bold]{summary['status']}[/bold] in {took}{taken}")
     if summary["failure_reason"]:
-        out.print(summary["failure_reason"], style="red")
-        failed = [step["name"] for step in summary["steps"] if step["status"] == "Failed"]
+        screen.say(summary["failure_reason"], style="red")
+        failed = [step["name"] for step in summary["steps"] if step["status"] == "Failed" and step["job"]]
         if failed:
-            out.print(f"see    slipway logs {failed[-1]} --pipeline {pipeline}")
+            screen.say(f"see    slipway logs {failed[-1]} --pipeline {pipeline}")
     if summary["version"]:
-        out.print(f"version [bold]{summary['version']}[/bold] of {summary['pipeline']}: {summary['approval']}\n")
+        screen.say(f"version [bold]{summary['version']}[/bold] of {summary['pipeline']}: {summary['approval']}\n")
         pictures = summary["pictures"]
         facts = {
             "model": summary["model"],
@@ -184,7 +184,7 @@ def show(pipeline: str, summary: dict[str, Any]) -> None:
         }
         for name, value in facts.items():
             if value:
-                out.print(f"  {name:<9}{value}")
+                screen.say(f"  {name:<9}{value}")
 
 
 def _option(pipeline: str) -> str:

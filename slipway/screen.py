@@ -28,7 +28,12 @@ COLOURS = {
 
 PIPED_WIDTH = 240  # a program that reads a table wants whole lines
 
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def say(text: str = "", **style: Any) -> None:
+    """A line of text, never broken: a path that is cut in two cannot be copied."""
+    console.print(text, soft_wrap=True, **style)
 
 
 def show_json(value: Any) -> None:
@@ -44,9 +49,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     """A plain table: headings and columns that align, no boxes."""
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in columns:
-        made.add_column(
-            column, justify="right" if column in right else "left", no_wrap=column != "reason", overflow="fold"
-        )
+        last = column == columns[-1]  # the one that gives way on a narrow terminal
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=not last, overflow="fold")
     for row in rows:
         made.add_row(*(cell(value) for value in row))
     return made
