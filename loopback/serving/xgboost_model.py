@@ -31,7 +31,7 @@ def load_booster(path: Path) -> Any:
     except Exception:  # noqa: BLE001 - any error means that it is not a pickle
         booster = xgboost.Booster()
         try:
-            booster.load_model(path)
+            booster.load_model(bytearray(path.read_bytes()))  # by name, xgboost warns of a missing extension
         except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
             first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise ModelNotLoaded(f"{path.name} is not an XGBoost model: {first}") from None
