@@ -129,6 +129,7 @@ class Dispatcher:
             f"{noun}EndTime": outcome.ended,
             "FailureReason": outcome.failure_reason,
             "failure_kind": outcome.failure_kind,
+            "secondary": outcome.secondary,
             "ExitMessage": outcome.exit_message,
         }
         if kind is TRAINING_JOB:

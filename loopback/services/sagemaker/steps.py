@@ -240,7 +240,7 @@ def job_ended(step: Resource, job: Resource, context: Context) -> Ended:
     reason = job.result.get("FailureReason", "")
     if step.doc["type"] == "QualityCheck" and status == "Succeeded":
         return _checked(step, job, context)
-    if status == "Stopped" and job.result.get("SecondaryStatus") == "MaxRuntimeExceeded":
+    if status == "Stopped" and job.result.get("secondary") == "MaxRuntimeExceeded":
         status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
     return Ended(status, properties, metadata, reason, job.result.get("failure_kind"))
 
