@@ -1,1 +1,1 @@
-"""What is trained: one folder for each pipeline, `tabular` for the code their jobs share, the commands that run them."""
+"""What is trained: a folder for each pipeline, `tabular` for what their jobs share, the commands."""

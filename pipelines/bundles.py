@@ -1,7 +1,7 @@
 """The code of each job as a bundle: its script, the shared modules it imports, its part of the configuration.
 
-A bundle lies in S3 under the hash of its file names and contents, never of a path on this machine: the same code has the
-same address from every checkout, and a change in one script leaves the other jobs' addresses, and so their cached
+A bundle lies in S3 under the hash of its file names and contents, never of a path on this machine: the same code has
+the same address from every checkout, and a change in one script leaves the other jobs' addresses, and so their cached
 results, alone.
 """
 
@@ -21,12 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 ARCHIVE = "sourcedir.tar.gz"
 
 # The container generates a setup.py when there is none, and then forgets packages.
-SETUP = "from setuptools import find_packages, setup\n\nsetup(name={name!r}, version='1', packages=find_packages(), py_modules=[{name!r}])\n"
+SETUP = """from setuptools import find_packages, setup
+
+setup(name={name!r}, version="1", packages=find_packages(), py_modules=[{name!r}])
+"""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Files by their place in the bundle. `archive` bundles travel as one sourcedir.tar.gz (training), others as files."""
+    """Files by their place in the bundle. `archive`: it travels as one sourcedir.tar.gz (training), else as files."""
 
     files: Mapping[str, bytes]
     archive: bool = False

@@ -118,7 +118,8 @@ def _property_file(step: Mapping[str, Any], source: Mapping[str, Any], by_name: 
         return
     outputs = [o["OutputName"] for o in owner["Arguments"].get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if files[match[2]]["OutputName"] not in outputs:
-        yield f"step {match[1]}: property file {match[2]!r} is in output {files[match[2]]['OutputName']!r}, not in {outputs}"
+        wanted = files[match[2]]["OutputName"]
+        yield f"step {match[1]}: property file {match[2]!r} is in output {wanted!r}, not in {outputs}"
 
 
 def _explicit(step: Mapping[str, Any]) -> list[str]:
@@ -179,7 +180,7 @@ def _without_references(shape: Shape, value: Any) -> Any:
 
 
 def _outside(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    """Members that the API does not have, strings that are not in an enumeration: botocore leaves both to the service."""
+    """Members that the API does not have, strings outside an enumeration: botocore leaves both to the service."""
     if shape.type_name == "structure" and isinstance(value, dict):
         for key, item in value.items():
             if key in shape.members:

@@ -83,13 +83,13 @@ class Instance(Section):
     """What a job runs on."""
 
     type: InstanceType = "ml.m5.xlarge"
-    volume_gb: int = Field(30, ge=1, le=16384)
+    volume_gb: Annotated[int, Field(ge=1, le=16384)] = 30
 
 
 class Instances(Instance):
     """What a job runs on that may have several hosts."""
 
-    count: int = Field(1, ge=1, le=32)
+    count: Annotated[int, Field(ge=1, le=32)] = 1
 
 
 class Jobs(Section):

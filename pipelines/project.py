@@ -41,16 +41,18 @@ class Project:
     project_id: str = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: str) -> "Project":
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, given: Mapping[str, str] | None = None
+    ) -> "Project":
         """Read what CodeBuild sets; values in `given` go first; what is missing is named in the error."""
         values = {
-            field: given.get(field) or next((environment[v] for v in variables if environment.get(v)), "")
+            field: (given or {}).get(field) or next((environment[v] for v in variables if environment.get(v)), "")
             for field, variables in NEEDED.items()
         }
         missing = [" or ".join(NEEDED[field]) for field, value in values.items() if not value]
         if missing:
             raise UsageError(f"environment variable not set: {', '.join(missing)}")
-        return cls(**values, project_id=given.get("project_id") or environment.get("SAGEMAKER_PROJECT_ID", ""))
+        return cls(**values, project_id=(given or {}).get("project_id") or environment.get("SAGEMAKER_PROJECT_ID", ""))
 
     @classmethod
     def from_kwargs(cls, text: str | None, role: str | None = None) -> "Project":
@@ -64,7 +66,7 @@ class Project:
         if unknown := sorted(set(given) - set(TEMPLATE_NAMES)):
             raise UsageError(f"--kwargs: unknown {', '.join(unknown)}; allowed: {', '.join(TEMPLATE_NAMES)}")
         values = {TEMPLATE_NAMES[key]: str(value) for key, value in given.items() if TEMPLATE_NAMES[key] and value}
-        return cls.from_environment(**({"role": role} if role else {}) | values)
+        return cls.from_environment(given=({"role": role} if role else {}) | values)
 
     def pipeline_name(self, pipeline: str) -> str:
         """The name of a pipeline, and of its model package group."""

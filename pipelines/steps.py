@@ -1,15 +1,10 @@
 """What both pipelines' steps have in common: images, code, caching, retries, where outputs go. SDK v3 lives here."""
 
 import json
-import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-
-os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # the SDK would ask IAM before anything runs
-warnings.filterwarnings("ignore", module="sagemaker|pydantic")
 
 import boto3
 from sagemaker.core import image_uris
@@ -144,7 +139,7 @@ class Workshop:
     @cached_property
     def session(self) -> PipelineSession:
         """A session that only records; keys are not needed, nothing is sent."""
-        boto = boto3.Session(region_name=self.project.region, aws_access_key_id="none", aws_secret_access_key="none")
+        boto = boto3.Session(region_name=self.project.region, aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
         session = PipelineSession(boto_session=boto, default_bucket=self.project.bucket, sagemaker_config=TELEMETRY_OFF)
         session._default_bucket = self.project.bucket  # noqa: SLF001  the SDK would list buckets to check it
         return session

@@ -15,22 +15,23 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     metrics = regression.report(scored.labels, scored.scores)
     metric = config["gates"]["champion"]["metric"]
     value = metrics[metric]["value"]
-    report = {
+    shares = scoring.importance(model.booster)
+    report: dict[str, Any] = {
         "regression_metrics": metrics,
         "champion": evaluating.against_champion(
             metric, value, regression.figures, folders, columns, higher_is_better=metric == "r2"
         ),
         "slices": evaluating.by_slice(scored, regression.figures),
-        "feature_importance": scoring.importance(model.booster),
+        "feature_importance": shares,
         "rows": len(scored.labels),
     }
     evaluating.write(folders, model, report)
     charts.predicted_actual(folders.output / "predicted_actual.png", scored.labels, scored.scores, metrics["rmse"])
     charts.residuals(folders.output / "residuals.png", scored.labels, scored.scores)
-    charts.importance(folders.output / "feature_importance.png", report["feature_importance"])
+    charts.importance(folders.output / "feature_importance.png", shares)
     print(f"rmse {metrics['rmse']['value']:.4f}, r2 {metrics['r2']['value']:.4f}, {report['champion']}")
     return report
 
 
 if __name__ == "__main__":
-    job.run(lambda: main(Folders.below(job.ml_path("processing")), job.config_beside(__file__)) and None)
+    job.run(lambda: main(Folders.below(job.ml_path("processing")), job.config_beside(__file__)))

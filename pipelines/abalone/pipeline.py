@@ -1,4 +1,4 @@
-"""Abalone: train a gradient-boosted regression; register it if it is good enough and not worse than what is in production.
+"""Abalone: train a gradient-boosted regression; register it if it is good enough and no worse than the one in use.
 
     Prepare ─┬─▶ Baseline ──────────────────────────────────┐
              ├─▶ Train ─┐                                   ▼

@@ -25,4 +25,4 @@ def main(input_dir: Path, output_dir: Path, config: dict[str, Any]) -> dict[str,
 
 if __name__ == "__main__":
     folder = job.ml_path("processing")
-    job.run(lambda: main(folder / "input" / "data", folder / "output", job.config_beside(__file__)) and None)
+    job.run(lambda: main(folder / "input" / "data", folder / "output", job.config_beside(__file__)))

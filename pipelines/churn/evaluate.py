@@ -47,4 +47,4 @@ def draw(folders: Folders, report: dict[str, Any], bins: dict[str, list[float]],
 
 
 if __name__ == "__main__":
-    job.run(lambda: main(Folders.below(job.ml_path("processing")), job.config_beside(__file__)) and None)
+    job.run(lambda: main(Folders.below(job.ml_path("processing")), job.config_beside(__file__)))

@@ -1,4 +1,4 @@
-"""Churn: train a gradient-boosted classifier; register it if it is good enough and not worse than what is in production.
+"""Churn: train a gradient-boosted classifier; register it if it is good enough and no worse than the one in use.
 
     Prepare ─┬─▶ Baseline ──────────────────────────────────┐
              ├─▶ Train ─┐                                   ▼

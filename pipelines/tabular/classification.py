@@ -1,4 +1,4 @@
-"""How good a binary classifier is: SageMaker's ModelQuality figures, with confidence intervals. Numbers in, numbers out."""
+"""How good a binary classifier is: SageMaker's ModelQuality figures, with confidence intervals. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,8 @@ def _cells(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Floats, 
 def _auc(positives: Floats, negatives: Floats) -> Floats:
     """Area under the ROC curve for cells ordered best first; the last axis is the cells."""
     above = np.cumsum(positives, axis=-1) - positives / 2
-    return (above * negatives).sum(axis=-1) / (positives.sum(axis=-1) * negatives.sum(axis=-1))
+    area: Floats = (above * negatives).sum(axis=-1) / (positives.sum(axis=-1) * negatives.sum(axis=-1))
+    return area
 
 
 def _at_threshold(tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""What the Evaluate jobs of both kinds of pipeline do around their metrics: inputs, slices, golden answers, the report."""
+"""What every Evaluate job does around its metrics: inputs, champion, slices, golden answers, the report."""
 
 import json
 import tempfile

@@ -5,13 +5,14 @@ import os
 import socket
 import time
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.tabular.job import JobError
 
-DEFAULT_PORT = 9099  # the port that SageMaker's own XGBoost container uses
+FIRST_PORT, PORTS = 9100, 800  # a job's port follows from its name: a port stays busy for a minute after a job
 PATIENCE_SECONDS = 120  # hosts of one job do not start at the same moment
 
 
@@ -21,13 +22,14 @@ class Hosts:
 
     names: tuple[str, ...]
     current: str
-    port: int = DEFAULT_PORT
+    port: int = FIRST_PORT
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Hosts":
         """Read SM_HOSTS, SM_CURRENT_HOST and XGBOOST_TRACKER_PORT; without them there is one host."""
         names = tuple(json.loads(environment.get("SM_HOSTS", '["algo-1"]')))
-        port = int(environment.get("XGBOOST_TRACKER_PORT", DEFAULT_PORT))
+        job = environment.get("TRAINING_JOB_NAME", "").encode()
+        port = int(environment.get("XGBOOST_TRACKER_PORT", FIRST_PORT + zlib.crc32(job) % PORTS))
         return cls(names, environment.get("SM_CURRENT_HOST", names[0]), port)
 
     @property
@@ -43,7 +45,7 @@ class Hosts:
 
 @contextmanager
 def tracker(hosts: Hosts) -> Iterator[None]:
-    """On the first host of several: the meeting point of all. Start it before the data are read, so that nobody waits."""
+    """On the first host of several: the meeting point of all. Start it before reading data, so that nobody waits."""
     if len(hosts.names) == 1 or not hosts.is_first:
         yield
         return

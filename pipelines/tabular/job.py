@@ -28,7 +28,7 @@ def config_beside(script: str) -> dict[str, Any]:
     return config
 
 
-def run(main: Callable[[], None], report: str = "message") -> None:
+def run(main: Callable[[], object], report: str = "message") -> None:
     """Run a job; a JobError becomes one block on stderr, the `report` file and exit code 1, without a traceback.
 
     `report` is `message` for processing jobs (ExitMessage) and `failure` for training jobs (FailureReason).

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +58,7 @@ class PartWriter:
             self._files += 1
             self._rows_in_file = 0
 
-    def __enter__(self) -> "PartWriter":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""How good a regression is: SageMaker's ModelQuality figures, with confidence intervals. Numbers in, numbers out."""
+"""How good a regression is: SageMaker's ModelQuality figures, with confidence intervals. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -22,7 +22,7 @@ def spread(samples: Floats) -> dict[str, float]:
 
 
 def resampled_counts(counts: Floats) -> Floats:
-    """RESAMPLES x cells: each cell's count redrawn (Poisson), which is what drawing rows with replacement amounts to."""
+    """RESAMPLES x cells: each cell's count redrawn (Poisson), as drawing rows with replacement does."""
     return np.random.default_rng(SEED).poisson(counts, (RESAMPLES, len(counts))).astype(np.float64)
 
 

@@ -78,7 +78,7 @@ class Model:
     def parse(self, body: bytes | str, content_type: str) -> NDArray[np.float32]:
         """The encoded matrix of a request."""
         text = _text(body)
-        kind = content_type.split(";")[0].strip().lower()
+        kind = content_type.partition(";")[0].strip().lower()
         if kind == CSV:
             return self._matrix(self._csv_rows(text))
         if kind == JSON:

@@ -32,13 +32,13 @@ class Channels:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Channels":
         """Read SM_CHANNEL_* and SM_INPUT_DATA_CONFIG."""
-        folders = (
+        train, validation, encoder = (
             Path(environment.get(f"SM_CHANNEL_{name.upper()}", ml_path("input", "data", name)))
             for name in ("train", "validation", "encoder")
         )
         channels = json.loads(environment.get("SM_INPUT_DATA_CONFIG", "{}"))
         sharded = channels.get("train", {}).get("S3DistributionType") == "ShardedByS3Key"
-        return cls(*folders, sharded=sharded)
+        return cls(train, validation, encoder, sharded)
 
 
 def hyperparameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -98,10 +98,10 @@ def _fit(
     )
 
 
-class MetricLines(xgb.callback.TrainingCallback):
+class MetricLines(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types
     """Prints `[12]	train-logloss:0.1	validation-logloss:0.2`, the lines that the metric definitions look for."""
 
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         """Called by XGBoost after each round."""
         values = [f"{data}-{name}:{log[-1]:.6f}" for data, logs in evals_log.items() for name, log in logs.items()]
         print("\t".join([f"[{epoch}]", *values]), flush=True)
