@@ -9,17 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import five_steps, no_ops, table
+from benchmarks import churn, commands, five_steps, idle, no_ops, table
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.local_aws import Failed
 from benchmarks.rows import Row
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "no-ops": no_ops.measure,
     "five-steps": five_steps.small,
+    "churn": churn.small,
+    "no-ops": no_ops.measure,
+    "commands": commands.measure,
+    "idle": idle.measure,
     "five-steps-large": five_steps.large,
+    "churn-large": churn.large,
 }
-SLOW = frozenset({"five-steps-large"})
+SLOW = frozenset({"five-steps-large", "churn-large"})
 RESULTS = Path(__file__).parent / "results.json"
 
 

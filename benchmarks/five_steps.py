@@ -14,7 +14,6 @@ SMALL, LARGE = 5_000, 1_000_000
 LARGE_ROUNDS = 3
 PUBLISHED = "not installed; published: Kedro 1.4 x floor, Kubeflow local 3.1, Metaflow 3.4, Prefect 7.2"
 PUBLISHED_LARGE = "not installed; published: Kedro 1.05 x floor, Metaflow 1.10, Prefect 1.50"
-MEMORY = "highest sum of PSS, sampled every 0.1 s: the warm process and all its jobs; floor: its one process"
 
 
 def small(bench: Bench) -> Iterator[Row]:
@@ -36,15 +35,9 @@ def large(bench: Bench) -> Iterator[Row]:
         Pipeline(aws, bench.folder, SMALL).ours()
         ours, floor = interleaved(pipeline.ours, pipeline.floor, LARGE_ROUNDS, bench.progress)
         yield Row(f"five steps, {LARGE:,} rows", "s", ours, Goal("ratio", 1.05), floor, note=f"peer: {PUBLISHED_LARGE}")
-        bench.progress("memory, ours")
-        zygote = processes.zygote_of(aws.supervisor)
-        with processes.peak_memory(lambda: [zygote]) as ours_peak:
-            pipeline.ours()
-        bench.progress("memory, floor")
-    with processes.peak_memory(processes.own_children) as floor_peak:
-        pipeline.floor()
+        ours, floor = processes.peaks(aws.supervisor, pipeline.ours, pipeline.floor, bench.progress)
     name = f"five steps, {LARGE:,} rows: peak memory of the jobs"
-    yield Row(name, "MB", ours_peak.mb, Goal("ratio", 1.1), floor_peak.mb, note=MEMORY)
+    yield Row(name, "MB", ours, Goal("ratio", 1.1), floor, note=processes.HOW_MEMORY)
 
 
 class Pipeline:

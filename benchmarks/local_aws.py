@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,10 +109,11 @@ def put_pipeline(sagemaker: Any, name: str, definition: dict[str, Any]) -> None:
     )
 
 
-def run_pipeline(sagemaker: Any, name: str) -> float:
+def run_pipeline(sagemaker: Any, name: str, parameters: Mapping[str, str] | None = None) -> float:
     """Seconds from before StartPipelineExecution until it is seen to have succeeded. Raises Failed."""
+    values = [{"Name": key, "Value": value} for key, value in (parameters or {}).items()]
     began = time.perf_counter()
-    arn = sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+    arn = sagemaker.start_pipeline_execution(PipelineName=name, PipelineParameters=values)["PipelineExecutionArn"]
     return wait(sagemaker, arn, began)
 
 

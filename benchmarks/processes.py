@@ -15,6 +15,7 @@ from benchmarks.local_aws import Failed
 TICKS = os.sysconf("SC_CLK_TCK")
 SAMPLE_SECONDS = 0.1  # reading the PSS of a process takes the time of walking its pages: 2 ms per GB
 ZYGOTE = "loopback.workers.zygote"
+HOW_MEMORY = "highest sum of PSS, sampled every 0.1 s: the warm process and all jobs; floor: its one process"
 
 
 def run(command: Sequence[str], environ: Mapping[str, str] | None = None) -> float:
@@ -118,6 +119,20 @@ def peak_memory(roots: Callable[[], list[int]]) -> Iterator[Peak]:
     finally:
         end.set()
         thread.join()
+
+
+def peaks(
+    supervisor: int, ours: Callable[[], object], floor: Callable[[], object], progress: Callable[[str], None]
+) -> tuple[float, float]:
+    """The most memory that the jobs of a loopback take while `ours` runs, and our own children while `floor` does."""
+    progress("memory, ours")
+    zygote = zygote_of(supervisor)
+    with peak_memory(lambda: [zygote]) as ours_peak:
+        ours()
+    progress("memory, floor")
+    with peak_memory(own_children) as floor_peak:
+        floor()
+    return ours_peak.mb, floor_peak.mb
 
 
 def own_children() -> list[int]:

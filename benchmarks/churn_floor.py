@@ -1,0 +1,42 @@
+"""The floor of the churn pipeline: its jobs' functions, one after another in one process. `churn_floor.py SETUP OUT`.
+
+SETUP is a JSON file that `benchmarks.churn` writes: the folder of the raw files, the jobs' configurations and
+hyperparameters as the definition has them, the folder of the serving code.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from loopback.monitor import analyzer
+from loopback.workers import archives
+from pipelines.churn import evaluate, prepare, train
+from pipelines.tabular.evaluating import Folders
+from pipelines.tabular.hosts import Hosts
+from pipelines.tabular.training import Channels
+
+
+def main(setup: dict, out: Path) -> None:
+    """Prepare, baseline, train, pack the model as Train does, evaluate."""
+    made = out / "prepared"
+    prepare.main(Path(setup["raw"]), made, setup["prepare"])
+    if code := analyzer.main(baseline_environment(setup["baseline"], made / "baseline", out / "baseline")):
+        raise SystemExit(code)
+    channels = Channels(made / "train", made / "validation", made / "encoder")
+    train.main(channels, out / "model", setup["train"], Hosts(("algo-1",), "algo-1"), Path(setup["serving_code"]))
+    model = out / "handed_on"
+    model.mkdir()
+    files = [(path.relative_to(out / "model").as_posix(), path) for path in (out / "model").rglob("*")]
+    archives.pack([(name, path) for name, path in files if path.is_file()], model / "model.tar.gz")
+    evaluate.main(Folders(model, made / "test", made / "golden", out / "evaluation"), setup["evaluate"])
+
+
+def baseline_environment(environ: dict[str, str], source: Path, out: Path) -> dict[str, str]:
+    """The analyzer's environment with folders of this machine."""
+    return {**environ, "dataset_source": str(source), "output_path": str(out), "SAGEMAKER_BASE_DIR": str(out)}
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
