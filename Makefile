@@ -14,7 +14,7 @@ run: .venv/installed  ## train, judge and register a model on this machine: make
 	@$(BIN)/slipway local up --detach
 	@$(BIN)/slipway run $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
-test: check  ## everything: lint, types, layers, docs, unit tests and journeys
+test: check .venv/aws/bin/aws  ## everything: lint, types, layers, docs, unit tests and journeys
 	$(BIN)/python -m pytest -n 2 -m journey
 
 check: .venv/installed  ## the fast part of `make test`
@@ -34,6 +34,10 @@ clean:  ## stop loopback; delete its state and the environment
 	-@test ! -x $(BIN)/slipway || $(BIN)/slipway local down
 	rm -rf .venv .slipway
 
+.venv/aws/bin/aws: requirements-awscli.lock .venv/installed  # it pins a botocore of its own
+	$(BIN)/python -m venv .venv/aws
+	.venv/aws/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-awscli.lock
+
 .venv/installed: requirements.lock setup.py
 	@python=; for try in $(TRY); do \
 	  if $$try -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then python=$$try; break; fi; \
@@ -42,5 +46,5 @@ clean:  ## stop loopback; delete its state and the environment
 	test -x $(BIN)/python || $$python -m venv .venv; \
 	echo "Installing into .venv with $$($(BIN)/python --version): about two minutes, once."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && \
 	touch $@
