@@ -14,7 +14,7 @@ run: .venv/installed  ## train, judge and register a model on this machine: make
 	@$(BIN)/slipway local up --detach
 	@$(BIN)/slipway run $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
-test: check .venv/aws/bin/aws  ## everything: lint, types, layers, docs, unit tests and journeys
+test: check  ## everything: lint, types, layers, docs, unit tests and journeys
 	$(BIN)/python -m pytest -n 2 -m journey
 
 check: .venv/installed  ## the fast part of `make test`
@@ -33,10 +33,6 @@ lock: .venv/installed  ## write requirements.lock from what is installed
 clean:  ## stop loopback; delete its state and the environment
 	-@test ! -x $(BIN)/slipway || $(BIN)/slipway local down
 	rm -rf .venv .slipway
-
-.venv/aws/bin/aws: requirements-awscli.lock .venv/installed  # it pins a botocore of its own
-	$(BIN)/python -m venv .venv/aws
-	.venv/aws/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-awscli.lock
 
 .venv/installed: requirements.lock setup.py
 	@python=; for try in $(TRY); do \

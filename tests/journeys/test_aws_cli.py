@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.journey
 
-AWS = Path(__file__).resolve().parents[2] / ".venv" / "aws" / "bin" / "aws"
+AWS = Path(sys.executable).with_name("aws")
 
 
 def aws(loopback: Any, *arguments: str) -> Any:
