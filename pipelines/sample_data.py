@@ -14,7 +14,62 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 ROWS_AT_A_TIME = 100_000
-STATES = ["AK", "AL", "AR", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS", "KY", "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY"]
+STATES = (
+    "AK AL AR AZ CA CO CT DC DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM NV NY OH OK OR"
+    " PA RI SC SD TN TX UT VA VT WA WI WV WY"
+)
+    "AK",
+    "AL",
+    "AR",
+    "AZ",
+    "CA",
+    "CO",
+    "CT",
+    "DC",
+    "DE",
+    "FL",
+    "GA",
+    "HI",
+    "IA",
+    "ID",
+    "IL",
+    "IN",
+    "KS",
+    "KY",
+    "LA",
+    "MA",
+    "MD",
+    "ME",
+    "MI",
+    "MN",
+    "MO",
+    "MS",
+    "MT",
+    "NC",
+    "ND",
+    "NE",
+    "NH",
+    "NJ",
+    "NM",
+    "NV",
+    "NY",
+    "OH",
+    "OK",
+    "OR",
+    "PA",
+    "RI",
+    "SC",
+    "SD",
+    "TN",
+    "TX",
+    "UT",
+    "VA",
+    "VT",
+    "WA",
+    "WI",
+    "WV",
+    "WY",
+]
 CHURN_HEADER = (
     "State,Account Length,Area Code,Phone,Int'l Plan,VMail Plan,VMail Message,Day Mins,Day Calls,Day Charge,Eve Mins,"
     "Eve Calls,Eve Charge,Night Mins,Night Calls,Night Charge,Intl Mins,Intl Calls,Intl Charge,CustServ Calls,Churn?"
@@ -29,6 +84,7 @@ def churn(chance: Chance, rows: int, drift: float) -> Table:
 
     Drift moves the use of the phone up and customers to the international plan; why they leave stays the same.
     """
+    states = STATES.split()
     mins = {part: np.maximum(chance.normal(5 + drift * 2, 1.8, rows), 0) for part in ("Day", "Eve", "Night", "Intl")}
     calls = {part: chance.poisson(4 if part != "Intl" else 6, rows) for part in mins}
     charge = {part: np.maximum(minutes * 0.9 + chance.normal(2, 1.2, rows), 0) for part, minutes in mins.items()}
@@ -47,7 +103,7 @@ def churn(chance: Chance, rows: int, drift: float) -> Table:
     use = [column for part in mins for column in (_rounded(mins[part]), pa.array(calls[part]), _rounded(charge[part]))]
     phone = chance.integers(1_000_000, 9_999_999, rows).astype(str)
     arrays = [
-        _picked(chance.integers(0, len(STATES), rows), STATES),
+        _picked(chance.integers(0, len(states), rows), states),
         pa.array(chance.integers(1, 200, rows)),
         pa.array(chance.choice([408, 415, 510, 657, 676, 707, 736, 778, 806, 836, 848, 858, 866, 878], rows)),
         pa.array([f"{number[:3]}-{number[3:]}" for number in phone.tolist()]),

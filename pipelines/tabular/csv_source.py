@@ -1,10 +1,12 @@
 """Raw CSV files as a stream of typed batches: bounded memory, and every fault of the schema named in one message."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pipelines.tabular.columns import Columns, spelling
@@ -36,7 +38,10 @@ def batches(file: CsvFile, columns: Columns) -> Iterator[pa.RecordBatch]:
     """The used columns of one file, typed: numbers as float64, the rest as text; the order is `columns.used`."""
     types = {name: pa.float64() if columns.is_number(name) else pa.string() for name in columns.used}
     try:
-        yield from _stream(file, columns, types)
+        for batch in _stream(file, columns, types):
+            if any(columns.is_number(name) and _is_infinite(batch.column(name)) for name in columns.used):
+                raise pa.ArrowInvalid("infinite numbers")
+            yield batch
     except pa.ArrowInvalid as error:
         faults = _faults(file, columns)
         raise JobError(_block(file.path, faults or [str(error)])) from None
@@ -52,6 +57,10 @@ def _stream(file: CsvFile, columns: Columns, types: dict[str, pa.DataType]) -> I
             column_types=types, include_columns=list(columns.used), null_values=NULLS, strings_can_be_null=True
         ),
     )
+
+
+def _is_infinite(values: pa.Array) -> bool:
+    return bool(pc.any(pc.is_inf(values)).as_py())
 
 
 def _names(path: Path, columns: Columns) -> tuple[str, ...]:
@@ -132,14 +141,13 @@ def _faults(file: CsvFile, columns: Columns) -> list[str]:
 
 
 def _unparsable(values: pa.Array) -> Iterator[tuple[int, str]]:
-    try:
-        values.cast(pa.float64())
-    except pa.ArrowInvalid:
-        for row, value in enumerate(values.to_pylist()):
-            try:
-                float(value or 0)
-            except ValueError:
-                yield row, value
+    for row, value in enumerate(values.to_pylist()):
+        try:
+            finite = math.isfinite(float(value or 0))
+        except ValueError:
+            finite = False
+        if not finite:
+            yield row, value
 
 
 def _block(path: Path, faults: list[str]) -> str:

@@ -26,10 +26,18 @@ MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 CSV, JSON = "text/csv", "application/json"
 
 
-class BadRequest(ValueError):
+try:  # in the container this base class carries status_code to the client; any other exception is answered with 500
+    from sagemaker_inference.errors import BaseInferenceToolkitError as ToolkitError  # type: ignore[import-not-found]
+except ImportError:
+    ToolkitError = Exception
+
+
+class BadRequest(ToolkitError):  # type: ignore[misc]
     """The request can't be understood. The message names row, column, value and what was expected: answer it as 400."""
 
-    status_code = 400
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+        self.status_code, self.message, self.phrase = 400, message, "Bad Request"
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,13 @@ class Model:
                 flat.append(
                     self._number(value, number, place) if coder is None else coder.get(_category(value), np.nan)
                 )
-        return np.array(flat, dtype=np.float32).reshape(len(rows), width)
+        matrix = np.array(flat, dtype=np.float32).reshape(len(rows), width)
+        if np.isinf(matrix).any():
+            row, place = np.argwhere(np.isinf(matrix))[0]
+            raise BadRequest(
+                f"row {row + 1}, column {self.encoder.features[place]!r}: {rows[row][place]!r} is not a finite number"
+            )
+        return matrix
 
     def _number(self, value: Any, row: int, place: int) -> float:
         try:

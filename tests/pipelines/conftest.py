@@ -1,0 +1,81 @@
+"""The real files, and what the jobs make of them: prepared and trained once for all tests of this folder."""
+
+import importlib
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pipelines import bundles, config
+from pipelines.project import Project
+from pipelines.tabular.evaluating import Folders
+from pipelines.tabular.hosts import Hosts
+from pipelines.tabular.training import Channels
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+LABELS = {"churn": "churn", "abalone": "rings"}
+PROJECT = Project("demo", "arn:aws:iam::123456789012:role/Pipelines", "demo-bucket", "us-east-1")
+
+
+@dataclass(frozen=True)
+class Made:
+    """One pipeline's jobs, run as functions."""
+
+    name: str
+    folder: Path
+    config: dict[str, Any]
+
+    def script(self, step: str) -> ModuleType:
+        return importlib.import_module(f"pipelines.{self.name}.{step}")
+
+    @property
+    def channels(self) -> Channels:
+        out = self.folder / "out"
+        return Channels(out / "train", out / "validation", out / "encoder")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {**self.config["hyperparameters"], "label": LABELS[self.name]}
+
+    @property
+    def folders(self) -> Folders:
+        out = self.folder / "out"
+        return Folders(self.folder / "archive", out / "test", out / "golden", self.folder / "evaluation")
+
+
+def config_of(name: str) -> dict[str, Any]:
+    return config.load(ROOT / "pipelines" / name / "config.yml").model_dump(mode="json", exclude_none=True)
+
+
+def make(name: str, folder: Path) -> Made:
+    made = Made(name, folder, config_of(name))
+    (folder / "in").mkdir()
+    shutil.copy(DATA / f"{name}.csv", folder / "in")
+    made.script("prepare").main(folder / "in", folder / "out", made.config)
+    bundles.serving_code(name).write(folder / "serving_code")
+    one_host = Hosts(("algo-1",), "algo-1")
+    made.script("train").main(made.channels, folder / "model", made.params, one_host, folder / "serving_code")
+    (folder / "archive").mkdir()
+    with tarfile.open(folder / "archive" / "model.tar.gz", "w:gz") as tar:
+        tar.add(folder / "model", ".")
+    return made
+
+
+@pytest.fixture(scope="session")
+def churn(tmp_path_factory):
+    return make("churn", tmp_path_factory.mktemp("churn"))
+
+
+@pytest.fixture(scope="session")
+def abalone(tmp_path_factory):
+    return make("abalone", tmp_path_factory.mktemp("abalone"))
+
+
+@pytest.fixture
+def project():
+    return PROJECT

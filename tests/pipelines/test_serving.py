@@ -1,0 +1,114 @@
+"""Requests as clients send them, and as they should not."""
+
+import json
+import re
+import time
+
+import pytest
+
+from pipelines.tabular.serving import BadRequest, Model, answer
+
+
+@pytest.fixture(scope="module")
+def model(churn):
+    return Model.load(churn.folder / "model")
+
+
+@pytest.fixture(scope="module")
+def rows(churn):
+    return json.loads((churn.folder / "out" / "golden" / "golden.json").read_text())["rows"][:3]
+
+
+def forms(rows):
+    instances = [row["instance"] for row in rows]
+    names = list(instances[0])
+    lines = [row["csv"] for row in rows]
+    yield "csv", "\n".join(lines), "text/csv"
+    yield "csv, windows line ends", "\r\n".join(lines) + "\r\n", "text/csv; charset=utf-8"
+    yield "csv, header", "\n".join([",".join(names), *lines]), "text/csv"
+    yield "csv, header of the raw file", "\n".join(["Phone,State," + ",".join(names[1:]), *(f"555,{x}" for x in lines)]), "text/csv"
+    yield "json, instances", json.dumps({"instances": instances}), "application/json"
+    yield "json, objects", json.dumps(instances), "application/json"
+    yield "json, other order and spelling", json.dumps([{k.upper(): i[k] for k in reversed(names)} for i in instances]), "application/json"
+    yield "json, lists", json.dumps([list(i.values()) for i in instances]), "application/json"
+    yield "json, numbers as text", json.dumps([{k: str(v) for k, v in i.items()} for i in instances]), "application/json"
+    yield "json, a category as number", json.dumps([{**i, "area_code": float(i["area_code"])} for i in instances]), "application/json"
+
+
+def test_all_forms_of_a_request_mean_the_same(model, rows):
+    expected = model.predict(model.parse(json.dumps([row["instance"] for row in rows]), "application/json")).tolist()
+    for name, body, kind in forms(rows):
+        assert model.predict(model.parse(body, kind)).tolist() == expected, name
+        assert model.predict(model.parse(body.encode(), kind)).tolist() == expected, name
+
+
+@pytest.mark.parametrize("one", ["csv", "object", "list"])
+def test_one_row_alone(model, rows, one):
+    instance = rows[0]["instance"]
+    body = {"csv": rows[0]["csv"], "object": json.dumps(instance), "list": json.dumps(list(instance.values()))}[one]
+    kind = "text/csv" if one == "csv" else "application/json"
+    assert model.predict(model.parse(body, kind)).shape == (1,)
+
+
+def test_missing_values_and_unseen_categories_are_missing(model, rows):
+    instance = rows[0]["instance"]
+    gone = model.parse(json.dumps({**instance, "day_mins": None, "state": "Atlantis"}), "application/json")
+    text = model.parse(json.dumps({**instance, "day_mins": "NA", "state": ""}), "application/json")
+    assert [name for name, v in zip(model.encoder.features, gone[0], strict=True) if v != v] == ["state", "day_mins"]
+    assert [name for name, v in zip(model.encoder.features, text[0], strict=True) if v != v] == ["state", "day_mins"]
+
+
+BAD = {
+    "empty csv": ("", "text/csv", "the request has no row"),
+    "too few cells": ("CA,1", "text/csv", r"row 1: 2 values, expected 19: state, account_length"),
+    "not json": ("{", "application/json", "not JSON"),
+    "no instances": ('{"instances": []}', "application/json", "no row"),
+    "a number for rows": ("7", "application/json", "no row"),
+    "a missing column": ('[{"state": "CA"}]', "application/json", "row 1: column 'account_length'.* is missing"),
+    "a row of a wrong kind": ('[{"state": "CA"}, 3]', "application/json", "row 1: column|row 2: 3 is neither"),
+    "another content type": ("x", "text/plain", "'text/plain' is not supported"),
+    "not utf-8": (b"\xff\xfe\xfa", "text/csv", "not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("body", "kind", "message"), BAD.values(), ids=BAD)
+def test_bad_requests_are_explained(model, body, kind, message):
+    with pytest.raises(BadRequest) as raised:
+        model.parse(body, kind)
+    assert re.search(message, str(raised.value)), raised.value
+    assert raised.value.status_code == 400
+
+
+@pytest.mark.parametrize("value", ["much", "inf", "1e999", [1], {}])
+def test_a_bad_value_is_named_with_row_and_column(model, rows, value):
+    good, bad = rows[0]["instance"], {**rows[1]["instance"], "day_mins": value}
+    with pytest.raises(BadRequest, match=r"row 2, column 'day_mins': .* is not a"):
+        model.parse(json.dumps([good, bad]), "application/json")
+
+
+@pytest.mark.parametrize(
+    ("accept", "body", "kind"),
+    [
+        ("text/csv", "0.5\n0.25", "text/csv"),
+        ("*/*", "0.5\n0.25", "text/csv"),
+        ("", "0.5\n0.25", "text/csv"),
+        ("application/json", '{"predictions": [0.5, 0.25]}', "application/json"),
+        ("text/html, application/json;q=0.9", '{"predictions": [0.5, 0.25]}', "application/json"),
+    ],
+)
+def test_answers(accept, body, kind):
+    assert answer([0.5, 0.25], accept) == (body, kind)
+
+
+def test_an_answer_that_cannot_be_given():
+    with pytest.raises(BadRequest, match="'image/png' is not supported"):
+        answer([0.5], "image/png")
+
+
+def test_one_row_is_answered_in_a_millisecond(model, rows):
+    def once():
+        started = time.perf_counter()
+        answer(model.predict(model.parse(rows[0]["csv"], "text/csv")), "text/csv")
+        return time.perf_counter() - started
+
+    assert sorted(once() for _ in range(100))[50] < 0.001
