@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from loopback.workers.images import Images
 from loopback.workers.ports import Ports
 
 log = logging.getLogger("loopback")
+WARMING = ("SageMaker.Create", "SageMaker.UpdatePipeline", "SageMaker.StartPipeline")  # jobs are about to follow
 
 
 class Control:
@@ -63,7 +64,7 @@ class Control:
             self.driver.recover()
             started()
 
-        threading.Thread(target=self.zygote.start, name="warm-up", daemon=True).start()
+        self.zygote.start()
         try:
             self.base.serve(open_for_business)
         finally:
@@ -74,7 +75,9 @@ class Control:
             self.base.save()
             self.store.close()
 
-    def _sagemaker(self, headers: Any, body: bytes) -> registry.Answer:
+    def _sagemaker(self, headers: Mapping[str, str], body: bytes) -> registry.Answer:
+        if headers.get("x-amz-target", "").startswith(WARMING):
+            self.zygote.start()  # back from idleness while the request is looked at
         return registry.answer("sagemaker", headers, body, self.context)
 
     def _start_pipeline(self, target: dict[str, Any], event: str) -> None:

@@ -18,7 +18,7 @@ class Settings:
     port: int = DEFAULT_PORT
     place: Place = field(default_factory=Place)
     autosave_seconds: float = 2.0  # design: the base's state is on disk this long after a change
-    idle_seconds: float = 300.0  # then the warm job process gives its memory back
+    idle_seconds: float = 60.0  # without a job; then the warm process gives its memory back
 
     @classmethod
     def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
