@@ -9,26 +9,19 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from loopback.workers import interpreter, isolation
+from loopback.workers.interpreter import Warmth
 from loopback.workers.messages import HostSpec, load_spec, receive, send
 
 SETUP_FAILED = 125  # as docker run: the container could not be made
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 
 
-@dataclass(frozen=True)
-class Warmth:
-    """What a child has to know of its zygote: modules that any Python has at its start, our entries of sys.path."""
-
-    bare: frozenset[str]
-    own_paths: frozenset[str]
-
-
-def stand_by(link: socket.socket, warmth: Warmth, *, prepared: bool) -> NoReturn:
+def stand_by(link: socket.socket, warm: Warmth, *, prepared: bool) -> NoReturn:
     """Prepare, wait on `link` for a host spec and the descriptor of its output, become that host.
 
     A `prepared` standby enters its namespaces before it knows its job.
@@ -47,10 +40,10 @@ def stand_by(link: socket.socket, warmth: Warmth, *, prepared: bool) -> NoReturn
     if order is None:
         os._exit(0)
     message, (output,) = order
-    _start(load_spec(message), output, link, private, warmth, prepared)
+    _start(load_spec(message), output, link, private, warm, prepared)
 
 
-def _start(spec: HostSpec, output: int, link: socket.socket, private: bool, warmth: Warmth, prepared: bool) -> NoReturn:
+def _start(spec: HostSpec, output: int, link: socket.socket, private: bool, warm: Warmth, prepared: bool) -> NoReturn:
     try:
         if not prepared:
             private = _enter_late(spec)
@@ -60,7 +53,7 @@ def _start(spec: HostSpec, output: int, link: socket.socket, private: bool, warm
     except OSError as error:
         send(link, {"fault": str(error)})
         os._exit(SETUP_FAILED)
-    _become(spec, link, warmth)
+    _become(spec, link, warm)
 
 
 def _reset_signals() -> None:
@@ -92,8 +85,33 @@ def _settle(spec: HostSpec, *, private: bool) -> HostSpec:
                 raise
         else:
             isolation.name_host(spec.hostname)
-            return spec
-    return rewritten(spec)
+            return _with_own_packages(spec)
+    return with_target(rewritten(spec))
+
+
+def _with_own_packages(spec: HostSpec) -> HostSpec:
+    """Keep what the job's own pip does away from this machine's environment.
+
+    Covering it costs 10 ms, which a program that runs warm does not pay: there pip gets a folder of its own.
+    """
+    if _is_warm(spec):
+        return with_target(spec)
+    python = spec.interpreter or sys.executable
+    prefix = os.path.dirname(os.path.dirname(python))
+    if os.path.exists(f"{prefix}/pyvenv.cfg"):
+        try:
+            isolation.cover_packages(prefix, os.path.dirname(spec.folder))
+        except OSError:  # not every file system can be covered
+            return with_target(spec)
+        return spec
+    return with_target(spec)
+
+
+def with_target(spec: HostSpec) -> HostSpec:
+    """The spec with a folder of its own for pip, which is less than a container has: pip does not see what is there."""
+    packages = f"{os.path.dirname(spec.folder)}/packages"
+    paths = [packages, *filter(None, [spec.environ.get("PYTHONPATH")])]
+    return replace(spec, environ={**spec.environ, "PIP_TARGET": packages, "PYTHONPATH": os.pathsep.join(paths)})
 
 
 def rewritten(spec: HostSpec) -> HostSpec:
@@ -123,7 +141,7 @@ def _writer(fd: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=True)
 
 
-def _become(spec: HostSpec, link: socket.socket, warmth: Warmth) -> NoReturn:
+def _become(spec: HostSpec, link: socket.socket, warm: Warmth) -> NoReturn:
     """Run the host's program; `link` closes if that is another executable, or else tells the zygote its exit code."""
     host = os.getpid()
 
@@ -135,16 +153,18 @@ def _become(spec: HostSpec, link: socket.socket, warmth: Warmth) -> NoReturn:
                 os._exit(code)
         os._exit(code)
 
+    if not _is_warm(spec):
+        _execute(replace(spec, argv=_call_elsewhere(spec)) if spec.builtin else spec)
+    _replace_environment(spec.environ)
     program = interpreter.parse(spec.argv)
-    if spec.builtin and spec.interpreter:
-        _execute(replace(spec, argv=_call_elsewhere(spec)))
-    if spec.builtin:
-        _replace_environment(spec.environ)
+    if spec.builtin or program is None:
         interpreter.end(lambda: _call(spec), leave)
-    if program and spec.interpreter is None:
-        _replace_environment(spec.environ)
-        interpreter.end(lambda: interpreter.run(program, warmth.bare, warmth.own_paths), leave)
-    _execute(spec)
+    interpreter.end(lambda: interpreter.run(program, warm), leave)
+
+
+def _is_warm(spec: HostSpec) -> bool:
+    """Whether the program runs in this process."""
+    return spec.interpreter is None and (spec.builtin is not None or interpreter.parse(spec.argv) is not None)
 
 
 def _replace_environment(environ: Mapping[str, str]) -> None:

@@ -8,12 +8,13 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
 IGNORED_FLAGS = frozenset({"-u", "-B", "-E", "-s"})  # no difference to a job
+OWN = "loopback"
 FRAMES_OF_OURS = str(Path(__file__).parent.parent)
 
 
@@ -95,19 +96,37 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith((FRAMES_OF_OURS, "<frozen runpy>"))
 
 
-def run(program: Program, bare: frozenset[str], own_paths: frozenset[str]) -> None:
-    """Run `program` as `__main__`; it raises what the program raises.
+@dataclass(frozen=True)
+class Warmth:
+    """What a warm process has that a fresh one would not.
 
-    `bare` names the modules that any Python has loaded at its start, `own_paths` the entries of sys.path that
-    belong to us.
+    `loaded`: imported modules by their top-level name, without those that any Python has at its start.
+    `own_paths`: our entries of sys.path.
     """
+
+    loaded: Mapping[str, tuple[str, ...]]
+    own_paths: frozenset[str]
+
+
+def warmth(bare: frozenset[str], own_paths: frozenset[str]) -> Warmth:
+    """Of this process as it is now; `bare` names the top-level modules that any Python has at its start."""
+    found: dict[str, list[str]] = {}
+    for name in sys.modules:
+        top = name.partition(".")[0]
+        if top not in bare or top == OWN:
+            found.setdefault(top, []).append(name)
+    return Warmth({top: tuple(names) for top, names in found.items()}, own_paths)
+
+
+def run(program: Program, warm: Warmth) -> None:
+    """Run `program` as `__main__`; it raises what the program raises."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     first = {"script": os.path.dirname(os.path.realpath(program.target)), "module": os.getcwd(), "code": ""}
     added = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:] = [first[program.kind], *added, *(entry for entry in sys.path if entry not in own_paths)]
+    sys.path[:] = [first[program.kind], *added, *(entry for entry in sys.path if entry not in warm.own_paths)]
     for folder in (sys.path[0] or os.getcwd(), *added):
-        forget(folder, bare)
+        forget(folder, warm)
     if program.kind == "module":
         sys.argv = ["-m", *program.arguments]
         runpy._run_module_as_main(program.target)  # type: ignore[attr-defined] # noqa: SLF001
@@ -134,13 +153,16 @@ def _run_script(path: str, main: types.ModuleType) -> None:
     exec(compile(source, path, "exec"), main.__dict__)  # noqa: S102
 
 
-def forget(folder: str, bare: frozenset[str]) -> None:
-    """Drop what must not be seen by user code: our own modules, and modules that `folder` has its own version of."""
+def forget(folder: str, warm: Warmth) -> None:
+    """Drop what must not be seen by user code: our own modules, and modules that `folder` has its own version of.
+
+    Only what is dropped is looked at: going through all modules would copy the memory pages of their names.
+    """
     try:
         names = {entry.partition(".")[0] for entry in os.listdir(folder)}
     except OSError:
         names = set()
-    hidden = (names - bare) | {"loopback"}
-    for name in [name for name in sys.modules if name.partition(".")[0] in hidden]:
-        del sys.modules[name]
+    for top in {*names, OWN}:
+        for name in warm.loaded.get(top, ()):
+            sys.modules.pop(name, None)
     sys.path_importer_cache.pop(folder, None)

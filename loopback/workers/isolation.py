@@ -34,9 +34,11 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), "unshare")
 
 
-def mount(source: str, target: str, flags: int, kind: str = "none") -> None:
+def mount(source: str, target: str, flags: int, kind: str = "none", options: str | None = None) -> None:
     """Attach one folder or file over another. Raises OSError."""
-    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None)
+    result = _libc.mount(
+        source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode() if options else None
+    )
     _check(result, f"mount {source} on {target}")
 
 
@@ -106,6 +108,17 @@ def _cover_opt(folder: str) -> None:
             shown.touch()
             mount(str(entry), str(shown), MS_BIND)
     Path(OPT_ML).mkdir()
+
+
+def cover_packages(prefix: str, root: str) -> None:
+    """Let a virtual environment be written to without changing it: what pip does in a job stays the job's.
+
+    The changes go to folders below `root`. Raises OSError where the system refuses.
+    """
+    upper, work = f"{root}/packages", f"{root}/packages-work"
+    for folder in (upper, work):
+        os.makedirs(folder, exist_ok=True)
+    mount("overlay", prefix, 0, "overlay", f"lowerdir={prefix},upperdir={upper},workdir={work},userxattr")
 
 
 def name_host(name: str) -> None:

@@ -59,7 +59,17 @@ class Place:
 
     def remove(self) -> None:
         """Delete the folder and everything in it."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        shutil.rmtree(self.root, onerror=_open_and_retry)
+
+
+def _open_and_retry(_function: object, path: str, _error: object) -> None:
+    """A job may leave folders without permissions (so does overlayfs); what then still stands is given up."""
+    os.chmod(os.path.dirname(path), 0o700)
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        Path(path).unlink(missing_ok=True)
 
 
 def address(job: str, number: int) -> str:
@@ -84,7 +94,6 @@ def make(folder: Path, job: Job, count: int) -> Place:
 def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
     """The whole environment of a host: the platform's part, the caller's, and the request's, in that order."""
     python = runtime.interpreter or sys.executable
-    packages = str(host.root / "packages")
     requested: Mapping[str, str] = job.request.get("Environment") or {}
     return {
         "PATH": f"{os.path.dirname(python)}:{SYSTEM_PATH}",
@@ -95,8 +104,6 @@ def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
         "HOSTNAME": host.name,
         "PYTHONUNBUFFERED": "1",
         "MPLBACKEND": "Agg",
-        "PIP_TARGET": packages,  # what a job's own `pip install` adds is the job's, not this machine's
-        "PYTHONPATH": packages,
         "AWS_REGION": job.region,
         "AWS_DEFAULT_REGION": job.region,
         **job.environ,

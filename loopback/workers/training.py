@@ -178,7 +178,8 @@ class Training:
         )
         given = script_mode.arguments(script_mode.users(self.hyperparameters))
         self.script = script_mode.command(program, given, as_module=self.runtime == images.XGBOOST)
-        environ["PYTHONPATH"] = f"{script_mode.CODE}:{environ['PYTHONPATH']}"
+        paths = [script_mode.CODE, *filter(None, [environ.get("PYTHONPATH")])]
+        environ["PYTHONPATH"] = ":".join(paths)
         return self.script, {**environ, **script_mode.variables(facts, program, submitted)}
 
     def _unpack_code(self, host: Host, uri: str) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from loopback.workers import child, isolation, messages  # noqa: E402
+from loopback.workers import child, interpreter, isolation, messages  # noqa: E402
 
 WARM = (
     "numpy",
@@ -65,8 +65,8 @@ class Host:
 class Forge:
     """Forks standbys and turns them into hosts."""
 
-    def __init__(self, link: socket.socket, standbys: int, idle_seconds: float, warmth: child.Warmth) -> None:
-        self.link, self.standbys, self.idle_seconds, self.warmth = link, standbys, idle_seconds, warmth
+    def __init__(self, link: socket.socket, standbys: int, idle_seconds: float, warm: interpreter.Warmth) -> None:
+        self.link, self.standbys, self.idle_seconds, self.warm = link, standbys, idle_seconds, warm
         self.ready: list[tuple[int, socket.socket]] = []
         self.hosts: dict[int, Host] = {}  # by pid
         self.busy_until = time.monotonic()
@@ -79,7 +79,7 @@ class Forge:
         pid = os.fork()
         if pid == 0:
             ours.close()
-            child.stand_by(theirs, self.warmth, prepared=prepared)
+            child.stand_by(theirs, self.warm, prepared=prepared)
         theirs.close()
         return pid, ours
 
@@ -290,6 +290,13 @@ def warm_up() -> None:
     os.waitpid(pid, 0)
 
 
+def _finds_us(finder: Any) -> bool:
+    """Whether an import hook was put there by an editable installation of this project."""
+    return "__editable__" in getattr(finder, "__module__", "") and interpreter.OWN in getattr(
+        sys.modules.get(finder.__module__), "MAPPING", {}
+    )
+
+
 def main() -> None:
     """Start on the socket whose descriptor is the first argument; standbys and idle seconds follow."""
     link = socket.socket(fileno=int(sys.argv[1]))
@@ -299,13 +306,15 @@ def main() -> None:
     isolation.make_mount_point()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to answer
     warm_up()
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not _finds_us(finder)]
     own = frozenset({str(Path(__file__).parents[2])})
-    forge = Forge(link, int(sys.argv[2]), float(sys.argv[3]), child.Warmth(BARE, own))
+    forge = Forge(link, int(sys.argv[2]), float(sys.argv[3]), interpreter.warmth(BARE, own))
     gc.collect()
     gc.freeze()
     try:
         serve(forge)
     finally:
+        signal.set_wakeup_fd(-1)
         forge.end()
 
 

@@ -136,9 +136,19 @@ def test_nothing_of_our_environment_reaches_a_job(bench: Bench, monkeypatch: pyt
     text = bench.logs.text()
     assert "MY_SECRET" not in text
     assert "SSH" not in text
-    expected = "AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_REGION HOME HOSTNAME LANG MPLBACKEND PATH PIP_TARGET PROCESSING_JOB_ARN"
-    rest = " PROCESSING_JOB_NAME PYTHONPATH PYTHONUNBUFFERED STAGE TMPDIR TZ"
+    expected = "AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_REGION HOME HOSTNAME LANG MPLBACKEND PATH PIP_TARGET"
+    rest = " PROCESSING_JOB_ARN PROCESSING_JOB_NAME PYTHONPATH PYTHONUNBUFFERED STAGE TMPDIR TZ"
     assert text.splitlines()[0] == str((expected + rest).split())
+
+
+def test_what_a_jobs_pip_does_stays_in_the_job(bench: Bench) -> None:
+    show = "import importlib.util; print(importlib.util.find_spec('threadpoolctl') is not None)"
+    code = f'pip uninstall -y -q threadpoolctl; python3 -c "{show}"'
+    assert bench.process("/bin/sh", "-c", code).status == "Completed", bench.logs.text()
+    assert bench.logs.text().splitlines()[-1] == "False"
+    bench.logs.streams.clear()
+    bench.process("/bin/sh", "-c", f'python3 -c "{show}"')
+    assert bench.logs.text() == "True"
 
 
 def test_a_users_module_wins_over_one_of_ours(bench: Bench) -> None:
