@@ -268,6 +268,7 @@ class Driver:
         run.steps[action.name] = replace(run.steps[action.name], status="Executing")
         if job:
             self._jobs[job] = (run.row.name, action.name)
+            experiments.track_job(run.row.name, *job, self._context)
 
     def _work_ended(self, run: Run, name: str, ended: steps.Ended) -> None:
         if run.row.name in self._runs:

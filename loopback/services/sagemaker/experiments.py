@@ -25,6 +25,22 @@ def track(execution: Resource, execution_arn: str, context: Context) -> None:
         )
 
 
+_SOURCES = {
+    "processing-job": ("aws-processing-job", "SageMakerProcessingJob"),
+    "training-job": ("aws-training-job", "SageMakerTrainingJob"),
+    "transform-job": ("aws-transform-job", "SageMakerTransformJob"),
+}
+
+
+def track_job(trial: str, kind: str, job: str, context: Context) -> None:
+    """The component that AWS makes of a pipeline's job: `<job>-aws-training-job`, shown under the execution's trial."""
+    suffix, source_type = _SOURCES[kind]
+    name = f"{job}-{suffix}"
+    source = {"SourceArn": context.place.arn(f"{kind}/{job}"), "SourceType": source_type}
+    doc = {"TrialComponentName": name, "DisplayName": job, "Source": source}
+    context.store.create(TRIAL_COMPONENT, name, doc, result={"trials": [trial]})
+
+
 @handles("CreateExperiment")
 def create_experiment(request: Request, context: Context) -> Response:
     """An experiment groups trials."""
@@ -92,6 +108,8 @@ def list_components(request: Request, context: Context) -> Response:
     views = _views(TRIAL_COMPONENT, "TrialComponentArn", context)
     if "TrialName" in request:
         views = [view for view in views if request["TrialName"] in view.get("trials", [])]
+    if "SourceArn" in request:
+        views = [view for view in views if view.get("Source", {}).get("SourceArn") == request["SourceArn"]]
     return select(views, request, COMPONENTS)
 
 

@@ -379,3 +379,14 @@ def test_cleanup_deletes_what_a_step_wrote(world: World, definition: Any, object
     world.end("A")
     assert world.status(arn)[0] == "Succeeded"
     assert list(objects.buckets["bucket"]) == ["B/x"]
+
+
+def test_an_execution_is_a_trial_of_its_pipelines_experiment(world: World, definition: Any) -> None:
+    world.create(definition(processing("A")))
+    arn = world.start()
+    assert [e["ExperimentName"] for e in world.call("ListExperiments")["ExperimentSummaries"]] == ["p"]
+    trial = world.call("ListTrials", ExperimentName="p")["TrialSummaries"][0]
+    assert trial["TrialName"] == arn.rpartition("/")[2]
+    listed = world.call("ListTrialComponents", TrialName=trial["TrialName"])["TrialComponentSummaries"]
+    component = world.call("DescribeTrialComponent", TrialComponentName=listed[0]["TrialComponentName"])
+    assert component["Source"]["SourceArn"] == world.step(arn, "A")["Metadata"]["ProcessingJob"]["Arn"]
