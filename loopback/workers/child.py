@@ -215,7 +215,7 @@ def _execute(spec: HostSpec) -> NoReturn:
     if interpreter.is_python(command):
         command = spec.interpreter or sys.executable
     try:
-        os.execvpe(command, list(spec.argv), dict(spec.environ))
+        os.execvpe(command, [command, *spec.argv[1:]], dict(spec.environ))
     except FileNotFoundError:
         _refuse(f'exec: "{command}": executable file not found in $PATH', NOT_FOUND)
     except OSError as error:

@@ -59,17 +59,12 @@ class Place:
 
     def remove(self) -> None:
         """Delete the folder and everything in it."""
-        shutil.rmtree(self.root, onerror=_open_and_retry)
-
-
-def _open_and_retry(_function: object, path: str, _error: object) -> None:
-    """A job may leave folders without permissions (so does overlayfs); what then still stands is given up."""
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        Path(path).unlink(missing_ok=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+        if self.root.exists():  # a job may leave folders without permissions, and so does overlayfs
+            for folder, names, _ in os.walk(self.root):
+                for name in names:
+                    os.chmod(os.path.join(folder, name), 0o700, follow_symlinks=True)
+            shutil.rmtree(self.root, ignore_errors=True)
 
 
 def address(job: str, number: int) -> str:

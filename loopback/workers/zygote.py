@@ -23,7 +23,7 @@ from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from loopback.workers import child, interpreter, isolation, messages  # noqa: E402
+from loopback.workers import child, interpreter, isolation, messages, processes  # noqa: E402
 
 WARM = (
     "numpy",
@@ -124,7 +124,7 @@ class Forge:
         """Signal the process group of a host that still runs."""
         for host in self.hosts.values():
             if host.id == id:
-                _signal_group(host.pid, number)
+                processes.signal_group(host.pid, number)
 
     def reap(self) -> None:
         """Report every child that has ended, and end what it left behind."""
@@ -137,7 +137,7 @@ class Forge:
                 return
             self.ready = [(standby, link) for standby, link in self.ready if standby != pid]
             if host := self.hosts.pop(pid, None):
-                _signal_group(pid, signal.SIGKILL)
+                processes.signal_group(pid, signal.SIGKILL)
                 if host.link.fileno() in self.selector.get_map():
                     self.hear(host)
                 self._report(host, {"status": status, "peak_kb": usage.ru_maxrss})
@@ -159,8 +159,8 @@ class Forge:
         if message is None:
             self.selector.unregister(host.link)
         elif "code" in message[0]:
-            _signal_group(host.pid, signal.SIGKILL)
-            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": _peak_kb(host.pid)})
+            processes.signal_group(host.pid, signal.SIGKILL)
+            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": processes.peak_kb(host.pid)})
         else:
             self._report(host, {"status": child.SETUP_FAILED << 8, "peak_kb": 0, **message[0]})
 
@@ -173,21 +173,21 @@ class Forge:
         """Kill processes that left the group of a host and lost their parent since: they are children of ours now."""
         known = {*self.hosts, *(pid for pid, _ in self.ready)}
         groups = {os.getpgid(pid) for pid in self.hosts}
-        for pid in _children():
-            if pid not in known and _group(pid) not in groups and not self._belongs(pid):
-                _kill(pid)
+        for pid in processes.children():
+            if pid not in known and processes.group_of(pid) not in groups and not self._belongs(pid):
+                processes.kill(pid)
 
     def _belongs(self, pid: int) -> bool:
         """Whether a process lives in the mounts of a host that still runs."""
-        mounts = _mounts(pid)
-        return any(_mounts(host) == mounts for host in self.hosts)
+        mounts = processes.mounts_of(pid)
+        return any(processes.mounts_of(host) == mounts for host in self.hosts)
 
     def end(self) -> None:
         """Kill every host and what it started."""
         for pid in self.hosts:
-            _signal_group(pid, signal.SIGKILL)
-        for pid in _children():
-            _kill(pid)
+            processes.signal_group(pid, signal.SIGKILL)
+        for pid in processes.children():
+            processes.kill(pid)
 
     def idle(self) -> bool:
         """Whether nobody has asked for anything for so long that the memory is better given back."""
@@ -201,50 +201,6 @@ def _tell(report: int, message: dict[str, Any]) -> None:
         os.write(report, json.dumps(message).encode() + b"\n")
     except BrokenPipeError:
         return  # nobody waits for this host any more
-
-
-def _signal_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _children() -> list[int]:
-    try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0
-
-
-def _peak_kb(pid: int) -> int:
-    """The most memory that a process has used."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
-
-
-def _mounts(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/ns/mnt")
-    except OSError:
-        return ""
 
 
 def serve(forge: Forge) -> None:

@@ -285,3 +285,9 @@ def test_a_chatty_job_is_logged_in_order_and_long_lines_are_cut(bench: Bench) ->
 def test_a_silent_job_has_no_log_stream(bench: Bench) -> None:
     bench.process("python3", "-c", "pass")
     assert bench.logs.streams == {}
+
+
+def test_nothing_remains_of_a_job_that_locks_its_folders(bench: Bench) -> None:
+    code = "import os; os.makedirs('/opt/ml/output/a/b'); open('/opt/ml/output/a/b/c', 'w'); os.chmod('/opt/ml/output/a', 0)"
+    bench.process("python3", "-c", code)
+    assert list(bench.ports.folder.iterdir()) == []
