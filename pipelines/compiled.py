@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,9 +53,10 @@ def build(module: str, project: Project) -> Compiled:
     before = logging.getLogger().handlers[:]
     logging.disable(logging.WARNING)  # it reports every step that it takes
     try:
-        code = _module(module)
-        shop = code.get_workshop(project)
-        definition = json.loads(code.get_pipeline(shop).definition())
+        with warnings.catch_warnings(action="ignore"):
+            code = _module(module)
+            shop = code.get_workshop(project)
+            definition = json.loads(code.get_pipeline(shop).definition())
     finally:
         logging.disable(logging.NOTSET)
         logging.getLogger().handlers[:] = before

@@ -170,8 +170,8 @@ class Config(Section):
         return self
 
     def part(self, *sections: str) -> dict[str, Any]:
-        """Some sections as a plain document, for a job."""
-        return self.model_dump(mode="json", include=set(sections), exclude_none=True)
+        """Some sections as a plain document, for a job; where the data lie is not a job's business."""
+        return self.model_dump(mode="json", include=set(sections), exclude={"data": {"url"}}, exclude_none=True)
 
 
 def _metrics_of(*, classification: bool) -> tuple[str, ...]:

@@ -33,11 +33,11 @@ def looked_up(definition: str, group: str, given: Mapping[str, str], sagemaker: 
     parameters = declared(definition)
     check(given, parameters)
     values = dict(given)
-    if "CommitId" in parameters:
-        values.setdefault("CommitId", commit())
-    if "DataVersion" in parameters:
+    if "CommitId" in parameters and "CommitId" not in values:
+        values["CommitId"] = commit()
+    if "DataVersion" in parameters and "DataVersion" not in values:
         url = values.get("InputDataUrl", parameters["InputDataUrl"].get("DefaultValue", ""))
-        values.setdefault("DataVersion", data_version(s3, url))
+        values["DataVersion"] = data_version(s3, url)
     if "ChampionModelPackageArn" in parameters and values.get("ChampionModelPackageArn", LATEST) == LATEST:
         values["ChampionModelPackageArn"] = find(sagemaker, group)
     return values

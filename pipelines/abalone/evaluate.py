@@ -13,7 +13,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     model = evaluating.candidate(folders.model)
     scored = scoring.score(model, folders.test, columns.label, config["slices"])
     metrics = regression.report(scored.labels, scored.scores)
-    metric = config["gates"]["champion"]["metric"]
+    metric = config["champion_metric"]
     value = metrics[metric]["value"]
     shares = scoring.importance(model.booster)
     report: dict[str, Any] = {

@@ -15,7 +15,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     model = evaluating.candidate(folders.model)
     scored = scoring.score(model, folders.test, columns.label, config["slices"])
     metrics = classification.report(scored.labels, scored.scores)
-    metric = config["gates"]["champion"]["metric"]
+    metric = config["champion_metric"]
     report = {
         "binary_classification_metrics": metrics,
         "champion": evaluating.against_champion(

@@ -68,7 +68,11 @@ def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) ->
     """Score the test rows with the new model and with the champion: metrics, slices, pictures."""
     return shop.processing(
         "Evaluate",
-        bundles.processing(NAME, "evaluate", shop.config.part("data", "slices", "gates")),
+        bundles.processing(
+            NAME,
+            "evaluate",
+            shop.config.part("data", "slices") | {"champion_metric": shop.config.gates.champion.metric},
+        ),
         inputs={
             "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
             "test": made_by(prepared, "test"),

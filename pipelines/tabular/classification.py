@@ -12,13 +12,13 @@ CURVE_POINTS = 200
 THRESHOLD = 0.5
 
 
-def _cells(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
-    """Rows gathered by score, best first: the score of each cell, its positives, its negatives."""
+def _cells(labels: NDArray[Any], scores: NDArray[Any], most: int) -> tuple[Floats, Floats, Floats]:
+    """Rows gathered by score into at most `most` cells, best first: score, positives and negatives of each."""
     order = np.argsort(-scores, kind="stable")
     ranked, truth = scores[order], labels[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    if len(starts) > CELLS:  # ties stay together: every cell starts where the score changes
-        starts = np.unique(starts[np.searchsorted(starts, np.linspace(0, len(ranked) - 1, CELLS), side="right") - 1])
+    if len(starts) > most:  # ties stay together: every cell starts where the score changes
+        starts = np.unique(starts[np.searchsorted(starts, np.linspace(0, len(ranked) - 1, most), side="right") - 1])
     positives = np.add.reduceat(truth.astype(np.float64), starts)
     sizes = np.diff(np.r_[starts, len(ranked)])
     return ranked[starts].astype(np.float64), positives, sizes - positives
@@ -44,9 +44,9 @@ def _at_threshold(tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> dict[str, F
 
 def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
     """The plain figures; `auc` is not a number when only one class is there."""
-    score, positives, negatives = _cells(labels, scores)
-    yes = score >= THRESHOLD
-    counts = positives[yes].sum(), negatives[yes].sum(), positives[~yes].sum(), negatives[~yes].sum()
+    _, positives, negatives = _cells(labels, scores, len(scores))
+    yes, true = scores >= THRESHOLD, labels == 1
+    counts = (yes & true).sum(), (yes & ~true).sum(), (~yes & true).sum(), (~yes & ~true).sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = float(_auc(positives, negatives))
     clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
@@ -56,7 +56,7 @@ def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
 
 def report(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
     """The `binary_classification_metrics` section of evaluation.json."""
-    score, positives, negatives = _cells(labels, scores)
+    score, positives, negatives = _cells(labels, scores, CELLS)
     drawn = resampled_counts(np.r_[positives, negatives])
     p, n = np.split(drawn, 2, axis=1)
     yes = score >= THRESHOLD
@@ -66,9 +66,11 @@ def report(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
     metrics: dict[str, Any] = {
         name: {"value": value, **(spread(sampled[name]) if name in sampled else {})} for name, value in plain.items()
     }
-    tp, fp = positives[yes].sum(), negatives[yes].sum()
-    fn, tn = positives[~yes].sum(), negatives[~yes].sum()
-    metrics["confusion_matrix"] = {"0": {"0": int(tn), "1": int(fp)}, "1": {"0": int(fn), "1": int(tp)}}
+    said, true = scores >= THRESHOLD, labels == 1
+    metrics["confusion_matrix"] = {
+        "0": {"0": int((~true & ~said).sum()), "1": int((~true & said).sum())},
+        "1": {"0": int((true & ~said).sum()), "1": int((true & said).sum())},
+    }
     metrics |= _curves(score, positives, negatives)
     return metrics
 

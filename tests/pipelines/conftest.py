@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import bundles, config
+from pipelines import bundles, compiled, config
 from pipelines.project import Project
 from pipelines.tabular.evaluating import Folders
 from pipelines.tabular.hosts import Hosts
@@ -49,7 +49,8 @@ class Made:
 
 
 def config_of(name: str) -> dict[str, Any]:
-    return config.load(ROOT / "pipelines" / name / "config.yml").model_dump(mode="json", exclude_none=True)
+    whole = config.load(ROOT / "pipelines" / name / "config.yml")
+    return whole.model_dump(mode="json", exclude_none=True) | {"champion_metric": whole.gates.champion.metric}
 
 
 def make(name: str, folder: Path) -> Made:
@@ -79,3 +80,13 @@ def abalone(tmp_path_factory):
 @pytest.fixture
 def project():
     return PROJECT
+
+
+@pytest.fixture(scope="session")
+def compiled_churn():
+    return compiled.build("pipelines.churn.pipeline", PROJECT)
+
+
+@pytest.fixture(scope="session")
+def compiled_abalone():
+    return compiled.build("pipelines.abalone.pipeline", PROJECT)

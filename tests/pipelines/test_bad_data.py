@@ -41,9 +41,15 @@ CASES = {
     "two faults at once": ([line + ",x" for line in without(7)], r"(?s)unknown column 'x'.*missing column 'day_mins'"),
     "no header": (ROWS, "has the file a header"),
     "a row that is too short": ([*LINES, "CA,1,2"], "row 801: 3 cells, expected 21"),
-    "an unknown label": ([HEADER, *ROWS[:3], cell(ROWS[3], 20, "maybe"), *ROWS[4:]], "row 4 has 'maybe'.*expected one of True"),
+    "an unknown label": (
+        [HEADER, *ROWS[:3], cell(ROWS[3], 20, "maybe"), *ROWS[4:]],
+        "row 4 has 'maybe'.*expected one of True",
+    ),
     "a missing label": ([HEADER, *ROWS[:3], cell(ROWS[3], 20, ""), *ROWS[4:]], "row 4 has no value"),
-    "one class only": ([HEADER, *(cell(row, 20, "True.") for row in ROWS)], "all 800 labels in column 'churn' are equal"),
+    "one class only": (
+        [HEADER, *(cell(row, 20, "True.") for row in ROWS)],
+        "all 800 labels in column 'churn' are equal",
+    ),
     "too few rows": (LINES[:101], "100 rows are too few.*asks for 500"),
     "an empty file": ([""], "the file is empty"),
     "a header alone": ([HEADER], "0 rows are too few"),

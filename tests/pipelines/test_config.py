@@ -29,16 +29,40 @@ def line_of(text, part):
 
 
 CASES = {
-    "a misspelt key": ("  max_depth: 5", "  max_dpeth: 5", "unknown key 'hyperparameters.max_dpeth' (did you mean 'max_depth'?); allowed: num_round,"),
+    "a misspelt key": (
+        "  max_depth: 5",
+        "  max_dpeth: 5",
+        "unknown key 'hyperparameters.max_dpeth' (did you mean 'max_depth'?); allowed: num_round,",
+    ),
     "a misspelt section": ("gates:", "gate:", "unknown key 'gate' (did you mean 'gates'?); allowed: data,"),
-    "a misspelt type": ("day_mins: number", "day_mins: numer", "data.columns.day_mins: found 'numer' (did you mean 'number'?); allowed: 'number'"),
-    "a value out of range": ("  eta: 0.1", "  eta: 3", "hyperparameters.eta: found 3; Input should be less than or equal to 1"),
+    "a misspelt type": (
+        "day_mins: number",
+        "day_mins: numer",
+        "data.columns.day_mins: found 'numer' (did you mean 'number'?); allowed: 'number'",
+    ),
+    "a value out of range": (
+        "  eta: 0.1",
+        "  eta: 3",
+        "hyperparameters.eta: found 3; Input should be less than or equal to 1",
+    ),
     "text for a number": ("num_round: 400", "num_round: many", "hyperparameters.num_round: found 'many'"),
-    "no instance type": ("prepare: {type: ml.m5.xlarge", "prepare: {type: m5.xlarge", "instances.prepare.type: found 'm5.xlarge'"),
+    "no instance type": (
+        "prepare: {type: ml.m5.xlarge",
+        "prepare: {type: m5.xlarge",
+        "instances.prepare.type: found 'm5.xlarge'",
+    ),
     "shares that are not 1": ("train: 0.7", "train: 0.6", "must be 1, found 0.9"),
-    "an unknown slice": ("slices: [intl_plan", "slices: [intl_plann", "'intl_plann' is not a feature (did you mean 'intl_plan'?)"),
+    "an unknown slice": (
+        "slices: [intl_plan",
+        "slices: [intl_plann",
+        "'intl_plann' is not a feature (did you mean 'intl_plan'?)",
+    ),
     "two labels": ("state: category", "state: label", "exactly one column must be the label"),
-    "a metric of a regression": ("thresholds: {auc", "thresholds: {rmse", "'rmse' is not a metric of a classification; allowed: auc"),
+    "a metric of a regression": (
+        "thresholds: {auc",
+        "thresholds: {rmse",
+        "'rmse' is not a metric of a classification; allowed: auc",
+    ),
     "an unknown metric": ("{metric: auc", "{metric: aux", "gates.champion.metric: found 'aux' (did you mean 'auc'?)"),
 }
 
@@ -55,7 +79,9 @@ def test_refusal(tmp_path, old, new, message):
     assert str(raised.value).startswith(f"{path}:")
 
 
-@pytest.mark.parametrize(("old", "new"), [("  max_depth: 5", "  max_dpeth: 5"), ("day_mins: number", "day_mins: numer")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("  max_depth: 5", "  max_dpeth: 5"), ("day_mins: number", "day_mins: numer")]
+)
 def test_the_line_is_the_line(tmp_path, old, new):
     path = tmp_path / "config.yml"
     path.write_text(TEXT.replace(old, new))

@@ -86,7 +86,10 @@ def test_a_port_that_is_taken_is_named():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(JobError, match=f"can't listen on 127.0.0.1:{port}"), tracker(Hosts(("127.0.0.1", "b"), "127.0.0.1", port)):
+        with (
+            pytest.raises(JobError, match=f"can't listen on 127.0.0.1:{port}"),
+            tracker(Hosts(("127.0.0.1", "b"), "127.0.0.1", port)),
+        ):
             pass
 
 

@@ -12,7 +12,6 @@ import pytest
 from pipelines import bundles
 from pipelines.tabular import parts
 from pipelines.tabular.encoder import Encoder
-from pipelines.tabular.serving import Model
 
 from .conftest import config_of
 
@@ -26,7 +25,9 @@ def test_churn_is_as_good_as_a_plain_xgboost(churn):
     assert sum(s["rows"] for s in report["slices"]["intl_plan"].values()) == report["rows"]
     assert report["champion"]["worse_by"]["value"] == 0
     pictures = {path.name for path in churn.folders.output.glob("*.png")}
-    assert pictures == {f"{n}.png" for n in ("roc", "precision_recall", "calibration", "confusion_matrix", "feature_importance")}
+    assert pictures == {
+        f"{n}.png" for n in ("roc", "precision_recall", "calibration", "confusion_matrix", "feature_importance")
+    }
 
 
 def test_abalone_is_as_good_as_a_plain_xgboost(abalone):
@@ -76,9 +77,7 @@ def test_golden_answers_are_the_answers_of_the_endpoint(churn):
     inference = churn.script("inference")
     model = inference.model_fn(str(churn.folder / "model"))
     body = "\n".join(row["csv"] for row in golden["rows"])
-    answer, kind = inference.output_fn(
-        inference.predict_fn(inference.input_fn(body, "text/csv"), model), "text/csv"
-    )
+    answer, kind = inference.output_fn(inference.predict_fn(inference.input_fn(body, "text/csv"), model), "text/csv")
     assert kind == "text/csv"
     assert [float(line) for line in answer.splitlines()] == pytest.approx([row["prediction"] for row in golden["rows"]])
     assert {row["label"] for row in golden["rows"]} == {0.0, 1.0}

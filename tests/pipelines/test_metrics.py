@@ -16,7 +16,7 @@ SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 def scored(rows, ties=False):
     chance = np.random.default_rng(1)
     labels = (chance.random(rows) < 0.3).astype(np.float32)
-    scores = np.clip(chance.normal(0.35 + 0.3 * labels, 0.2), 0.01, 0.99).astype(np.float32)
+    scores = np.clip(chance.normal(0.35 + 0.3 * labels, 0.2), 0.06, 0.94).astype(np.float32)
     return labels, np.round(scores, 1) if ties else scores
 
 
@@ -26,10 +26,10 @@ def test_classification_agrees_with_scikit_learn(rows, ties):
     labels, scores = scored(rows, ties)
     found = classification.figures(labels, scores)
     yes = scores >= 0.5
-    assert found["auc"] == pytest.approx(sk.roc_auc_score(labels, scores), abs=1e-4 if rows > 2_000 else 1e-12)
+    assert found["auc"] == pytest.approx(sk.roc_auc_score(labels, scores), abs=1e-9)
     assert found["log_loss"] == pytest.approx(sk.log_loss(labels, scores), rel=1e-5)
     for name in ("accuracy", "precision", "recall", "f1"):
-        assert found[name] == pytest.approx(getattr(sk, f"{name}_score")(labels, yes), abs=2e-3), name
+        assert found[name] == pytest.approx(getattr(sk, f"{name}_score")(labels, yes)), name
 
 
 def test_classification_report_has_sagemaker_s_shape_and_is_json():
@@ -49,7 +49,9 @@ def test_the_interval_of_the_auc_has_the_width_it_should_have():
         spreads.append(classification.figures(labels, chance.normal(labels, 1.0) / 9 + 0.4)["auc"])
     labels, scores = (np.random.default_rng(0).random(800) < 0.3).astype(np.float32), None
     scores = np.random.default_rng(5).normal(labels, 1.0) / 9 + 0.4
-    assert classification.report(labels, scores)["auc"]["standard_deviation"] == pytest.approx(np.std(spreads), rel=0.35)
+    assert classification.report(labels, scores)["auc"]["standard_deviation"] == pytest.approx(
+        np.std(spreads), rel=0.35
+    )
 
 
 @pytest.mark.parametrize("rows", [50, 30_000])

@@ -26,13 +26,29 @@ def forms(rows):
     yield "csv", "\n".join(lines), "text/csv"
     yield "csv, windows line ends", "\r\n".join(lines) + "\r\n", "text/csv; charset=utf-8"
     yield "csv, header", "\n".join([",".join(names), *lines]), "text/csv"
-    yield "csv, header of the raw file", "\n".join(["Phone,State," + ",".join(names[1:]), *(f"555,{x}" for x in lines)]), "text/csv"
+    yield (
+        "csv, header of the raw file",
+        "\n".join(["Phone,State," + ",".join(names[1:]), *(f"555,{x}" for x in lines)]),
+        "text/csv",
+    )
     yield "json, instances", json.dumps({"instances": instances}), "application/json"
     yield "json, objects", json.dumps(instances), "application/json"
-    yield "json, other order and spelling", json.dumps([{k.upper(): i[k] for k in reversed(names)} for i in instances]), "application/json"
+    yield (
+        "json, other order and spelling",
+        json.dumps([{k.upper(): i[k] for k in reversed(names)} for i in instances]),
+        "application/json",
+    )
     yield "json, lists", json.dumps([list(i.values()) for i in instances]), "application/json"
-    yield "json, numbers as text", json.dumps([{k: str(v) for k, v in i.items()} for i in instances]), "application/json"
-    yield "json, a category as number", json.dumps([{**i, "area_code": float(i["area_code"])} for i in instances]), "application/json"
+    yield (
+        "json, numbers as text",
+        json.dumps([{k: str(v) for k, v in i.items()} for i in instances]),
+        "application/json",
+    )
+    yield (
+        "json, a category as number",
+        json.dumps([{**i, "area_code": float(i["area_code"])} for i in instances]),
+        "application/json",
+    )
 
 
 def test_all_forms_of_a_request_mean_the_same(model, rows):
