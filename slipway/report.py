@@ -129,6 +129,10 @@ def version_page(target: Target, pipeline: str, number: int, *, as_json: bool) -
         screen.say(f"  {package['ApprovalDescription']}")
     screen.say()
     screen.console.print(_metrics_table(document))
+    slices = _slices_table(document)
+    if slices is not None:
+        screen.say()
+        screen.console.print(slices)
     if gates:
         rows = [
             (g.metric, screen.number(g.value), f"{g.sign} {screen.number(g.bound)}", "pass" if g.holds else "FAIL")
@@ -144,25 +148,31 @@ def version_page(target: Target, pipeline: str, number: int, *, as_json: bool) -
 
 
 def _metrics_table(document: dict[str, Any]) -> Any:
-    champion = _champion_metrics(document)
+    champion = document.get("champion") or {}
     rows = []
     for name, entry in versions.metrics(document).items():
-        spread = entry.get("standard_deviation")
-        rows.append(
-            (
-                name,
-                screen.number(entry["value"]),
-                f"± {spread:.4f}" if isinstance(spread, float) else "",
-                screen.number(champion[name]) if name in champion else "",
-            )
-        )
-    return screen.table(("metric", "value", "", "champion"), rows, right=("value", "champion"))
+        interval = f"{screen.number(entry['low'])} to {screen.number(entry['high'])}" if "low" in entry else ""
+        compared = screen.number(champion["value"]) if champion.get("compared") and champion["metric"] == name else ""
+        rows.append((name, screen.number(entry["value"]), interval, compared))
+    columns = ("metric", "value", "95 % of resamples", _champion_title(champion))
+    return screen.table(columns, rows, right=columns[1:])
 
 
-def _champion_metrics(document: dict[str, Any]) -> dict[str, Any]:
-    champion = document.get("champion") or {}
-    found = versions.metrics(champion) or champion.get("metrics") or {}
-    return {name: entry["value"] if isinstance(entry, dict) else entry for name, entry in found.items()}
+def _champion_title(champion: dict[str, Any]) -> str:
+    if not champion.get("compared"):
+        return "champion (none)"
+    return f"champion (version {champion['model_package_arn'].rpartition('/')[2]})"
+
+
+def _slices_table(document: dict[str, Any]) -> Any | None:
+    """The headline metric by slice, with the rows of each: where a model is weak."""
+    names = list(versions.metrics(document))
+    rows = [
+        (f"{column} = {value}", figures["rows"], *(screen.number(figures[n]) if n in figures else "" for n in names))
+        for column, values in (document.get("slices") or {}).items()
+        for value, figures in values.items()
+    ]
+    return screen.table(("slice", "rows", *names), rows, right=("rows", *names)) if rows else None
 
 
 def decide(target: Target, pipeline: str, number: int, status: str, reason: str, *, as_json: bool) -> None:

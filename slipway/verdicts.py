@@ -99,7 +99,8 @@ def _judged(steps: list[dict[str, Any]], parameters: Mapping[str, str], reports:
                 value = reports.value(found["PropertyFile"]["Get"], found["Path"])
             except (LookupError, StopIteration):
                 continue
-            metric = found["Path"].partition(".")[2].removesuffix(".value") or found["Path"]
+            metric = " ".join(found["Path"].removesuffix(".value").split(".")[-2:])
+            metric = metric.partition("_metrics ")[2] or metric.replace("_", " ")
             yield Verdict(step["Name"], metric, value, sign, bound, bool(_HOLDS[sign](value, bound)))
 
 
