@@ -85,7 +85,7 @@ def test_refusal(tmp_path, old, new, message):
 def test_the_line_is_the_line(tmp_path, old, new):
     path = tmp_path / "config.yml"
     path.write_text(TEXT.replace(old, new))
-    with pytest.raises(UsageError, match=f"config.yml:{line_of(TEXT, old)}:"):
+    with pytest.raises(UsageError, match=rf"config\.yml:{line_of(TEXT, old)}:"):
         config.load(path)
 
 
@@ -93,7 +93,7 @@ def test_the_line_is_the_line(tmp_path, old, new):
 def test_what_is_no_yaml_has_a_line_too(tmp_path, text):
     path = tmp_path / "config.yml"
     path.write_text(text)
-    with pytest.raises(UsageError, match="config.yml:1:"):
+    with pytest.raises(UsageError, match=r"config\.yml:1:"):
         config.load(path)
 
 

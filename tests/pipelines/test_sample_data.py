@@ -1,4 +1,4 @@
-"""Made-up data: seeded, the columns of the real files, an honest signal, a drift that is a drift; and bounded memory."""
+"""Made-up data: seeded, the columns of the real files, an honest signal, a drift; and bounded memory."""
 
 import os
 import shutil
@@ -42,7 +42,9 @@ def test_columns_are_those_of_the_real_file(tmp_path, kind, header):
 
 def test_the_signal_of_churn_is_strong_and_not_perfect(tmp_path):
     frame = pd.read_csv(read(tmp_path, "churn", 12_000)).drop(columns=["State", "Phone"])
-    frame = frame.replace({"yes": 1, "no": 0, "True.": 1, "False.": 0}).infer_objects(copy=False).astype(float)
+    frame = frame.apply(lambda column: column.isin(["yes", "True."]) if column.dtype == object else column).astype(
+        float
+    )
     x, y = frame.drop(columns="Churn?").to_numpy(), frame["Churn?"].to_numpy()
     model = xgb.train({"objective": "binary:logistic", "nthread": 1}, xgb.DMatrix(x[:8000], y[:8000]), 60)
     auc = classification.figures(y[8000:], model.predict(xgb.DMatrix(x[8000:])))["auc"]
