@@ -62,8 +62,9 @@ class Place:
         shutil.rmtree(self.root, ignore_errors=True)
         if self.root.exists():  # a job may leave folders without permissions, and so does overlayfs
             for folder, names, _ in os.walk(self.root):
-                for name in names:
-                    os.chmod(os.path.join(folder, name), 0o700, follow_symlinks=True)
+                for path in (os.path.join(folder, name) for name in names):
+                    if not os.path.islink(path):
+                        os.chmod(path, 0o700)
             shutil.rmtree(self.root, ignore_errors=True)
 
 
