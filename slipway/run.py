@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pipelines
 from slipway import executions, screen, versions, watch
 from slipway.target import Target, UserError, WrongUsage
 
 SAMPLE_ROWS = 5000
-PIPELINES = Path("pipelines")
+PIPELINES = Path(pipelines.__file__).parent
 
 
 def run(
@@ -20,7 +21,7 @@ def run(
     """Exit code: 0 when a version was registered (or, without waiting, when it started), 1 otherwise."""
     if not (PIPELINES / pipeline / "pipeline.py").is_file():
         known = ", ".join(sorted(path.parent.name for path in PIPELINES.glob("*/pipeline.py")))
-        raise WrongUsage(f"There is no pipeline {pipeline} in {PIPELINES}/; there is: {known}")
+        raise WrongUsage(f"There is no pipeline {pipeline} in pipelines/; there is: {known}")
     os.environ.update(target.environ)
     if not as_json:
         screen.say(f"[bold]{pipeline}[/bold] on {target.title}")
@@ -76,8 +77,9 @@ def sample(pipeline: str) -> Path:
         ]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
+            said = (made.stderr.strip() or made.stdout.strip()).splitlines()
             raise UserError(
-                f"No sample data for {pipeline}: {made.stderr.strip() or made.stdout.strip()}. Give --data FILE"
+                f"No sample data for {pipeline} ({said[-1] if said else 'no reason given'}); give --data FILE"
             )
         part.replace(path)
     return path
