@@ -126,8 +126,8 @@ class Processing:
             raise JobFault("ClientError: /opt/ml/output/message is not UTF-8 text") from None
 
     def explain(self, code: int, message: str) -> tuple[str, int]:
-        """Processing containers explain failures in their logs only."""
-        return message, code
+        """The message that the container left for its caller says more than the last words of its log."""
+        return self._message() or message, code
 
 
 def _head(path: Path) -> bytes:
