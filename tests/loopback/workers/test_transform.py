@@ -96,6 +96,7 @@ def test_compressed_input(bench: Bench) -> None:
         (archive({"code/inference.py": ECHO.encode()}), {"image": SKLEARN, "MaxPayloadInMB": 1}, "a.csv: record 1 has"),
         (archive({"m": b""}), {"image": "x/mine:1"}, "loopback.yml"),
     ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",  # archives hold a time
 )
 def test_what_cannot_be_transformed_is_named(bench: Bench, model: bytes, job: dict, message: str) -> None:
     bench.s3.put("model.tar.gz", model)
