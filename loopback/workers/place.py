@@ -7,6 +7,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ from loopback.workers.ports import Job, JobFault
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OPT_ML = PurePosixPath("/opt/ml")
+_removals = ThreadPoolExecutor(1, "remove")  # the interpreter waits for it at its end
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,10 @@ class Place:
         return sorted(host.name for host in self.hosts)
 
     def remove(self) -> None:
-        """Delete the folder and everything in it."""
+        """Delete the folder and everything in it, a moment later: ext4 takes a millisecond for each folder."""
+        _removals.submit(self._remove)
+
+    def _remove(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
         if self.root.exists():  # a job may leave folders without permissions, and so does overlayfs
             for folder, names, _ in os.walk(self.root):

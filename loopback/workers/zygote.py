@@ -212,7 +212,7 @@ def serve(forge: Forge) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     forge.selector.register(forge.link, selectors.EVENT_READ)
     forge.selector.register(waker, selectors.EVENT_READ)
-    while not forge.idle():
+    while True:
         wanting = len(forge.ready) < forge.standbys
         found = [key for key, _ in forge.selector.select(REFILL_SECONDS if wanting else 1.0)]
         for host in [key.data for key in found if key.data]:
@@ -227,7 +227,9 @@ def serve(forge: Forge) -> None:
                 return
             forge.busy_until = time.monotonic()
             forge.obey(*order)
-        if not keys:
+        if not keys:  # never while an order waits
+            if forge.idle():
+                return
             forge.refill()
 
 

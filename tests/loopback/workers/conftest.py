@@ -1,6 +1,7 @@
 import hashlib
 import shutil
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +97,14 @@ class Bench:
 
     def run(self, job: Job) -> Outcome:
         return run_job(job, self.ports, self.stop, lambda state, _message: self.states.append(state))
+
+    def left(self) -> list[Path]:
+        """What remains in the jobs' folder when removals have had their time."""
+        for _ in range(100):
+            if not (found := list(self.ports.folder.glob("*"))):
+                break
+            time.sleep(0.02)
+        return found
 
     def process(self, *argv: str, **request) -> Outcome:
         return self.run(processing(*argv, **request))

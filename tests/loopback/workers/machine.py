@@ -22,4 +22,4 @@ if __name__ == "__main__":
     job = processing(*sys.argv[3:], inputs=[("data", "s3://b/d/")], outputs=[("out", "s3://b/o")])
     outcome = bench.run(job)
     zygote.close()
-    print(json.dumps({**dataclasses.asdict(outcome), "log": logs.text(), "left": [str(p) for p in jobs.iterdir()]}))
+    print(json.dumps({**dataclasses.asdict(outcome), "log": logs.text(), "left": [str(path) for path in bench.left()]}))

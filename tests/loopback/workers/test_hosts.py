@@ -290,4 +290,4 @@ def test_a_silent_job_has_no_log_stream(bench: Bench) -> None:
 def test_nothing_remains_of_a_job_that_locks_its_folders(bench: Bench) -> None:
     code = "import os; os.chdir('/opt/ml/output'); os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a', 0)"
     bench.process("python3", "-c", code)
-    assert list(bench.ports.folder.iterdir()) == []
+    assert bench.left() == []

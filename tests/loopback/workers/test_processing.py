@@ -22,7 +22,7 @@ def test_a_script_reads_its_inputs_and_its_outputs_are_sent(bench: Bench) -> Non
     assert bench.s3.keys("clean/") == ["clean/a.csv", "clean/b.csv"]
     assert bench.logs.text() == "read /opt/ml/processing/data/a.csv\nread /opt/ml/processing/data/deep/b.csv"
     assert bench.states == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
-    assert list((bench.ports.folder).iterdir()) == []
+    assert bench.left() == []
 
 
 def test_config_files_tell_the_host_who_it_is(bench: Bench) -> None:
