@@ -46,7 +46,7 @@ def start(
 ) -> str:
     """Start an execution and return its ARN. Commit, data version and champion are looked up unless given.
 
-    `selective` names the steps to run; the results of the others come from the latest execution.
+    `selective` names the steps to run; the results of the others come from the latest execution that succeeded.
     """
     import boto3
 
@@ -67,7 +67,8 @@ def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str
     if unknown := [step for step in steps if step not in known]:
         raise UsageError(f"--selective: there is no step {', '.join(unknown)}; the pipeline has {', '.join(known)}")
     newest = sagemaker.list_pipeline_executions(PipelineName=made.name, SortBy="CreationTime", SortOrder="Descending")
-    sources = [e for e in newest["PipelineExecutionSummaries"] if e["PipelineExecutionStatus"] in FINISHED]
+    finished = [e for e in newest["PipelineExecutionSummaries"] if e["PipelineExecutionStatus"] in FINISHED]
+    sources = [e for e in finished if e["PipelineExecutionStatus"] == "Succeeded"] or finished
     if not sources:
         raise UsageError("--selective needs an earlier execution to take the other steps' results from")
     return {
@@ -97,11 +98,20 @@ def wait(
                 seen[step["StepName"]] = line
                 say(line)
             if step["StepStatus"] == "Failed":
-                reasons.append(f"{step['StepName']}: {step.get('FailureReason', 'no reason given')}")
+                reasons.append(f"{step['StepName']}: {_reason(sagemaker, step)}")
         if status["PipelineExecutionStatus"] in FINISHED:
             return status["PipelineExecutionStatus"], "\n".join(reasons) or status.get("FailureReason", "")
         sleep(pause)
         pause = min(pause * 1.3, 10)
+
+
+def _reason(sagemaker: Any, step: Mapping[str, Any]) -> str:
+    """What a failed job itself has said, which is more than the step's own FailureReason."""
+    if arn := step.get("Metadata", {}).get("ProcessingJob", {}).get("Arn"):
+        job = sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+        if said := job.get("ExitMessage"):
+            return str(said)
+    return str(step.get("FailureReason", "no reason given"))
 
 
 def _line(step: Mapping[str, Any]) -> str:

@@ -189,7 +189,7 @@ class Workshop:
         retries = [STEP_RETRIES, JOB_RETRIES]
         return ProcessingStep(step, step_args=arguments, cache_config=CACHE, retry_policies=retries, **options)
 
-    def training(self, bundle: Bundle, channels: Mapping[str, Any], metrics: Sequence[str]) -> TrainingStep:
+    def training(self, bundle: Bundle, channels: Mapping[str, Any], metric: str) -> TrainingStep:
         """The training step, in the container's own script mode: the code is one content-addressed archive."""
         given = self.config.part("hyperparameters")["hyperparameters"]
         label = next(name for name, kind in self.config.data.columns.items() if kind == "label")
@@ -209,7 +209,7 @@ class Workshop:
             hyperparameters={key: str(value) for key, value in (given | {"label": label} | code).items()},
             environment={"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {},
             input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
-        ).with_metric_definitions([_metric(data, name) for name in metrics for data in ("train", "validation")])
+        ).with_metric_definitions([_metric(data, metric) for data in ("train", "validation")])
         retries = [STEP_RETRIES, JOB_RETRIES]
         return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=retries)
 
@@ -224,18 +224,13 @@ class Workshop:
 
     def figures(self, evaluated: ProcessingStep, section: str) -> Join:
         """Why a model was not registered, in figures."""
-        words: list[Any] = ["Not registered:"]
+        words: list[Any] = ["Not registered: "]
         for metric, parameter in self.parameters.thresholds.items():
-            words += [
-                metric,
-                figure(evaluated, f"{section}.{metric}.value"),
-                f"({threshold_name(metric)}",
-                parameter,
-                ");",
-            ]
+            words += [f"{metric} ", figure(evaluated, f"{section}.{metric}.value")]
+            words += [f" ({threshold_name(metric)} ", parameter, "), "]
         champion = self.config.gates.champion.metric
-        words += [f"worse than the champion's {champion} by", figure(evaluated, "champion.worse_by.value")]
-        return Join(" ", [*words, "(ChampionMargin", self.parameters.margin, ")"])
+        words += [f"worse than the champion's {champion} by ", figure(evaluated, "champion.worse_by.value")]
+        return Join("", [*words, " (ChampionMargin ", self.parameters.margin, ")"])
 
     def finish(self, steps: list[Step]) -> Pipeline:
         """The pipeline of these steps."""

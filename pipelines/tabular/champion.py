@@ -67,5 +67,5 @@ def comparison(
         "metric": metric,
         "value": champion,
         "candidate_value": candidate,
-        "worse_by": {"value": worse_by},
+        "worse_by": {"value": round(worse_by, 6)},
     }

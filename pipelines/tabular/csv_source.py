@@ -151,4 +151,7 @@ def _unparsable(values: pa.Array) -> Iterator[tuple[int, str]]:
 
 
 def _block(path: Path, faults: list[str]) -> str:
-    return "\n".join([f"{path.name} does not fit data.columns in config.yml:", *(f"  - {fault}" for fault in faults)])
+    first = f"{path.name} does not fit data.columns in config.yml:"
+    if len(faults) == 1:
+        return f"{first} {faults[0]}"
+    return "\n".join([first, *(f"  - {fault}" for fault in faults)])

@@ -40,5 +40,5 @@ def run(main: Callable[[], object], report: str = "message") -> None:
         print(text, file=sys.stderr, flush=True)
         folder = ml_path("output")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / report).write_bytes(text.encode()[:MESSAGE_LIMIT])
+        (folder / report).write_text(text.encode()[:MESSAGE_LIMIT].decode(errors="ignore"))
         sys.exit(1)

@@ -29,7 +29,7 @@ def _from_means(mean: Mapping[str, Floats]) -> dict[str, Floats]:
 def figures(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
     """The plain figures."""
     means = {name: np.asarray(values.mean()) for name, values in _parts(labels, predictions).items()}
-    return {name: float(value) for name, value in _from_means(means).items()}
+    return {name: round(float(value), 6) for name, value in _from_means(means).items()}
 
 
 def report(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Any]:

@@ -141,3 +141,18 @@ def test_a_tracking_uri_without_mlflow_is_explained(churn, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(JobError, match="mlflow is not in this image"):
         churn.script("train").main(churn.channels, tmp_path, churn.params, Hosts(("a",), "a"), Path("x"))
+
+
+def test_mlflow_gets_parameters_and_the_best_score(churn, tmp_path, monkeypatch):
+    import sqlite3
+
+    from pipelines.tabular.hosts import Hosts
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    params = {**churn.params, "num_round": 3}
+    serving = churn.folder / "serving_code"
+    churn.script("train").main(churn.channels, tmp_path / "model", params, Hosts(("a",), "a"), serving)
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        assert ("num_round", "3") in database.execute("select key, value from params").fetchall()
+        assert {"best_round", "best_score"} <= {key for (key,) in database.execute("select key from metrics")}

@@ -134,8 +134,12 @@ def test_wrong_values_are_refused(aws, project, parameters, selective, message):
 
 def test_selected_steps_take_the_rest_from_the_latest_execution(aws, project):
     _, sagemaker, _ = aws
-    summary = {"PipelineExecutionArn": EXECUTION, "PipelineExecutionStatus": "Succeeded"}
-    sagemaker.add_response("list_pipeline_executions", {"PipelineExecutionSummaries": [summary]})
+    summaries = [
+        {"PipelineExecutionArn": f"{EXECUTION[:-1]}{n}", "PipelineExecutionStatus": status}
+        for n, status in enumerate(("Executing", "Failed"))
+    ]
+    summaries.append({"PipelineExecutionArn": EXECUTION, "PipelineExecutionStatus": "Succeeded"})
+    sagemaker.add_response("list_pipeline_executions", {"PipelineExecutionSummaries": summaries})
     values = {"CommitId": "c", "DataVersion": "1", "ChampionModelPackageArn": "none"}
     sagemaker.add_response(
         "start_pipeline_execution",
@@ -171,6 +175,18 @@ def test_waiting_reports_each_transition_once_and_the_reason_of_a_failure(aws):
     assert [line.split() for line in said] == [["Prepare", "Executing"], ["Prepare", "Succeeded"], ["Fail", "Failed"]]
     assert (status, reason) == ("Failed", "Fail: AUC 0.5 (MinAuc 0.95)")
     assert len(slept) == 2
+
+
+def test_a_failed_job_speaks_for_itself(aws):
+    client, _, _ = aws
+    step = {
+        "FailureReason": "AlgorithmError: , exit code: 1",
+        "Metadata": {"ProcessingJob": {"Arn": "arn:aws:x/job-1"}},
+    }
+    client.describe_processing_job = lambda **asked: {"ExitMessage": f"{asked['ProcessingJobName']}: row 5 has 'x3'"}
+    assert run_pipeline._reason(client, step) == "job-1: row 5 has 'x3'"
+    client.describe_processing_job = lambda **_: {}
+    assert run_pipeline._reason(client, step) == "AlgorithmError: , exit code: 1"
 
 
 @pytest.mark.parametrize(
