@@ -4,6 +4,7 @@
 
 PIPELINE ?= churn
 DATA ?=
+PORT ?= 4566
 BIN := .venv/bin
 TRY := python3.12 python3.11 python3
 
@@ -11,7 +12,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/installed  ## train, judge and register a model on this machine: make run [PIPELINE=churn] [DATA=FILE]
-	@$(BIN)/slipway local up --detach
+	@$(BIN)/slipway local up --detach --port $(PORT)
 	@$(BIN)/slipway run $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
 test: check  ## everything: lint, types, layers, docs, unit tests and journeys
@@ -42,5 +43,5 @@ clean:  ## stop loopback; delete its state and the environment
 	test -x $(BIN)/python || $$python -m venv .venv; \
 	echo "Installing into .venv with $$($(BIN)/python --version): about two minutes, once."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && \
+	$(BIN)/python -m pip install -qqq --disable-pip-version-check --no-deps -e . && \
 	touch $@

@@ -1,0 +1,94 @@
+"""The README's commands, run as written, in a copy of the tree; and the two variables of `make run`."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.journey
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+ITSELF = ("make test",)  # what runs this
+
+
+class Checkout:
+    """A copy of the tracked files with the environment that is already installed, and a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, tracked.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SAGEMAKER_", "MAKE"))}
+        path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{clean['PATH']}"
+        self.environ = clean | {"PYTHONPATH": str(folder), "PATH": path, "PORT": str(port)}
+
+    def run(self, command: str) -> str:
+        """Run a line as a shell would, without asking make to install again."""
+        line = command.replace("make ", "make -o .venv/installed ", 1)
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    made = Checkout(tmp_path_factory.mktemp("checkout"))
+    yield made
+    made.run("slipway local down")
+
+
+def commands(page: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line and line not in ITSELF]
+
+
+def test_every_command_of_the_readme_works(checkout: Checkout) -> None:
+    listed = commands((ROOT / "README.md").read_text())
+    assert listed[0] == "make run"
+    said: dict[str, str] = {}
+    for line in listed:
+        if "diff" in line:
+            said["again"] = checkout.run("make run")
+        said[line] = checkout.run(line)
+    assert "version 1 of slipway-churn: PendingManualApproval" in said["make run"]
+    assert "steps from the cache" in said["again"]
+
+
+@pytest.mark.parametrize("arguments", [f"DATA={DATA}/churn.csv", f"PIPELINE=abalone DATA={DATA}/abalone.csv"])
+def test_make_run_takes_your_data(checkout: Checkout, arguments: str) -> None:
+    said = checkout.run(f"make run {arguments}")
+    assert "PendingManualApproval" in said
+    assert "Succeeded" in said
+
+
+def test_the_capture_in_the_readme_has_the_shape_of_the_real_screen(checkout: Checkout) -> None:
+    """Figures and ids change from run to run; steps, headings and order do not."""
+    page = (ROOT / "README.md").read_text()
+    captured = next(block for block in re.findall(r"```\n(.*?)```", page, re.DOTALL) if "Prepare" in block)
+    real = checkout.run("make run")
+    words = ["Prepare", "Baseline", "Train", "Evaluate", "Gate", "Register", "metric", "auc", "Succeeded in", "approve"]
+    for text in (captured, real):
+        places = [text.index(word) for word in words if word not in ("Baseline", "Train")]
+        assert places == sorted(places)
