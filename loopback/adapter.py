@@ -289,15 +289,36 @@ class Base:
 
     def save(self) -> None:
         """Write the base's state now."""
-        self._modules["ministack.core.persistence"].save_all(self._app._build_persistence_save_dict())
+        states = self._app._build_persistence_save_dict()
+        self._modules["ministack.core.persistence"].save_all({name: _steady(get) for name, get in states.items()})
 
     def _autosave(self) -> None:
-        """The base saves at a clean shutdown only; this also saves a moment after every change."""
+        """The base saves at a clean shutdown only; this also saves a moment after every change.
+
+        A large state takes longer to write; the pause grows with it, so that saving stays below a tenth of the time.
+        """
+        pause = self._settings.autosave_seconds
         while True:
             self._changed.wait()
-            time.sleep(self._settings.autosave_seconds)
+            time.sleep(pause)
             self._changed.clear()
+            began = time.perf_counter()
             self.save()
+            pause = max(self._settings.autosave_seconds, 10 * (time.perf_counter() - began))
+
+
+def _steady(get_state: Callable[[], Any], tries: int = 20) -> Callable[[], Any]:
+    """The base copies dictionaries that its loop may change meanwhile; the copy is then made again."""
+
+    def copied() -> Any:
+        for _ in range(tries - 1):
+            try:
+                return get_state()
+            except RuntimeError:  # "dictionary changed size during iteration"
+                time.sleep(0.01)
+        return get_state()
+
+    return copied
 
 
 def refuse(scope: Scope, port: int) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopback.adapter import refuse
+from loopback.adapter import _steady, refuse
 
 
 def scope(**headers: str) -> dict[str, object]:
@@ -35,3 +35,24 @@ def test_clients_of_this_machine_get_in(headers: dict[str, str]) -> None:
 )
 def test_others_do_not(headers: dict[str, str], reason: str) -> None:
     assert reason in str(refuse(scope(**headers), 4566))
+
+
+def test_a_state_that_changes_while_it_is_copied_is_copied_again() -> None:
+    tries = []
+
+    def get_state() -> dict[str, int]:
+        tries.append(1)
+        if len(tries) < 3:
+            raise RuntimeError("dictionary changed size during iteration")
+        return {"a": 1}
+
+    assert _steady(get_state)() == {"a": 1}
+    assert len(tries) == 3
+
+
+def test_a_state_that_cannot_be_copied_is_not_kept_quiet() -> None:
+    def get_state() -> None:
+        raise RuntimeError("always")
+
+    with pytest.raises(RuntimeError, match="always"):
+        _steady(get_state, tries=2)()
