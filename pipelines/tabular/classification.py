@@ -51,8 +51,8 @@ def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
         auc = float(_auc(positives, negatives))
     clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
     loss = -float(np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
-    found = {"auc": auc, **_at_threshold(*map(np.asarray, counts)), "log_loss": loss}
-    return {name: round(float(value), 6) for name, value in found.items()}
+    at = {name: float(value) for name, value in _at_threshold(*map(np.asarray, counts)).items()}
+    return {name: round(value, 6) for name, value in {"auc": auc, **at, "log_loss": loss}.items()}
 
 
 def report(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:

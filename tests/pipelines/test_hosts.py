@@ -61,11 +61,17 @@ def auc(made, model_dir):
     return classification.figures(y, model.predict(x))["auc"]
 
 
+@pytest.fixture(scope="module")
+def alone(churn, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    train(churn, folder, 1)
+    return auc(churn, folder / "model-0")
+
+
 @pytest.mark.parametrize("world", [2, 3])
-def test_several_hosts_reach_the_quality_of_one(churn, tmp_path, world):
-    train(churn, tmp_path / "one", 1)
+def test_several_hosts_reach_the_quality_of_one(churn, alone, tmp_path, world):
     train(churn, tmp_path / "many", world)
-    alone, together = (auc(churn, tmp_path / n / "model-0") for n in ("one", "many"))
+    together = auc(churn, tmp_path / "many" / "model-0")
     assert together == pytest.approx(alone, abs=0.01)
     assert together > 0.97
     assert [rank for rank in range(world) if (tmp_path / "many" / f"model-{rank}").exists()] == [0]
