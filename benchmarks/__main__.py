@@ -5,11 +5,12 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import churn, commands, five_steps, idle, no_ops, table
+from benchmarks import churn, commands, five_steps, idle, no_ops, processes, table
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.local_aws import Failed
 from benchmarks.rows import Row
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "churn-large": churn.large,
 }
 SLOW = frozenset({"five-steps-large", "churn-large"})
+QUIET = 0.15  # of the processors
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -33,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     names = parsed.only or [name for name in BENCHMARKS if not (parsed.quick and name in SLOW)]
     out = parsed.out or (None if parsed.quick or parsed.only else RESULTS)
     signal.signal(signal.SIGTERM, _interrupt)
+    warnings.filterwarnings("ignore", module="sagemaker")  # the SDK tells at every build that nothing is sent
+    if (share := processes.busy_share()) > QUIET:
+        print(
+            f"benchmarks: other work keeps {share:.0%} of this machine busy; the figures will be off", file=sys.stderr
+        )
     print(table.header(), flush=True)
     rows: list[Row] = []
     try:

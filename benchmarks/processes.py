@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmarks.local_aws import Failed
 
-TICKS = os.sysconf("SC_CLK_TCK")
 SAMPLE_SECONDS = 0.1  # reading the PSS of a process takes the time of walking its pages: 2 ms per GB
 ZYGOTE = "loopback.workers.zygote"
 HOW_MEMORY = "highest sum of PSS, sampled every 0.1 s: the warm process and all jobs; floor: its one process"
@@ -83,8 +82,29 @@ def _pss_kb(pid: int) -> int:
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """User and system time that these processes have used since they began."""
-    return sum(int(fields[11]) + int(fields[12]) for pid, fields in _stats() if pid in pids) / TICKS
+    """Time on a processor that the threads of these processes have had so far, as the scheduler counts it."""
+    threads = [path for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(map(_nanoseconds, threads)) / 1e9
+
+
+def _nanoseconds(schedstat: Path) -> int:
+    try:
+        return int(schedstat.read_text().split()[0])
+    except OSError:  # the thread has ended
+        return 0
+
+
+def busy_share(seconds: float = 1.0) -> float:
+    """How much of the machine is in use, 0 to 1, measured for a while."""
+    (busy, whole), _, (busy_then, whole_then) = _machine(), time.sleep(seconds), _machine()
+    return (busy_then - busy) / (whole_then - whole)
+
+
+def _machine() -> tuple[int, int]:
+    """Ticks that all processors have spent working, and altogether."""
+    with open("/proc/stat") as file:
+        ticks = [int(field) for field in file.readline().split()[1:]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)  # idle, waiting for a disk
 
 
 def zygote_of(supervisor: int) -> int:
