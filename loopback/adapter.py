@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import logging
+import mmap
 import os
 import shutil
 import sys
@@ -32,6 +33,8 @@ Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case;
 Scope = dict[str, Any]
 log = logging.getLogger("loopback")
 
+MAPPED_BYTES = 1 << 20  # larger files are not read into memory to be stored
+
 # Module of the base -> the names in it that this adapter calls, replaces or fills.
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.app": (
@@ -39,15 +42,21 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "SERVICE_REGISTRY",
         "SERVICE_HANDLERS",
         "_loaded_modules",
-        "_state_map",
         "_build_persistence_save_dict",
         "call_service_handler_sync",
-        "_get_module",
     ),
     "ministack.core.router": ("SERVICE_PATTERNS",),
     "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE",),
     "ministack.core.persistence": ("save_all",),
-    "ministack.services.s3": ("_buckets", "_put_object", "_read_body", "_object_disk_path", "_delete_object"),
+    "ministack.services.s3": (
+        "_buckets",
+        "_put_object",
+        "_read_body",
+        "_object_disk_path",
+        "_delete_object",
+        "_record_object_version",
+        "_object_versions",
+    ),
     "ministack.services.eventbridge": ("_invoke_target", "_put_events", "_pattern_event_view", "_rules", "_archives"),
 }
 
@@ -70,6 +79,8 @@ class Base:
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
         self._deliver = self._events._invoke_target
         self._events._invoke_target = self._invoke_target
+        self._record_version = self._s3._record_object_version
+        self._s3._record_object_version = self._record_object_version
 
     def add_service(self, name: str, target_prefix: str, serve: Serve) -> None:
         """Answer requests for `name` with `serve`, which runs on a thread of its own.
@@ -198,7 +209,8 @@ class Base:
 
     def store(self, bucket: str, key: str, source: Path) -> None:
         """Put a file, as PutObject would: versions, notifications and events included. Raises NoSuchBucket."""
-        body = source.read_bytes()
+        size = source.stat().st_size
+        body = source.read_bytes() if size < MAPPED_BYTES else _mapped(source)
 
         def put() -> Answer:
             self._bucket(bucket)
@@ -209,7 +221,7 @@ class Base:
         self._changed.set()
         if status >= 400:
             raise ServiceError(f"s3://{bucket}/{key} could not be written: {answer.decode(errors='replace')}")
-        self._written(bucket, key, len(body))
+        self._written(bucket, key, size)
 
     def _bucket(self, bucket: str) -> dict[str, Any]:
         found: dict[str, Any] | None = self._s3._buckets.get(bucket)
@@ -230,6 +242,13 @@ class Base:
             return
         free = shutil.disk_usage(self._settings.state).free
         raise ServiceError(f"s3://{bucket}/{key}: {size} bytes could not be written; {free} bytes are free on disk")
+
+    def _record_object_version(self, bucket: str, key: str, *rest: Any) -> Any:
+        """The base keeps the bytes of every version in memory beside those on disk; the ones on disk are enough."""
+        answer = self._record_version(bucket, key, *rest)
+        for version in self._s3._object_versions.get((bucket, key), ()):
+            version["data"] = None
+        return answer
 
     def _on_loop(self, function: Callable[[], T]) -> T:
         """Run a short function on the base's loop, whose state is not made for other threads."""
@@ -341,6 +360,12 @@ def refuse(scope: Scope, port: int) -> str | None:
 async def _plain_answer(send: Callable[[dict[str, Any]], Awaitable[None]], status: int, text: str) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": text.encode()})
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """A file as the bytes that the base hashes and writes, without a copy in memory."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _logged(deliver: Callable[[dict[str, Any], str], None]) -> Callable[[dict[str, Any], str], None]:

@@ -179,15 +179,18 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE")
+
+
 def _environment(settings: Settings) -> dict[str, str]:
-    """The control plane imports loopback from where this file is, whatever folder it is started in."""
+    """What the control plane, and with it every Lambda function, may see of the caller's environment: no secrets.
+
+    It imports loopback from where this file is, whatever folder it is started in.
+    """
     root = str(Path(__file__).resolve().parent.parent)
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
-        "AWS_DEFAULT_REGION": settings.place.region,
-    }
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    paths = [root, *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]
+    return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "AWS_DEFAULT_REGION": settings.place.region}
 
 
 @contextlib.contextmanager

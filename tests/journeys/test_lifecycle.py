@@ -117,3 +117,14 @@ def _command(pid: int) -> str:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_environment_of_the_caller_reaches_no_process(loopback: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    loopback.down()
+    monkeypatch.setenv("MY_SECRET", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    assert loopback.up().returncode == 0
+    told = [Path(f"/proc/{pid}/environ").read_bytes() for pid in loopback.children(loopback.found["supervisor"])]
+    told += [Path(f"/proc/{pid}/environ").read_bytes() for pid in loopback.children(loopback.found["pid"])]
+    assert len(told) >= 2
+    assert not any(b"hunter2" in environ for environ in told)
