@@ -76,6 +76,7 @@ class Base:
         self._s3 = self._modules["ministack.services.s3"]
         self._events = self._modules["ministack.services.eventbridge"]
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._touched: Callable[[], None] = lambda: None
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
         self._deliver = self._events._invoke_target
         self._events._invoke_target = self._invoke_target
@@ -260,11 +261,14 @@ class Base:
             return function()
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
-    def serve(self, started: Callable[[], None], stop: asyncio.Event | None = None) -> None:
-        """Listen on 127.0.0.1 until SIGTERM or SIGINT; `started` is called once the port answers."""
-        asyncio.run(self._serve(started, stop))
+    def serve(self, started: Callable[[], None], touched: Callable[[], None]) -> None:
+        """Listen on 127.0.0.1 until SIGTERM or SIGINT.
 
-    async def _serve(self, started: Callable[[], None], stop: asyncio.Event | None) -> None:
+        `started` is called once the port answers, `touched` with every request.
+        """
+        asyncio.run(self._serve(started, touched))
+
+    async def _serve(self, started: Callable[[], None], touched: Callable[[], None]) -> None:
         import signal
 
         from hypercorn.asyncio import serve
@@ -278,7 +282,8 @@ class Base:
             75,
         )
         config.graceful_timeout = 1
-        stop = stop or asyncio.Event()
+        stop = asyncio.Event()
+        self._touched = touched
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
         autosave = threading.Thread(target=self._autosave, name="autosave", daemon=True)
@@ -302,6 +307,7 @@ class Base:
             if refusal := refuse(scope, self._settings.port):
                 await _plain_answer(send, 403, refusal)
                 return
+            self._touched()
             if scope.get("method") not in ("GET", "HEAD"):
                 self._changed.set()
         await self._app.app(scope, receive, send)

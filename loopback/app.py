@@ -22,7 +22,6 @@ from loopback.workers.images import Images
 from loopback.workers.ports import Ports
 
 log = logging.getLogger("loopback")
-WARMING = ("SageMaker.Create", "SageMaker.UpdatePipeline", "SageMaker.StartPipeline")  # jobs are about to follow
 
 
 class Control:
@@ -66,7 +65,7 @@ class Control:
 
         self.zygote.start()
         try:
-            self.base.serve(open_for_business)
+            self.base.serve(open_for_business, self._someone_is_there)
         finally:
             self.dispatcher.close()
             self.driver.close()
@@ -75,9 +74,12 @@ class Control:
             self.base.save()
             self.store.close()
 
+    def _someone_is_there(self) -> None:
+        """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""
+        if self.zygote.pid is None:
+            threading.Thread(target=self.zygote.start, name="warm-up", daemon=True).start()
+
     def _sagemaker(self, headers: Mapping[str, str], body: bytes) -> registry.Answer:
-        if headers.get("x-amz-target", "").startswith(WARMING):
-            self.zygote.start()  # back from idleness while the request is looked at
         return registry.answer("sagemaker", headers, body, self.context)
 
     def _start_pipeline(self, target: dict[str, Any], event: str) -> None:

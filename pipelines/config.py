@@ -95,9 +95,8 @@ class Instances(Instance):
 class Jobs(Section):
     """Instance types and counts. Defaults of pipeline parameters: a run may ask for others."""
 
-    prepare: Instance = Instance()
-    train: Instances = Instances()
-    evaluate: Instance = Instance()
+    processing: Instance = Instance()
+    training: Instances = Instances()
 
 
 class Hyperparameters(Section):

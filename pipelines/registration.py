@@ -31,8 +31,8 @@ def data_quality_baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCh
         ),
         check_job_config=CheckJobConfig(
             role=shop.project.role,
-            instance_type=shop.config.instances.prepare.type,
-            volume_size_in_gb=shop.config.instances.prepare.volume_gb,
+            instance_type=shop.config.instances.processing.type,
+            volume_size_in_gb=shop.config.instances.processing.volume_gb,
             sagemaker_session=shop.session,
         ),
         skip_check=shop.parameters.skip_check,

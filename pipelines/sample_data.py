@@ -47,7 +47,7 @@ def churn(chance: Chance, rows: int, drift: float) -> Table:
         + 0.9 * np.abs(mins["Day"] - 5)
         - 1.2
     )
-    leaves = chance.random(rows) < 1 / (1 + np.exp(-1.5 * leaning))
+    leaves = chance.random(rows) < 1 / (1 + np.exp(-2.2 * leaning))
     use = [column for part in mins for column in (_rounded(mins[part]), pa.array(calls[part]), _rounded(charge[part]))]
     phone = chance.integers(1_000_000, 9_999_999, rows).astype(str)
     arrays = [

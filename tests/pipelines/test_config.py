@@ -47,9 +47,9 @@ CASES = {
     ),
     "text for a number": ("num_round: 400", "num_round: many", "hyperparameters.num_round: found 'many'"),
     "no instance type": (
-        "prepare: {type: ml.m5.xlarge",
-        "prepare: {type: m5.xlarge",
-        "instances.prepare.type: found 'm5.xlarge'",
+        "processing: {type: ml.m5.xlarge",
+        "processing: {type: m5.xlarge",
+        "instances.processing.type: found 'm5.xlarge'",
     ),
     "shares that are not 1": ("train: 0.7", "train: 0.6", "must be 1, found 0.9"),
     "an unknown slice": (
