@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     names = parsed.only or [name for name in BENCHMARKS if not (parsed.quick and name in SLOW)]
     out = parsed.out or (None if parsed.quick or parsed.only else RESULTS)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     warnings.filterwarnings("ignore", module="sagemaker")  # the SDK tells at every build that nothing is sent
     if (share := processes.busy_share()) > QUIET:
         print(
@@ -95,6 +96,9 @@ def _progress(text: str, *, last: bool = False) -> None:
 
 
 def _interrupt(_number: int, _frame: Any) -> None:
+    """The first one ends the run; cleaning up takes a second, and no further one may disturb it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -1,9 +1,7 @@
 """Made-up customers of a telephone company: 21 columns, label `churn` last; the same rows for the same seed."""
 
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 STATES = [a + b for a in "ACDFGHIKLM" for b in "AEIOU"]  # 50 names
 CALLS = (
@@ -14,8 +12,11 @@ CALLS = (
 )
 
 
-def make(rows: int, seed: int = 7) -> pd.DataFrame:
-    """Customers whose churn depends on day and evening minutes, plans and service calls, with noise."""
+def make(rows: int, seed: int = 7) -> Any:
+    """Customers whose churn depends on day and evening minutes, plans and service calls, with noise: a pandas.DataFrame."""
+    import numpy as np
+    import pandas as pd
+
     random = np.random.default_rng(seed)
     international, voice_mail = random.random(rows) < 0.1, random.random(rows) < 0.28
     columns = {

@@ -79,16 +79,23 @@ def running() -> Iterator[LocalAws]:
 
 
 def _loopback(*arguments: str) -> None:
-    done = subprocess.run(
+    """Run a command of loopback to its end, whatever Ctrl-C says meanwhile: half a start could not be taken back."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "loopback", *arguments],
         cwd=ROOT,
         env=bare_environment() | {"AWS_DEFAULT_REGION": REGION},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    if done.returncode:
-        raise Failed(f"loopback {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
+    try:
+        said = process.communicate()[0]
+    except KeyboardInterrupt:
+        process.communicate()
+        raise
+    if process.returncode:
+        raise Failed(f"loopback {arguments[0]}: {said.strip()}")
 
 
 def free_port() -> int:
