@@ -13,7 +13,7 @@ CALLS = (
 
 
 def make(rows: int, seed: int = 7) -> Any:
-    """Customers whose churn depends on day and evening minutes, plans and service calls, with noise: a pandas.DataFrame."""
+    """A pandas.DataFrame of customers whose churn depends on minutes, plans and service calls, with noise."""
     import numpy as np
     import pandas as pd
 
