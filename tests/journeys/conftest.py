@@ -67,9 +67,7 @@ class Loopback:
 
     def children(self, parent: int) -> list[int]:
         """The processes right below one."""
-        listed = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
-        pairs = [tuple(map(int, line.split())) for line in listed.splitlines()[1:]]
-        return [pid for pid, above in pairs if above == parent]
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _parent(path) == parent]
 
     def processes(self) -> list[int]:
         """Every process of this loopback: the supervisor and all below it."""
@@ -118,6 +116,13 @@ class Execution:
     def steps(self) -> dict[str, dict[str, Any]]:
         listed = self.loopback.client("sagemaker").list_pipeline_execution_steps(PipelineExecutionArn=self.arn)
         return {step["StepName"]: step for step in listed["PipelineExecutionSteps"]}
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 @cache

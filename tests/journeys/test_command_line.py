@@ -107,6 +107,13 @@ def test_approval_makes_the_champion(terminal: Terminal) -> None:
     assert (cached["Train"], cached["Evaluate"]) == (True, False)
 
 
+def test_two_instances_train_as_well_as_one(terminal: Terminal, registered: dict[str, Any]) -> None:
+    two = terminal.json("run", "churn", "--data", str(DATA / "churn.csv"), "-P", "TrainingInstanceCount=2")
+    figures = [{gate["metric"]: gate["value"] for gate in run["gates"]} for run in (registered, two)]
+    assert two["status"] == "Succeeded"
+    assert figures[1]["auc"] == pytest.approx(figures[0]["auc"], abs=0.01)
+
+
 @pytest.mark.usefixtures("registered")
 def test_a_gate_that_is_missed_ends_in_a_message_with_the_figures(terminal: Terminal) -> None:
     screen = terminal("run", "churn", "--data", str(DATA / "churn.csv"), "-P", "MinAuc=0.999", code=1)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,25 @@ def test_the_environment_of_the_caller_reaches_no_process(loopback: Any, monkeyp
     told += [Path(f"/proc/{pid}/environ").read_bytes() for pid in loopback.children(loopback.found["pid"])]
     assert len(told) >= 2
     assert not any(b"hunter2" in environ for environ in told)
+
+
+def test_a_chain_gets_through_though_the_control_plane_is_killed_again_and_again(
+    loopback: Any, step: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    names = [f"S{n}" for n in range(6)]
+    patient = [RETRIED[0] | {"MaxAttempts": 20}]
+    code = "import time; time.sleep(0.2); open({!r}, 'a').write({!r})"
+    steps = [
+        step(name, code.format(str(log), f"{name} "), RetryPolicies=patient, DependsOn=names[n - 1 : n])
+        for n, name in enumerate(names)
+    ]
+    execution = loopback.start({"Steps": steps})
+    for pause in (0.05, 0.4, 0.13, 0.6):
+        time.sleep(pause)
+        control = loopback.found["pid"]
+        os.kill(control, signal.SIGKILL)
+        wait_until(lambda gone=control: loopback.found["pid"] != gone and _answers(loopback.port), 20)
+    execution.wait(60)
+    assert execution.status == "Succeeded", execution.steps()
+    assert list(dict.fromkeys(log.read_text().split())) == names

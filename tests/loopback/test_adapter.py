@@ -1,8 +1,12 @@
 """The door: only this machine's own clients get in."""
 
+from pathlib import Path
+
 import pytest
 
+from loopback import adapter
 from loopback.adapter import _steady, refuse
+from loopback.core.settings import Settings
 
 
 def scope(**headers: str) -> dict[str, object]:
@@ -56,3 +60,11 @@ def test_a_state_that_cannot_be_copied_is_not_kept_quiet() -> None:
 
     with pytest.raises(RuntimeError, match="always"):
         _steady(get_state, tries=2)()
+
+
+def test_a_base_that_lacks_a_hook_is_named_at_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hooks = {"json": ("loads", "no_such_hook")}
+    monkeypatch.setattr(adapter, "HOOKS", hooks)
+    monkeypatch.setattr(adapter.os, "environ", {})
+    with pytest.raises(adapter.BrokenBase, match=r"lacks json\.no_such_hook; install ministack==1\.5\.33"):
+        adapter._load(Settings(tmp_path))
