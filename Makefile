@@ -42,6 +42,6 @@ clean:  ## stop loopback; delete its state and the environment
 	if [ -z "$$python" ]; then echo "make: Python 3.11 or 3.12 is needed; none of '$(TRY)' is one" >&2; exit 1; fi; \
 	test -x $(BIN)/python || $$python -m venv .venv; \
 	echo "Installing into .venv with $$($(BIN)/python --version): about two minutes, once."; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock && \
 	$(BIN)/python -m pip install -qqq --disable-pip-version-check --no-deps -e . && \
 	touch $@

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopback.core.arn import Place
-from loopback.core.errors import AccessDeniedException, InternalFailure, ServiceError, UnknownOperationException
+from loopback.core.errors import (
+    AccessDeniedException,
+    ConflictException,
+    InternalFailure,
+    ServiceError,
+    UnknownOperationException,
+)
 from loopback.core.objects import Objects
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Store
@@ -66,7 +72,7 @@ def call(service: str, operation: str, request: Mapping[str, Any], context: Cont
     try:
         return handler(present, context)
     except IllegalTransition as fault:
-        raise ServiceError(str(fault)) from None
+        raise ConflictException(str(fault)) from None
 
 
 def answer(service: str, headers: Mapping[str, str], body: bytes, context: Context) -> Answer:

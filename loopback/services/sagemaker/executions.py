@@ -145,7 +145,7 @@ def list_executions(request: Request, context: Context) -> Response:
 @handles("ListPipelineExecutionSteps")
 def list_steps(request: Request, context: Context) -> Response:
     """The steps that have started, newest first; those that never start are not listed, as on AWS."""
-    row = find(request["PipelineExecutionArn"], context)
+    row = find(request.get("PipelineExecutionArn", ""), context)  # optional in the model only
     steps = (step_view(step) for step in context.store.find(STEP, parent=row.name))
     return select(steps, request, STEPS)
 
@@ -192,7 +192,7 @@ def find(arn: str, context: Context) -> Resource:
     """The execution of an ARN. Raises ResourceNotFound."""
     _, separator, identity = arn.partition("/execution/")
     if not separator:
-        raise ValidationException(f"{arn} is not the ARN of a pipeline execution")
+        raise ValidationException(f"PipelineExecutionArn {arn!r} is not the ARN of a pipeline execution")
     return context.store.get(EXECUTION, identity)
 
 
