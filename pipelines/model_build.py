@@ -1,4 +1,7 @@
-"""The Baseline and Register steps: what the registry learns about a version, the same for every pipeline."""
+"""The steps of a model build, one function each; its arguments are the steps it waits for.
+
+A pipeline composes them in its `pipeline.py`, and writes a function of its own for a step that it wants different.
+"""
 
 from typing import Any
 
@@ -9,18 +12,32 @@ from sagemaker.core.model_monitor.dataset_format import DatasetFormat
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.quality_check_step import DataQualityCheckConfig, QualityCheckStep
 from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 from sagemaker.serve.model_builder import ModelBuilder
 
-from pipelines.steps import CACHE, STEP_RETRIES, Workshop, made_by
+from pipelines import bundles
+from pipelines.steps import CACHE, REPORT, STEP_RETRIES, Workshop, made_by
 
 # The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
 SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
-def data_quality_baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
+def prepare(shop: Workshop) -> ProcessingStep:
+    """Check the raw files against the configured columns; split, and fit the encoder on the training rows."""
+    return shop.processing(
+        "Prepare",
+        bundles.processing(shop.pipeline, "prepare", shop.config.part("data", "split")),
+        inputs={"data": shop.parameters.input_data},
+        outputs=["train", "validation", "test", "encoder", "baseline", "golden"],
+        env={"DATA_VERSION": shop.parameters.data_version},  # new data at the same address is not a cache hit
+    )
+
+
+def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
     """Statistics and constraints of the training features as the endpoint will see them."""
     return QualityCheckStep(
         "Baseline",
@@ -43,8 +60,45 @@ def data_quality_baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCh
     )
 
 
-def model_package(
-    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baseline: QualityCheckStep
+def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
+    """Boosted trees with early stopping, on one instance or several."""
+    channels = {name: made_by(prepared, name) for name in ("train", "validation", "encoder")}
+    return shop.training(bundles.training(shop.pipeline), channels, shop.config.hyperparameters.eval_metric)
+
+
+def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> ProcessingStep:
+    """Score the test rows with the new model and with the champion: metrics, slices, pictures."""
+    config = shop.config.part("data", "slices") | {"champion_metric": shop.config.gates.champion.metric}
+    return shop.processing(
+        "Evaluate",
+        bundles.processing(shop.pipeline, "evaluate", config),
+        inputs={
+            "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
+            "test": made_by(prepared, "test"),
+            "golden": made_by(prepared, "golden"),
+        },
+        outputs=["evaluation"],
+        env={"CHAMPION_MODEL_PACKAGE_ARN": shop.parameters.champion, "MODEL_PACKAGE_GROUP_NAME": shop.name},
+        property_files=[REPORT],
+    )
+
+
+def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep, metrics: str) -> ConditionStep:
+    """All thresholds of config.yml, and not worse than the champion by more than the margin.
+
+    `metrics` is the section of evaluation.json that the thresholds are about.
+    """
+    missed: Any = shop.figures(evaluated, metrics)
+    return ConditionStep(
+        "Gate",
+        conditions=shop.conditions(evaluated, metrics),
+        if_steps=[registered],
+        else_steps=[FailStep("Fail", error_message=missed)],
+    )
+
+
+def register(
+    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: QualityCheckStep
 ) -> ModelStep:
     """A version in the registry, with its metrics, baselines and lineage."""
     model_data = trained.properties.ModelArtifacts.S3ModelArtifacts
@@ -63,10 +117,10 @@ def model_package(
         inference_instances=["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"],
         transform_instances=["ml.m5.xlarge"],
         approval_status=shop.parameters.approval,
-        model_metrics=_metrics(report, baseline),
+        model_metrics=_metrics(report, baselined),
         drift_check_baselines=DriftCheckBaselines(
-            model_data_statistics=_json(baseline.properties.BaselineUsedForDriftCheckStatistics),
-            model_data_constraints=_json(baseline.properties.BaselineUsedForDriftCheckConstraints),
+            model_data_statistics=_json(baselined.properties.BaselineUsedForDriftCheckStatistics),
+            model_data_constraints=_json(baselined.properties.BaselineUsedForDriftCheckConstraints),
         ),
         metadata_properties=MetadataProperties(
             commit_id=shop.parameters.commit,
@@ -78,11 +132,11 @@ def model_package(
     return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
 
 
-def _metrics(report: Any, baseline: QualityCheckStep) -> ModelMetrics:
+def _metrics(report: Any, baselined: QualityCheckStep) -> ModelMetrics:
     return ModelMetrics(
         model_statistics=_json(report),
-        model_data_statistics=_json(baseline.properties.CalculatedBaselineStatistics),
-        model_data_constraints=_json(baseline.properties.CalculatedBaselineConstraints),
+        model_data_statistics=_json(baselined.properties.CalculatedBaselineStatistics),
+        model_data_constraints=_json(baselined.properties.CalculatedBaselineConstraints),
     )
 
 
