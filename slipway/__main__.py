@@ -29,7 +29,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-local = typer.Typer(help="Start and stop the AWS of this machine.", no_args_is_help=True)
+LOCAL_EXAMPLES = """
+Examples:
+
+  slipway local up --detach       start in the background
+
+  eval "$(slipway local env)"     point the AWS CLI, boto3 and the SDK of this shell at it
+
+  slipway local logs -f           what it says
+
+  slipway local down              stop; everything is there at the next `up`
+"""
+local = typer.Typer(help="Start and stop the AWS of this machine.", epilog=LOCAL_EXAMPLES, no_args_is_help=True)
 app.add_typer(local, name="local")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

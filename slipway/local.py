@@ -28,13 +28,12 @@ def up(port: int, state: Path, *, detach: bool) -> int:
     arguments = ["up", "--port", str(port), "--state", str(state)]
     code = pass_on([*arguments, "--detach"] if detach else arguments)
     if code == 0 and detach:
-        prepare(state)
+        prepare(Target({**os.environ, **_variables(state)}, local=True, project="slipway"))
     return code
 
 
-def prepare(state: Path) -> None:
+def prepare(target: Target) -> None:
     """The artifact bucket and the pipeline role, as the project template creates them on AWS."""
-    target = _local(state)
     s3, bucket = target.client("s3"), target.environ["ARTIFACT_BUCKET"]
     if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
         where = (
@@ -50,10 +49,6 @@ def prepare(state: Path) -> None:
 def exports(state: Path) -> str:
     """Shell lines that point this shell at it, for `eval`."""
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(state).items())
-
-
-def _local(state: Path) -> Target:
-    return Target({**os.environ, **_variables(state)}, local=True, project="slipway")
 
 
 def _variables(state: Path) -> dict[str, str]:

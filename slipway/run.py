@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pipelines
-from slipway import executions, screen, versions, watch
+from slipway import executions, local, screen, versions, watch
 from slipway.target import Target, UserError, WrongUsage
 
 SAMPLE_ROWS = 5000
@@ -49,6 +49,8 @@ def start(target: Target, pipeline: str, data: Path | None, parameters: dict[str
 
     try:
         project = Project.from_environment()
+        if target.local:
+            local.prepare(target)
         given = {"InputDataUrl": upload(target, pipeline, data or sample(pipeline)), **parameters}
         made, what = run_pipeline.upsert(f"pipelines.{pipeline}.pipeline", project)
         arn = run_pipeline.start(made, project, given)
