@@ -8,6 +8,7 @@ here and nowhere else, because the base is one asyncio loop.
 
 import asyncio
 import contextlib
+import hashlib
 import importlib
 import json
 import logging
@@ -15,10 +16,11 @@ import mmap
 import os
 import shutil
 import sys
+import tempfile
 import threading
 import time
 import types
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -33,7 +35,7 @@ Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case;
 Scope = dict[str, Any]
 log = logging.getLogger("loopback")
 
-MAPPED_BYTES = 1 << 20  # larger files are not read into memory to be stored
+STAGED_BYTES = 1 << 20  # larger files are not read into memory, nor written on the loop
 
 # Module of the base -> the names in it that this adapter calls, replaces or fills.
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -56,6 +58,8 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "_delete_object",
         "_record_object_version",
         "_object_versions",
+        "_atomic_write",
+        "md5_hash",
     ),
     "ministack.services.eventbridge": ("_invoke_target", "_put_events", "_pattern_event_view", "_rules", "_archives"),
 }
@@ -75,6 +79,8 @@ class Base:
         self._app = self._modules["ministack.app"]
         self._s3 = self._modules["ministack.services.s3"]
         self._events = self._modules["ministack.services.eventbridge"]
+        self._s3.md5_hash = _hash_of(self._s3.md5_hash)
+        self._s3._atomic_write = _write_of(self._s3._atomic_write)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._touched: Callable[[], None] = lambda: None
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
@@ -211,18 +217,35 @@ class Base:
     def store(self, bucket: str, key: str, source: Path) -> None:
         """Put a file, as PutObject would: versions, notifications and events included. Raises NoSuchBucket."""
         size = source.stat().st_size
-        body = source.read_bytes() if size < MAPPED_BYTES else _mapped(source)
+        with self._staged(source) if size >= STAGED_BYTES else contextlib.nullcontext(source.read_bytes()) as body:
 
-        def put() -> Answer:
-            self._bucket(bucket)
-            answer: Answer = self._s3._put_object(bucket, key, body, {})
-            return answer
+            def put() -> Answer:
+                self._bucket(bucket)
+                answer: Answer = self._s3._put_object(bucket, key, body, {})
+                return answer
 
-        status, _, answer = self._on_loop(put)
+            status, _, answer = self._on_loop(put)
         self._changed.set()
         if status >= 400:
             raise ServiceError(f"s3://{bucket}/{key} could not be written: {answer.decode(errors='replace')}")
         self._written(bucket, key, size)
+
+    @contextlib.contextmanager
+    def _staged(self, source: Path) -> Iterator["_Staged"]:
+        """A copy of a large file on the disk of the objects, with its hash: what is left for the loop is a rename."""
+        folder = self._settings.state / "s3-staged"
+        folder.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
+            path = Path(copy.name)
+        try:
+            shutil.copyfile(source, path)
+            with path.open("rb") as file:
+                staged = _Staged(file.fileno(), 0, access=mmap.ACCESS_READ)
+            staged.path, staged.md5 = path, hashlib.md5(staged, usedforsecurity=False).hexdigest()
+            with staged:
+                yield staged
+        finally:
+            path.unlink(missing_ok=True)
 
     def _bucket(self, bucket: str) -> dict[str, Any]:
         found: dict[str, Any] | None = self._s3._buckets.get(bucket)
@@ -368,10 +391,25 @@ async def _plain_answer(send: Callable[[dict[str, Any]], Awaitable[None]], statu
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-def _mapped(path: Path) -> mmap.mmap:
-    """A file as the bytes that the base hashes and writes, without a copy in memory."""
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+class _Staged(mmap.mmap):
+    """The bytes of a file that is where it has to be but for its name."""
+
+    path: Path
+    md5: str
+
+
+def _hash_of(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda data: data.md5 if isinstance(data, _Staged) else original(data)
+
+
+def _write_of(original: Callable[..., None]) -> Callable[..., None]:
+    def write(path: str, data: Any, **options: Any) -> None:
+        if isinstance(data, _Staged):
+            data.path.replace(path)
+        else:
+            original(path, data, **options)
+
+    return write
 
 
 def _logged(deliver: Callable[[dict[str, Any], str], None]) -> Callable[[dict[str, Any], str], None]:

@@ -32,6 +32,7 @@ class Control:
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.base = Base(settings)
         self.store = Store(settings.database)
+        self.store.reserve()
         self.zygote = Zygote(idle_seconds=settings.idle_seconds)
         self._listeners: list[Callable[[str, str], None]] = []
         self.context = registry.Context(

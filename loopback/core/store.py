@@ -20,6 +20,9 @@ _TEXT = resources.files(__package__).joinpath("store.sql").read_text()
 SQL: dict[str, str] = dict(re.findall(r"^-- (\w+)\n(.*?)(?=^-- \w+\n|\Z)", _TEXT, re.MULTILINE | re.DOTALL))
 
 
+RESERVE = 4 << 20
+
+
 @dataclass(frozen=True)
 class Resource:
     """One row: what was asked for (`doc`), what became of it (`result`), and how far it got."""
@@ -64,6 +67,17 @@ class Store:
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
         self._db.executescript(SQL["schema"])
+
+    def reserve(self) -> None:
+        """Take RESERVE bytes of disk now, in the file and in its log, so that a full disk does not stop the record.
+
+        Dropped pages stay with the file, and the log starts over inside its own length: later commits use both.
+        """
+        with self._lock:
+            self._db.execute("create table ballast (bytes blob)")
+            self._db.execute("insert into ballast values (zeroblob(?))", (RESERVE,))
+            self._db.execute("drop table ballast")
+            self._db.execute("pragma wal_checkpoint(restart)")
 
     def close(self) -> None:
         """Give the file back; the store cannot be used afterwards."""

@@ -1,4 +1,5 @@
 -- schema
+drop table if exists ballast;            -- left by a start that was cut off, see Store.reserve
 create table if not exists resource (
     kind     text not null,
     name     text not null,

@@ -5,6 +5,7 @@ Delivery is at least once: how far it got is written down after a batch, so a cr
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from loopback.services.sagemaker.steps import iso
 PutEvent = Callable[[str, list[str], Mapping[str, Any], str], None]
 log = logging.getLogger("loopback")
 CURSOR = "announced events"
+GATHER_SECONDS = 0.05
 
 _JOB_TITLES = {
     "processing-job": "SageMaker Processing Job State Change",
@@ -58,7 +60,8 @@ class Announcer:
     def loop(self) -> None:
         """Work until `close`. Rows are gathered for a moment: announcing has time, the work itself has not."""
         while self._open:
-            self._wake.wait(timeout=1.0)
+            if self._wake.wait(timeout=1.0):
+                time.sleep(GATHER_SECONDS)
             self._wake.clear()
             try:
                 while self.announce_some():

@@ -109,3 +109,12 @@ def test_what_was_committed_survives_kill_9(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.db")
     assert {f"m{n}" for n in range(last + 1)} <= {row.name for row in store.find(MODEL)}
     store.close()
+
+
+def test_a_reserve_is_taken_and_used_up_before_the_file_grows(store: Store, tmp_path: Path) -> None:
+    store.reserve()
+    sizes = [path.stat().st_size for path in (tmp_path / "loopback.db", tmp_path / "loopback.db-wal")]
+    assert min(sizes) >= 4 << 20
+    for number in range(300):
+        store.create(MODEL, f"m{number}", {"text": "x" * 2000})
+    assert [path.stat().st_size for path in (tmp_path / "loopback.db", tmp_path / "loopback.db-wal")] == sizes
