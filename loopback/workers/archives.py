@@ -2,10 +2,12 @@
 
 import gzip
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from loopback.core.objects import Objects, split_uri
 from loopback.workers.ports import JobFault
 from loopback.workers.transfer import blame, files_below
 
@@ -34,6 +36,17 @@ def pack(files: Iterable[tuple[str, Path]], target: Path) -> None:
             entry.size = path.stat().st_size
             with path.open("rb") as content:
                 archive.addfile(entry, content)
+
+
+def fetch(objects: Objects, uri: str, folder: Path, failure: str) -> None:
+    """Unpack an archive of S3 below `folder`. Raises JobFault, which begins with `failure` when it cannot be had."""
+    bucket, key = split_uri(uri)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
+        archive = Path(beside, "archive.tar.gz")
+        with blame(f"{failure}: {uri}"):
+            objects.fetch(bucket, key, archive)
+        unpack(archive, folder, uri)
 
 
 def unpack(archive: Path, folder: Path, origin: str) -> None:

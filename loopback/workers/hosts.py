@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopback.workers import messages
+from loopback.workers import messages, processes
 from loopback.workers.messages import HostSpec
 
 PACKAGE_PARENT = str(Path(__file__).parents[2])
@@ -198,6 +198,7 @@ def _environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "MPLBACKEND": "Agg",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator would start one on import
+        **processes.PATIENT,
     }
 
 

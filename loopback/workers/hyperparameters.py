@@ -185,6 +185,7 @@ ALIASES = {
     "reg_lambda": "lambda",
     "reg_alpha": "alpha",
 }
+SILENT_ENDED = (1, 2)  # the version that has only `verbosity`
 NOT_HERE = {
     "_kfold": "k-fold cross validation",
     "_num_cv_round": "k-fold cross validation",
@@ -192,9 +193,11 @@ NOT_HERE = {
 }
 
 
-def validated(given: Mapping[str, str]) -> dict[str, Any]:
-    """The hyperparameters as values, by their main names. Raises UserError."""
+def validated(given: Mapping[str, str], version: tuple[int, int]) -> dict[str, Any]:
+    """The hyperparameters as values, by their main names, for an image with that xgboost. Raises UserError."""
     named = {ALIASES.get(name, name): text for name, text in given.items() if not name.startswith("sagemaker_")}
+    if version < SILENT_ENDED:
+        named.pop("silent", None)
     for name in named:
         if name not in RULES:
             raise UserError(f"Extraneous hyperparameter found: {name}")

@@ -1,6 +1,7 @@
 """Which runtime stands in for a container image. One table; a user's own images come first."""
 
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,11 +29,23 @@ HOST = Runtime("host")
 
 TABLE: tuple[tuple[str, Runtime], ...] = (
     ("*/sagemaker-xgboost:*", XGBOOST),
+    ("*/xgboost:latest", XGBOOST),  # 0.72, the built-in algorithm before it was a framework
+    ("*/xgboost:1", XGBOOST),
     ("*/sagemaker-scikit-learn:*", SKLEARN),
     ("*/sagemaker-model-monitor-analyzer*", ANALYZER),
     ("*/sagemaker-spark-processing:*", Runtime("spark", refused="Spark processing (smspark-submit)")),
     ("*/sagemaker-clarify-processing:*", Runtime("clarify", refused="Clarify processing")),
 )
+
+
+def xgboost_version(image: str) -> tuple[int, int]:
+    """Of the xgboost that an image of that name has.
+
+    >>> xgboost_version("1.dkr.ecr.x/sagemaker-xgboost:1.0-1-cpu-py3"), xgboost_version("1.dkr.ecr.x/xgboost:latest")
+    ((1, 0), (0, 72))
+    """
+    found = re.match(r"(\d+)\.(\d+)", image.rpartition(":")[2])
+    return (int(found[1]), int(found[2])) if found else (0, 72)
 
 
 @dataclass(frozen=True)

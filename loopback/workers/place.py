@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from loopback.workers import processes
 from loopback.workers.images import Runtime
 from loopback.workers.ports import Job, JobFault
 
@@ -105,6 +106,7 @@ def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
         "HOSTNAME": host.name,
         "PYTHONUNBUFFERED": "1",
         "MPLBACKEND": "Agg",
+        **processes.PATIENT,
         "AWS_REGION": job.region,
         "AWS_DEFAULT_REGION": job.region,
         **job.environ,

@@ -4,6 +4,11 @@ import os
 import signal
 from pathlib import Path
 
+PATIENT = {"GOMP_SPINCOUNT": "3000"}
+"""OpenMP threads that wait for each other give their processor away after a moment. By default they hold on to it for
+a hundred times as long: nothing is gained where processors are free, and where jobs share them training takes several
+times as long. libgomp reads it when it is loaded."""
+
 
 def signal_group(pid: int, number: int) -> None:
     """Signal every process of a group that still has one."""

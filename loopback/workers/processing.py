@@ -23,6 +23,7 @@ class Processing:
     """One processing job. `exit_message` is there after `finish`."""
 
     group = GROUP
+    metrics: tuple[dict[str, str], ...] = ()
 
     def __init__(self, job: Job, ports: Ports, place: Place, runtime: Runtime) -> None:
         self.job, self.ports, self.place, self.runtime = job, ports, place, runtime

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from loopback.workers.training import Training
 from loopback.workers.transform import Transform
 
 DEFAULT_SECONDS = 86400.0
+TAB = "#011"  # what patterns that are made for CloudWatch expect
 
 
 class Contract(Protocol):
@@ -28,6 +29,7 @@ class Contract(Protocol):
     group: str
     exit_message: str | None
     artifacts: str | None
+    metrics: tuple[dict[str, str], ...]
 
     def prepare(self) -> list[HostSpec]:
         """Fill the hosts' folders and say what runs in them. Raises JobFault."""
@@ -111,7 +113,7 @@ class _Run:
             return Outcome("Stopped", "Stopped", started, self.ports.clock())
         self.report("Downloading", "Downloading input data")
         specs = contract.prepare()
-        metrics = _Metrics(self.job)
+        metrics = _Metrics([*self._metric_definitions(), *contract.metrics])
         self.report("Training", "Running the container")
         started, ooms = self.ports.clock(), failures.oom_kills()
         ended = self._supervise(specs, contract, metrics)
@@ -125,6 +127,9 @@ class _Run:
         base = Outcome("Completed", "Completed", started, finished, None, None, contract.exit_message)
         base = replace(base, artifacts=contract.artifacts, metrics=metrics.final())
         return replace(base, status="Stopped", secondary=ended.halt) if ended.halt else base
+
+    def _metric_definitions(self) -> list[dict[str, str]]:
+        return (self.job.request.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []
 
     def _contract(self) -> Contract:
         cluster = CLUSTERS[self.job.kind](self.job.request)
@@ -180,10 +185,9 @@ class _Run:
 
 
 class _Metrics:
-    """The job's MetricDefinitions, looked for in every line of its logs."""
+    """MetricDefinitions, looked for in every line of a job's logs: as it is, and as AWS's log layer shows it."""
 
-    def __init__(self, job: Job) -> None:
-        definitions = (job.request.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []
+    def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
         try:
             self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
         except re.error as error:
@@ -194,11 +198,14 @@ class _Metrics:
 
     def see(self, milliseconds: int, line: str) -> None:
         """Note the values in a line."""
+        if not self._patterns:
+            return
+        shown = line.replace("\t", TAB)
         for name, pattern in self._patterns:
-            if (match := pattern.search(line)) and match.re.groups:
+            if (match := pattern.search(shown) or pattern.search(line)) and match.re.groups:
                 try:
-                    self._values[name] = (float(match.group(1)), milliseconds / 1000)
-                except (TypeError, ValueError):
+                    self._values[name] = (float(match.group(1).partition(TAB)[0]), milliseconds / 1000)
+                except (AttributeError, ValueError):
                     continue  # what the group caught is not a number: no metric, as on AWS
 
     def final(self) -> tuple[Mapping[str, Any], ...]:

@@ -2,13 +2,12 @@
 
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from loopback.core.objects import split_uri
-from loopback.workers import archives, environments, images, script_mode, transfer
+from loopback.workers import archives, environments, hyperparameters, images, script_mode, transfer
 from loopback.workers.images import Runtime
 from loopback.workers.messages import HostSpec
 from loopback.workers.place import Host, Place, environment
@@ -22,6 +21,11 @@ CHECKPOINTS = "/opt/ml/checkpoints"
 FAILURE_CHARACTERS = 1024
 SYNC_SECONDS = 1.0
 ALGORITHM = "loopback.workers.xgboost_train:main"
+ALGORITHM_METRICS = tuple(
+    {"Name": f"{part}:{metric}", "Regex": rf"#011{part}-{metric}:(\S+)"}
+    for part in ("train", "validation")
+    for metric in (*hyperparameters.MAXIMISED, *hyperparameters.MINIMISED)
+)
 FRAMEWORKS = {
     images.XGBOOST.name: "sagemaker_xgboost_container.training:main",
     images.SKLEARN.name: "sagemaker_sklearn_container.training:main",
@@ -41,6 +45,7 @@ class Training:
         self.hyperparameters: dict[str, str] = dict(job.request.get("HyperParameters") or {})
         self.channels = {entry["ChannelName"]: entry for entry in job.request.get("InputDataConfig") or []}
         self.script: tuple[str, ...] | None = None  # the user's command line in script mode
+        self.metrics: tuple[dict[str, str], ...] = ()  # MetricDefinitions that the image brings along
         self._sent: dict[str, tuple[int, int]] = {}
         self._next_sync = 0.0
 
@@ -111,7 +116,8 @@ class Training:
         if argv is None:
             program = script_mode.setting("program", self.request.get("Environment") or {}, self.hyperparameters)
             if program is None and self.runtime == images.XGBOOST:
-                argv, builtin = ("train",), ALGORITHM
+                argv, builtin = ("train", self.request["AlgorithmSpecification"]["TrainingImage"]), ALGORITHM
+                self.metrics = ALGORITHM_METRICS
             else:
                 argv, environ = self._script(host, program, environ)
                 if (requirements := host.ml / "code" / "requirements.txt").is_file():
@@ -159,7 +165,7 @@ class Training:
         settings = self.request.get("Environment") or {}
         submitted = script_mode.setting("submit_directory", settings, self.hyperparameters) or script_mode.CODE
         if submitted.startswith("s3://"):
-            self._unpack_code(host, submitted)
+            archives.fetch(self.ports.objects, submitted, host.ml / "code", "Code download failed")
         elif submitted.startswith("/opt/ml/input/data/") and submitted.endswith(".tar.gz"):
             archives.unpack(host.at(submitted), host.ml / "code", submitted)
         elif submitted.startswith("/opt/ml/input/data/"):
@@ -181,14 +187,6 @@ class Training:
         paths = [script_mode.CODE, *filter(None, [environ.get("PYTHONPATH")])]
         environ["PYTHONPATH"] = ":".join(paths)
         return self.script, {**environ, **script_mode.variables(facts, program, submitted)}
-
-    def _unpack_code(self, host: Host, uri: str) -> None:
-        with tempfile.TemporaryDirectory(dir=self.place.root) as folder:
-            archive = Path(folder, "sourcedir.tar.gz")
-            bucket, key = split_uri(uri)
-            with transfer.blame(f"Code download failed: {uri}"):
-                self.ports.objects.fetch(bucket, key, archive)
-            archives.unpack(archive, host.ml / "code", uri)
 
     def _restore_checkpoints(self) -> None:
         config = self.request.get("CheckpointConfig")

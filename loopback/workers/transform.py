@@ -2,11 +2,8 @@
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from loopback.core.objects import split_uri
 from loopback.serving.models import SKLEARN, XGBOOST
 from loopback.workers import archives, environments, images, records, transfer
 from loopback.workers.images import Runtime
@@ -19,6 +16,7 @@ from loopback.workers.transfer import Source
 
 GROUP = "/aws/sagemaker/TransformJobs"
 PROGRAM = "loopback.workers.batch:main"
+CODE = "/opt/ml/code"
 SERVING = {images.XGBOOST.name: XGBOOST, images.SKLEARN.name: SKLEARN}
 
 
@@ -28,6 +26,7 @@ class Transform:
     group = GROUP
     exit_message: str | None = None
     artifacts: str | None = None
+    metrics: tuple[dict[str, str], ...] = ()
 
     def __init__(self, job: Job, ports: Ports, place: Place, runtime: Runtime) -> None:
         self.job, self.ports, self.place, self.runtime = job, ports, place, runtime
@@ -63,12 +62,7 @@ class Transform:
         if source.get("CompressionType") == "None":
             transfer.download(self.ports.objects, transfer.items(self.ports.objects, Source(uri)), target)
             return
-        bucket, key = split_uri(uri)
-        with tempfile.TemporaryDirectory(dir=self.place.root) as folder:
-            archive = Path(folder, "model.tar.gz")
-            with transfer.blame(f"Model download failed: {uri}"):
-                self.ports.objects.fetch(bucket, key, archive)
-            archives.unpack(archive, target, uri)
+        archives.fetch(self.ports.objects, uri, target, "Model download failed")
 
     def _spec(self, host: Host) -> HostSpec:
         request, python = self.job.request, None
@@ -88,6 +82,9 @@ class Transform:
             **(self.model.get("Environment") or {}),
             **(request.get("Environment") or {}),
         }
+        if (submitted := environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")).startswith("s3://"):
+            archives.fetch(self.ports.objects, submitted, host.at(CODE), "Code download failed")
+            environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
         return HostSpec(
             argv=("transform", str(host.root)),
             environ=environ,

@@ -1,11 +1,13 @@
 """The XGBoost container's own algorithm: what `train` does there without a user script. Runs in a job host.
 
-contracts.md 1.7. Reads /opt/ml/input, writes /opt/ml/model/xgboost-model; with several hosts through xgboost's
-collective, first to learn who has data (port 9099), then to train (port 9100).
+contracts.md 1.7. Its argument is the image, whose version decides on formats. Reads /opt/ml/input, writes
+/opt/ml/model/xgboost-model; with several hosts through xgboost's collective, first to learn who has data (port 9099),
+then to train (port 9100).
 """
 
 import json
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -15,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loopback.workers import hyperparameters
+from loopback.workers import hyperparameters, images
 from loopback.workers.hyperparameters import UserError
 from loopback.workers.xgboost_data import matrix_of
 from loopback.workers.xgboost_metrics import computed
@@ -23,6 +25,7 @@ from loopback.workers.xgboost_metrics import computed
 OPT_ML = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 FIRST_PORT, SECOND_PORT = 9099, 9100
 KEPT_CHECKPOINTS = 5
+PICKLES_ENDED = (1, 3)  # the version that saves models in its own format
 TRACKER_SECONDS = 30.0
 LISTENING = "0A"  # in /proc/net/tcp
 
@@ -52,7 +55,7 @@ def _config(name: str) -> Any:
 
 def train() -> None:
     """One host's part in a training. Raises UserError."""
-    values = hyperparameters.validated(_config("hyperparameters"))
+    values = hyperparameters.validated(_config("hyperparameters"), images.xgboost_version(sys.argv[1]))
     channels = _config("inputdataconfig")
     if "train" not in channels:
         raise UserError("Missing required channel: train")
@@ -168,7 +171,14 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
         raise UserError(str(error).strip().splitlines()[0] if str(error).strip() else repr(error)) from error
     if master:
         (OPT_ML / "model").mkdir(exist_ok=True)
-        (OPT_ML / "model" / "xgboost-model").write_bytes(booster.save_raw("ubj"))  # as save_model without extension
+        (OPT_ML / "model" / "xgboost-model").write_bytes(_serialized(booster, images.xgboost_version(sys.argv[1])))
+
+
+def _serialized(booster: Any, version: tuple[int, int]) -> bytes:
+    """As the image of that version saves it: scripts that evaluate the model load it accordingly."""
+    if version < PICKLES_ENDED:
+        return pickle.dumps(booster, protocol=4)
+    return bytes(booster.save_raw("ubj"))  # as save_model without extension
 
 
 def _early_stopping(values: Mapping[str, Any], metrics: list[str], *, has_validation: bool) -> list[Any]:

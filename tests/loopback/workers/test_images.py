@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from loopback.workers.images import ANALYZER, HOST, SKLEARN, XGBOOST, Images, Runtime, UnknownImage
+from loopback.workers.images import ANALYZER, HOST, SKLEARN, XGBOOST, Images, Runtime, UnknownImage, xgboost_version
 from tests.loopback.workers.conftest import Bench
 
 ECR = "123.dkr.ecr.eu-west-1.amazonaws.com"
@@ -15,6 +15,8 @@ ECR = "123.dkr.ecr.eu-west-1.amazonaws.com"
     ("image", "runtime"),
     [
         (f"{ECR}/sagemaker-xgboost:3.2-0", XGBOOST),
+        (f"{ECR}/xgboost:latest", XGBOOST),
+        (f"{ECR}/xgboost:1", XGBOOST),
         (f"{ECR}/sagemaker-scikit-learn:1.4-2-cpu-py3", SKLEARN),
         (f"{ECR}/sagemaker-model-monitor-analyzer", ANALYZER),
         (f"{ECR}/mine:1", Runtime("*/mine:*", interpreter="/opt/python")),
@@ -23,6 +25,14 @@ ECR = "123.dkr.ecr.eu-west-1.amazonaws.com"
 )
 def test_the_table(image: str, runtime: Runtime) -> None:
     assert Images({"*/mine:*": "/opt/python", "*/other:*": "host"}).runtime(image) == runtime
+
+
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [("sagemaker-xgboost:1.0-1-cpu-py3", (1, 0)), ("sagemaker-xgboost:3.2-0", (3, 2)), ("xgboost:1", (0, 72))],
+)
+def test_the_version_of_xgboost(tag: str, version: tuple[int, int]) -> None:
+    assert xgboost_version(f"{ECR}/{tag}") == version
 
 
 @pytest.mark.parametrize("name", ["spark", "clarify"])

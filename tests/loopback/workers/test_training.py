@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import tarfile
 import zipfile
 
@@ -54,8 +55,9 @@ def test_the_xgboost_algorithm(bench: Bench, channels: dict) -> None:
     lines = bench.logs.text().splitlines()
     assert [line.split("\t")[0] for line in lines] == ["[0]", "[1]", "[2]", "[3]"]
     assert lines[0].split("\t")[1].startswith("train-logloss:")
-    (metric,) = outcome.metrics
-    assert (metric["MetricName"], metric["Value"]) == ("validation:accuracy", float(lines[-1].rpartition(":")[2]))
+    metrics = {metric["MetricName"]: metric["Value"] for metric in outcome.metrics}
+    assert metrics["validation:accuracy"] == float(lines[-1].rpartition(":")[2])
+    assert set(metrics) == {f"{part}:{name}" for part in ("train", "validation") for name in ("logloss", "accuracy")}
     assert bench.states == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
 
 
@@ -66,6 +68,23 @@ def test_the_xgboost_algorithm_over_two_hosts(bench: Bench, channels: dict) -> N
     outcome = bench.run(job)
     assert outcome.status == "Completed", (outcome, bench.logs.text())
     assert list(packed(bench)) == ["xgboost-model"]
+
+
+@pytest.mark.parametrize("tag", ["sagemaker-xgboost:1.0-1-cpu-py3", "xgboost:latest"])
+def test_old_images_pickle_their_model_and_know_silent(bench: Bench, channels: dict, tag: str) -> None:
+    image = XGBOOST.replace("sagemaker-xgboost:3.2-0", tag)
+    hyperparameters = {"num_round": "2", "objective": "reg:linear", "silent": "0"}
+    outcome = bench.run(training(image, hyperparameters=hyperparameters, channels=channels))
+    assert outcome.status == "Completed", (outcome, bench.logs.text())
+    assert pickle.loads(packed(bench)["xgboost-model"]).num_boosted_rounds() == 2
+
+
+def test_metric_patterns_may_be_made_for_cloudwatch(bench: Bench, channels: dict) -> None:
+    """Its log layer shows a tab as #011, which the registered patterns of the XGBoost image contain."""
+    pattern = {"Name": "mine", "Regex": r".*\[[0-9]+\].*#011train-logloss:(\S+)"}
+    outcome = bench.run(training(hyperparameters=BINARY, channels=channels, algorithm={"MetricDefinitions": [pattern]}))
+    metrics = {metric["MetricName"]: metric["Value"] for metric in outcome.metrics}
+    assert metrics["mine"] == metrics["train:logloss"]
 
 
 def test_the_same_training_makes_the_same_bytes(bench: Bench, channels: dict) -> None:

@@ -73,6 +73,17 @@ def test_a_sklearn_script_on_several_hosts(bench: Bench, strategy: str) -> None:
     assert [bench.s3.read("b", f"out/{name}.csv.out") for name in "abc"] == [b"A\nAA\n", b"B\nBB\n", b"C\nCC\n"]
 
 
+def test_the_models_code_may_be_in_s3(bench: Bench) -> None:
+    """As the SDK's framework models have it: the archive of the model has no code."""
+    bench.s3.put("model.tar.gz", archive({"weights": b"1"}))
+    uri = bench.s3.put("code/sourcedir.tar.gz", archive({"serve.py": ECHO.encode()}))
+    bench.s3.put("in/a.csv", "a\nb\n")
+    environment = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": uri}
+    outcome = bench.run(transform(SKLEARN, environment=environment))
+    assert outcome.status == "Completed", (outcome, bench.logs.text())
+    assert bench.s3.read("b", "out/a.csv.out") == b"A\nB\n"
+
+
 def test_compressed_input(bench: Bench) -> None:
     bench.s3.put("model.tar.gz", archive({"code/inference.py": ECHO.encode()}))
     bench.s3.put("in/a.csv.gz", gzip.compress(b"x\n"))
