@@ -106,4 +106,5 @@ def judge(metadata: dict[str, Any], job: Resource, context: Context) -> Judgemen
     if not any(item.key == key for item in context.objects.list(bucket, key)):
         return Judgement(shown, "")
     shown["ViolationReport"] = report
-    return Judgement(shown, f"ClientError: Data quality violations were found, see {report}" if fails else "")
+    kind = metadata["CheckType"].replace("_", " ").capitalize()
+    return Judgement(shown, f"ClientError: {kind} violations were found, see {report}" if fails else "")
