@@ -33,6 +33,7 @@ T = TypeVar("T")
 Answer = tuple[int, dict[str, str], bytes]
 Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case; body) -> answer
 Scope = dict[str, Any]
+Front = Callable[[Scope, Any, Any], Awaitable[None]]  # an ASGI application
 log = logging.getLogger("loopback")
 
 STAGED_BYTES = 1 << 20  # larger files are not read into memory, nor written on the loop
@@ -84,6 +85,7 @@ class Base:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._touched: Callable[[], None] = lambda: None
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
+        self._fronts: dict[str, Front] = {}
         self._deliver = self._events._invoke_target
         self._events._invoke_target = self._invoke_target
         self._record_version = self._s3._record_object_version
@@ -107,6 +109,10 @@ class Base:
         self._app._loaded_modules[name] = module
         self._modules["ministack.core.router"].SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix]}
         self._modules["ministack.core.iam_actions"].SERVICE_TO_IAM_NAMESPACE[name] = name
+
+    def add_front(self, prefix: str, front: Front) -> None:
+        """Let an ASGI application answer every path that begins with `prefix`, before the base looks at it."""
+        self._fronts[prefix] = front
 
     def call(self, service: str, target: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call a JSON operation of the base, for example `logs`, `Logs_20140328.PutLogEvents`.
@@ -316,6 +322,7 @@ class Base:
         if not server.done():
             await asyncio.to_thread(started)
         await server
+        self._loop = None  # what is called from now on runs on the caller's thread
 
     async def _until_open(self, server: "asyncio.Task[None]") -> None:
         while not server.done():
@@ -331,6 +338,10 @@ class Base:
                 await _plain_answer(send, 403, refusal)
                 return
             self._touched()
+            for prefix, front in self._fronts.items():
+                if scope["path"].startswith(prefix):
+                    await front(scope, receive, send)
+                    return
             if scope.get("method") not in ("GET", "HEAD"):
                 self._changed.set()
         await self._app.app(scope, receive, send)

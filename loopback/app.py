@@ -13,6 +13,10 @@ import yaml
 from loopback.adapter import Base
 from loopback.core.settings import Settings
 from loopback.core.store import Store
+from loopback.endpoints.courier import Courier
+from loopback.endpoints.deploy import Deployer, Means
+from loopback.endpoints.front import Front
+from loopback.endpoints.link import Link
 from loopback.services import registry
 from loopback.services.sagemaker.announce import Announcer
 from loopback.services.sagemaker.driver import Driver
@@ -38,14 +42,21 @@ class Control:
         self.context = registry.Context(
             self.store, settings.place, self.base, self.base.call, self.base.invoke, self.changed
         )
-        ports = Ports(self.base, _Logs(self.base), self.zygote, settings.state / "jobs", images=_images(settings.state))
+        logs, images = _Logs(self.base), _images(settings.state)
+        ports = Ports(self.base, logs, self.zygote, settings.state / "jobs", images=images)
         limit = max(4, 2 * (os.cpu_count() or 1))
         self.dispatcher = Dispatcher(
             self.store, settings.place, ports, settings.client_environment(), self.changed, limit
         )
         self.driver = Driver(self.context, ThreadPoolExecutor(16, thread_name_prefix="step"))
         self.announcer = Announcer(self.context, self.base.put_event, self.base.has_rules)
+        folder = settings.state / "endpoints"
+        self.link = Link(folder, settings.place)
+        means = Means(self.base, folder, settings.client_environment(), images)
+        self.deployer = Deployer(self.store, self.link, means, self.changed)
+        self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
         self.base.add_service("sagemaker", "SageMaker.", self._sagemaker)
+        self.base.add_front("/endpoints/", Front(self.link.path))
         self.base.add_target("sagemaker", self._start_pipeline)
 
     def changed(self, kind: str, name: str) -> None:
@@ -55,13 +66,15 @@ class Control:
 
     def run(self, started: Callable[[], None]) -> None:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
-        self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed]
-        for name, loop in (("driver", self.driver.loop), ("announcer", self.announcer.loop)):
-            threading.Thread(target=loop, name=name, daemon=True).start()
+        self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed, self.deployer.changed]
+        loops = (self.driver.loop, self.announcer.loop, self.deployer.keep, self.courier.loop)
+        for loop in loops:
+            threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
         def open_for_business() -> None:
             self.dispatcher.recover()
             self.driver.recover()
+            self.deployer.recover()
             started()
 
         self.zygote.start()
@@ -71,6 +84,9 @@ class Control:
             self.dispatcher.close()
             self.driver.close()
             self.announcer.close()
+            self.deployer.close()
+            self.courier.close()
+            self.courier.deliver()
             self.zygote.close()
             self.base.save()
             self.store.close()
@@ -82,6 +98,9 @@ class Control:
 
     def _sagemaker(self, headers: Mapping[str, str], body: bytes) -> registry.Answer:
         return registry.answer("sagemaker", headers, body, self.context)
+
+    def _put_metrics(self, request: Mapping[str, Any]) -> None:
+        self.base.call("monitoring", "GraniteServiceVersion20100801.PutMetricData", request)
 
     def _start_pipeline(self, target: dict[str, Any], event: str) -> None:
         """An EventBridge rule whose target is a SageMaker pipeline."""

@@ -27,6 +27,8 @@ STEP = Kind("pipeline-step", "pipeline step", states.STEP, "Starting")
 CACHED_STEP = Kind("cached-step", "cached step", states.PRESENT, "Completed")
 
 MODEL = Kind("model", "model", states.PRESENT, "Completed")
+ENDPOINT_CONFIG = Kind("endpoint-config", "endpoint configuration", states.PRESENT, "Completed")
+ENDPOINT = Kind("endpoint", "endpoint", states.ENDPOINT, "Creating")
 PACKAGE_GROUP = Kind("model-package-group", "model package group", states.PRESENT, "Completed")
 PACKAGE = Kind("model-package", "model package", states.PRESENT, "Completed")
 EXPERIMENT = Kind("experiment", "experiment", states.PRESENT, "Completed")
@@ -41,6 +43,8 @@ ALL = (
     STEP,
     CACHED_STEP,
     MODEL,
+    ENDPOINT_CONFIG,
+    ENDPOINT,
     PACKAGE_GROUP,
     PACKAGE,
     EXPERIMENT,

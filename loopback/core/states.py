@@ -49,6 +49,14 @@ STEP: Table = {
     "Stopped": {"again": "Starting"},
     "Succeeded": {},
 }
+ENDPOINT: Table = {
+    "Creating": {"serve": "InService", "fail": "Failed"},
+    "InService": {"update": "Updating", "delete": "Deleting"},
+    "Updating": {"serve": "InService", "roll_back": "RollingBack"},
+    "RollingBack": {"serve": "InService", "fail": "Failed"},
+    "Failed": {"delete": "Deleting"},
+    "Deleting": {},
+}
 PIPELINE: Table = {"Active": {"delete": "Deleting"}, "Deleting": {}}
 PRESENT: Table = {"Completed": {}}  # what is whole as soon as its row is: models, groups, packages, trials
 

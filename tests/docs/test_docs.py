@@ -7,12 +7,22 @@ import pytest
 
 from loopback.engine.model import STEP_TYPES
 from loopback.services import registry
-from loopback.services.sagemaker import executions, experiments, jobs, models, packages, pipelines, tags
+from loopback.services.sagemaker import (
+    endpoint_configs,
+    endpoints,
+    executions,
+    experiments,
+    jobs,
+    models,
+    packages,
+    pipelines,
+    tags,
+)
 from loopback.workers.images import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-FAMILIES = (executions, experiments, jobs, models, packages, pipelines, tags)
+FAMILIES = (endpoint_configs, endpoints, executions, experiments, jobs, models, packages, pipelines, tags)
 
 
 def test_the_operations_page_is_true() -> None:

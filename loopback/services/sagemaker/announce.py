@@ -4,6 +4,7 @@ Delivery is at least once: how far it got is written down after a batch, so a cr
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import BY_SLUG, EXECUTION, PACKAGE, STEP
+from loopback.core.kinds import BY_SLUG, ENDPOINT, EXECUTION, PACKAGE, STEP
 from loopback.core.store import Event, Resource
 from loopback.services.registry import Context
-from loopback.services.sagemaker import executions, jobs, packages
+from loopback.services.sagemaker import endpoints, executions, jobs, packages
 from loopback.services.sagemaker.steps import iso
 
 PutEvent = Callable[[str, list[str], Mapping[str, Any], str], None]
@@ -117,6 +118,19 @@ def _package(event: Event, row: Resource, context: Context) -> Announcement:
     return Announcement("SageMaker Model Package State Change", [shown["ModelPackageArn"]], detail)
 
 
+def _endpoint(event: Event, row: Resource, context: Context) -> Announcement:
+    """Statuses are upper snake case here, times epoch milliseconds (contracts 6.2)."""
+    shown = endpoints.view(row, context)
+    detail = {key: shown.get(key) for key in ("EndpointName", "EndpointArn", "EndpointConfigName", "FailureReason")}
+    properties = ("VariantName", "CurrentWeight", "DesiredWeight", "CurrentInstanceCount", "DesiredInstanceCount")
+    variants = shown.get("ProductionVariants", [])
+    detail["ProductionVariants"] = [{key: v[key] for key in properties} for v in variants]
+    detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", event.new).upper()
+    detail |= {key: int(shown[key] * 1000) for key in ("CreationTime", "LastModifiedTime")}
+    detail["Tags"] = context.store.tags(shown["EndpointArn"])
+    return Announcement("SageMaker Endpoint State Change", [shown["EndpointArn"]], _present(detail))
+
+
 def _execution(event: Event, row: Resource, context: Context) -> Announcement:
     arn = executions.arn_of(row.parent, row.name, context)
     pipeline = context.place.arn(f"pipeline/{row.parent}")
@@ -168,6 +182,7 @@ def _present(detail: Mapping[str, Any]) -> dict[str, Any]:
 _BUILDERS: dict[str, Callable[[Event, Resource, Context], Announcement]] = {
     **dict.fromkeys(_JOB_TITLES, _job),
     PACKAGE.slug: _package,
+    ENDPOINT.slug: _endpoint,
     EXECUTION.slug: _execution,
     STEP.slug: _step,
 }

@@ -1,0 +1,100 @@
+"""What an endpoint consists of, as the control plane tells it to the data plane, and the choices among it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One production variant. `model` is the folder of the unpacked model, which each instance gets a copy of.
+
+    `seconds` is how long an instance may take to answer its first ping.
+    """
+
+    name: str
+    weight: float
+    count: int
+    model: str
+    environ: Mapping[str, str]
+    interpreter: str | None = None
+    isolated: bool = False
+    least_outstanding: bool = False
+    seconds: float = 480.0
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Which requests are written down, and where. `percentage` 0 to 100; content types in lower case."""
+
+    percentage: float
+    uri: str
+    sides: frozenset[str]  # of "Input", "Output"
+    csv: frozenset[str] = frozenset()
+    json: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """One endpoint. Instances are kept as long as `generation` stays the same."""
+
+    name: str
+    generation: str
+    variants: tuple[Variant, ...]
+    capture: Capture | None = None
+
+    @property
+    def key(self) -> str:
+        """Endpoint names are the same without regard to case."""
+        return self.name.lower()
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON data."""
+        document = asdict(self)
+        if self.capture:
+            sets = {name: sorted(getattr(self.capture, name)) for name in ("sides", "csv", "json")}
+            document["capture"] |= sets
+        return document
+
+
+def load(document: Mapping[str, Any]) -> Fleet:
+    """The inverse of `Fleet.dump` after JSON."""
+    captured = document.get("capture")
+    if captured:
+        captured = captured | {name: frozenset(captured[name]) for name in ("sides", "csv", "json")}
+    return Fleet(
+        document["name"],
+        document["generation"],
+        tuple(Variant(**variant) for variant in document["variants"]),
+        Capture(**captured) if captured else None,
+    )
+
+
+def capture_of(config: Mapping[str, Any] | None) -> Capture | None:
+    """The request's DataCaptureConfig; None when nothing is to be captured."""
+    if config is None or not config.get("EnableCapture", True):
+        return None
+    modes = {option["CaptureMode"] for option in config["CaptureOptions"]}
+    sides = modes - {"InputAndOutput"} | ({"Input", "Output"} if "InputAndOutput" in modes else set())
+    headers = config.get("CaptureContentTypeHeader") or {}
+    return Capture(
+        config["InitialSamplingPercentage"],
+        config["DestinationS3Uri"].rstrip("/"),
+        frozenset(sides),
+        frozenset(kind.lower() for kind in headers.get("CsvContentTypes", ())),
+        frozenset(kind.lower() for kind in headers.get("JsonContentTypes", ())),
+    )
+
+
+def drawn(weights: Sequence[float], chance: float) -> int:
+    """The index that `chance` (0 to 1, without 1) falls on; an index of weight 0 is never drawn.
+
+    >>> [drawn((0, 1, 3), chance) for chance in (0.0, 0.2, 0.3, 0.99)]
+    [1, 1, 2, 2]
+    """
+    point = chance * sum(weights)
+    for index, weight in enumerate(weights):
+        if point < weight:
+            return index
+        point -= weight
+    return max(index for index, weight in enumerate(weights) if weight > 0)

@@ -1,0 +1,190 @@
+"""One instance of a variant: a job host that serves on a Unix socket, from its folder to its end."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopback.endpoints.fleet import Variant
+from loopback.endpoints.http1 import Answer, Client, Lost, message
+from loopback.workers.hosts import CannotStart, Exit, HostProcess, Zygote
+from loopback.workers.messages import HostSpec
+from loopback.workers.output import Output
+from loopback.workers.ports import Logs
+
+GROUP = "/aws/sagemaker/Endpoints"
+PROGRAM = "loopback.endpoints.program:main"
+PING = message(b"GET", "/ping", {}, b"")
+PING_SECONDS = 2.0
+STOP_SECONDS = 30.0  # between SIGTERM and SIGKILL
+POLL_SECONDS = 0.005
+FLUSH_SECONDS = 0.25
+
+
+class NotStarted(Exception):
+    """An instance did not come up; the message is AWS's FailureReason."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What instances stand on. `sockets` is a folder with a path short enough for Unix sockets."""
+
+    zygote: Zygote
+    folder: Path
+    sockets: Path
+    logs: Logs
+
+
+class Instance:
+    """One instance. `ended` is called once when its process is gone."""
+
+    def __init__(self, endpoint: str, variant: Variant, ground: Ground, ended: Callable[["Instance"], None]) -> None:
+        self.id = f"i-{uuid.uuid4().hex[:17]}"
+        self.variant = variant
+        self.outstanding = 0
+        self._endpoint, self._ground, self._ended = endpoint, ground, ended
+        self._root = ground.folder / self.id
+        self._socket = str(ground.sockets / f"{self.id[2:14]}.sock")
+        self._idle: list[Client] = []
+        self._process: HostProcess | None = None
+        self._output: Output | None = None
+        self._flusher: asyncio.TimerHandle | None = None
+        self.exit: Exit | None = None
+        self.gone = asyncio.Event()
+
+    async def start(self) -> None:
+        """Fork it and wait until it answers a ping. Raises NotStarted."""
+        try:
+            self._process = await asyncio.to_thread(self._spawn)
+        except (CannotStart, OSError) as error:
+            raise NotStarted(f"Unable to provision requested ML compute capacity: {error}") from None
+        loop = asyncio.get_running_loop()
+        stream = f"{self.variant.name}/{self.id}"
+        group = f"{GROUP}/{self._endpoint}"
+        self._output = Output(self._process.output, self._ground.logs, group, stream, lambda _at, _line: None)
+        loop.add_reader(self._process.output, self._read)
+        loop.add_reader(self._process.report, self._report)
+        self._flush()
+        deadline = loop.time() + self.variant.seconds
+        while not await self.ping():
+            if self.exit is not None or loop.time() > deadline:
+                await self.stop(signal.SIGKILL)
+                raise NotStarted(self._reason())
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _spawn(self) -> HostProcess:
+        for part in ("ml", "home", "tmp"):
+            (self._root / part).mkdir(parents=True)
+        shutil.copytree(self.variant.model, self._root / "ml" / "model", symlinks=True)
+        (self._root / "hosts").write_text(f"127.0.0.1 localhost {self.id}\n")
+        own = {"HOME": str(self._root / "home"), "TMPDIR": str(self._root / "tmp"), "HOSTNAME": self.id}
+        return self._ground.zygote.spawn(
+            HostSpec(
+                argv=("serve", self._socket),
+                environ={**own, **self.variant.environ},
+                folder=str(self._root / "ml"),
+                hostname=self.id,
+                hosts_file=str(self._root / "hosts"),
+                builtin=PROGRAM,
+                interpreter=self.variant.interpreter,
+                isolated=self.variant.isolated,
+            )
+        )
+
+    def _reason(self) -> str:
+        assert self._output
+        said = self._output.last[-1] if self._output.last else "the container said nothing"
+        return (
+            f"The primary container for production variant {self.variant.name} did not pass the ping health check. "
+            f"Please check CloudWatch logs for this endpoint. Last line: {said}"
+        )
+
+    async def ping(self) -> bool:
+        """Whether GET /ping answers 200 in time."""
+        try:
+            return (await self.call(PING, PING_SECONDS)).status == 200
+        except (Lost, TimeoutError):
+            return False
+
+    async def call(self, request: bytes, seconds: float) -> Answer:
+        """Send a request, wait for the answer. Raises Lost when the instance is gone, TimeoutError."""
+        self.outstanding += 1
+        try:
+            connection = await self._connection()
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await connection.send(request)
+            except BaseException:
+                connection.close()
+                raise
+        finally:
+            self.outstanding -= 1
+        self._idle.append(connection)
+        return answer
+
+    async def _connection(self) -> Client:
+        while self._idle:
+            if (found := self._idle.pop()).usable:
+                return found
+        try:
+            _, made = await asyncio.get_running_loop().create_unix_connection(Client, self._socket)
+        except OSError:
+            raise Lost from None
+        return made
+
+    def _read(self) -> None:
+        assert self._output
+        if not self._output.read():
+            asyncio.get_running_loop().remove_reader(self._output.fd)
+
+    def _flush(self) -> None:
+        if self._output and self.exit is None:
+            self._output.flush_if_due()
+            self._flusher = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+
+    def _report(self) -> None:
+        assert self._process
+        assert self._output
+        self.exit = self._process.wait(0)
+        if self.exit is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._process.report)
+        loop.remove_reader(self._process.output)
+        self._output.drain()
+        self._process.close()
+        for connection in self._idle:
+            connection.close()
+        loop.run_in_executor(None, self._remove)
+        self.gone.set()
+        self._ended(self)
+
+    def _remove(self) -> None:
+        shutil.rmtree(self._root, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._socket)
+
+    async def retire(self, seconds: float) -> None:
+        """Let it finish what it was asked, then end it."""
+        for _ in range(int(seconds / POLL_SECONDS)):
+            if not self.outstanding:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        await self.stop(signal.SIGTERM)
+
+    async def stop(self, number: int) -> None:
+        """Signal it and wait until it is gone."""
+        if self._process is None or self.exit is not None:
+            return
+        self._process.signal(number)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.gone.wait()
+        except TimeoutError:
+            self._process.signal(signal.SIGKILL)
+            await self.gone.wait()

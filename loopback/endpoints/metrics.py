@@ -1,0 +1,62 @@
+"""CloudWatch metrics of endpoints, gathered into batches. contracts 7.3. Latencies are in microseconds."""
+
+import math
+from collections import Counter, defaultdict
+from typing import Any
+
+MOST_VALUES = 150  # of one datum, as CloudWatch limits it
+UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
+
+
+class Metrics:
+    """Counts of values since the last `take`, by endpoint, variant and metric."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], dict[str, Counter[float]]] = {}
+
+    def see(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
+        """One invocation that reached an instance. `status` is the container's; 0 when it did not answer in time."""
+        found = self._found.get((endpoint, variant))
+        if found is None:
+            found = self._found[endpoint, variant] = defaultdict(Counter)
+        found["Invocations"][1.0] += 1
+        found["Invocation4XXErrors"][float(400 <= status < 500)] += 1
+        found["Invocation5XXErrors"][float(status >= 500 or status == 0)] += 1
+        found["InvocationModelErrors"][float(not 200 <= status < 300)] += 1
+        found["ModelLatency"][float(round(model_seconds * 1e6))] += 1
+        found["OverheadLatency"][float(round(overhead_seconds * 1e6))] += 1
+
+    def take(self, at: float) -> list[dict[str, Any]]:
+        """MetricData of PutMetricData with everything since the last time; `at` is epoch seconds."""
+        data = [
+            {
+                "MetricName": name,
+                "Dimensions": [
+                    {"Name": "EndpointName", "Value": endpoint},
+                    {"Name": "VariantName", "Value": variant},
+                ],
+                "Timestamp": at,
+                "Unit": UNITS.get(name, "None"),
+                "Values": list(values := thinned(counts)),
+                "Counts": [float(count) for count in values.values()],
+            }
+            for (endpoint, variant), metrics in self._found.items()
+            for name, counts in metrics.items()
+        ]
+        self._found = {}
+        return data
+
+
+def thinned(counts: Counter[float], most: int = MOST_VALUES) -> Counter[float]:
+    """The same values with so few significant digits that there are at most `most` of them."""
+    digits = 4
+    while len(counts) > most:
+        rounded: Counter[float] = Counter()
+        for value, count in counts.items():
+            rounded[_significant(value, digits)] += count
+        counts, digits = rounded, digits - 1
+    return counts
+
+
+def _significant(value: float, digits: int) -> float:
+    return round(value, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0.0

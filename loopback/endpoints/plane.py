@@ -1,0 +1,224 @@
+"""The data plane: one process that owns the instances of all endpoints and answers InvokeEndpoint.
+
+`python -m loopback.endpoints.plane FOLDER SOCKETS PARENT ACCOUNT REGION`. It serves HTTP on the socket `plane.sock` in
+SOCKETS: `/endpoints/...` for callers; `PUT` and `DELETE /fleets/NAME` and `POST /drain` for the control plane, whose
+death it survives. It ends with PARENT, the supervisor. FOLDER has what it needs to come back after its own death.
+"""
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+
+import uvloop
+
+from loopback.core.arn import Place
+from loopback.endpoints import fleet as fleets
+from loopback.endpoints import outbox
+from loopback.endpoints.capture import Recorder, merged
+from loopback.endpoints.fleet import Fleet
+from loopback.endpoints.http1 import Answer, Reply, Request, Server
+from loopback.endpoints.instances import Ground, NotStarted
+from loopback.endpoints.invoke import invoke
+from loopback.endpoints.metrics import Metrics
+from loopback.endpoints.pools import DRAIN_SECONDS, Endpoint, deploy, resume
+from loopback.workers.hosts import Zygote
+
+SOCKET = "plane.sock"
+SEAL_EVERY, METRICS_EVERY = 0.5, 2.0  # seconds
+DRAIN_AT_END = 2.0  # seconds for requests that are being answered when loopback goes down
+log = logging.getLogger("loopback.endpoints")
+
+
+class Logs:
+    """CloudWatch Logs by way of the outbox."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def append(self, group: str, stream: str, events: list[tuple[int, str]]) -> None:
+        """Send these events: (milliseconds since the epoch, line)."""
+        content = "".join(json.dumps(event) + "\n" for event in events)
+        outbox.put(self._folder, {"kind": "logs", "group": group, "stream": stream}, content.encode())
+
+
+class Plane:
+    """The endpoints of this process, by their name in lower case."""
+
+    def __init__(self, folder: Path, sockets: Path, place: Place) -> None:
+        self.place = place
+        self.endpoints: dict[str, Endpoint] = {}
+        self.connections: set[Server] = set()
+        self.ending = asyncio.Event()
+        self._fleets, self._outbox = folder / "fleets", folder / "outbox"
+        for path in (self._fleets, self._outbox):
+            path.mkdir(parents=True, exist_ok=True)
+        self.zygote = Zygote(standbys=1, idle_seconds=0)
+        self._ground = Ground(self.zygote, folder / "instances", sockets, Logs(self._outbox))
+        self._recorders: dict[str, Recorder] = {}
+        self._metrics = Metrics()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def resume(self) -> None:
+        """Take up what an earlier process of this folder served."""
+        outbox.recover(self._outbox)
+        for path in sorted(self._fleets.glob("*.json")):
+            found = fleets.load(json.loads(path.read_text()))
+            self._use(resume(found, self._ground))
+
+    def serve(self, request: Request, reply: Reply) -> None:
+        """Answer one request, on a task of its own."""
+        task = asyncio.get_running_loop().create_task(self._answer(request, reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: Request, reply: Reply) -> None:
+        try:
+            if request.path.startswith("/endpoints/"):
+                answer = await invoke(request, self)
+            else:
+                answer = await self._order(request)
+        except Exception:
+            log.exception("%s", request.path)
+            answer = Answer(500, b'{"Message": "loopback failed; its log has the details"}')
+            answer.headers[b"x-amzn-ErrorType"] = b"InternalFailure"
+        reply(answer)
+
+    def seen(self, endpoint: Endpoint, variant: str, request: Request, answer: Answer, seconds: float) -> None:
+        """Count an invocation and, if its turn comes, write it down."""
+        name, began = endpoint.fleet.name, time.perf_counter()
+        if endpoint.fleet.capture and 200 <= answer.status < 300:
+            self._recorders[endpoint.fleet.key].see(endpoint.fleet.capture, variant, request, answer)
+        overhead = began - request.began - seconds
+        self._metrics.see(name, variant, answer.status, seconds, max(0.0, overhead))
+
+    async def _order(self, request: Request) -> Answer:
+        """What the control plane wants."""
+        _, kind, *rest = request.path.split("/")
+        if (request.method, kind) == (b"POST", "drain"):
+            self.ending.set()
+            return Answer(200)
+        if kind != "fleets" or len(rest) != 1:
+            return Answer(404)
+        async with self._locks.setdefault(rest[0], asyncio.Lock()):
+            if request.method == b"DELETE":
+                self._delete(rest[0])
+                return Answer(200)
+            try:
+                await self._apply(fleets.load(json.loads(request.body)))
+            except NotStarted as fault:
+                return Answer(409, str(fault).encode())
+            return Answer(200)
+
+    async def _apply(self, fleet: Fleet) -> None:
+        endpoint, surplus = await deploy(fleet, self.endpoints.get(fleet.key), self._ground)
+        path = self._fleets / f"{fleet.key}.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(fleet.dump()))
+        part.replace(path)
+        self._use(endpoint)
+        for instance in surplus:
+            self._later(instance.retire(DRAIN_SECONDS))
+
+    def _use(self, endpoint: Endpoint) -> None:
+        key = endpoint.fleet.key
+        self.endpoints[key] = endpoint
+        self._recorders.setdefault(key, Recorder(endpoint.fleet.name, self._outbox))
+
+    def _delete(self, key: str) -> None:
+        (self._fleets / f"{key}.json").unlink(missing_ok=True)
+        if (endpoint := self.endpoints.pop(key, None)) is None:
+            return
+        self._recorders.pop(key).seal(everything=True)
+        for pool in endpoint.pools.values():
+            for instance in pool.release():
+                self._later(instance.retire(DRAIN_SECONDS))
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def post(self) -> None:
+        """Hand over captured records and metrics, again and again."""
+        due = 0.0
+        while True:
+            await asyncio.sleep(SEAL_EVERY)
+            merged(self._recorders)
+            if time.monotonic() > due:
+                self.send_metrics()
+                due = time.monotonic() + METRICS_EVERY
+
+    def send_metrics(self) -> None:
+        """Hand over what was counted since the last time."""
+        if data := self._metrics.take(time.time()):
+            outbox.put(self._outbox, {"kind": "metrics"}, "".join(json.dumps(datum) + "\n" for datum in data).encode())
+
+    async def close(self) -> None:
+        """Finish what is being answered, hand everything over, end the instances."""
+        for _ in range(int(DRAIN_AT_END / 0.01)):
+            if not any(connection.busy for connection in self.connections):
+                break
+            await asyncio.sleep(0.01)
+        for recorder in self._recorders.values():
+            recorder.seal(everything=True)
+        self.send_metrics()
+        for endpoint in self.endpoints.values():
+            for pool in endpoint.pools.values():
+                pool.release()
+        await asyncio.to_thread(self.zygote.close)
+
+
+async def _run(folder: Path, sockets: Path, parent: int, place: Place) -> None:
+    plane = Plane(folder, sockets, place)
+    plane.zygote.start()
+    plane.resume()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, plane.ending.set)
+    path = str(sockets / SOCKET)
+    part = f"{path}.part"
+    Path(part).unlink(missing_ok=True)
+    server = await loop.create_unix_server(lambda: Server(plane.serve, plane.connections), part)
+    os.rename(part, path)
+    posting = loop.create_task(plane.post())
+    watching = loop.create_task(_outlived(parent, plane.ending))
+    await plane.ending.wait()
+    server.close()
+    for task in (posting, watching):
+        task.cancel()
+    await plane.close()
+
+
+async def _outlived(parent: int, ending: asyncio.Event) -> None:
+    """Set `ending` when the supervisor is gone."""
+    loop = asyncio.get_running_loop()
+    try:
+        handle = os.pidfd_open(parent)
+    except ProcessLookupError:
+        ending.set()
+        return
+    loop.add_reader(handle, ending.set)
+
+
+def main() -> int:
+    """Be the data plane of a folder; there is never a second one."""
+    folder, sockets, place = Path(sys.argv[1]), Path(sys.argv[2]), Place(sys.argv[4], sys.argv[5])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s data plane: %(message)s")
+    os.umask(0o077)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        uvloop.run(_run(folder, sockets, int(sys.argv[3]), place))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

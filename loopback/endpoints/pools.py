@@ -1,0 +1,156 @@
+"""The instances of each variant of an endpoint: brought up, kept at their number, switched and retired."""
+
+import asyncio
+import logging
+import random
+import signal
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from loopback.endpoints.fleet import Fleet, Variant, drawn
+from loopback.endpoints.instances import Ground, Instance, NotStarted
+
+DRAIN_SECONDS = 60.0  # as long as a request may take
+WATCH_SECONDS = 5.0
+BACKOFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)  # before attempts to replace an instance; the last one repeats
+log = logging.getLogger("loopback.endpoints")
+
+
+class Pool:
+    """The instances of one variant. `ready` are those that answer."""
+
+    def __init__(self, endpoint: str, variant: Variant, ground: Ground) -> None:
+        self.endpoint, self.variant, self._ground = endpoint, variant, ground
+        self.ready: list[Instance] = []
+        self.some = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def bring(self, variant: Variant, count: int) -> list[Instance]:
+        """Start `count` more instances, all or none; they are not in use yet. Raises NotStarted."""
+        made = [Instance(self.endpoint, variant, self._ground, self._lost) for _ in range(count)]
+        outcomes = await asyncio.gather(*(instance.start() for instance in made), return_exceptions=True)
+        faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if faults:
+            await asyncio.gather(*(instance.stop(signal.SIGKILL) for instance in made))
+            raise faults[0]
+        return made
+
+    def adopt(self, variant: Variant, fresh: Collection[Instance]) -> list[Instance]:
+        """Use these instances too, for what `variant` now says; those that are now too many are handed back."""
+        self.variant = variant
+        self.ready += [instance for instance in fresh if instance.exit is None]
+        surplus = self.ready[variant.count :]
+        del self.ready[variant.count :]
+        self._changed()
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+        return surplus
+
+    def choose(self, tried: Collection[Instance]) -> Instance | None:
+        """An instance that has not been tried, at random or the one with the least to do."""
+        left = [instance for instance in self.ready if instance not in tried] if tried else self.ready
+        if not left:
+            return None
+        if self.variant.least_outstanding:
+            return min(left, key=lambda instance: instance.outstanding)
+        return left[0] if len(left) == 1 else random.choice(left)
+
+    def release(self) -> list[Instance]:
+        """Give all instances back; none is replaced any more."""
+        if self._keeper:
+            self._keeper.cancel()
+        released, self.ready = self.ready, []
+        return released
+
+    def _lost(self, instance: Instance) -> None:
+        if instance in self.ready:
+            log.warning("%s: instance %s of %s is gone", self.endpoint, instance.id, self.variant.name)
+            self.ready.remove(instance)
+            self._changed()
+
+    def _changed(self) -> None:
+        (self.some.set if self.ready else self.some.clear)()
+        self._wake.set()
+
+    async def _keep(self) -> None:
+        """Replace what is missing, and what does not answer pings although it has nothing else to do."""
+        attempt = 0
+        while True:
+            self._wake.clear()
+            missing = self.variant.count - len(self.ready)
+            if missing > 0:
+                await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+                attempt += 1
+                try:
+                    self.adopt(self.variant, await self.bring(self.variant, missing))
+                    attempt = 0
+                except NotStarted as fault:
+                    log.warning("%s: %s", self.endpoint, fault)
+                continue
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                await asyncio.gather(*(self._check(instance) for instance in list(self.ready)))
+
+    async def _check(self, instance: Instance) -> None:
+        if instance.outstanding == 0 and not await instance.ping() and instance.outstanding == 0:
+            await instance.stop(signal.SIGKILL)
+
+
+@dataclass
+class Endpoint:
+    """What answers for one name."""
+
+    fleet: Fleet
+    pools: Mapping[str, Pool]
+    retiring: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def choose(self) -> Pool:
+        """A variant at random, by weight."""
+        variants = self.fleet.variants
+        index = drawn([variant.weight for variant in variants], random.random()) if len(variants) > 1 else 0
+        return self.pools[variants[index].name]
+
+
+async def deploy(fleet: Fleet, current: Endpoint | None, ground: Ground) -> tuple[Endpoint, list[Instance]]:
+    """Bring up what is new beside `current`; the endpoint that takes over, and the instances that it leaves behind.
+
+    Raises NotStarted, and nothing has changed then.
+    """
+    same = current is not None and current.fleet.generation == fleet.generation
+    pools: dict[str, Pool] = {}
+    wanted: list[tuple[Pool, Variant, int]] = []
+    for variant in fleet.variants:
+        if same and current:
+            pool = current.pools[variant.name]
+            wanted.append((pool, variant, max(0, variant.count - pool.variant.count)))
+        else:
+            pool = Pool(fleet.name, variant, ground)
+            wanted.append((pool, variant, variant.count))
+        pools[variant.name] = pool
+    outcomes = await asyncio.gather(
+        *(pool.bring(variant, count) for pool, variant, count in wanted), return_exceptions=True
+    )
+    faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    fresh = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    if faults:
+        await asyncio.gather(*(instance.stop(signal.SIGKILL) for made in fresh for instance in made))
+        raise faults[0]
+    surplus = [
+        instance
+        for (pool, variant, _), made in zip(wanted, fresh, strict=True)
+        for instance in pool.adopt(variant, made)
+    ]
+    if current and not same:
+        surplus += [instance for pool in current.pools.values() for instance in pool.release()]
+    return Endpoint(fleet, pools), surplus
+
+
+def resume(fleet: Fleet, ground: Ground) -> Endpoint:
+    """An endpoint whose instances come up in the background, as after a crash."""
+    pools = {variant.name: Pool(fleet.name, variant, ground) for variant in fleet.variants}
+    for variant in fleet.variants:
+        pools[variant.name].adopt(variant, ())
+    return Endpoint(fleet, pools)

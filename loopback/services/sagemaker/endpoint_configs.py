@@ -1,0 +1,133 @@
+"""Endpoint configurations: CreateEndpointConfig and its family. What loopback does not carry out is refused here."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.kinds import ENDPOINT_CONFIG, MODEL
+from loopback.core.objects import split_uri
+from loopback.core.store import Resource
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.tags import keep_tags
+
+LISTING = Listing("EndpointConfigs", "EndpointConfigName")
+REFUSED = (
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+    "ShadowProductionVariants",
+    "MetricsConfig",
+    "CrossRegionTrafficConfig",
+)
+REFUSED_OF_VARIANT = (
+    "ServerlessConfig",
+    "InstancePools",
+    "VariantInstanceProvisionTimeoutInSeconds",
+    "AcceleratorType",
+    "CoreDumpConfig",
+    "EnableSSMAccess",
+    "ManagedInstanceScaling",
+    "CapacityReservationConfig",
+    "AcceleratorPartitionLayouts",
+)
+ROUTED = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
+VARIANT_DEFAULTS = {"InitialVariantWeight": 1.0, "VolumeSizeInGB": 4}
+
+
+@handles("CreateEndpointConfig")
+def create(request: Request, context: Context) -> Response:
+    """Check that every variant can be brought up here, and write the configuration down; it never changes."""
+    name = request["EndpointConfigName"]
+    arn = _arn(name, context)
+    if context.store.exists(ENDPOINT_CONFIG, name):
+        raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
+    if refused := list(refusals(request)):
+        raise ValidationException("loopback does not carry out " + "; ".join(refused))
+    _check_variants(request["ProductionVariants"])
+    for variant in request["ProductionVariants"]:
+        _check_model(variant["ModelName"], context)
+    if "DataCaptureConfig" in request:
+        split_uri(request["DataCaptureConfig"]["DestinationS3Uri"])
+    variants = [VARIANT_DEFAULTS | variant for variant in request["ProductionVariants"]]
+    with context.store.transaction():
+        context.store.create(ENDPOINT_CONFIG, name, request | {"ProductionVariants": variants})
+        keep_tags(arn, request, context)
+    return {"EndpointConfigArn": arn}
+
+
+def refusals(request: Mapping[str, Any]) -> Iterator[str]:
+    """The members of a CreateEndpointConfig request that loopback would otherwise have to ignore."""
+    yield from (name for name in REFUSED if request.get(name))
+    for index, variant in enumerate(request["ProductionVariants"]):
+        path = f"ProductionVariants[{index}]"
+        yield from (f"{path}.{name}" for name in REFUSED_OF_VARIANT if variant.get(name))
+        strategy = (variant.get("RoutingConfig") or {}).get("RoutingStrategy", ROUTED[0])
+        if strategy not in ROUTED:
+            yield f"{path}.RoutingConfig.RoutingStrategy {strategy}"
+        if not variant.get("ModelName") and not variant.get("ServerlessConfig"):
+            yield f"{path} without ModelName (inference components)"
+
+
+def _check_variants(variants: list[dict[str, Any]]) -> None:
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) < len(names):
+        raise ValidationException(f"Variant names must be unique; found {', '.join(names)}")
+    for variant in variants:
+        for member in ("InstanceType", "InitialInstanceCount"):
+            if member not in variant:
+                raise ValidationException(f"ProductionVariant {variant['VariantName']} needs {member}")
+    if sum(variant.get("InitialVariantWeight", 1.0) for variant in variants) <= 0:
+        raise ValidationException("At least one ProductionVariant needs an InitialVariantWeight above 0")
+
+
+def _check_model(name: str, context: Context) -> None:
+    try:
+        model = context.store.get(MODEL, name)
+    except ResourceNotFound:
+        raise ValidationException(f'Could not find model "{context.place.arn(f"model/{name}")}".') from None
+    containers = model.result["containers"]
+    if len(containers) != 1:
+        raise ValidationException(
+            f"loopback does not carry out inference pipelines: the model {name} has {len(containers)} containers"
+        )
+    if containers[0].get("Mode") == "MultiModel":
+        raise ValidationException(f"loopback does not carry out Mode MultiModel, which the model {name} has")
+
+
+@handles("DescribeEndpointConfig")
+def describe(request: Request, context: Context) -> Response:
+    """The configuration as it was created."""
+    return view(find(request["EndpointConfigName"], context), context)
+
+
+@handles("ListEndpointConfigs")
+def list_configs(request: Request, context: Context) -> Response:
+    """A page of configurations."""
+    return select((view(row, context) for row in context.store.find(ENDPOINT_CONFIG)), request, LISTING)
+
+
+@handles("DeleteEndpointConfig")
+def delete(request: Request, context: Context) -> Response:
+    """Delete the row; endpoints that were made from it go on, as on AWS."""
+    name = find(request["EndpointConfigName"], context).name
+    with context.store.transaction():
+        context.store.delete(ENDPOINT_CONFIG, name)
+        context.store.untag(_arn(name, context))
+    return {}
+
+
+def view(row: Resource, context: Context) -> Response:
+    """The configuration as Describe shows it."""
+    return row.doc | {"EndpointConfigArn": _arn(row.name, context), "CreationTime": row.created}
+
+
+def find(name: str, context: Context) -> Resource:
+    """Raises ValidationException, in AWS's words."""
+    try:
+        return context.store.get(ENDPOINT_CONFIG, name)
+    except ResourceNotFound:
+        raise ValidationException(f'Could not find endpoint configuration "{_arn(name, context)}".') from None
+
+
+def _arn(name: str, context: Context) -> str:
+    return context.place.arn(f"endpoint-config/{name}")
