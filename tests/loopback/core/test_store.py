@@ -1,7 +1,5 @@
-import multiprocessing
-import os
-import signal
-from collections import Counter
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,8 @@ from loopback.core.errors import ResourceInUse, ResourceNotFound
 from loopback.core.kinds import MODEL, PACKAGE, PROCESSING_JOB
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Store
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_row_keeps_the_request_as_it_came(store: Store) -> None:
@@ -69,43 +69,46 @@ def test_children_come_in_the_order_they_were_made(store: Store, clock: object) 
     assert [row.name for row in store.find(PACKAGE, parent="g")] == ["g/1", "g/2", "g/10"]
 
 
-def _take_all(path: Path, worker: str, taken: "multiprocessing.SimpleQueue[str]") -> None:
-    store = Store(path)
-    while (row := store.lease(PROCESSING_JOB, worker)) is not None:
-        taken.put(row.name)
+TAKE_ALL = """
+import sys
+from pathlib import Path
+from loopback.core.kinds import PROCESSING_JOB
+from loopback.core.store import Store
+store = Store(Path(sys.argv[1]))
+while (row := store.lease(PROCESSING_JOB, "worker")) is not None:
+    print(row.name)
+"""
+WRITE_ON = """
+import sys
+from pathlib import Path
+from loopback.core.kinds import MODEL
+from loopback.core.store import Store
+store, number = Store(Path(sys.argv[1])), 0
+while True:
+    store.create(MODEL, f"m{number}", {})
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def start(program: str, path: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 def test_processes_that_race_for_jobs_take_each_once(store: Store, tmp_path: Path) -> None:
     for number in range(60):
         store.create(PROCESSING_JOB, f"j{number}", {})
-    fork = multiprocessing.get_context("fork")
-    taken = fork.SimpleQueue()
-    workers = [fork.Process(target=_take_all, args=(tmp_path / "loopback.db", f"w{n}", taken)) for n in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    counts = Counter(taken.get() for _ in range(60))
-    assert set(counts.values()) == {1}
-    assert len(counts) == 60
-
-
-def _write_until_killed(path: Path, wrote: "multiprocessing.SimpleQueue[int]") -> None:
-    store, number = Store(path), 0
-    while True:
-        store.create(MODEL, f"m{number}", {"number": number})
-        wrote.put(number)
-        number += 1
+    workers = [start(TAKE_ALL, tmp_path / "loopback.db") for _ in range(2)]
+    taken = [name for worker in workers for name in worker.communicate()[0].split()]
+    assert sorted(taken) == sorted(f"j{number}" for number in range(60))
 
 
 def test_what_was_committed_survives_kill_9(tmp_path: Path) -> None:
-    fork = multiprocessing.get_context("fork")
-    wrote = fork.SimpleQueue()
-    writer = fork.Process(target=_write_until_killed, args=(tmp_path / "x.db", wrote))
-    writer.start()
-    last = max(wrote.get() for _ in range(25))
-    os.kill(writer.pid or 0, signal.SIGKILL)
-    writer.join()
+    writer = start(WRITE_ON, tmp_path / "x.db")
+    assert writer.stdout is not None
+    last = max(int(writer.stdout.readline()) for _ in range(25))
+    writer.kill()
+    writer.communicate()
     store = Store(tmp_path / "x.db")
     assert {f"m{n}" for n in range(last + 1)} <= {row.name for row in store.find(MODEL)}
     store.close()
