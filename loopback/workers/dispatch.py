@@ -11,6 +11,7 @@ from loopback.core.arn import Place
 from loopback.core.kinds import BY_SLUG, JOBS, MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Resource, Store
+from loopback.workers import place
 from loopback.workers.ports import INTERNAL, Job, Outcome, Ports
 from loopback.workers.run import run_job
 
@@ -40,6 +41,8 @@ class Dispatcher:
 
     def recover(self) -> None:
         """Jobs that ran in a process that is gone have lost their workers; waiting ones get their turn."""
+        if not self._ports.keep_folders:
+            place.clear(self._ports.folder)
         for kind in JOBS:
             for status in ("InProgress", "Stopping"):
                 for row in self._store.find(kind, status=status):

@@ -62,16 +62,23 @@ class Place:
 
     def remove(self) -> None:
         """Delete the folder and everything in it, a moment later: ext4 takes a millisecond for each folder."""
-        _removals.submit(self._remove)
+        _removals.submit(_remove, self.root)
 
-    def _remove(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
-        if self.root.exists():  # a job may leave folders without permissions, and so does overlayfs
-            for folder, names, _ in os.walk(self.root):
-                for path in (os.path.join(folder, name) for name in names):
-                    if not os.path.islink(path):
-                        os.chmod(path, 0o700)
-            shutil.rmtree(self.root, ignore_errors=True)
+
+def clear(folder: Path) -> None:
+    """Delete, a moment later, what jobs of an earlier process have left in the jobs' folder."""
+    for root in folder.glob("*"):
+        _removals.submit(_remove, root)
+
+
+def _remove(root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    if root.exists():  # a job may leave folders without permissions, and so does overlayfs
+        for folder, names, _ in os.walk(root):
+            for path in (os.path.join(folder, name) for name in names):
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def address(job: str, number: int) -> str:

@@ -15,6 +15,7 @@ from loopback.workers.output import Output
 from loopback.workers.place import Place
 from loopback.workers.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Outcome, Ports, Report
 from loopback.workers.processing import Processing
+from loopback.workers.stopping import Stoppable, Stopped
 from loopback.workers.supervise import Ended
 from loopback.workers.training import Training
 from loopback.workers.transform import Transform
@@ -73,9 +74,11 @@ def image_of(job: Job) -> str:
 def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report) -> Outcome:
     """Run a job to its end. Whatever is wrong with the job itself is in the outcome, not raised."""
     started = ports.clock()
-    run = _Run(job, ports, stop, report)
+    run = _Run(job, replace(ports, objects=Stoppable(ports.objects, stop)), stop, report)
     try:
         outcome = run.run(started)
+    except Stopped:
+        outcome = Outcome("Stopped", "Stopped", started, ports.clock())
     except JobFault as fault:
         outcome = _failed(fault, started, ports.clock(), run.contract)
     except OSError as error:
@@ -106,13 +109,13 @@ class _Run:
     hosts: tuple[HostProcess, ...] = ()
 
     def run(self, started: float) -> Outcome:
-        """The job's way through its states. Raises JobFault."""
+        """The job's way through its states. Raises JobFault, and Stopped if it never gets to its container."""
         self.report("Starting", "Preparing the instances")
         contract = self._contract()
-        if self.stop.is_set():
-            return Outcome("Stopped", "Stopped", started, self.ports.clock())
+        self._go_on()
         self.report("Downloading", "Downloading input data")
         specs = contract.prepare()
+        self._go_on()
         metrics = _Metrics([*self._metric_definitions(), *contract.metrics])
         self.report("Training", "Running the container")
         started, ooms = self.ports.clock(), failures.oom_kills()
@@ -127,6 +130,10 @@ class _Run:
         base = Outcome("Completed", "Completed", started, finished, None, None, contract.exit_message)
         base = replace(base, artifacts=contract.artifacts, metrics=metrics.final())
         return replace(base, status="Stopped", secondary=ended.halt) if ended.halt else base
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
 
     def _metric_definitions(self) -> list[dict[str, str]]:
         return (self.job.request.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []

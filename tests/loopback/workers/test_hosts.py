@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loopback.workers import place
 from loopback.workers.hosts import Zygote
 from loopback.workers.ports import CAPACITY, INTERNAL, LIMIT, Outcome
 from tests.loopback.workers.conftest import Bench, processing
@@ -84,6 +85,31 @@ def test_a_stop_ends_a_job_that_listens_and_its_results_are_kept(bench: Bench) -
     thread.join(10)
     assert (outcomes[0].status, outcomes[0].secondary) == ("Stopped", "Stopped")
     assert bench.s3.keys("out/") == ["out/part.txt"]
+
+
+def test_a_stop_during_the_download_ends_the_job_before_it_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = []
+
+    def fetch(_bucket: str, key: str, _target: object) -> None:
+        fetched.append(key)
+        bench.stop.set()
+
+    monkeypatch.setattr(bench.s3, "fetch", fetch)
+    for name in ("a", "b"):
+        bench.s3.put(f"d/{name}", name)
+    outcome = bench.process("python3", "-c", "print('ran')", inputs=[("data", "s3://b/d/")])
+    assert (outcome.status, fetched, bench.logs.text()) == ("Stopped", ["d/a"], "")
+    assert bench.left() == []
+
+
+def test_what_jobs_of_an_earlier_process_left_is_removed(bench: Bench) -> None:
+    """Among it folders that cannot be listed."""
+    locked = bench.ports.folder / "job-x" / "algo-1" / "locked"
+    locked.mkdir(parents=True)
+    (locked / "file").write_text("x")
+    locked.chmod(0)
+    place.clear(bench.ports.folder)
+    assert bench.left() == []
 
 
 def test_a_job_that_does_not_listen_is_killed_after_the_grace_period(bench: Bench) -> None:
