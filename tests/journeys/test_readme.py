@@ -58,9 +58,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made.run("slipway local down")
 
 
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a language; "" for those without."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [text for named, text in found if named == language]
+
+
 def commands(page: str) -> list[str]:
-    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [line.split("  #")[0].strip() for block in blocks(page, "sh") for line in block.splitlines()]
     return [line for line in lines if line and line not in ITSELF]
 
 
@@ -86,7 +91,7 @@ def test_make_run_takes_your_data(checkout: Checkout, arguments: str) -> None:
 def test_the_capture_in_the_readme_has_the_shape_of_the_real_screen(checkout: Checkout) -> None:
     """Figures and ids change from run to run; steps, headings and order do not."""
     page = (ROOT / "README.md").read_text()
-    captured = next(block for block in re.findall(r"```\n(.*?)```", page, re.DOTALL) if "Prepare" in block)
+    captured = next(block for block in blocks(page, "") if "Prepare" in block)
     real = checkout.run("make run")
     words = ["Prepare", "Baseline", "Train", "Evaluate", "Gate", "Register", "metric", "auc", "Succeeded in", "approve"]
     for text in (captured, real):
