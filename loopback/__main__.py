@@ -80,6 +80,9 @@ def _port(text: str) -> int:
 def up(parsed: argparse.Namespace) -> int:
     """Start, in the foreground or detached."""
     settings = Settings.from_environment(parsed.state, parsed.port)
+    if (wrong := _wrong_mapping(settings)) is not None:
+        print(f"loopback: {wrong}", file=sys.stderr)
+        return 2
     found = supervisor.running(settings.state)
     if found is not None:
         print(f"loopback is already running at {found['url']} on {settings.state} (pid {found['supervisor']})")
@@ -90,6 +93,17 @@ def up(parsed: argparse.Namespace) -> int:
     found = supervisor.start_detached(settings)
     print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {settings.state}")
     return 0
+
+
+def _wrong_mapping(settings: Settings) -> str | None:
+    """What is wrong with loopback.yml, said before anything is started."""
+    from loopback.workers.images import WrongMapping, mapped
+
+    try:
+        mapped((Path.cwd(), settings.state))
+    except WrongMapping as fault:
+        return str(fault)
+    return None
 
 
 def serve(parsed: argparse.Namespace) -> int:

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loopback.adapter import Base
 from loopback.core.settings import Settings
 from loopback.core.store import Store
@@ -22,7 +20,7 @@ from loopback.services.sagemaker.announce import Announcer
 from loopback.services.sagemaker.driver import Driver
 from loopback.workers.dispatch import Dispatcher
 from loopback.workers.hosts import Zygote
-from loopback.workers.images import Images
+from loopback.workers.images import mapped
 from loopback.workers.ports import Ports
 
 log = logging.getLogger("loopback")
@@ -42,7 +40,7 @@ class Control:
         self.context = registry.Context(
             self.store, settings.place, self.base, self.base.call, self.base.invoke, self.changed
         )
-        logs, images = _Logs(self.base), _images(settings.state)
+        logs, images = _Logs(self.base), mapped((Path.cwd(), settings.state))
         ports = Ports(self.base, logs, self.zygote, settings.state / "jobs", images=images)
         limit = max(4, 2 * (os.cpu_count() or 1))
         self.dispatcher = Dispatcher(
@@ -131,12 +129,3 @@ class _Logs:
             ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
         ):
             self._base.call_unless_there("logs", f"Logs_20140328.{target}", request)
-
-
-def _images(state: Path) -> Images:
-    """The user's own images, from loopback.yml in the folder that loopback is started in, or in the state folder."""
-    for path in (Path("loopback.yml"), state / "loopback.yml"):
-        if path.exists():
-            document = yaml.safe_load(path.read_text()) or {}
-            return Images(document.get("images") or {})
-    return Images()

@@ -2,8 +2,13 @@
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+
+class WrongMapping(Exception):
+    """loopback.yml cannot be used; the message says where and what it should look like."""
 
 
 class UnknownImage(Exception):
@@ -76,3 +81,25 @@ def _allowed(image: str, runtime: Runtime) -> Runtime:
             "To run its entrypoint anyway, map the image to a Python interpreter under `images:` in loopback.yml"
         )
     return runtime
+
+
+def mapped(folders: Iterable[Path]) -> Images:
+    """The images of the first loopback.yml in these folders; the table alone without one. Raises WrongMapping."""
+    path = next((folder / "loopback.yml" for folder in folders if (folder / "loopback.yml").is_file()), None)
+    if path is None:
+        return Images()
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as fault:
+        raise WrongMapping(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
+    entries = document.get("images") if isinstance(document, dict) else None
+    if not isinstance(entries, dict) or set(document) != {"images"}:
+        raise WrongMapping(f'{path} must hold one key, images, with lines such as "*/my-image:*": host')
+    for pattern, python in entries.items():
+        if python != "host" and not (isinstance(python, str) and Path(python).is_file()):
+            raise WrongMapping(
+                f"{path}: image {pattern!r} is mapped to {python!r}; expected host, or the path of a Python"
+            )
+    return Images(entries)

@@ -197,3 +197,11 @@ def _until_answers(loopback: Any) -> None:
         else:
             return
     pytest.fail("loopback did not come up on the small disk")
+
+
+def test_a_wrong_image_mapping_is_told_before_anything_starts(shared: Any, tmp_path: Path, another_port: int) -> None:
+    (tmp_path / "loopback.yml").write_text("images:\n  x: hots\n")
+    state = tmp_path / "state"
+    other = type(shared)(state, another_port).command("up", "--detach", "--port", str(another_port), cwd=tmp_path)
+    assert (other.returncode, "expected host" in other.stderr) == (2, True)
+    assert not state.exists()
