@@ -33,6 +33,6 @@ def test_without_a_file_the_table_alone_counts(tmp_path: Path) -> None:
 )
 def test_a_wrong_file_is_told_by_its_place(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "loopback.yml").write_text(text)
-    with pytest.raises(WrongMapping, match="loopback.yml") as wrong:
+    with pytest.raises(WrongMapping, match=r"loopback\.yml") as wrong:
         mapped([tmp_path])
     assert message in str(wrong.value)
