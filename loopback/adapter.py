@@ -2,8 +2,8 @@
 
 What it adds to the base: our own services on the same port, S3 objects as files for the job workers, calls into
 the base's services from our threads, events and event targets of our services, state that is saved while
-running and not only at shutdown, and a door that only this machine's own clients may use. `async` appears
-here and nowhere else, because the base is one asyncio loop.
+running and not only at shutdown, and a check that only this machine's own clients may use it. Of the control
+plane, only this and what sits on the public port is `async`, because the base is one asyncio loop.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import logging
 import mmap
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
 from loopback.core.settings import Settings
@@ -33,6 +35,7 @@ T = TypeVar("T")
 Answer = tuple[int, dict[str, str], bytes]
 Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case; body) -> answer
 Scope = dict[str, Any]
+OpenDoor = Callable[[], socket.socket]
 Front = Callable[[Scope, Any, Any], Awaitable[None]]  # an ASGI application
 log = logging.getLogger("loopback")
 
@@ -290,27 +293,24 @@ class Base:
             return function()
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
-    def serve(self, started: Callable[[], None], touched: Callable[[], None]) -> None:
-        """Listen on 127.0.0.1 until SIGTERM or SIGINT.
+    def serve(self, open_door: OpenDoor, started: Callable[[], None], touched: Callable[[], None]) -> None:
+        """Serve what comes in through the door until SIGTERM or SIGINT.
 
-        `started` is called once the port answers, `touched` with every request.
+        `open_door` makes the listening socket, `started` is called once the port answers, `touched` with every request.
         """
-        asyncio.run(self._serve(started, touched))
+        asyncio.run(self._serve(open_door, started, touched))
 
-    async def _serve(self, started: Callable[[], None], touched: Callable[[], None]) -> None:
+    async def _serve(self, open_door: OpenDoor, started: Callable[[], None], touched: Callable[[], None]) -> None:
         import signal
 
         from hypercorn.asyncio import serve
-        from hypercorn.config import Config
+        from hypercorn.config import Config, Sockets
 
         self._loop = asyncio.get_running_loop()
         config = Config()
-        config.bind, config.loglevel, config.keep_alive_timeout = (
-            [f"127.0.0.1:{self._settings.port}"],
-            "WARNING",
-            75,
-        )
-        config.graceful_timeout = 1
+        config.loglevel, config.keep_alive_timeout, config.graceful_timeout = "WARNING", 75, 1
+        sockets = Sockets([], [open_door()], [])
+        config.create_sockets = lambda: sockets
         stop = asyncio.Event()
         self._touched = touched
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -381,20 +381,9 @@ def _steady(get_state: Callable[[], Any], tries: int = 20) -> Callable[[], Any]:
 
 
 def refuse(scope: Scope, port: int) -> str | None:
-    """Why a request does not come from a client of this machine's own, or None.
-
-    A page in a browser can reach 127.0.0.1 through a name it controls (DNS rebinding: a foreign Host) or
-    straight away (a foreign Origin). Virtual-host S3 names and the base's own execute-api names end in
-    `.localhost` or are AWS's.
-    """
+    """Why a request does not come from a client of this machine's own, or None: see `core.callers`."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
-    host = headers.get("host", "").rsplit(":", 1)[0].lower()
-    if not (host in ("127.0.0.1", "localhost", "[::1]") or host.endswith((".localhost", ".amazonaws.com"))):
-        return f"Host {headers.get('host')!r} is not this machine; use http://127.0.0.1:{port}"
-    origin = headers.get("origin")
-    if origin not in (None, f"http://127.0.0.1:{port}", f"http://localhost:{port}"):
-        return f"Origin {origin!r} may not use this AWS; only pages from http://127.0.0.1:{port} may"
-    return None
+    return refusal(headers.get("host", ""), headers.get("origin"), port)
 
 
 async def _plain_answer(send: Callable[[dict[str, Any]], Awaitable[None]], status: int, text: str) -> None:

@@ -13,6 +13,7 @@ from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.endpoints.courier import Courier
 from loopback.endpoints.deploy import Deployer, Means
+from loopback.endpoints.door import Door, bound
 from loopback.endpoints.front import Front
 from loopback.endpoints.link import Link
 from loopback.services import registry
@@ -49,7 +50,7 @@ class Control:
         self.driver = Driver(self.context, ThreadPoolExecutor(16, thread_name_prefix="step"))
         self.announcer = Announcer(self.context, self.base.put_event, self.base.has_rules)
         folder = settings.state / "endpoints"
-        self.link = Link(folder, settings.place)
+        self.link = Link(folder, settings)
         means = Means(self.base, folder, settings.client_environment(), images)
         self.deployer = Deployer(self.store, self.link, means, self.changed)
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
@@ -77,7 +78,7 @@ class Control:
 
         self.zygote.start()
         try:
-            self.base.serve(open_for_business, self._someone_is_there)
+            self.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:
             self.dispatcher.close()
             self.driver.close()
@@ -88,6 +89,9 @@ class Control:
             self.zygote.close()
             self.base.save()
             self.store.close()
+
+    def _door(self) -> Door:
+        return Door(bound(self.settings.port), self.link.entrance)
 
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""

@@ -48,6 +48,7 @@ class _Reader(asyncio.Protocol):
     """Gathers one message at a time."""
 
     transport: Any = None
+    within = False  # a message that has begun and not ended
     _size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,6 +57,7 @@ class _Reader(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """The parser's callback."""
+        self.within = True
         self.url = b""
         self.headers: Headers = {}
         self.parts: list[bytes] = []
@@ -116,6 +118,7 @@ class Server(_Reader):
 
     def on_message_complete(self) -> None:
         """The parser's callback."""
+        self.within = False
         path = self.url.decode("latin-1")
         keep = self._parser.should_keep_alive()
         method = self._parser.get_method()

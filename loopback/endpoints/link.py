@@ -13,10 +13,10 @@ import threading
 import time
 from pathlib import Path
 
-from loopback.core.arn import Place
+from loopback.core.settings import Settings
 from loopback.endpoints.fleet import Fleet
 
-SOCKET = "plane.sock"
+SOCKET, ENTRANCE = "plane.sock", "door.sock"
 START_SECONDS = 30.0
 APPLY_SECONDS = 3700.0  # the longest ContainerStartupHealthCheckTimeoutInSeconds, and a little
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 104 to 108
@@ -42,10 +42,10 @@ def socket_folder(folder: Path) -> Path:
 class Link:
     """One data plane for one state folder. `folder` is its part of the state."""
 
-    def __init__(self, folder: Path, place: Place) -> None:
-        self._folder, self._place = folder, place
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder, self._settings = folder, settings
         self._sockets = socket_folder(folder)
-        self.path = str(self._sockets / SOCKET)
+        self.path, self.entrance = str(self._sockets / SOCKET), str(self._sockets / ENTRANCE)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._open = True
@@ -68,9 +68,10 @@ class Link:
         self._sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._sockets.stat().st_uid != os.getuid():
             raise Unreachable(f"{self._sockets} belongs to somebody else")
+        place = self._settings.place
         command = [sys.executable, "-m", "loopback.endpoints.plane", str(self._folder), str(self._sockets)]
         self._process = subprocess.Popen(
-            [*command, str(os.getppid()), self._place.account, self._place.region],
+            [*command, str(os.getppid()), str(self._settings.port), place.account, place.region],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

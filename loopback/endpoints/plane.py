@@ -1,8 +1,9 @@
 """The data plane: one process that owns the instances of all endpoints and answers InvokeEndpoint.
 
-`python -m loopback.endpoints.plane FOLDER SOCKETS PARENT ACCOUNT REGION`. It serves HTTP on the socket `plane.sock` in
-SOCKETS: `/endpoints/...` for callers; `PUT` and `DELETE /fleets/NAME` and `POST /drain` for the control plane, whose
-death it survives. It ends with PARENT, the supervisor. FOLDER has what it needs to come back after its own death.
+`python -m loopback.endpoints.plane FOLDER SOCKETS PARENT PORT ACCOUNT REGION`. On the sockets in SOCKETS it gets public
+connections (`door.sock`, see `handed`) and HTTP (`plane.sock`): `/endpoints/...` for callers, `PUT` and `DELETE
+/fleets/NAME` and `POST /drain` for the control plane, whose death it survives. It ends with PARENT, the supervisor.
+FOLDER has what it needs to come back after its own death.
 """
 
 import asyncio
@@ -23,14 +24,15 @@ from loopback.endpoints import fleet as fleets
 from loopback.endpoints import outbox
 from loopback.endpoints.capture import Recorder, merged
 from loopback.endpoints.fleet import Fleet
+from loopback.endpoints.handed import Entrance, Public
 from loopback.endpoints.http1 import Answer, Reply, Request, Server
 from loopback.endpoints.instances import Ground, NotStarted
 from loopback.endpoints.invoke import invoke
+from loopback.endpoints.link import ENTRANCE, SOCKET
 from loopback.endpoints.metrics import Metrics
 from loopback.endpoints.pools import DRAIN_SECONDS, Endpoint, deploy, resume
 from loopback.workers.hosts import Zygote
 
-SOCKET = "plane.sock"
 SEAL_EVERY, METRICS_EVERY = 0.5, 2.0  # seconds
 DRAIN_AT_END = 2.0  # seconds for requests that are being answered when loopback goes down
 log = logging.getLogger("loopback.endpoints")
@@ -176,7 +178,8 @@ class Plane:
         await asyncio.to_thread(self.zygote.close)
 
 
-async def _run(folder: Path, sockets: Path, parent: int, place: Place) -> None:
+async def _run(folder: Path, sockets: Path, family: tuple[int, int], place: Place) -> None:
+    parent, port = family
     plane = Plane(folder, sockets, place)
     plane.zygote.start()
     plane.resume()
@@ -188,10 +191,12 @@ async def _run(folder: Path, sockets: Path, parent: int, place: Place) -> None:
     Path(part).unlink(missing_ok=True)
     server = await loop.create_unix_server(lambda: Server(plane.serve, plane.connections), part)
     os.rename(part, path)
+    entrance = Entrance(str(sockets / ENTRANCE), lambda: Public(plane.serve, plane.connections, port))
     posting = loop.create_task(plane.post())
     watching = loop.create_task(_outlived(parent, plane.ending))
     await plane.ending.wait()
     server.close()
+    entrance.close()
     for task in (posting, watching):
         task.cancel()
     await plane.close()
@@ -210,13 +215,13 @@ async def _outlived(parent: int, ending: asyncio.Event) -> None:
 
 def main() -> int:
     """Be the data plane of a folder; there is never a second one."""
-    folder, sockets, place = Path(sys.argv[1]), Path(sys.argv[2]), Place(sys.argv[4], sys.argv[5])
+    folder, sockets, place = Path(sys.argv[1]), Path(sys.argv[2]), Place(sys.argv[5], sys.argv[6])
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s data plane: %(message)s")
     os.umask(0o077)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        uvloop.run(_run(folder, sockets, int(sys.argv[3]), place))
+        uvloop.run(_run(folder, sockets, (int(sys.argv[3]), int(sys.argv[4])), place))
     return 0
 
 

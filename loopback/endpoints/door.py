@@ -1,0 +1,101 @@
+"""The public port: connections whose first request is for an endpoint go to the data plane, descriptor and all.
+
+From then on the control plane has nothing to do with them: they cost it nothing and outlive it. All others, and
+those that the data plane is not there to take, are for the base's HTTP server, which takes this for its listening
+socket: a `Door` is readable when a connection waits, and `accept` gives it.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from typing import Any
+
+MARK = b"POST /endpoints/"
+HAND_OVER_SECONDS = 1.0
+
+
+class Door(socket.socket):
+    """Made on the loop's thread. `listener` is bound; `plane` is the path of the socket that takes descriptors."""
+
+    def __init__(self, listener: socket.socket, plane: str) -> None:
+        ours, theirs = socket.socketpair()
+        super().__init__(theirs.family, theirs.type, theirs.proto, theirs.detach())
+        for end in (self, ours, listener):
+            end.setblocking(False)
+        self._bell, self._listener, self._plane = ours, listener, plane
+        self._waiting: deque[tuple[socket.socket, Any]] = deque()
+        self._line: socket.socket | None = None
+        self._loop = asyncio.get_running_loop()
+        self._sorting: set[socket.socket] = set()
+
+    def listen(self, backlog: int = 128, /) -> None:
+        """Called by the server when it starts."""
+        self._listener.listen(backlog)
+        self._loop.add_reader(self._listener, self._arrive)
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection for the base. Raises BlockingIOError when there is none."""
+        self.recv(1)
+        return self._waiting.popleft()
+
+    def close(self) -> None:
+        """Called by the server at its end."""
+        self._loop.remove_reader(self._listener)
+        for connection in self._sorting:
+            self._loop.remove_reader(connection)
+            connection.close()
+        for end in (self._listener, self._bell, self._line):
+            if end is not None:
+                end.close()
+        super().close()
+
+    def _arrive(self) -> None:
+        try:
+            connection, address = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        connection.setblocking(False)
+        self._sorting.add(connection)
+        self._loop.add_reader(connection, self._sort, connection, address)
+
+    def _sort(self, connection: socket.socket, address: Any) -> None:
+        """Its first bytes are here: they say whose it is."""
+        try:
+            seen = connection.recv(len(MARK), socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            seen = b""
+        if seen and len(seen) < len(MARK) and MARK.startswith(seen):
+            return  # the rest is on its way
+        self._loop.remove_reader(connection)
+        self._sorting.discard(connection)
+        if not seen or (seen == MARK and self._handed_over(connection)):
+            connection.close()
+            return
+        self._waiting.append((connection, address))
+        self._bell.send(b".")
+
+    def _handed_over(self, connection: socket.socket) -> bool:
+        for _ in range(2):  # the line may be one to a data plane that is gone
+            try:
+                if self._line is None:
+                    self._line = socket.socket(socket.AF_UNIX)
+                    self._line.settimeout(HAND_OVER_SECONDS)
+                    self._line.connect(self._plane)
+                socket.send_fds(self._line, [b"."], [connection.fileno()])
+                return True
+            except OSError:
+                if self._line is not None:
+                    self._line.close()
+                self._line = None
+        return False
+
+
+def bound(port: int) -> socket.socket:
+    """A socket bound to the port, on 127.0.0.1 only. Raises OSError."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.bind(("127.0.0.1", port))
+    return made
