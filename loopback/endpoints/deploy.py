@@ -25,7 +25,9 @@ from loopback.workers.ports import JobFault
 from loopback.workers.transfer import Source
 
 SERVING = {images.XGBOOST.name: XGBOOST, images.SKLEARN.name: SKLEARN}
+CODE = "/opt/ml/model/code"  # where `bring` puts what SAGEMAKER_SUBMIT_DIRECTORY names in S3
 START_SECONDS = 480.0  # for the first ping, where the variant does not say
+RETRY_SECONDS = 1.0  # when the data plane cannot be started
 ATTEMPTS = 3  # with a data plane that dies meanwhile
 LONGEST_REASON = 1024
 log = logging.getLogger("loopback.endpoints")
@@ -71,6 +73,7 @@ class Deployer:
                 self._link.ensure()
             except Unreachable:
                 log.exception("data plane")
+                self._closing.wait(RETRY_SECONDS)
             self._link.watch()
 
     def close(self) -> None:
@@ -98,9 +101,9 @@ class Deployer:
         except ResourceNotFound:
             return False
         except Exception:
-            log.exception("endpoint %s", name)
-            if self._closing.is_set():
+            if self._closing.is_set():  # it is taken up again at the next start
                 return False
+            log.exception("endpoint %s", name)
             self._settle(name, "InternalServerError: loopback failed to bring up the endpoint; see its log")
         return True
 
@@ -144,6 +147,9 @@ class Deployer:
         self._link.delete(row.name)
         self._tidy(row.name, keep=None)
         self._store.delete(ENDPOINT, row.name)
+        if not self._store.find(ENDPOINT):
+            self._needed.clear()
+            self._link.drain()
 
     def _tidy(self, name: str, keep: str | None) -> None:
         """Delete unpacked models that nothing serves from any more."""
@@ -186,6 +192,8 @@ class Deployer:
             "OMP_NUM_THREADS": "1",
             **(container.get("Environment") or {}),
         }
+        if environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
+            environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
         return Variant(
             name=name,
             weight=wanted["weight"],

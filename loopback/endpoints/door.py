@@ -12,6 +12,7 @@ from typing import Any
 
 MARK = b"POST /endpoints/"
 HAND_OVER_SECONDS = 1.0
+PAUSE_SECONDS = 0.005
 
 
 class Door(socket.socket):
@@ -66,15 +67,21 @@ class Door(socket.socket):
             return
         except OSError:
             seen = b""
-        if seen and len(seen) < len(MARK) and MARK.startswith(seen):
-            return  # the rest is on its way
         self._loop.remove_reader(connection)
+        if seen and len(seen) < len(MARK) and MARK.startswith(seen):
+            self._loop.call_later(PAUSE_SECONDS, self._look_again, connection, address)
+            return
         self._sorting.discard(connection)
         if not seen or (seen == MARK and self._handed_over(connection)):
             connection.close()
             return
         self._waiting.append((connection, address))
         self._bell.send(b".")
+
+    def _look_again(self, connection: socket.socket, address: Any) -> None:
+        """The rest of the first bytes is on its way; until then the socket stays readable."""
+        if connection.fileno() >= 0:
+            self._loop.add_reader(connection, self._sort, connection, address)
 
     def _handed_over(self, connection: socket.socket) -> bool:
         for _ in range(2):  # the line may be one to a data plane that is gone

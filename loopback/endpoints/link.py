@@ -100,8 +100,11 @@ class Link:
         """End the data plane, and wait until what it had to say is in the outbox."""
         with self._lock:
             self._open = False
-            if not self._answers():
-                return
+        self.drain()
+
+    def drain(self) -> None:
+        """End the data plane for now; `ensure` starts another."""
+        with self._lock, contextlib.suppress(Unreachable):
             self._call("POST", "/drain", b"")
             self.watch()
 

@@ -27,7 +27,10 @@ class Parcel:
 
     def write(self, content: bytes) -> None:
         """Add to it; when this returns, the operating system has it."""
-        self.size += os.write(self._fd, content)
+        while content:
+            written = os.write(self._fd, content)
+            self.size += written
+            content = content[written:]
 
     def seal(self) -> None:
         """Hand it over."""

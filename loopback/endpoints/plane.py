@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -71,6 +72,9 @@ class Plane:
     def resume(self) -> None:
         """Take up what an earlier process of this folder served."""
         outbox.recover(self._outbox)
+        shutil.rmtree(self._ground.folder, ignore_errors=True)
+        for path in self._ground.sockets.glob("*.sock"):
+            path.unlink()
         for path in sorted(self._fleets.glob("*.json")):
             found = fleets.load(json.loads(path.read_text()))
             self._use(resume(found, self._ground))

@@ -12,6 +12,7 @@ from loopback.endpoints.instances import Ground, Instance, NotStarted
 
 DRAIN_SECONDS = 60.0  # as long as a request may take
 WATCH_SECONDS = 5.0
+PINGS = 2  # without an answer; then an instance is replaced
 BACKOFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)  # before attempts to replace an instance; the last one repeats
 log = logging.getLogger("loopback.endpoints")
 
@@ -95,8 +96,12 @@ class Pool:
                 await asyncio.gather(*(self._check(instance) for instance in list(self.ready)))
 
     async def _check(self, instance: Instance) -> None:
-        if instance.outstanding == 0 and not await instance.ping() and instance.outstanding == 0:
-            await instance.stop(signal.SIGKILL)
+        """An instance that is busy need not answer; one that is not gets a second chance."""
+        for _ in range(PINGS):
+            if instance.outstanding or await instance.ping():
+                return
+        log.warning("%s: instance %s does not answer pings", self.endpoint, instance.id)
+        await instance.stop(signal.SIGKILL)
 
 
 @dataclass

@@ -265,7 +265,14 @@ def _metrics(site: Site, wait_until: Any) -> None:
     assert total("ModelLatency") > 100  # microseconds
 
 
-def test_what_cannot_be_answered_says_why(site: Site) -> None:
+def _logged(site: Site, endpoint: str) -> str:
+    logs, group = site.loopback.client("logs"), f"/aws/sagemaker/Endpoints/{endpoint}"
+    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        return ""
+    return "\n".join(event["message"] for event in logs.filter_log_events(logGroupName=group)["events"])
+
+
+def test_what_cannot_be_answered_says_why(site: Site, wait_until: Any) -> None:
     with pytest.raises(ClientError, match="Endpoint nobody of account 000000000000 not found"):
         site.invoke("nobody", "1")
     failed = site.config("broken", {"ModelName": site.marked("x")})
@@ -277,6 +284,7 @@ def test_what_cannot_be_answered_says_why(site: Site) -> None:
     assert "readme.txt is not an XGBoost model" in broken["FailureReason"]
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         site.sagemaker.update_endpoint(EndpointName="empty", EndpointConfigName=failed)
+    wait_until(lambda: "readme.txt is not an XGBoost model" in _logged(site, "empty"), 10)
     site.sagemaker.delete_endpoint(EndpointName="empty")
 
 

@@ -30,6 +30,7 @@ REFUSED_OF_VARIANT = (
     "CapacityReservationConfig",
     "AcceleratorPartitionLayouts",
 )
+REFUSED_OF_CONTAINER = ("AdditionalModelDataSources", "ContainerMetricsConfig", "MultiModelConfig")
 ROUTED = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
 VARIANT_DEFAULTS = {"InitialVariantWeight": 1.0, "VolumeSizeInGB": 4}
 
@@ -90,8 +91,11 @@ def _check_model(name: str, context: Context) -> None:
         raise ValidationException(
             f"loopback does not carry out inference pipelines: the model {name} has {len(containers)} containers"
         )
+    refused = [member for member in REFUSED_OF_CONTAINER if containers[0].get(member)]
     if containers[0].get("Mode") == "MultiModel":
-        raise ValidationException(f"loopback does not carry out Mode MultiModel, which the model {name} has")
+        refused.insert(0, "Mode MultiModel")
+    if refused:
+        raise ValidationException(f"loopback does not carry out {', '.join(refused)}, which the model {name} has")
 
 
 @handles("DescribeEndpointConfig")

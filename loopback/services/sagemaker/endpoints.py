@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.errors import ResourceLimitExceeded, ResourceNotFound, ValidationException
 from loopback.core.kinds import ENDPOINT, MODEL
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
@@ -18,6 +18,7 @@ from loopback.services.sagemaker import endpoint_configs
 from loopback.services.sagemaker.tags import keep_tags
 
 LISTING = Listing("Endpoints", "EndpointName", "EndpointStatus")
+MOST_INSTANCES = 20  # AWS's quota for one endpoint
 Fleet = dict[str, Any]
 
 
@@ -52,6 +53,7 @@ def _fleet(config_name: str, context: Context) -> Fleet:
             "isolated": bool(model.doc.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
             "given": variant,
         }
+    _check_count(variants)
     return {
         "generation": uuid.uuid4().hex[:12],
         "config": config_name,
@@ -59,6 +61,14 @@ def _fleet(config_name: str, context: Context) -> Fleet:
         "capture": config.get("DataCaptureConfig"),
         "started": None,
     }
+
+
+def _check_count(variants: Mapping[str, Any]) -> None:
+    count = sum(variant["count"] for variant in variants.values())
+    if count > MOST_INSTANCES:
+        raise ResourceLimitExceeded(
+            f"The endpoint would have {count} instances; this loopback runs at most {MOST_INSTANCES} for one"
+        )
 
 
 def _check_deployment(request: Request) -> None:
@@ -91,6 +101,7 @@ def update(request: Request, context: Context) -> Response:
     pending = _fleet(request["EndpointConfigName"], context)
     if request.get("RetainAllVariantProperties"):
         retain(pending, row.result["serving"], excluded)
+        _check_count(pending["variants"])
     return _begin(row, pending, context)
 
 
@@ -121,6 +132,7 @@ def update_weights(request: Request, context: Context) -> Response:
         variants[name] = variants[name] | {key: value for key, value in given.items() if value is not None}
     if sum(variant["weight"] for variant in variants.values()) <= 0:
         raise ValidationException("The weights of all variants would be 0; at least one must be above 0")
+    _check_count(variants)
     return _begin(row, serving | {"variants": variants}, context)
 
 

@@ -145,6 +145,14 @@ def test_what_is_not_there_is_named(sagemaker: Any) -> None:
         sagemaker("CreateEndpoint", EndpointName="ep", EndpointConfigName="none")
 
 
+def test_more_instances_than_the_quota_allows(sagemaker: Any, configure: Any, endpoint: str) -> None:
+    configure("many", {"InitialInstanceCount": 21})
+    with pytest.raises(ServiceError, match="would have 21 instances"):
+        sagemaker("CreateEndpoint", EndpointName="many", EndpointConfigName="many")
+    with pytest.raises(ServiceError, match="would have 21 instances"):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="many")
+
+
 def test_an_update_shows_what_is_coming(sagemaker: Any, configure: Any, serve: Any, endpoint: str) -> None:
     configure("d", {"InitialInstanceCount": 3})
     sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="d")
