@@ -23,7 +23,7 @@ from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from loopback.workers import child, interpreter, isolation, messages, processes  # noqa: E402
+from loopback.workers import child, interpreter, isolation, messages, pages, processes  # noqa: E402
 
 WARM = (
     "numpy",
@@ -269,6 +269,7 @@ def main() -> None:
     forge = Forge(link, int(sys.argv[2]), float(sys.argv[3]), interpreter.warmth(BARE, own))
     gc.collect()
     gc.freeze()
+    pages.enlarge()
     try:
         serve(forge)
     finally:
