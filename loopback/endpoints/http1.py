@@ -38,7 +38,11 @@ class Answer:
 
 
 class Lost(Exception):
-    """The other side went away before it had answered."""
+    """The other side went away before it had answered. `asked` tells whether it may have seen the request."""
+
+    def __init__(self, *, asked: bool = True) -> None:
+        super().__init__("the connection was lost")
+        self.asked = asked
 
 
 Reply = Callable[[Answer], None]

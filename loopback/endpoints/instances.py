@@ -134,7 +134,7 @@ class Instance:
         try:
             _, made = await asyncio.get_running_loop().create_unix_connection(Client, self._socket)
         except OSError:
-            raise Lost from None
+            raise Lost(asked=False) from None
         return made
 
     def _read(self) -> None:

@@ -29,6 +29,7 @@ _PATH = re.compile(r"/endpoints/([^/?]+)/([a-z-]+)$")
 LONGEST_HEADER = 1024
 PASSED = ((b"content-type", b"Content-Type"), (b"accept", b"Accept"), (ATTRIBUTES, ATTRIBUTES))
 CONTAINER_SECONDS = 60.0
+MOST_DEATHS = 3  # of instances with one request
 WAIT_SECONDS = 30.0  # for an instance, while all of a variant are being replaced
 
 
@@ -112,8 +113,12 @@ def _pool(endpoint: Endpoint, request: Request) -> Pool:
 
 
 async def _answered(pool: Pool, forwarded: bytes) -> tuple[Instance, Answer, float]:
-    """The first answer that an instance gives. One that is lost meanwhile is replaced by the next."""
+    """The first answer that an instance gives. One that is lost meanwhile is replaced by the next.
+
+    A request that instances die of ends as the model's error: it must not go round and end them all.
+    """
     tried: list[Instance] = []
+    died = 0
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         instance = pool.choose(tried)
@@ -123,8 +128,11 @@ async def _answered(pool: Pool, forwarded: bytes) -> tuple[Instance, Answer, flo
         began = time.perf_counter()
         try:
             return instance, await instance.call(forwarded, CONTAINER_SECONDS), time.perf_counter() - began
-        except Lost:
+        except Lost as lost:
             tried.append(instance)
+            died += lost.asked
+            if died == MOST_DEATHS:
+                return instance, Answer(0, b"The container died while it answered."), time.perf_counter() - began
             await asyncio.sleep(0)  # its end is being reported
         except TimeoutError:
             asyncio.get_running_loop().create_task(instance.stop(signal.SIGKILL))

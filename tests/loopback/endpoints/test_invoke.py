@@ -123,6 +123,15 @@ def test_all_instances_lost_and_one_comes_back() -> None:
     assert ask(FakePlane(AllTraffic=[Fake(Lost(), Lost(), OK)])).status == 200
 
 
+def test_a_request_that_kills_every_instance_is_the_models_error() -> None:
+    poisoned = [Fake(Lost()) for _ in range(5)]
+    answer = ask(FakePlane(AllTraffic=poisoned))
+    assert (told(answer)[1], json.loads(answer.body)["OriginalStatusCode"]) == ("ModelError", 0)
+    assert sum(len(instance.got) for instance in poisoned) == 3
+    unasked = [Fake(Lost(asked=False)) for _ in range(8)]
+    assert ask(FakePlane(AllTraffic=[*unasked, Fake(OK)])).status == 200
+
+
 def test_no_instance_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invoking, "WAIT_SECONDS", 0.02)
     plane = FakePlane(AllTraffic=[])
