@@ -76,7 +76,8 @@ class Control:
             self.deployer.recover()
             started()
 
-        self.zygote.start()
+        if not self.deployer.begin():  # what serves comes up first; jobs warm up with the first request
+            self.zygote.start()
         try:
             self.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:

@@ -53,12 +53,15 @@ class Deployer:
         self._closing = threading.Event()
         self._needed = threading.Event()
 
-    def recover(self) -> None:
-        """Have the data plane that endpoints need, and take up what was being changed."""
-        rows = self._store.find(ENDPOINT)
-        if any(row.status != "Failed" for row in rows):
+    def begin(self) -> bool:
+        """Have the data plane started if endpoints need it; whether they do."""
+        if any(row.status != "Failed" for row in self._store.find(ENDPOINT)):
             self._needed.set()
-        for row in rows:
+        return self._needed.is_set()
+
+    def recover(self) -> None:
+        """Take up what was being changed."""
+        for row in self._store.find(ENDPOINT):
             self.changed(ENDPOINT.slug, row.name)
 
     def changed(self, kind: str, name: str) -> None:
