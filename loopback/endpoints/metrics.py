@@ -14,17 +14,21 @@ class Metrics:
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], dict[str, Counter[float]]] = {}
 
-    def see(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
-        """One invocation that reached an instance. `status` is the container's; 0 when it did not answer in time."""
-        found = self._found.get((endpoint, variant))
+    def see(self, who: tuple[str, str], instances: int, status: int, seconds: tuple[float, float]) -> None:
+        """One invocation of an endpoint's variant (`who`), which has so many instances.
+
+        `status` is the container's, 0 when it gave none; `seconds` were spent in the container and elsewhere.
+        """
+        found = self._found.get(who)
         if found is None:
-            found = self._found[endpoint, variant] = defaultdict(Counter)
+            found = self._found[who] = defaultdict(Counter)
         found["Invocations"][1.0] += 1
+        found["InvocationsPerInstance"][1 / instances] += 1
         found["Invocation4XXErrors"][float(400 <= status < 500)] += 1
         found["Invocation5XXErrors"][float(status >= 500 or status == 0)] += 1
         found["InvocationModelErrors"][float(not 200 <= status < 300)] += 1
-        found["ModelLatency"][float(round(model_seconds * 1e6))] += 1
-        found["OverheadLatency"][float(round(overhead_seconds * 1e6))] += 1
+        found["ModelLatency"][float(round(seconds[0] * 1e6))] += 1
+        found["OverheadLatency"][float(round(seconds[1] * 1e6))] += 1
 
     def take(self, at: float) -> list[dict[str, Any]]:
         """MetricData of PutMetricData with everything since the last time; `at` is epoch seconds."""

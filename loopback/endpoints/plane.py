@@ -102,8 +102,9 @@ class Plane:
         name, began = endpoint.fleet.name, time.perf_counter()
         if endpoint.fleet.capture and 200 <= answer.status < 300:
             self._recorders[endpoint.fleet.key].see(endpoint.fleet.capture, variant, request, answer)
-        overhead = began - request.began - seconds
-        self._metrics.see(name, variant, answer.status, seconds, max(0.0, overhead))
+        overhead = max(0.0, began - request.began - seconds)
+        count = endpoint.pools[variant].variant.count
+        self._metrics.see((name, variant), count, answer.status, (seconds, overhead))
 
     async def _order(self, request: Request) -> Answer:
         """What the control plane wants."""

@@ -99,11 +99,12 @@ def test_keys_are_in_utc() -> None:
 def test_metrics_count_errors_by_side() -> None:
     metrics = Metrics()
     for status in (200, 200, 415, 500, 0):
-        metrics.see("e", "v", status, 0.001, 0.0001)
+        metrics.see(("e", "v"), 2, status, (0.001, 0.0001))
     data = {datum["MetricName"]: datum for datum in metrics.take(1.0)}
     sums = {n: sum(v * c for v, c in zip(d["Values"], d["Counts"], strict=True)) for n, d in data.items()}
     assert {n: sums[n] for n in sums if n[0] == "I"} == {
         "Invocations": 5,
+        "InvocationsPerInstance": 2.5,
         "Invocation4XXErrors": 1,
         "Invocation5XXErrors": 2,
         "InvocationModelErrors": 3,
