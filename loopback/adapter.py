@@ -39,6 +39,7 @@ OpenDoor = Callable[[], socket.socket]
 Front = Callable[[Scope, Any, Any], Awaitable[None]]  # an ASGI application
 log = logging.getLogger("loopback")
 
+STAGED = "s3-staged"
 STAGED_BYTES = 1 << 20  # larger files are not read into memory, nor written on the loop
 
 # Module of the base -> the names in it that this adapter calls, replaces or fills.
@@ -80,6 +81,7 @@ class Base:
         self._settings = settings
         self._changed = threading.Event()
         self._modules = _load(settings)
+        shutil.rmtree(settings.state / STAGED, ignore_errors=True)  # uploads that a kill has cut off
         self._app = self._modules["ministack.app"]
         self._s3 = self._modules["ministack.services.s3"]
         self._events = self._modules["ministack.services.eventbridge"]
@@ -242,7 +244,7 @@ class Base:
     @contextlib.contextmanager
     def _staged(self, source: Path) -> Iterator["_Staged"]:
         """A copy of a large file on the disk of the objects, with its hash: what is left for the loop is a rename."""
-        folder = self._settings.state / "s3-staged"
+        folder = self._settings.state / STAGED
         folder.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
             path = Path(copy.name)

@@ -33,6 +33,7 @@ class Control:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.sdk_config.write_text(settings.sdk_defaults())
         self.base = Base(settings)
         self.store = Store(settings.database)
         self.store.reserve()

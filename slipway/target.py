@@ -107,6 +107,7 @@ def local_environment(state: Path = STATE) -> dict[str, str] | None:
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str((state / "sagemaker.yaml").absolute()),
         "ARTIFACT_BUCKET": f"slipway-{ACCOUNT}-{region}",
         "SAGEMAKER_PIPELINE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/slipway-pipeline",
         "SAGEMAKER_PROJECT_NAME": "slipway",

@@ -1,5 +1,6 @@
 """Where a loopback lives and what it serves: read once, passed on as a value."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,9 +37,24 @@ class Settings:
         """The SQLite file of our own services."""
         return self.state / "loopback.db"
 
+    @property
+    def sdk_config(self) -> Path:
+        """The SageMaker SDK's configuration for programs that talk to this loopback."""
+        return self.state / "sagemaker.yaml"
+
+    def sdk_defaults(self) -> str:
+        """The SDK asks STS for the account by an address of its own making when it names its default bucket.
+
+        That address is AWS's whatever AWS_ENDPOINT_URL says, so the bucket is named here; JSON is YAML too.
+        """
+        bucket = f"sagemaker-{self.place.region}-{self.place.account}"
+        modules = {"TelemetryOptOut": True, "Session": {"DefaultS3Bucket": bucket}}
+        return json.dumps({"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": modules}}}, indent=1)
+
     def client_environment(self) -> dict[str, str]:
         """What an AWS client needs to talk to this loopback; the credentials open nothing anywhere else."""
         return {
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.sdk_config),
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.place.account,
             "AWS_SECRET_ACCESS_KEY": "loopback",

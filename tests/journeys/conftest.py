@@ -43,6 +43,7 @@ class Loopback:
             "AWS_ACCESS_KEY_ID": "000000000000",
             "AWS_SECRET_ACCESS_KEY": "x",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.state / "sagemaker.yaml"),
             "PYTHONPATH": str(ROOT),
             "NO_COLOR": "1",
         }

@@ -171,6 +171,15 @@ def test_the_sdks_own_trainer_runs_as_it_is(shared: Any, run_python: Any, tmp_pa
         assert json.loads(model.read()) == {"rows": 3, "depth": 3}
 
 
+def test_the_sdk_finds_a_default_bucket(shared: Any, run_python: Any) -> None:
+    """It asks STS by an address of its own, so the environment of `env` names a configuration that has the bucket."""
+    program = "from sagemaker.core.helper.session_helper import Session; print(Session().default_bucket())"
+    assert "SAGEMAKER_USER_CONFIG_OVERRIDE" in shared.command("env").stdout
+    done = run_python("-c", program, env=shared.environ)
+    assert done.stdout.strip() == "sagemaker-us-east-1-000000000000", done.stderr
+    assert "sagemaker-us-east-1-000000000000" in [b["Name"] for b in shared.client("s3").list_buckets()["Buckets"]]
+
+
 def test_events_reach_a_queue_and_a_rule_starts_a_pipeline(shared: Any, step: Any, wait_until: Any) -> None:
     """A step's changes go to SQS in AWS's JSON; a file in S3 starts a pipeline with its key as a parameter."""
     sqs, events, s3, sagemaker = (shared.client(name) for name in ("sqs", "events", "s3", "sagemaker"))
