@@ -198,24 +198,25 @@ async def _run(folder: Path, sockets: Path, family: tuple[int, int], place: Plac
     os.rename(part, path)
     entrance = Entrance(str(sockets / ENTRANCE), lambda: Public(plane.serve, plane.connections, port))
     posting = loop.create_task(plane.post())
-    watching = loop.create_task(_outlived(parent, plane.ending))
+    _end_with(parent, plane.ending)
     await plane.ending.wait()
     server.close()
     entrance.close()
-    for task in (posting, watching):
-        task.cancel()
+    posting.cancel()
     await plane.close()
 
 
-async def _outlived(parent: int, ending: asyncio.Event) -> None:
-    """Set `ending` when the supervisor is gone."""
+def _end_with(parent: int, ending: asyncio.Event) -> None:
+    """Set `ending` when the supervisor is gone: at once on Linux, a second later elsewhere."""
     loop = asyncio.get_running_loop()
     try:
-        handle = os.pidfd_open(parent)
+        if hasattr(os, "pidfd_open"):
+            loop.add_reader(os.pidfd_open(parent), ending.set)
+        else:
+            os.kill(parent, 0)
+            loop.call_later(1.0, _end_with, parent, ending)
     except ProcessLookupError:
         ending.set()
-        return
-    loop.add_reader(handle, ending.set)
 
 
 def main() -> int:
