@@ -112,7 +112,7 @@ def evaluate_archive(archive: str, data: str, out: str) -> str:
     """`evaluate` of a model as SageMaker hands it on: model.tar.gz."""
     folder = os.path.join(os.path.dirname(archive), "unpacked")
     with tarfile.open(archive) as file:
-        file.extractall(folder, filter="data")
+        file.extractall(folder)
     return evaluate(folder, data, out)
 
 

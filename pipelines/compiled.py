@@ -4,6 +4,7 @@ Compiling imports the SageMaker SDK (seconds); a kept definition is read without
 are cheap to build, and uploaded only when the bucket has no object at their content-addressed key.
 """
 
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
@@ -39,10 +40,11 @@ def compiled(module: str, project: Project, kept: Path = KEPT) -> Compiled:
     if path.exists():
         return Compiled(**json.loads(path.read_text()))
     fresh = build(module, project)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "code": fresh.code}))
-    partial.replace(path)
+    with contextlib.suppress(OSError):  # a checkout that cannot be written to compiles every time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "code": fresh.code}))
+        partial.replace(path)
     return fresh
 
 

@@ -1,15 +1,18 @@
 """tar.gz archives: packed the same way from the same files, unpacked without leaving their folder."""
 
 import gzip
+import posixpath
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from loopback.core.objects import Objects, split_uri
 from loopback.workers.ports import JobFault
 from loopback.workers.transfer import blame, files_below
+
+FILTERED = hasattr(tarfile, "data_filter")  # Python 3.11 has it from 3.11.4 on
 
 
 def merged(folders: Iterable[Path]) -> list[tuple[str, Path]]:
@@ -54,6 +57,23 @@ def unpack(archive: Path, folder: Path, origin: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with blame(f"Unpacking {origin} failed"), tarfile.open(archive, "r:*") as packed:
-            packed.extractall(folder, filter="data")
+            extract(packed, folder)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise JobFault(f"ClientError: {origin} is not a tar.gz archive that can be unpacked: {error}") from None
+
+
+def extract(packed: tarfile.TarFile, folder: Path, *, filtered: bool = FILTERED) -> None:
+    """Everything in an archive, below `folder`; entries that lead out of it, and devices, raise TarError."""
+    if filtered:
+        packed.extractall(folder, filter="data")
+        return
+    entries = packed.getmembers()
+    for entry in entries:
+        beside = PurePosixPath(entry.name).parent if entry.issym() else PurePosixPath()
+        places = [entry.name, *([str(beside / entry.linkname)] if entry.issym() or entry.islnk() else [])]
+        for place in map(posixpath.normpath, places):
+            if place.startswith(("/", "../")) or place == "..":
+                raise tarfile.TarError(f"{entry.name!r} leads out of the folder")
+        if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
+            raise tarfile.TarError(f"{entry.name!r} is neither a file, a folder nor a link")
+    packed.extractall(folder, entries)  # noqa: S202 - every entry has just been looked at
