@@ -91,7 +91,7 @@ def up(parsed: argparse.Namespace) -> int:
         return supervisor.supervise(settings, lambda line: print(f"loopback: {line}", file=sys.stderr))
     began = time.time()
     found = supervisor.start_detached(settings)
-    print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {settings.state}")
+    print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {_shown(settings.state)}")
     return 0
 
 
@@ -104,6 +104,11 @@ def _wrong_mapping(settings: Settings) -> str | None:
     except WrongMapping as fault:
         return str(fault)
     return None
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def serve(parsed: argparse.Namespace) -> int:

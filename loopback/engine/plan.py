@@ -71,6 +71,7 @@ class _Planning:
         self.actions: list[Action] = []
 
     def run(self) -> list[Action]:
+        """Retries or stops first, then whatever can start or end now, then the end of the execution itself."""
         if self.facts.stopping:
             self._stop()
         else:
