@@ -5,10 +5,11 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loopback.adapter import Base
+from loopback.adapter.base import Base
 from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.endpoints.courier import Courier
@@ -17,13 +18,17 @@ from loopback.endpoints.door import Door, bound
 from loopback.endpoints.front import Front
 from loopback.endpoints.link import Link
 from loopback.services import registry
-from loopback.services.sagemaker.announce import Announcer
+from loopback.services.announce import Announcer
+from loopback.services.clients import Clients
+from loopback.services.sagemaker import announcements as _announcements  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.driver import Driver
+from loopback.wire import model
 from loopback.workers.dispatch import Dispatcher
 from loopback.workers.hosts import Zygote
 from loopback.workers.images import mapped
 from loopback.workers.ports import Ports
 
+SERVICES = ("sagemaker",)  # ours, by botocore's names; what is not here is the base's
 log = logging.getLogger("loopback")
 
 
@@ -39,8 +44,15 @@ class Control:
         self.store.reserve()
         self.zygote = Zygote(idle_seconds=settings.idle_seconds)
         self._listeners: list[Callable[[str, str], None]] = []
+        self.clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
         self.context = registry.Context(
-            self.store, settings.place, self.base, self.base.call, self.base.invoke, self.changed
+            self.store,
+            settings.place,
+            self.base,
+            self.base.call,
+            self.base.invoke,
+            self.changed,
+            self.clients.client,
         )
         logs, images = _Logs(self.base), mapped((Path.cwd(), settings.state))
         ports = Ports(self.base, logs, self.zygote, settings.state / "jobs", images=images)
@@ -55,7 +67,8 @@ class Control:
         means = Means(self.base, folder, settings.client_environment(), images)
         self.deployer = Deployer(self.store, self.link, means, self.changed)
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
-        self.base.add_service("sagemaker", "SageMaker.", self._sagemaker)
+        for service in SERVICES:
+            self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path))
         self.base.add_target("sagemaker", self._start_pipeline)
 
@@ -100,8 +113,8 @@ class Control:
         if self.zygote.pid is None:
             threading.Thread(target=self.zygote.start, name="warm-up", daemon=True).start()
 
-    def _sagemaker(self, headers: Mapping[str, str], body: bytes) -> registry.Answer:
-        return registry.answer("sagemaker", headers, body, self.context)
+    def _answer(self, service: str, headers: Mapping[str, str], body: bytes) -> registry.Answer:
+        return registry.answer(service, headers, body, self.context)
 
     def _put_metrics(self, request: Mapping[str, Any]) -> None:
         self.base.call("monitoring", "GraniteServiceVersion20100801.PutMetricData", request)

@@ -20,12 +20,14 @@ class Settings:
     place: Place = field(default_factory=Place)
     autosave_seconds: float = 2.0  # design: the base's state is on disk this long after a change
     idle_seconds: float = 60.0  # without a job; then the warm process gives its memory back
+    enforce_iam: bool = False  # requests are signed and allowed by policies, as on AWS; what works acts with its role
 
     @classmethod
     def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
         """The region is the caller's; the account is fixed, as the base knows it."""
         region = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or "us-east-1"
-        return cls(state.absolute(), port, Place(region=region))
+        enforce = environ.get("LOOPBACK_IAM", "") == "enforce"
+        return cls(state.absolute(), port, Place(region=region), enforce_iam=enforce)
 
     @property
     def url(self) -> str:

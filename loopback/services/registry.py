@@ -28,7 +28,8 @@ log = logging.getLogger("loopback")
 class Context:
     """What every handler may use. `changed(kind slug, name)` tells the threads that carry out work of a change.
 
-    `base` calls a JSON operation of the base's services, `invoke` a Lambda function (ARN, payload).
+    `base` calls a JSON operation of the base's services, `invoke` a Lambda function (ARN, payload). `client` makes a
+    boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account.
     """
 
     store: Store
@@ -37,6 +38,7 @@ class Context:
     base: BaseCall
     invoke: Callable[[str, Any], Any]
     changed: Callable[[str, str], None]
+    client: Callable[[str, str], Any]
 
 
 Handler = Callable[[Request, Context], Response]
@@ -77,7 +79,7 @@ def call(service: str, operation: str, request: Mapping[str, Any], context: Cont
 
 def answer(service: str, headers: Mapping[str, str], body: bytes, context: Context) -> Answer:
     """Bytes to bytes: what the adapter puts behind a service's name."""
-    answer_headers = {"Content-Type": json11.CONTENT_TYPE}
+    answer_headers = {"Content-Type": json11.content_type(service)}
     try:
         _check_region(headers, context.place)
         operation = json11.operation_name(headers.get("x-amz-target", ""), service)

@@ -1,4 +1,4 @@
-"""AWS JSON 1.1, server side. Bytes and dicts in, bytes and dicts out; nothing here knows SageMaker."""
+"""AWS JSON 1.0 and 1.1, server side. Bytes and dicts in, bytes and dicts out; nothing here knows SageMaker."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,10 @@ from botocore.model import Shape
 from loopback.core.errors import ServiceError, UnknownOperationException, ValidationException
 from loopback.wire import model
 
-CONTENT_TYPE = "application/x-amz-json-1.1"
+
+def content_type(service_name: str) -> str:
+    """Of every answer of a service."""
+    return f"application/x-amz-json-{model.service(service_name).metadata['jsonVersion']}"
 
 
 def operation_name(target: str, service_name: str) -> str:

@@ -18,6 +18,11 @@ def service(name: str) -> ServiceModel:
     return ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2"), name)
 
 
+def target_prefix(name: str) -> str:
+    """What X-Amz-Target starts with, for example `SageMaker.`."""
+    return f"{service(name).metadata['targetPrefix']}."
+
+
 @cache
 def operation(service_name: str, operation_name: str) -> OperationModel:
     """One operation of a service; botocore builds its shapes anew at each call, so they are kept."""

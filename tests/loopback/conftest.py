@@ -12,6 +12,7 @@ from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
 from loopback.core.store import Store
 from loopback.services import registry
+from loopback.services.sagemaker import announcements as _announcements  # noqa: F401  # it registers itself
 from loopback.services.sagemaker import (  # noqa: F401 - registers the handlers
     executions,
     experiments,
@@ -71,6 +72,7 @@ class FakeBase:
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.functions: dict[str, Any] = {}
+        self.clients: dict[tuple[str, str], Any] = {}  # by service and role
 
     def call(self, _service: str, target: str, request: Mapping[str, Any]) -> dict[str, Any]:
         self.sent.append((target, dict(request)))
@@ -113,7 +115,13 @@ def changes() -> list[tuple[str, str]]:
 @pytest.fixture
 def context(store: Store, objects: DictObjects, base: FakeBase, changes: list[tuple[str, str]]) -> registry.Context:
     return registry.Context(
-        store, Place(), objects, base.call, base.invoke, lambda kind, name: changes.append((kind, name))
+        store,
+        Place(),
+        objects,
+        base.call,
+        base.invoke,
+        lambda kind, name: changes.append((kind, name)),
+        lambda service, role: base.clients[service, role],
     )
 
 

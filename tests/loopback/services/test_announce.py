@@ -7,7 +7,7 @@ import pytest
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import PACKAGE, PROCESSING_JOB
 from loopback.services import registry
-from loopback.services.sagemaker.announce import CURSOR, Announcer
+from loopback.services.announce import CURSOR, Announcer
 from loopback.services.sagemaker.targets import start_request
 
 Sent = list[tuple[str, list[str], Any, str]]

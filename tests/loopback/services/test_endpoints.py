@@ -6,7 +6,7 @@ import pytest
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import ENDPOINT
-from loopback.services.sagemaker.announce import announcements
+from loopback.services.announce import announcements
 from loopback.services.sagemaker.endpoints import retain
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"

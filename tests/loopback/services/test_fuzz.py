@@ -83,7 +83,7 @@ def answer(objects_of_module: Any) -> Any:
         def refuse(*_: Any) -> dict[str, Any]:
             return {}
 
-        context = registry.Context(store, Place(), objects_of_module, refuse, refuse, lambda _kind, _name: None)
+        context = registry.Context(store, Place(), objects_of_module, refuse, refuse, lambda _kind, _name: None, refuse)
 
         def call(operation: str, body: bytes) -> tuple[int, bytes]:
             status, _, payload = registry.answer("sagemaker", {"x-amz-target": f"SageMaker.{operation}"}, body, context)

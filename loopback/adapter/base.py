@@ -1,4 +1,4 @@
-"""The only module that knows ministack 1.5.33, the base: every private hook of it, checked at start-up.
+"""What every other module needs of ministack 1.5.33, the base: every private hook of it, checked at start-up.
 
 What it adds to the base: our own services on the same port, S3 objects as files for the job workers, calls into
 the base's services from our threads, events and event targets of our services, state that is saved while
@@ -22,6 +22,7 @@ import threading
 import time
 import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -39,6 +40,7 @@ OpenDoor = Callable[[], socket.socket]
 Front = Callable[[Scope, Any, Any], Awaitable[None]]  # an ASGI application
 log = logging.getLogger("loopback")
 
+THREADS = 64  # requests at a time: some ask this same port while they are answered
 STAGED = "s3-staged"
 STAGED_BYTES = 1 << 20  # larger files are not read into memory, nor written on the loop
 
@@ -309,6 +311,7 @@ class Base:
         from hypercorn.config import Config, Sockets
 
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         config = Config()
         config.loglevel, config.keep_alive_timeout, config.graceful_timeout = "WARNING", 75, 1
         sockets = Sockets([], [open_door()], [])
@@ -438,6 +441,7 @@ def _load(settings: Settings) -> dict[str, Any]:
             "S3_DATA_DIR": str(settings.state / "s3"),
             "MINISTACK_REGION": settings.place.region,
             "MINISTACK_ACCOUNT_ID": settings.place.account,
+            "AUTH": str(settings.enforce_iam).lower(),
             "LOG_LEVEL": "WARNING",
         }
     )
