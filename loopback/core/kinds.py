@@ -35,6 +35,9 @@ EXPERIMENT = Kind("experiment", "experiment", states.PRESENT, "Completed")
 TRIAL = Kind("experiment-trial", "trial", states.PRESENT, "Completed")
 TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.PRESENT, "Completed")
 
+BUILD_PROJECT = Kind("build-project", "build project", states.PRESENT, "Completed")
+BUILD = Kind("build", "build", states.BUILD, "IN_PROGRESS")  # named by its id, `project:uuid`; parent is the project
+
 ALL = (
     *JOBS,
     PIPELINE,
@@ -50,5 +53,7 @@ ALL = (
     EXPERIMENT,
     TRIAL,
     TRIAL_COMPONENT,
+    BUILD_PROJECT,
+    BUILD,
 )
 BY_SLUG = {kind.slug: kind for kind in ALL}

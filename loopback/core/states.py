@@ -57,6 +57,20 @@ ENDPOINT: Table = {
     "Failed": {"delete": "Deleting"},
     "Deleting": {},
 }
+BUILD: Table = {
+    "IN_PROGRESS": {
+        "succeed": "SUCCEEDED",
+        "fail": "FAILED",
+        "fault": "FAULT",
+        "time_out": "TIMED_OUT",
+        "stop": "STOPPED",
+    },
+    "SUCCEEDED": {},
+    "FAILED": {},
+    "FAULT": {},
+    "TIMED_OUT": {},
+    "STOPPED": {},
+}
 PIPELINE: Table = {"Active": {"delete": "Deleting"}, "Deleting": {}}
 PRESENT: Table = {"Completed": {}}  # what is whole as soon as its row is: models, groups, packages, trials
 
