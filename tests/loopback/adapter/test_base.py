@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from loopback.adapter.base import _steady, refuse
 from loopback.adapter import base as adapter
+from loopback.adapter.base import _steady, refuse
 from loopback.core.settings import Settings
 
 
