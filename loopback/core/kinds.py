@@ -37,6 +37,8 @@ TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.P
 
 BUILD_PROJECT = Kind("build-project", "build project", states.PRESENT, "Completed")
 BUILD = Kind("build", "build", states.BUILD, "IN_PROGRESS")  # named by its id, `project:uuid`; parent is the project
+REPORT_GROUP = Kind("report-group", "report group", states.PRESENT, "Completed")
+REPORT = Kind("report", "report", states.PRESENT, "Completed")  # named `group:id`; parent is the group
 
 ALL = (
     *JOBS,
@@ -55,5 +57,7 @@ ALL = (
     TRIAL_COMPONENT,
     BUILD_PROJECT,
     BUILD,
+    REPORT_GROUP,
+    REPORT,
 )
 BY_SLUG = {kind.slug: kind for kind in ALL}

@@ -1,0 +1,1 @@
+"""CodeBuild's operations: projects, builds, reports."""

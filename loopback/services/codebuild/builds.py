@@ -1,0 +1,207 @@
+"""Builds: started by StartBuild or by a pipeline, shown, stopped, repeated. Those that run them read the rows."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from loopback.core import states
+from loopback.core.artifacts import Artifact
+from loopback.core.kinds import BUILD, BUILD_PROJECT
+from loopback.core.store import Resource
+from loopback.services.codebuild import projects
+from loopback.services.codebuild.errors import InvalidInputException, ResourceNotFoundException
+from loopback.services.codebuild.overrides import effective, for_pipeline
+from loopback.services.codebuild.paging import page
+from loopback.services.registry import Context, Request, Response, handles
+
+IDS_A_PAGE = 100
+
+
+@handles("StartBuild", service="codebuild")
+def start(request: Request, context: Context) -> Response:
+    """A build of a project, with this request's overrides."""
+    project = projects.existing(request["projectName"], context)
+    token = request.get("idempotencyToken")
+    for row in context.store.find(BUILD, parent=project.name) if token else ():
+        if row.doc.get("idempotencyToken") == token:
+            return {"build": view(row, context)}
+    doc = effective(project.doc, request)
+    if doc["source"]["type"] == "CODEPIPELINE":
+        raise InvalidInputException(
+            f"Project {project.name} takes its source from CodePipeline, which starts its builds; "
+            f"to start one without a pipeline give sourceTypeOverride and artifactsOverride"
+        )
+    return {"build": view(_create(project, doc | {"initiator": _initiator(context)}, context), context)}
+
+
+def start_for_pipeline(  # noqa: PLR0913 - what an action of a pipeline knows
+    project: str,
+    context: Context,
+    *,
+    initiator: str,
+    environment: list[dict[str, Any]],
+    inputs: Sequence[Artifact],
+    primary: str,
+    outputs: Sequence[Artifact],
+    source_version: str,
+    timeout_minutes: int | None = None,
+) -> str:
+    """Start a build for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException.
+
+    `inputs` are zip objects that are there, `primary` names the one whose files are CODEBUILD_SRC_DIR; `outputs` are
+    the zip objects that the build has to make. `environment` has the action's EnvironmentVariables (name, value,
+    type). `source_version` is told to the build as CODEBUILD_RESOLVED_SOURCE_VERSION. `initiator` is
+    `codepipeline/<pipeline>`.
+    """
+    row = projects.existing(project, context)
+    if primary not in {artifact.name for artifact in inputs}:
+        named = ", ".join(artifact.name for artifact in inputs) or "none"
+        raise InvalidInputException(f"The primary source {primary!r} is not among the input artifacts: {named}")
+    doc = for_pipeline(row.doc, environment, timeout_minutes)
+    doc |= {
+        "initiator": initiator,
+        "sourceVersion": source_version,
+        "resolvedSourceVersion": source_version,
+        "pipeline": {
+            "primary": primary,
+            "inputs": [vars(artifact) for artifact in inputs],
+            "outputs": [vars(artifact) for artifact in outputs],
+        },
+    }
+    return _create(row, doc, context).name
+
+
+def _create(project: Resource, doc: dict[str, Any], context: Context) -> Resource:
+    number = context.store.next_number(f"builds of {project.name}")
+    mark = str(uuid.uuid4())
+    name = f"{project.name}:{mark}"
+    row = context.store.create(
+        BUILD,
+        name,
+        doc | {"projectName": project.name, "buildNumber": number},
+        parent=project.name,
+        result={"currentPhase": "SUBMITTED", "phases": [], "logs": _logs(doc, project.name, mark)},
+    )
+    context.changed(BUILD.slug, name)
+    return row
+
+
+def _logs(doc: dict[str, Any], project: str, mark: str) -> dict[str, str]:
+    """Where the output goes: /aws/codebuild/<project> and the build's own part of the id, unless configured."""
+    config = doc.get("logsConfig", {}).get("cloudWatchLogs", {})
+    if config.get("status") == "DISABLED":
+        return {}
+    prefix = config.get("streamName")
+    return {
+        "groupName": config.get("groupName") or f"/aws/codebuild/{project}",
+        "streamName": f"{prefix}/{mark}" if prefix else mark,
+    }
+
+
+def _initiator(context: Context) -> str:
+    return context.place.account
+
+
+@handles("BatchGetBuilds", service="codebuild")
+def batch_get(request: Request, context: Context) -> Response:
+    """Builds by id or ARN; ids that are not there are listed, not refused."""
+    found, missing = [], []
+    for asked in request["ids"]:
+        name = context.place.name_in(asked, "build")
+        if context.store.exists(BUILD, name):
+            found.append(view(context.store.get(BUILD, name), context))
+        else:
+            missing.append(asked)
+    return {"builds": found, "buildsNotFound": missing}
+
+
+@handles("ListBuilds", service="codebuild")
+def list_builds(request: Request, context: Context) -> Response:
+    """Ids of all builds, newest first unless asked otherwise."""
+    return _ids(context.store.find(BUILD), request)
+
+
+@handles("ListBuildsForProject", service="codebuild")
+def list_for_project(request: Request, context: Context) -> Response:
+    """Ids of a project's builds, newest first unless asked otherwise."""
+    project = projects.existing(request["projectName"], context)
+    return _ids(context.store.find(BUILD, parent=project.name), request)
+
+
+def _ids(rows: list[Resource], request: Request) -> Response:
+    names = [row.name for row in rows]
+    if request.get("sortOrder", "DESCENDING") == "DESCENDING":
+        names.reverse()
+    return page(names, request, "ids", IDS_A_PAGE)
+
+
+@handles("StopBuild", service="codebuild")
+def stop(request: Request, context: Context) -> Response:
+    """Ask for the end of a build; its processes end a moment later. A build that has ended stays as it is."""
+    row = existing(request["id"], context)
+    if not states.is_final(BUILD.lifecycle, row.status):
+        row = context.store.amend(BUILD, row.name, "stop requested", result={"stopping": True})
+        context.changed(BUILD.slug, row.name)
+    return {"build": view(row, context)}
+
+
+@handles("RetryBuild", service="codebuild")
+def retry(request: Request, context: Context) -> Response:
+    """A new build as the old one was asked for."""
+    if "id" not in request:
+        raise InvalidInputException("RetryBuild needs the id of a build")
+    row = existing(request["id"], context)
+    if not states.is_final(BUILD.lifecycle, row.status):
+        raise InvalidInputException(f"Build {row.name} has not ended; stop it, or wait")
+    if row.doc["source"]["type"] == "CODEPIPELINE":
+        raise InvalidInputException(f"Build {row.name} belongs to a pipeline; retry the pipeline's stage")
+    if not context.store.exists(BUILD_PROJECT, row.parent):
+        raise ResourceNotFoundException(f"Project {row.parent} of build {row.name} does not exist any more")
+    doc = {key: value for key, value in row.doc.items() if key not in ("buildNumber", "idempotencyToken")}
+    project = context.store.get(BUILD_PROJECT, row.parent)
+    return {"build": view(_create(project, doc | {"initiator": _initiator(context)}, context), context)}
+
+
+def existing(asked: str, context: Context) -> Resource:
+    """The row of a build by id or ARN. Raises ResourceNotFoundException."""
+    name = context.place.name_in(asked, "build")
+    if not context.store.exists(BUILD, name):
+        raise ResourceNotFoundException(f"There is no build {asked}")
+    return context.store.get(BUILD, name)
+
+
+_PRIVATE = ("pipeline", "idempotencyToken", "logsConfig")
+
+
+def view(row: Resource, context: Context) -> Response:
+    """A row as AWS's Build."""
+    done, place = row.result, context.place
+    shown = {key: value for key, value in row.doc.items() if key not in _PRIVATE}
+    shown |= {
+        "id": row.name,
+        "arn": place.arn(f"build/{row.name}", "codebuild"),
+        "startTime": row.created,
+        "endTime": done.get("endTime"),
+        "currentPhase": done["currentPhase"],
+        "buildStatus": row.status,
+        "buildComplete": states.is_final(BUILD.lifecycle, row.status),
+        "phases": done["phases"],
+        "logs": _shown_logs(row, context),
+        "artifacts": done.get("artifacts"),
+        "secondaryArtifacts": done.get("secondaryArtifacts"),
+        "reportArns": done.get("reportArns"),
+        "resolvedSourceVersion": done.get("resolvedSourceVersion", row.doc.get("resolvedSourceVersion")),
+    }
+    if "exported" in done:
+        shown["exportedEnvironmentVariables"] = [{"name": k, "value": v} for k, v in done["exported"].items()]
+    return shown
+
+
+def _shown_logs(row: Resource, context: Context) -> Response:
+    logs = dict(row.result["logs"])
+    config = row.doc.get("logsConfig", {})
+    if logs:
+        path = f"log-group:{logs['groupName']}:log-stream:{logs['streamName']}"
+        logs["cloudWatchLogsArn"] = context.place.arn(path, "logs")
+    logs |= {key: config[key] for key in ("cloudWatchLogs", "s3Logs") if key in config}
+    return logs

@@ -1,0 +1,125 @@
+"""Build projects: what is built, with what, as whom."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from loopback.core import states
+from loopback.core.errors import ResourceInUse
+from loopback.core.kinds import BUILD, BUILD_PROJECT
+from loopback.core.store import Resource
+from loopback.services.codebuild.checks import check, check_name
+from loopback.services.codebuild.errors import (
+    InvalidInputException,
+    ResourceAlreadyExistsException,
+    ResourceNotFoundException,
+)
+from loopback.services.codebuild.paging import page
+from loopback.services.registry import Context, Request, Response, handles
+
+DEFAULTS: Mapping[str, Any] = {"timeoutInMinutes": 60, "queuedTimeoutInMinutes": 480, "cache": {"type": "NO_CACHE"}}
+NAMES_A_PAGE = 100
+
+
+@handles("CreateProject", service="codebuild")
+def create(request: Request, context: Context) -> Response:
+    """A project; the image is kept as a name, for builds run with this machine's tools."""
+    check_name(request["name"])
+    doc = {**DEFAULTS, "encryptionKey": _default_key(context), **request}
+    doc.pop("tags", None)
+    check(doc)
+    with context.store.transaction():
+        try:
+            row = context.store.create(BUILD_PROJECT, request["name"], doc)
+        except ResourceInUse:
+            raise ResourceAlreadyExistsException(
+                f"Project already exists: {arn_of(request['name'], context)}"
+            ) from None
+        _keep_tags(row.name, request, context)
+    context.changed(BUILD_PROJECT.slug, row.name)
+    return {"project": view(row, context)}
+
+
+@handles("UpdateProject", service="codebuild")
+def update(request: Request, context: Context) -> Response:
+    """Members that the request names are replaced whole; the others stay."""
+    row = existing(request["name"], context)
+    doc = row.doc | {key: value for key, value in request.items() if key != "tags"}
+    check(doc)
+    with context.store.transaction():
+        row = context.store.amend(BUILD_PROJECT, row.name, "update", doc=doc)
+        if "tags" in request:
+            context.store.untag(arn_of(row.name, context))
+            _keep_tags(row.name, request, context)
+    context.changed(BUILD_PROJECT.slug, row.name)
+    return {"project": view(row, context)}
+
+
+@handles("DeleteProject", service="codebuild")
+def delete(request: Request, context: Context) -> Response:
+    """The project and the record of its builds. One that is not there is no error, as on AWS."""
+    name = context.place.name_in(request["name"], "project")
+    if not context.store.exists(BUILD_PROJECT, name):
+        return {}
+    with context.store.transaction():
+        for build in context.store.find(BUILD, parent=name):
+            if not states.is_final(BUILD.lifecycle, build.status):
+                raise InvalidInputException(f"Build {build.name} of project {name} is running; stop it first")
+            context.store.delete(BUILD, build.name)
+        context.store.delete(BUILD_PROJECT, name)
+        context.store.untag(arn_of(name, context))
+    return {}
+
+
+@handles("BatchGetProjects", service="codebuild")
+def batch_get(request: Request, context: Context) -> Response:
+    """Projects by name or ARN; names that are not there are listed, not refused."""
+    found, missing = [], []
+    for asked in request["names"]:
+        name = context.place.name_in(asked, "project")
+        if context.store.exists(BUILD_PROJECT, name):
+            found.append(view(context.store.get(BUILD_PROJECT, name), context))
+        else:
+            missing.append(asked)
+    return {"projects": found, "projectsNotFound": missing}
+
+
+@handles("ListProjects", service="codebuild")
+def list_projects(request: Request, context: Context) -> Response:
+    """Names, in the order asked for."""
+    keys = {"NAME": lambda row: row.name, "LAST_MODIFIED_TIME": lambda row: row.changed}
+    rows = sorted(
+        context.store.find(BUILD_PROJECT),
+        key=keys.get(request.get("sortBy", "NAME"), lambda row: row.created),
+        reverse=request.get("sortOrder") == "DESCENDING",
+    )
+    return page([row.name for row in rows], request, "projects", NAMES_A_PAGE)
+
+
+def existing(asked: str, context: Context) -> Resource:
+    """The row of a project by name or ARN. Raises ResourceNotFoundException."""
+    name = context.place.name_in(asked, "project")
+    if not context.store.exists(BUILD_PROJECT, name):
+        raise ResourceNotFoundException(f"Project cannot be found: {arn_of(name, context)}")
+    return context.store.get(BUILD_PROJECT, name)
+
+
+def arn_of(name: str, context: Context) -> str:
+    """The ARN of a project, whether it exists or not."""
+    return context.place.arn(f"project/{name}", "codebuild")
+
+
+def view(row: Resource, context: Context) -> Response:
+    """A row as AWS's Project."""
+    arn = arn_of(row.name, context)
+    tags = [{"key": key, "value": value} for key, value in context.store.tags(arn).items()]
+    badge = {"badge": {"badgeEnabled": row.doc.get("badgeEnabled", False)}}
+    return row.doc | badge | {"arn": arn, "created": row.created, "lastModified": row.changed, "tags": tags}
+
+
+def _default_key(context: Context) -> str:
+    return context.place.arn("alias/aws/s3", "kms")
+
+
+def _keep_tags(name: str, request: Request, context: Context) -> None:
+    tags = {tag["key"]: tag.get("value", "") for tag in request.get("tags", [])}
+    context.store.tag(arn_of(name, context), tags)
