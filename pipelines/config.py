@@ -4,17 +4,15 @@
 every config.yml below pipelines/.
 """
 
-import difflib
-import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from pipelines import settings_file
 from pipelines.project import UsageError
+from pipelines.settings_file import Section, nearest
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE / "config.schema.json"
@@ -25,12 +23,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
 Share = Annotated[float, Field(ge=0.01, le=0.98)]
 Metric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"]
-
-
-class Section(BaseModel):
-    """A part of config.yml; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Label(Section):
@@ -60,7 +52,7 @@ class Data(Section):
         usable = [name for name, kind in self.columns.items() if kind in {"number", "category"}]
         for name in self.features or usable or ["(none)"]:
             if name not in usable:
-                raise ValueError(f"feature {name!r} is not a number or category column{_nearest(name, usable)}")
+                raise ValueError(f"feature {name!r} is not a number or category column{nearest(name, usable)}")
         return self
 
 
@@ -159,7 +151,7 @@ class Config(Section):
         features = self.data.features or [n for n, k in self.data.columns.items() if k in {"number", "category"}]
         for name in self.slices:
             if name not in features:
-                raise ValueError(f"slices: {name!r} is not a feature{_nearest(name, features)}")
+                raise ValueError(f"slices: {name!r} is not a feature{nearest(name, features)}")
         wrong = set(_metrics_of(classification=self.data.label is None))
         for metric in [*self.gates.thresholds, self.gates.champion.metric]:
             if metric in wrong:
@@ -180,75 +172,12 @@ def _metrics_of(*, classification: bool) -> tuple[str, ...]:
 
 def load(path: Path) -> Config:
     """Read and validate a config.yml; everything that is wrong with it is in one UsageError."""
-    try:
-        text = path.read_text()
-        node = yaml.compose(text)
-        document = yaml.safe_load(text)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"{path}:{line}: not YAML: {error.problem}") from None
-    try:
-        return Config.model_validate(document)
-    except ValidationError as error:
-        lines = sorted((_line(node, fault["loc"]), _explain(fault)) for fault in error.errors())
-        raise UsageError("\n".join(f"{path}:{line}: {text}" for line, text in lines)) from None
-
-
-def _explain(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"] if str(part) not in {"balanced", "[key]"}) or "the file"
-    kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
-    if kind == "extra_forbidden":
-        allowed = _keys_at(fault["loc"][:-1])
-        return f"unknown key {where!r}{_nearest(str(fault['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
-    if kind == "missing":
-        return f"key {where!r} is missing"
-    if kind == "literal_error":
-        near = _nearest(str(found), [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")])
-        return f"{where}: found {found!r}{near}; allowed: {context['expected']}"
-    if kind == "value_error":
-        return f"{where}: {context['error']}"
-    return f"{where}: found {found!r}; {fault['msg']}"
-
-
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    """The keys that the model has at a place of the document."""
-    model: type[BaseModel] = Config
-    for part in location:
-        annotation = model.model_fields[part].annotation
-        options = getattr(annotation, "__args__", ()) or (annotation,)
-        model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
-    return list(model.model_fields)
-
-
-def _nearest(word: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(word, allowed, 1, 0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _line(node: Any, location: tuple[Any, ...]) -> int:
-    """The line of the innermost key on the way to a place of the document."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in location:
-        step = next(((k, v) for k, v in _children(node) if (k.value if hasattr(k, "value") else k) == part), None)
-        if step is None:
-            return line
-        key, node = step
-        line = (key if hasattr(key, "start_mark") else node).start_mark.line + 1
-    return line
-
-
-def _children(node: Any) -> Iterator[tuple[Any, Any]]:
-    if isinstance(node, yaml.MappingNode):
-        yield from node.value
-    elif isinstance(node, yaml.SequenceNode):
-        yield from enumerate(node.value)
+    return settings_file.load(path, Config)
 
 
 def schema() -> str:
     """The JSON Schema of config.yml, as config.schema.json holds it."""
-    return json.dumps(Config.model_json_schema(), indent=1) + "\n"
+    return settings_file.schema(Config)
 
 
 def main(arguments: list[str]) -> int:
