@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback.adapter.base import Base
+from loopback.adapter.stacks import Stacks
 from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.endpoints.courier import Courier
@@ -22,6 +23,7 @@ from loopback.services.announce import Announcer
 from loopback.services.clients import Clients
 from loopback.services.sagemaker import announcements as _announcements  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.driver import Driver
+from loopback.services.stacks.resources import Resources
 from loopback.wire import model
 from loopback.workers.dispatch import Dispatcher
 from loopback.workers.hosts import Zygote
@@ -67,6 +69,8 @@ class Control:
         means = Means(self.base, folder, settings.client_environment(), images)
         self.deployer = Deployer(self.store, self.link, means, self.changed)
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
+        self.resources = Resources(self.context, enforced=settings.enforce_iam)
+        self.stacks = Stacks(self.resources)
         for service in SERVICES:
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path))
@@ -85,6 +89,7 @@ class Control:
             threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
         def open_for_business() -> None:
+            self.stacks.fail_interrupted()
             self.dispatcher.recover()
             self.driver.recover()
             self.deployer.recover()
@@ -95,6 +100,7 @@ class Control:
         try:
             self.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:
+            self.resources.close()
             self.dispatcher.close()
             self.driver.close()
             self.announcer.close()

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from loopback.adapter import stacks
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -445,8 +446,9 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    modules = {name: importlib.import_module(name) for name in HOOKS}
-    missing = [f"{name}.{hook}" for name, hooks in HOOKS.items() for hook in hooks if not hasattr(modules[name], hook)]
+    wanted = HOOKS | stacks.HOOKS
+    modules = {name: importlib.import_module(name) for name in wanted}
+    missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
     if missing:
         from importlib.metadata import version
 

@@ -1,0 +1,117 @@
+"""Our resource types in the base's CloudFormation, and every resource's properties checked before it is touched."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from loopback.stacks import schemas
+from loopback.stacks.properties import checked
+
+Made = tuple[str, dict[str, Any]]
+INTERRUPTED = "The stack operation was interrupted: the control plane ended while it ran"
+
+HOOKS: dict[str, tuple[str, ...]] = {
+    "ministack.services.cloudformation": ("_stacks", "_stack_events"),
+    "ministack.services.cloudformation.provisioners": (
+        "_RESOURCE_HANDLERS",
+        "_REPLACING_PROPERTIES",
+        "_STACK_TAG_PROPERTY",
+        "_physical_name",
+        "_provision_resource",
+        "_replacing_change",
+        "_replace_resource",
+        "_update_resource",
+    ),
+    "ministack.services.cloudformation.stacks": (
+        "_runs_on_worker_thread",
+        "_provision_resource",
+        "_update_resource",
+        "_add_event",
+    ),
+}
+
+
+class Resources(Protocol):
+    """What makes, changes and deletes the resources of our types. `role` is the stack's, or ""."""
+
+    types: tuple[str, ...]
+
+    def create(self, kind: str, properties: dict[str, Any], name: Callable[[int], str], role: str) -> Made:
+        """The physical id and the attributes; `name(longest)` generates a name."""
+
+    def update(self, kind: str, made: Made, old: dict[str, Any], new: dict[str, Any], role: str) -> Made:
+        """Change it in place."""
+
+    def delete(self, kind: str, physical_id: str, properties: dict[str, Any], role: str) -> None:
+        """Delete it."""
+
+
+class Stacks:
+    """Made once, before the base serves."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
+        self._state, self._provisioners, self._engine = modules
+        self._provision, self._update = self._provisioners._provision_resource, self._provisioners._update_resource
+        for module in modules[1:]:
+            module._provision_resource, module._update_resource = self._create, self._change
+        blocking = self._engine._runs_on_worker_thread
+        self._engine._runs_on_worker_thread = lambda kind: kind in resources.types or blocking(kind)
+        for kind in resources.types:
+            self._register(kind)
+
+    def _register(self, kind: str) -> None:
+        def delete(physical_id: str, properties: dict[str, Any]) -> None:
+            self._resources.delete(kind, physical_id, _plain(kind, "", properties), "")
+
+        self._provisioners._RESOURCE_HANDLERS[kind] = {"delete": delete, "create": self._create, "update": self._change}
+        self._provisioners._REPLACING_PROPERTIES[kind] = schemas.create_only(kind)
+        if shape := schemas.tag_shape(kind):
+            self._provisioners._STACK_TAG_PROPERTY[kind] = ("Tags", shape)
+
+    def _create(self, kind: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
+        plain = _plain(kind, logical_id, properties)
+        if kind not in self._resources.types:
+            made: Made = self._provision(kind, logical_id, properties, stack_name)
+            return made
+
+        def name(longest: int) -> str:
+            generated: str = self._provisioners._physical_name(stack_name, logical_id, max_len=longest)
+            return generated
+
+        return self._resources.create(kind, plain, name, self._role(stack_name))
+
+    def _change(self, kind: str, physical_id: str, *rest: Any) -> Made:
+        old, new, stack_name, logical_id, attributes = (*rest, None, None)[:5]  # as the base's _update_resource
+        plain = _plain(kind, logical_id or physical_id, new)
+        ours = kind in self._resources.types
+        if not ours or self._provisioners._replacing_change(kind, old, new):
+            made: Made = self._update(kind, physical_id, *rest)
+            return made
+        before = (physical_id, attributes or {})
+        if old == new:
+            return before
+        return self._resources.update(kind, before, _plain(kind, "", old), plain, self._role(stack_name))
+
+    def _role(self, stack_name: str) -> str:
+        stack = self._state._stacks.get(stack_name) or {}
+        return stack.get("RoleARN") or ""
+
+    def fail_interrupted(self) -> None:
+        """Stacks in the middle of an operation when the process ended: nobody carries that on, so it has failed."""
+        for name, stack in list(self._state._stacks.items()):
+            status = stack.get("StackStatus", "")
+            if not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
+                continue
+            failed = status.removesuffix("_IN_PROGRESS").removesuffix("_CLEANUP").removesuffix("_COMPLETE") + "_FAILED"
+            stack["StackStatus"], stack["StackStatusReason"] = failed, INTERRUPTED
+            kind = "AWS::CloudFormation::Stack"
+            self._engine._add_event(stack["StackId"], name, name, kind, failed, INTERRUPTED, stack["StackId"])
+
+
+def _plain(kind: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties with scalars of the schema's types. Raises InvalidProperties."""
+    if kind.startswith(("Custom::", "AWS::CloudFormation::")):
+        return properties
+    return checked(kind, logical_id, properties)

@@ -1,0 +1,1 @@
+"""CloudFormation resource types of our services: what Create, Update and Delete of a resource mean in their APIs."""

@@ -1,0 +1,76 @@
+"""What carries resources out for the stack engine: every type of ours, with the permissions of the stack's role."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loopback.core.errors import ServiceError
+from loopback.services import registry
+from loopback.services.stacks import autoscaling, catalog, delivery, sagemaker
+from loopback.services.stacks.types import Made, Properties, ResourceType, Wanted
+
+TYPES: dict[str, ResourceType] = {**sagemaker.TYPES, **delivery.TYPES, **autoscaling.TYPES, **catalog.TYPES}
+
+
+class Resources:
+    """Made once; its methods run on the stack engine's threads. `enforced`: operations go through IAM."""
+
+    types = tuple(TYPES)
+
+    def __init__(self, context: registry.Context, *, enforced: bool) -> None:
+        self._context, self._enforced = context, enforced
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Let what waits for something fail now."""
+        self._closing.set()
+
+    def create(self, kind: str, properties: Properties, name: Callable[[int], str], role: str) -> Made:
+        """Raises ServiceError, as the other two."""
+        return TYPES[kind].create(Wanted(properties, name), self._calls(role))
+
+    def update(self, kind: str, made: Made, old: Properties, new: Properties, role: str) -> Made:
+        """Change a resource in place."""
+        return TYPES[kind].update(made, old, new, self._calls(role))
+
+    def delete(self, kind: str, physical_id: str, properties: Properties, role: str) -> None:
+        """Delete a resource."""
+        TYPES[kind].delete(physical_id, properties, self._calls(role))
+
+    def _calls(self, role: str) -> "_Calls":
+        return _Calls(self._context, role if self._enforced else "", self._closing)
+
+
+class _Calls:
+    def __init__(self, context: registry.Context, role: str, closing: threading.Event) -> None:
+        self._context, self._role, self._closing = context, role, closing
+
+    def __call__(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._role:
+            return registry.call(service, operation, request, self._context)
+        from botocore import xform_name
+        from botocore.exceptions import ClientError
+
+        try:
+            answer: dict[str, Any] = getattr(self._context.client(service, self._role), xform_name(operation))(
+                **request
+            )
+        except ClientError as fault:
+            raise _Refused(fault.response["Error"]) from None
+        return answer
+
+    def pause(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise ServiceError("The stack operation was interrupted")
+
+
+class _Refused(ServiceError):
+    """What another service answered, with its own code."""
+
+    def __init__(self, error: Mapping[str, str]) -> None:
+        super().__init__(error.get("Message", ""))
+        self._code = error.get("Code", "")
+
+    @property
+    def code(self) -> str:
+        return self._code
