@@ -40,6 +40,35 @@ BUILD = Kind("build", "build", states.BUILD, "IN_PROGRESS")  # named by its id, 
 REPORT_GROUP = Kind("report-group", "report group", states.PRESENT, "Completed")
 REPORT = Kind("report", "report", states.PRESENT, "Completed")  # named `group:id`; parent is the group
 
+DELIVERY_PIPELINE = Kind("delivery-pipeline", "pipeline", states.PRESENT, "Completed")  # of CodePipeline
+DELIVERY = Kind("delivery-execution", "pipeline execution", states.DELIVERY, "InProgress")  # parent: its pipeline
+DELIVERY_STAGE = Kind("delivery-stage", "stage execution", states.DELIVERY_STAGE, "InProgress")  # `<execution>/<stage>`
+DELIVERY_ACTION = Kind("delivery-action", "action execution", states.DELIVERY_ACTION, "InProgress")  # in an execution
+CONNECTION = Kind("connection", "connection", states.PRESENT, "Completed")  # named by its id
+GIT_REPOSITORY = Kind("git-repository", "git repository", states.PRESENT, "Completed")  # the refs that were seen last
+CODECOMMIT_REPOSITORY = Kind("codecommit-repository", "repository", states.PRESENT, "Completed")
+
+DATA_QUALITY_DEFINITION = Kind(
+    "data-quality-job-definition", "data quality job definition", states.PRESENT, "Completed"
+)
+MODEL_QUALITY_DEFINITION = Kind(
+    "model-quality-job-definition", "model quality job definition", states.PRESENT, "Completed"
+)
+MONITORING_SCHEDULE = Kind("monitoring-schedule", "monitoring schedule", states.MONITORING_SCHEDULE, "Pending")
+MONITORING_EXECUTION = Kind("monitoring-execution", "monitoring execution", states.MONITORING_EXECUTION, "Pending")
+
+STACK_OPERATION = Kind("stack-operation", "stack operation", states.STACK_OPERATION, "CREATED")  # parent: its owner
+PROJECT = Kind("project", "project", states.PROJECT, "Pending")
+CODE_REPOSITORY = Kind("code-repository", "code repository", states.PRESENT, "Completed")
+DOMAIN = Kind("domain", "domain", states.PRESENT, "Completed")  # named by its id
+CATALOG_PORTFOLIO = Kind("catalog-portfolio", "portfolio", states.PRESENT, "Completed")
+CATALOG_PRODUCT = Kind("catalog-product", "product", states.PRESENT, "Completed")
+CATALOG_ARTIFACT = Kind("catalog-artifact", "provisioning artifact", states.PRESENT, "Completed")  # parent: its product
+CATALOG_PATH = Kind("catalog-path", "launch path", states.PRESENT, "Completed")  # `<portfolio>/<product>`
+CATALOG_PRINCIPAL = Kind("catalog-principal", "principal", states.PRESENT, "Completed")  # parent: its portfolio
+CATALOG_CONSTRAINT = Kind("catalog-constraint", "constraint", states.PRESENT, "Completed")  # parent: its portfolio
+PROVISIONED_PRODUCT = Kind("provisioned-product", "provisioned product", states.PROVISIONED_PRODUCT, "UNDER_CHANGE")
+
 ALL = (
     *JOBS,
     PIPELINE,
@@ -59,5 +88,27 @@ ALL = (
     BUILD,
     REPORT_GROUP,
     REPORT,
+    DATA_QUALITY_DEFINITION,
+    MODEL_QUALITY_DEFINITION,
+    MONITORING_SCHEDULE,
+    MONITORING_EXECUTION,
+    DELIVERY_PIPELINE,
+    DELIVERY,
+    DELIVERY_STAGE,
+    DELIVERY_ACTION,
+    CONNECTION,
+    GIT_REPOSITORY,
+    CODECOMMIT_REPOSITORY,
+    STACK_OPERATION,
+    PROJECT,
+    CODE_REPOSITORY,
+    DOMAIN,
+    CATALOG_PORTFOLIO,
+    CATALOG_PRODUCT,
+    CATALOG_ARTIFACT,
+    CATALOG_PATH,
+    CATALOG_PRINCIPAL,
+    CATALOG_CONSTRAINT,
+    PROVISIONED_PRODUCT,
 )
 BY_SLUG = {kind.slug: kind for kind in ALL}

@@ -71,6 +71,79 @@ BUILD: Table = {
     "TIMED_OUT": {},
     "STOPPED": {},
 }
+DELIVERY: Table = {  # an execution of CodePipeline
+    "InProgress": {
+        "succeed": "Succeeded",
+        "fail": "Failed",
+        "stop": "Stopping",
+        "halt": "Stopped",
+        "supersede": "Superseded",
+    },
+    "Stopping": {"succeed": "Succeeded", "fail": "Failed", "halt": "Stopped"},
+    "Failed": {"retry": "InProgress"},
+    "Stopped": {"retry": "InProgress"},
+    "Succeeded": {},
+    "Superseded": {},
+}
+DELIVERY_STAGE: Table = {
+    "InProgress": {"succeed": "Succeeded", "fail": "Failed", "stop": "Stopping", "halt": "Stopped"},
+    "Stopping": {"succeed": "Succeeded", "fail": "Failed", "halt": "Stopped"},
+    "Failed": {"retry": "InProgress"},
+    "Stopped": {"retry": "InProgress"},
+    "Succeeded": {},
+}
+DELIVERY_ACTION: Table = {
+    "InProgress": {"succeed": "Succeeded", "fail": "Failed", "abandon": "Abandoned"},
+    "Succeeded": {},
+    "Failed": {},
+    "Abandoned": {},
+}
+MONITORING_SCHEDULE: Table = {
+    "Pending": {"schedule": "Scheduled", "fail": "Failed", "stop": "Stopped"},
+    "Scheduled": {"update": "Pending", "stop": "Stopped", "fail": "Failed"},
+    "Failed": {"update": "Pending", "start": "Pending", "stop": "Stopped"},
+    "Stopped": {"start": "Pending"},
+}
+MONITORING_EXECUTION: Table = {
+    "Pending": {"begin": "InProgress", "fail": "Failed"},
+    "InProgress": {
+        "complete": "Completed",
+        "violate": "CompletedWithViolations",
+        "fail": "Failed",
+        "stop": "Stopping",
+        "halt": "Stopped",
+    },
+    "Stopping": {"halt": "Stopped", "fail": "Failed"},
+    "Completed": {},
+    "CompletedWithViolations": {},
+    "Failed": {},
+    "Stopped": {},
+}
+STACK_OPERATION: Table = {  # one change of a stack on behalf of a project or a provisioned product
+    "CREATED": {"begin": "IN_PROGRESS", "fail": "FAILED"},
+    "IN_PROGRESS": {"roll_back": "IN_PROGRESS_IN_ERROR", "succeed": "SUCCEEDED", "fail": "FAILED"},
+    "IN_PROGRESS_IN_ERROR": {"succeed": "SUCCEEDED", "fail": "FAILED"},
+    "SUCCEEDED": {},
+    "FAILED": {},
+}
+PROJECT: Table = {
+    "Pending": {"begin": "CreateInProgress", "fail": "CreateFailed"},
+    "CreateInProgress": {"succeed": "CreateCompleted", "fail": "CreateFailed"},
+    "CreateCompleted": {"update": "UpdateInProgress", "delete": "DeleteInProgress"},
+    "CreateFailed": {"delete": "DeleteInProgress"},
+    "UpdateInProgress": {"succeed": "UpdateCompleted", "fail": "UpdateFailed"},
+    "UpdateCompleted": {"update": "UpdateInProgress", "delete": "DeleteInProgress"},
+    "UpdateFailed": {"update": "UpdateInProgress", "delete": "DeleteInProgress"},
+    "DeleteInProgress": {"succeed": "DeleteCompleted", "fail": "DeleteFailed"},
+    "DeleteFailed": {"delete": "DeleteInProgress"},
+    "DeleteCompleted": {},
+}
+PROVISIONED_PRODUCT: Table = {  # one that is terminated is gone: its row is deleted
+    "UNDER_CHANGE": {"succeed": "AVAILABLE", "taint": "TAINTED", "fail": "ERROR"},
+    "AVAILABLE": {"change": "UNDER_CHANGE"},
+    "TAINTED": {"change": "UNDER_CHANGE"},
+    "ERROR": {"change": "UNDER_CHANGE"},
+}
 PIPELINE: Table = {"Active": {"delete": "Deleting"}, "Deleting": {}}
 PRESENT: Table = {"Completed": {}}  # what is whole as soon as its row is: models, groups, packages, trials
 
