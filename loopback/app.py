@@ -70,7 +70,7 @@ class Control:
         self.deployer = Deployer(self.store, self.link, means, self.changed)
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
         self.resources = Resources(self.context, enforced=settings.enforce_iam)
-        self.stacks = Stacks(self.resources)
+        Stacks(self.resources)
         for service in SERVICES:
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path))
@@ -89,7 +89,6 @@ class Control:
             threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
         def open_for_business() -> None:
-            self.stacks.fail_interrupted()
             self.dispatcher.recover()
             self.driver.recover()
             self.deployer.recover()

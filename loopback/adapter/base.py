@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from loopback.adapter import stacks
+from loopback.adapter import stack_recovery, stacks
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -94,6 +94,7 @@ class Base:
         self._touched: Callable[[], None] = lambda: None
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
         self._fronts: dict[str, Front] = {}
+        self._recovery = stack_recovery.Recovery()
         self._deliver = self._events._invoke_target
         self._events._invoke_target = self._invoke_target
         self._record_version = self._s3._record_object_version
@@ -327,6 +328,7 @@ class Base:
         await self._until_open(server)
         if not server.done():
             await asyncio.to_thread(started)
+            await self._recovery.resume()
         await server
         self._loop = None  # what is called from now on runs on the caller's thread
 
@@ -428,6 +430,15 @@ def _logged(deliver: Callable[[dict[str, Any], str], None]) -> Callable[[dict[st
     return run
 
 
+def _together(*tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """One table of hooks from those of every module of this package."""
+    joined: dict[str, tuple[str, ...]] = {}
+    for table in tables:
+        for name, hooks in table.items():
+            joined[name] = (*joined.get(name, ()), *hooks)
+    return joined
+
+
 def _load(settings: Settings) -> dict[str, Any]:
     """Import the base with its environment set: it reads that, and its own defaults are not for us."""
     os.environ.update(
@@ -446,7 +457,7 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    wanted = HOOKS | stacks.HOOKS
+    wanted = _together(HOOKS, stacks.HOOKS, stack_recovery.HOOKS)
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
     if missing:

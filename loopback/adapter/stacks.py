@@ -8,8 +8,7 @@ from loopback.stacks import schemas
 from loopback.stacks.properties import checked
 
 Made = tuple[str, dict[str, Any]]
-INTERRUPTED = "The stack operation was interrupted: the control plane ended while it ran"
-
+MAKING = "_making"  # what a stack's record says of the resource that is being made
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation": ("_stacks", "_stack_events"),
     "ministack.services.cloudformation.provisioners": (
@@ -26,7 +25,6 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "_runs_on_worker_thread",
         "_provision_resource",
         "_update_resource",
-        "_add_event",
     ),
 }
 
@@ -76,11 +74,16 @@ class Stacks:
             made: Made = self._provision(kind, logical_id, properties, stack_name)
             return made
 
-        def name(longest: int) -> str:
-            generated: str = self._provisioners._physical_name(stack_name, logical_id, max_len=longest)
-            return generated
+        stack = self._state._stacks.get(stack_name) or {}
+        making = stack[MAKING] = {"kind": kind, "name": "", "properties": plain}
 
-        return self._resources.create(kind, plain, name, self._role(stack_name))
+        def name(longest: int) -> str:
+            making["name"] = self._provisioners._physical_name(stack_name, logical_id, max_len=longest)
+            return str(making["name"])
+
+        made = self._resources.create(kind, plain, name, self._role(stack_name))
+        stack.pop(MAKING, None)
+        return made
 
     def _change(self, kind: str, physical_id: str, *rest: Any) -> Made:
         old, new, stack_name, logical_id, attributes = (*rest, None, None)[:5]  # as the base's _update_resource
@@ -97,17 +100,6 @@ class Stacks:
     def _role(self, stack_name: str) -> str:
         stack = self._state._stacks.get(stack_name) or {}
         return stack.get("RoleARN") or ""
-
-    def fail_interrupted(self) -> None:
-        """Stacks in the middle of an operation when the process ended: nobody carries that on, so it has failed."""
-        for name, stack in list(self._state._stacks.items()):
-            status = stack.get("StackStatus", "")
-            if not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
-                continue
-            failed = status.removesuffix("_IN_PROGRESS").removesuffix("_CLEANUP").removesuffix("_COMPLETE") + "_FAILED"
-            stack["StackStatus"], stack["StackStatusReason"] = failed, INTERRUPTED
-            kind = "AWS::CloudFormation::Stack"
-            self._engine._add_event(stack["StackId"], name, name, kind, failed, INTERRUPTED, stack["StackId"])
 
 
 def _plain(kind: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:

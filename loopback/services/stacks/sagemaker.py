@@ -12,10 +12,15 @@ def _status(name: str, call: Call) -> dict[str, Any]:
     return call("sagemaker", "DescribeEndpoint", {"EndpointName": name})
 
 
-def _in_service(name: str, call: Call) -> None:
-    """An update that was rolled back ends InService too: FailureReason tells."""
+def _settled(name: str, call: Call) -> dict[str, Any]:
     while (found := _status(name, call))["EndpointStatus"] not in ("InService", "Failed", "OutOfService"):
         call.pause(LOOK_SECONDS)
+    return found
+
+
+def _in_service(name: str, call: Call) -> None:
+    """An update that was rolled back ends InService too: FailureReason tells."""
+    found = _settled(name, call)
     if found["EndpointStatus"] != "InService" or found.get("FailureReason"):
         raise ServiceError(found.get("FailureReason") or f"The endpoint is {found['EndpointStatus']}")
 
@@ -41,6 +46,7 @@ class Endpoint(Named):
         if old["EndpointConfigName"] == new["EndpointConfigName"]:
             self._update_tags(made[1], old, new, call)
             return made
+        _settled(made[1]["EndpointName"], call)  # a change that began before this stack's may still run
         return super().update(made, old, new, call)
 
 

@@ -58,7 +58,7 @@ def test_an_update_that_was_rolled_back_fails_the_resource() -> None:
     old, new = {"EndpointConfigName": "c1"}, {"EndpointConfigName": "c2", "RetainAllVariantProperties": True}
     with pytest.raises(ServiceError, match="alarm e-5xx"):
         TYPES["AWS::SageMaker::Endpoint"].update(("arn", {"EndpointName": "e"}), old, new, asked)
-    assert asked.requests[0][1]["RetainAllVariantProperties"] is True
+    assert dict(asked.requests)["UpdateEndpoint"]["RetainAllVariantProperties"] is True
 
 
 def test_other_tags_do_not_touch_what_serves() -> None:

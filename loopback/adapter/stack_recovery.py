@@ -1,0 +1,82 @@
+"""Stack operations that a kill has cut off are begun again: what the cut-off one had made is deleted first.
+
+The base runs an operation as a task in memory. Here its arguments are kept in the stack's record, which is saved
+with everything else, until it has ended.
+"""
+
+import asyncio
+import copy
+import importlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from loopback.adapter.stacks import MAKING
+
+HOOKS: dict[str, tuple[str, ...]] = {
+    "ministack.services.cloudformation": ("_stacks",),
+    "ministack.services.cloudformation.provisioners": ("_delete_resource",),
+    "ministack.services.cloudformation.stacks": ("_deploy_stack_async", "_delete_stack_async"),
+    "ministack.services.cloudformation.handlers": ("_deploy_stack_async",),
+    "ministack.services.cloudformation.changesets": ("_deploy_stack_async",),
+}
+OPERATION = "_operation"
+Stack = dict[str, Any]
+log = logging.getLogger("loopback")
+
+
+class Recovery:
+    """Made once, before the base serves; `resume` runs once it does."""
+
+    def __init__(self) -> None:
+        state, self._provisioners, self._engine, *callers = (importlib.import_module(name) for name in HOOKS)
+        self._stacks: Any = state
+        self._deploy: Callable[..., Awaitable[None]] = self._engine._deploy_stack_async
+        for module in (self._engine, *callers):
+            module._deploy_stack_async = self._remembered
+
+    async def _remembered(self, stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
+        stack = self._stacks._stacks[stack_name]
+        stack[OPERATION] = {"arguments": list(arguments), "options": options}
+        await self._deploy(stack_name, stack_id, *arguments, **options)
+        stack.pop(OPERATION, None)
+
+    async def resume(self) -> None:
+        """Begin again what was cut off."""
+        for name, stack in list(self._stacks._stacks.items()):
+            status = stack.get("StackStatus", "")
+            if status == "DELETE_IN_PROGRESS":
+                task = self._engine._delete_stack_async(name, stack["StackId"])
+            elif OPERATION in stack and status.endswith("_IN_PROGRESS"):
+                task = self._again(name, stack, stack[OPERATION])
+            else:
+                continue
+            log.warning("stack %s was %s; it is carried on", name, status)
+            _running.add(begun := asyncio.ensure_future(task))
+            begun.add_done_callback(_running.discard)
+
+    async def _again(self, name: str, stack: Stack, operation: dict[str, Any]) -> None:
+        before = (operation["options"].get("previous_stack") or {}).get("_resources", {})
+        kept = {logical_id: found["PhysicalResourceId"] for logical_id, found in before.items()}
+        await asyncio.to_thread(self._delete_made, name, stack, kept)
+        stack["_resources"] = copy.deepcopy(before)
+        stack["StackStatus"] = "UPDATE_IN_PROGRESS" if operation["options"].get("is_update") else "CREATE_IN_PROGRESS"
+        await self._remembered(name, stack["StackId"], *operation["arguments"], **operation["options"])
+
+    def _delete_made(self, name: str, stack: Stack, kept: dict[str, str]) -> None:
+        if making := stack.pop(MAKING, None):
+            self._delete(name, making["kind"], making["name"], making["properties"], "")
+        for logical_id, found in reversed(list(stack.get("_resources", {}).items())):
+            physical_id = found["PhysicalResourceId"]
+            if kept.get(logical_id) != physical_id:
+                self._delete(name, found["ResourceType"], physical_id, found["Properties"], logical_id)
+
+    def _delete(self, name: str, kind: str, physical_id: str, properties: dict[str, Any], logical_id: str) -> None:
+        """What cannot be deleted is in the way of its successor, which says so in the stack's events."""
+        try:
+            self._provisioners._delete_resource(kind, physical_id, properties, name, logical_id)
+        except Exception as fault:  # noqa: BLE001  # every handler of the base raises its own
+            log.warning("stack %s: %s %s of the cut-off operation: %s", name, kind, physical_id, fault)
+
+
+_running: set[asyncio.Future[None]] = set()  # the loop itself keeps only weak references

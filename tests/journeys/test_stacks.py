@@ -1,0 +1,151 @@
+"""CloudFormation makes endpoints: create, update in place, roll back, delete; and what a kill leaves behind."""
+
+import io
+import json
+import os
+import signal
+import tarfile
+import time
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.journey
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+SCRIPT = """
+def model_fn(folder): return 0
+def input_fn(body, kind): return body
+def predict_fn(data, model): return {mark!r}
+def output_fn(prediction, accept): return prediction
+"""
+
+
+def template(mark: str, **endpoint: Any) -> str:
+    container = {
+        "Image": IMAGE,
+        "ModelDataUrl": f"s3://bucket/{mark}/model.tar.gz",
+        "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
+    }
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+        "InitialInstanceCount": "1",
+        "InstanceType": "ml.m5.large",
+        "InitialVariantWeight": 1,
+    }
+    resources = {
+        "Model": {
+            "Type": "AWS::SageMaker::Model",
+            "Properties": {"PrimaryContainer": container, "ExecutionRoleArn": "arn:aws:iam::000000000000:role/model"},
+        },
+        "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": {"ProductionVariants": [variant]}},
+        "Endpoint": {
+            "Type": "AWS::SageMaker::Endpoint",
+            "Properties": {
+                "EndpointName": "shop",
+                "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
+                "RetainAllVariantProperties": "true",
+                **endpoint,
+            },
+        },
+    }
+    outputs = {"Name": {"Value": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}}, "Arn": {"Value": {"Ref": "Endpoint"}}}
+    return json.dumps({"Resources": resources, "Outputs": outputs})
+
+
+class Shop:
+    """One stack and the endpoint in it."""
+
+    def __init__(self, loopback: Any, wait_until: Any) -> None:
+        self.cloudformation = loopback.client("cloudformation")
+        self.sagemaker = loopback.client("sagemaker")
+        self.runtime = loopback.client("sagemaker-runtime")
+        self._s3, self.wait_until = loopback.client("s3"), wait_until
+
+    def model(self, mark: str, script: str = "") -> None:
+        code = (script or SCRIPT.format(mark=mark)).encode()
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            entry = tarfile.TarInfo("code/inference.py")
+            entry.size = len(code)
+            archive.addfile(entry, io.BytesIO(code))
+        self._s3.put_object(Bucket="bucket", Key=f"{mark}/model.tar.gz", Body=packed.getvalue())
+
+    def stack(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.cloudformation.describe_stacks(StackName="shop")["Stacks"][0]
+        return found
+
+    def settled(self) -> str:
+        self.wait_until(lambda: not self.stack()["StackStatus"].endswith("_IN_PROGRESS"), 30, self.reasons)
+        return str(self.stack()["StackStatus"])
+
+    def reasons(self) -> str:
+        events = self.cloudformation.describe_stack_events(StackName="shop")["StackEvents"]
+        return "\n".join(e.get("ResourceStatusReason", "") for e in events if "FAILED" in e["ResourceStatus"])
+
+    def answer(self) -> str:
+        answer = self.runtime.invoke_endpoint(EndpointName="shop", Body=b"1", ContentType="text/csv")
+        return str(answer["Body"].read().decode())
+
+    def update(self, body: str) -> str:
+        self.cloudformation.update_stack(StackName="shop", TemplateBody=body)
+        return self.settled()
+
+
+@pytest.fixture
+def shop(loopback: Any, wait_until: Any) -> Shop:
+    loopback.client("s3").create_bucket(Bucket="bucket")
+    made = Shop(loopback, wait_until)
+    made.model("one")
+    return made
+
+
+def test_an_endpoint_from_a_template(shop: Shop) -> None:
+    shop.cloudformation.create_stack(StackName="shop", TemplateBody=template("one"))
+    assert shop.settled() == "CREATE_COMPLETE", shop.reasons()
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in shop.stack()["Outputs"]}
+    assert outputs["Name"] == "shop"
+    assert outputs["Arn"].endswith(":endpoint/shop")
+    assert shop.answer() == "one"
+    before = shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"]
+    assert before.startswith("shop-Config-")
+
+    shop.model("two")
+    assert shop.update(template("two")) == "UPDATE_COMPLETE", shop.reasons()
+    assert shop.answer() == "two"
+    after = shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"]
+    assert after != before
+    configs = [c["EndpointConfigName"] for c in shop.sagemaker.list_endpoint_configs()["EndpointConfigs"]]
+    assert configs == [after]  # what was replaced is deleted
+
+    shop.model("broken", "raise RuntimeError('no such model')")
+    assert shop.update(template("broken")) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "no such model" in shop.reasons() or "ping" in shop.reasons()
+    assert shop.answer() == "two"
+    assert shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"] == after
+
+    assert shop.update(template("two", RetainAllVariantPropertys="true")) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "extraneous key [RetainAllVariantPropertys] is not permitted" in shop.reasons()
+    assert shop.answer() == "two"
+
+    shop.cloudformation.delete_stack(StackName="shop")
+    shop.cloudformation.get_waiter("stack_delete_complete").wait(StackName="shop", WaiterConfig={"Delay": 1})
+    assert shop.sagemaker.list_endpoints()["Endpoints"] == []
+    assert shop.sagemaker.list_models()["Models"] == []
+
+
+def test_a_stack_that_a_kill_interrupts_is_carried_on(shop: Shop, loopback: Any) -> None:
+    shop.cloudformation.create_stack(StackName="shop", TemplateBody=template("one"))
+    assert shop.settled() == "CREATE_COMPLETE", shop.reasons()
+    slow = SCRIPT.format(mark="slow").replace("return 0", "import time; time.sleep(4)")
+    shop.model("slow", slow)
+    shop.cloudformation.update_stack(StackName="shop", TemplateBody=template("slow"))
+    shop.wait_until(lambda: shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointStatus"] == "Updating", 20)
+    time.sleep(2.5)  # the base's state is on disk two seconds after a change
+    os.kill(loopback.found["pid"], signal.SIGKILL)
+    shop.wait_until(lambda: loopback.found["pid"], 20)
+    assert shop.settled() == "UPDATE_COMPLETE", shop.reasons()
+    assert shop.answer() == "slow"
+    serving = shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"]
+    assert [c["EndpointConfigName"] for c in shop.sagemaker.list_endpoint_configs()["EndpointConfigs"]] == [serving]
+    assert len(shop.sagemaker.list_models()["Models"]) == 1
