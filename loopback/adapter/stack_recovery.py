@@ -32,7 +32,8 @@ class Recovery:
         state, self._provisioners, self._engine, *callers = (importlib.import_module(name) for name in HOOKS)
         self._stacks: Any = state
         self._deploy: Callable[..., Awaitable[None]] = self._engine._deploy_stack_async
-        for module in (self._engine, *callers):
+        modules: list[Any] = [self._engine, *callers]
+        for module in modules:
             module._deploy_stack_async = self._remembered
 
     async def _remembered(self, stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
