@@ -6,8 +6,8 @@ setup(
     name="slipway",
     version="0.1.0",
     description="Push code or data; get an approved, tested, monitored SageMaker endpoint",
-    packages=find_packages(include=["pipelines*", "slipway*", "loopback*"]),
-    package_data={"pipelines": ["*/config.yml", "config.schema.json"]},
+    packages=find_packages(include=["pipelines*", "deploy*", "slipway*", "loopback*"]),
+    package_data={"pipelines": ["*/config.yml", "config.schema.json"], "deploy": ["*.yml", "*.txt", "stages/*"]},
     python_requires=">=3.11",
     entry_points={
         "console_scripts": [

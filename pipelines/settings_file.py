@@ -17,6 +17,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What is wrong between sections, each with its place in the document; asked of a whole file only."""
+        yield from ()
+
 
 Whole = TypeVar("Whole", bound=Section)
 
@@ -33,10 +37,13 @@ def load(path: Path, model: type[Whole]) -> Whole:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: not YAML: {error.problem}") from None
     try:
-        return model.model_validate(document)
+        whole = model.model_validate(document)
     except ValidationError as error:
         lines = sorted((_line(node, fault["loc"]), _explain(fault, model)) for fault in error.errors())
         raise UsageError("\n".join(f"{path}:{line}: {text}" for line, text in lines)) from None
+    if lines := sorted((_line(node, place), f"{'.'.join(place)}: {text}") for place, text in whole.disagreements()):
+        raise UsageError("\n".join(f"{path}:{line}: {text}" for line, text in lines))
+    return whole
 
 
 def schema(model: type[Section]) -> str:

@@ -1,0 +1,68 @@
+"""Which version is promoted: found in the registry, and checked to be approved at this moment."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+NEWEST = "newest-approved"  # a pipeline variable can't be empty: this says that no version was given
+APPROVED, REJECTED = "Approved", "Rejected"
+
+
+class NotDeployableError(Exception):
+    """There is no version that may be deployed. Commands print it and exit with 1."""
+
+
+def pinned(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
+    """The version that the ARN names, which must belong to the group, be complete and approved now."""
+    package = describe(sagemaker, arn)
+    if package.get("ModelPackageGroupName") != group:
+        found = package.get("ModelPackageGroupName", "no group")
+        raise NotDeployableError(f"{arn} belongs to {found}, and this project deploys {group}")
+    _require(package, "ModelPackageStatus", "Completed", "its registration has not completed")
+    _require(package, "ModelApprovalStatus", APPROVED, "approve it, or start the pipeline for an approved version")
+    return package
+
+
+def newest(sagemaker: Any, group: str) -> dict[str, Any]:
+    """The approved version that was created last; of equally old ones the highest."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, ModelApprovalStatus=APPROVED, SortBy="CreationTime", SortOrder="Descending"
+    )
+    try:
+        approved = [package for page in pages for package in page["ModelPackageSummaryList"]]
+    except ClientError as error:
+        raise NotDeployableError(f"the versions of {group} can't be listed: {_message(error)}") from None
+    if not approved:
+        raise NotDeployableError(f"no version of {group} is approved: approve one, and the deployment starts by itself")
+    best = max(approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
+    return pinned(sagemaker, group, best["ModelPackageArn"])
+
+
+def beside(sagemaker: Any, group: str, package: dict[str, Any], version: int, *, answers: bool) -> str:
+    """The ARN of the version that stands beside the pinned one. What `answers` callers must be approved."""
+    arn = f"{package['ModelPackageArn'].rpartition('/')[0]}/{version}"
+    if arn == package["ModelPackageArn"]:
+        raise NotDeployableError(f"version {version} can't stand beside itself: choose another for ab or shadow")
+    if answers:
+        return str(pinned(sagemaker, group, arn)["ModelPackageArn"])
+    other = describe(sagemaker, arn)
+    if other["ModelApprovalStatus"] == REJECTED:
+        raise NotDeployableError(f"{arn} is rejected: it can't be a shadow variant")
+    return arn
+
+
+def describe(sagemaker: Any, arn: str) -> dict[str, Any]:
+    """DescribeModelPackage, its errors as a sentence."""
+    try:
+        return dict(sagemaker.describe_model_package(ModelPackageName=arn))
+    except ClientError as error:
+        raise NotDeployableError(f"{arn} can't be described: {_message(error)}") from None
+
+
+def _require(package: dict[str, Any], field: str, wanted: str, advice: str) -> None:
+    if package.get(field) != wanted:
+        raise NotDeployableError(f"{package['ModelPackageArn']} is {package.get(field)}, not {wanted}: {advice}")
+
+
+def _message(error: ClientError) -> str:
+    return f"{error.response['Error'].get('Code')}: {error.response['Error'].get('Message')}"
