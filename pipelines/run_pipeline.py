@@ -9,10 +9,11 @@ from typing import Any
 
 from pipelines.compiled import Compiled, compiled, upload_code
 from pipelines.project import Project, UsageError
-from pipelines.run_values import looked_up
+from pipelines.run_values import declared, looked_up
 
 Tags = Sequence[Mapping[str, str]]
 FINISHED = {"Succeeded", "Failed", "Stopped"}
+SAMPLE_ROWS = 5000
 
 
 def upsert(module: str, project: Project, tags: Tags = (), description: str = "") -> tuple[Compiled, str]:
@@ -77,6 +78,34 @@ def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str
     }
 
 
+def put_sample_data(made: Compiled, module: str, project: Project) -> str:
+    """Where a pipeline's default InputDataUrl has no object yet, put made-up rows there; what was done, or "".
+
+    A project that has just been launched has no data: so its first run shows something. Data that is there is
+    never touched, and a pipeline that there is no made-up data for is left to say that it finds none.
+    """
+    import tempfile
+    from pathlib import Path
+    from urllib.parse import urlparse
+
+    import boto3
+
+    from pipelines import sample_data
+
+    kind = module.removesuffix(".pipeline").rpartition(".")[2]
+    address = urlparse(declared(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
+    s3 = boto3.client("s3", region_name=project.region)
+    where = {"Bucket": address.netloc, "Prefix": address.path.lstrip("/")}
+    if kind not in sample_data.KINDS or s3.list_objects_v2(**where, MaxKeys=1).get("KeyCount"):
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"sample-{kind}.csv")
+        sample_data.write(kind, SAMPLE_ROWS, 0, 0.0, path)
+        key = f"{where['Prefix'].rstrip('/')}/{path.name}"
+        s3.upload_file(str(path), address.netloc, key)
+    return f"no data in {address.geturl()} yet: {SAMPLE_ROWS} made-up rows are there now; delete them for your own"
+
+
 def wait(
     arn: str, region: str, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[str, str]:
@@ -129,6 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         project = Project.from_kwargs(options.kwargs, options.role_arn)
         made, what = upsert(options.module_name, project, _tags(options.tags), options.description or "")
         print(f"pipeline {made.name} {what}", flush=True)
+        if options.sample_data and (said := put_sample_data(made, options.module_name, project)):
+            print(said, flush=True)
         arn = start(made, project, _pairs(options.parameters), options.selective)
         print(arn, flush=True)
         if not options.wait:
@@ -173,6 +204,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parameters", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
     parser.add_argument(
         "--selective", action="append", default=[], metavar="STEP", help="run only this step; repeatable"
+    )
+    parser.add_argument(
+        "--sample-data", action="store_true", help="where InputDataUrl's default has no data, put made-up rows there"
     )
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=False)
     return parser

@@ -226,3 +226,24 @@ def test_kwargs_of_aws_s_templates_go_before_the_environment(monkeypatch):
     )
     assert project == Project("p", "r", "given", "eu-west-1")
     assert project.pipeline_name("churn") == "p-churn"
+
+
+def test_a_project_without_data_gets_made_up_rows_once(aws, project, monkeypatch):
+    _, _, s3 = aws
+    uploaded = []
+    monkeypatch.setattr(
+        boto3.client("s3"), "upload_file", lambda path, *place: uploaded.append((open(path).read(), place))
+    )
+    listing = {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1}
+    s3.add_response("list_objects_v2", {"KeyCount": 0}, listing)
+    said = run_pipeline.put_sample_data(MADE, "pipelines.churn.pipeline", project)
+    assert said.startswith("no data in s3://demo-bucket/data/ yet: 5000 made-up rows")
+    [(text, place)] = uploaded
+    assert (text.count("\n"), place) == (5001, ("demo-bucket", "data/sample-churn.csv"))
+    s3.add_response("list_objects_v2", {"KeyCount": 1}, listing)
+    assert run_pipeline.put_sample_data(MADE, "pipelines.churn.pipeline", project) == ""
+    assert len(uploaded) == 1
+
+
+def test_no_rows_are_made_up_for_a_pipeline_of_ones_own(aws, project):
+    assert run_pipeline.put_sample_data(MADE, "pipelines.fraud.pipeline", project) == ""
