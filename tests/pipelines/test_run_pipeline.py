@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import boto3
 import pytest
@@ -232,7 +233,7 @@ def test_a_project_without_data_gets_made_up_rows_once(aws, project, monkeypatch
     _, _, s3 = aws
     uploaded = []
     monkeypatch.setattr(
-        boto3.client("s3"), "upload_file", lambda path, *place: uploaded.append((open(path).read(), place))
+        boto3.client("s3"), "upload_file", lambda path, *place: uploaded.append((Path(path).read_text(), place))
     )
     listing = {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1}
     s3.add_response("list_objects_v2", {"KeyCount": 0}, listing)
