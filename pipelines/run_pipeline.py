@@ -78,11 +78,11 @@ def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str
     }
 
 
-def put_sample_data(made: Compiled, module: str, project: Project) -> str:
-    """Where a pipeline's default InputDataUrl has no object yet, put made-up rows there; what was done, or "".
+def sample_data_url(made: Compiled, module: str, project: Project) -> str:
+    """Where a pipeline's default InputDataUrl has no object yet: the URL of made-up rows, else "".
 
-    A project that has just been launched has no data: so its first run shows something. Data that is there is
-    never touched, and a pipeline that there is no made-up data for is left to say that it finds none.
+    A project that has just been launched has no data; so its first run shows something. They lie apart from the
+    project's own data, and a pipeline that there are no made-up rows for is left to say that it finds none.
     """
     import tempfile
     from pathlib import Path
@@ -98,12 +98,15 @@ def put_sample_data(made: Compiled, module: str, project: Project) -> str:
     where = {"Bucket": address.netloc, "Prefix": address.path.lstrip("/")}
     if kind not in sample_data.KINDS or s3.list_objects_v2(**where, MaxKeys=1).get("KeyCount"):
         return ""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"sample-{kind}.csv")
-        sample_data.write(kind, SAMPLE_ROWS, 0, 0.0, path)
-        key = f"{where['Prefix'].rstrip('/')}/{path.name}"
-        s3.upload_file(str(path), address.netloc, key)
-    return f"no data in {address.geturl()} yet: {SAMPLE_ROWS} made-up rows are there now; delete them for your own"
+    key = f"sample-data/{kind}/{SAMPLE_ROWS}-rows.csv"
+    if not s3.list_objects_v2(Bucket=project.bucket, Prefix=key, MaxKeys=1).get("KeyCount"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "rows.csv")
+            sample_data.write(kind, SAMPLE_ROWS, 0, 0.0, path)
+            s3.upload_file(str(path), project.bucket, key)
+    url = f"s3://{project.bucket}/{key.rpartition('/')[0]}/"
+    print(f"no data in {address.geturl()} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}", flush=True)
+    return url
 
 
 def wait(
@@ -158,9 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         project = Project.from_kwargs(options.kwargs, options.role_arn)
         made, what = upsert(options.module_name, project, _tags(options.tags), options.description or "")
         print(f"pipeline {made.name} {what}", flush=True)
-        if options.sample_data and (said := put_sample_data(made, options.module_name, project)):
-            print(said, flush=True)
-        arn = start(made, project, _pairs(options.parameters), options.selective)
+        given = _pairs(options.parameters)
+        if options.sample_data and "InputDataUrl" not in given:
+            url = sample_data_url(made, options.module_name, project)
+            given |= {"InputDataUrl": url} if url else {}
+        arn = start(made, project, given, options.selective)
         print(arn, flush=True)
         if not options.wait:
             return 0
@@ -206,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         "--selective", action="append", default=[], metavar="STEP", help="run only this step; repeatable"
     )
     parser.add_argument(
-        "--sample-data", action="store_true", help="where InputDataUrl's default has no data, put made-up rows there"
+        "--sample-data", action="store_true", help="where InputDataUrl's default has no data, take made-up rows"
     )
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=False)
     return parser

@@ -229,22 +229,32 @@ def test_kwargs_of_aws_s_templates_go_before_the_environment(monkeypatch):
     assert project.pipeline_name("churn") == "p-churn"
 
 
-def test_a_project_without_data_gets_made_up_rows_once(aws, project, monkeypatch):
+def test_a_project_without_data_takes_made_up_rows(aws, project, monkeypatch, capsys):
     _, _, s3 = aws
     uploaded = []
     monkeypatch.setattr(
         boto3.client("s3"), "upload_file", lambda path, *place: uploaded.append((Path(path).read_text(), place))
     )
-    listing = {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1}
-    s3.add_response("list_objects_v2", {"KeyCount": 0}, listing)
-    said = run_pipeline.put_sample_data(MADE, "pipelines.churn.pipeline", project)
-    assert said.startswith("no data in s3://demo-bucket/data/ yet: 5000 made-up rows")
+    own = {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1}
+    made_up = {"Bucket": project.bucket, "Prefix": "sample-data/churn/5000-rows.csv", "MaxKeys": 1}
+    s3.add_response("list_objects_v2", {"KeyCount": 0}, own)
+    s3.add_response("list_objects_v2", {"KeyCount": 0}, made_up)
+    url = run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project)
+    assert url == f"s3://{project.bucket}/sample-data/churn/"
     [(text, place)] = uploaded
-    assert (text.count("\n"), place) == (5001, ("demo-bucket", "data/sample-churn.csv"))
-    s3.add_response("list_objects_v2", {"KeyCount": 1}, listing)
-    assert run_pipeline.put_sample_data(MADE, "pipelines.churn.pipeline", project) == ""
+    assert (text.count("\n"), place) == (5001, (project.bucket, "sample-data/churn/5000-rows.csv"))
+    assert "no data in s3://demo-bucket/data/ yet" in capsys.readouterr().out
+    s3.add_response("list_objects_v2", {"KeyCount": 0}, own)
+    s3.add_response("list_objects_v2", {"KeyCount": 1}, made_up)
+    assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project) == url
     assert len(uploaded) == 1
 
 
+def test_a_project_with_data_takes_its_own(aws, project):
+    _, _, s3 = aws
+    s3.add_response("list_objects_v2", {"KeyCount": 1}, {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1})
+    assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project) == ""
+
+
 def test_no_rows_are_made_up_for_a_pipeline_of_ones_own(aws, project):
-    assert run_pipeline.put_sample_data(MADE, "pipelines.fraud.pipeline", project) == ""
+    assert run_pipeline.sample_data_url(MADE, "pipelines.fraud.pipeline", project) == ""
