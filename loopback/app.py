@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,12 @@ from loopback.adapter.stacks import Stacks
 from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.endpoints.courier import Courier
-from loopback.endpoints.deploy import Deployer, Means
+from loopback.endpoints.deploy import Deployer
 from loopback.endpoints.door import Door, bound
 from loopback.endpoints.front import Front
 from loopback.endpoints.link import Link
+from loopback.endpoints.queue import Ends, Queue
+from loopback.endpoints.unpack import Means
 from loopback.services import registry
 from loopback.services.announce import Announcer
 from loopback.services.clients import Clients
@@ -67,7 +69,9 @@ class Control:
         folder = settings.state / "endpoints"
         self.link = Link(folder, settings)
         means = Means(self.base, folder, settings.client_environment(), images)
-        self.deployer = Deployer(self.store, self.link, means, self.changed)
+        self.deployer = Deployer(self.store, self.link, means, self.changed, self._alarm_states)
+        ends = Ends(self.base, self._notify, self._put_metrics, settings.place.region)
+        self.queue = Queue(folder / "queue", self.store, self.link, ends)
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
         self.resources = Resources(self.context, enforced=settings.enforce_iam)
         Stacks(self.resources)
@@ -85,7 +89,7 @@ class Control:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
         self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed, self.deployer.changed]
         loops = (self.driver.loop, self.announcer.loop, self.deployer.keep, self.courier.loop)
-        for loop in loops:
+        for loop in (*loops, self.deployer.wait, self.queue.loop):
             threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
         def open_for_business() -> None:
@@ -103,6 +107,7 @@ class Control:
             self.dispatcher.close()
             self.driver.close()
             self.announcer.close()
+            self.queue.close()
             self.deployer.close()
             self.courier.close()
             self.courier.deliver()
@@ -123,6 +128,15 @@ class Control:
 
     def _put_metrics(self, request: Mapping[str, Any]) -> None:
         self.base.call("monitoring", "GraniteServiceVersion20100801.PutMetricData", request)
+
+    def _alarm_states(self, names: Sequence[str]) -> dict[str, str]:
+        request = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+        answer = self.base.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", request)
+        alarms = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+
+    def _notify(self, topic: str, message: str) -> None:
+        self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
 
     def _start_pipeline(self, target: dict[str, Any], event: str) -> None:
         """An EventBridge rule whose target is a SageMaker pipeline."""

@@ -59,7 +59,8 @@ class Courier:
             self._logs.append(head["group"], head["stream"], [(at, line) for at, line in items])
             return
         for start in range(0, len(items), MOST_DATA):
-            self._put_metrics({"Namespace": "AWS/SageMaker", "MetricData": items[start : start + MOST_DATA]})
+            namespace = head.get("namespace", "AWS/SageMaker")
+            self._put_metrics({"Namespace": namespace, "MetricData": items[start : start + MOST_DATA]})
 
     def _store(self, uri: str, content: bytes) -> None:
         bucket, key = split_uri(uri)

@@ -2,52 +2,48 @@
 
 import logging
 import shutil
-import sys
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import ENDPOINT
-from loopback.core.objects import Objects
 from loopback.core.store import Resource, Store
-from loopback.endpoints.fleet import Fleet, Variant, capture_of
+from loopback.endpoints import guardrails
+from loopback.endpoints.fleet import Fleet, Setup
+from loopback.endpoints.guardrails import Picture, Plan, Progress
 from loopback.endpoints.link import Link, Refused, Unreachable
-from loopback.serving.models import SKLEARN, XGBOOST
-from loopback.workers import archives, environments, images, transfer
-from loopback.workers.images import Images, UnknownImage
-from loopback.workers.place import SYSTEM_PATH
+from loopback.endpoints.unpack import Means, unpacked
+from loopback.workers.images import UnknownImage
 from loopback.workers.ports import JobFault
-from loopback.workers.transfer import Source
 
-SERVING = {images.XGBOOST.name: XGBOOST, images.SKLEARN.name: SKLEARN}
-CODE = "/opt/ml/model/code"  # where `bring` puts what SAGEMAKER_SUBMIT_DIRECTORY names in S3
-START_SECONDS = 480.0  # for the first ping, where the variant does not say
+AlarmStates = Callable[[Sequence[str]], Mapping[str, str]]  # names of alarms -> StateValue by name
+DEPLOYING = ("plan", "progress", "status", "now")  # members of `pending` that end with the deployment
+TICK_SECONDS = 0.1
 RETRY_SECONDS = 1.0  # when the data plane cannot be started
 ATTEMPTS = 3  # with a data plane that dies meanwhile
 LONGEST_REASON = 1024
 log = logging.getLogger("loopback.endpoints")
 
 
-@dataclass(frozen=True)
-class Means:
-    """What endpoints are made with. `environ` is the client's part of an instance's environment."""
-
-    objects: Objects
-    folder: Path
-    environ: Mapping[str, str]
-    images: Images = field(default_factory=Images)
-
-
 class Deployer:
-    """Carries out what is written in endpoint rows."""
+    """Carries out what is written in endpoint rows. `now` returns epoch seconds."""
 
-    def __init__(self, store: Store, link: Link, means: Means, announce: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        link: Link,
+        means: Means,
+        announce: Callable[[str, str], None],
+        alarm_states: AlarmStates = lambda _names: {},
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._store, self._link, self._means, self._announce = store, link, means, announce
+        self._alarm_states, self._now = alarm_states, now
+        self._due: dict[str, float] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="endpoint")
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._closing = threading.Event()
@@ -79,6 +75,14 @@ class Deployer:
                 self._closing.wait(RETRY_SECONDS)
             self._link.watch()
 
+    def wait(self) -> None:
+        """Go on with deployments that wait for their time, until `close`. Runs on a thread of its own."""
+        while not self._closing.wait(TICK_SECONDS):
+            now = time.monotonic()
+            for name in [name for name, due in list(self._due.items()) if due <= now]:
+                self._due.pop(name, None)
+                self.changed(ENDPOINT.slug, name)
+
     def close(self) -> None:
         """Take no more changes, and end the data plane."""
         self._closing.set()
@@ -98,7 +102,7 @@ class Deployer:
             if row.status == "Deleting":
                 self._delete(row)
             elif row.status in ("Creating", "Updating", "RollingBack"):
-                self._deploy(row)
+                return self._deploy(row)
             else:
                 return False
         except ResourceNotFound:
@@ -110,24 +114,101 @@ class Deployer:
             self._settle(name, "InternalServerError: loopback failed to bring up the endpoint; see its log")
         return True
 
-    def _deploy(self, row: Resource) -> None:
-        pending = row.result["pending"]
+    def _deploy(self, row: Resource) -> bool:
+        """Bring up what is new, or what has another number; or take the next steps of a deployment.
+
+        Whether that is at an end.
+        """
+        pending, serving = row.result["pending"], row.result.get("serving")
+        if serving and serving["generation"] != pending["generation"]:
+            return self._shift(row.name)
         try:
-            fleet = self._fleet(row.doc["EndpointName"], pending)
-            self._apply(fleet)
+            self._apply((self._fleet(row, pending),))
         except (JobFault, UnknownImage, Refused) as fault:
             self._settle(row.name, str(fault))
-            return
-        self._store.fire(ENDPOINT, row.name, "serve", {"serving": pending, "pending": None, "FailureReason": None})
-        self._tidy(row.name, keep=pending["generation"])
+            return True
+        self._served(row.name, pending)
+        return True
 
-    def _apply(self, fleet: Fleet) -> None:
+    def _served(self, name: str, pending: Mapping[str, Any]) -> None:
+        kept = {key: value for key, value in pending.items() if key not in DEPLOYING}
+        self._store.fire(ENDPOINT, name, "serve", {"serving": kept, "pending": None, "FailureReason": None})
+        self._tidy(name, keep=pending["generation"])
+
+    def _shift(self, name: str) -> bool:
+        """Take the steps of a deployment that can be taken now. Each is in the row before it is carried out.
+
+        Whether it has ended; if not, `wait` goes on with it.
+        """
+        while not self._closing.is_set():
+            row = self._store.get(ENDPOINT, name)
+            pending = row.result["pending"]
+            plan, at = Plan(**pending["plan"]), _progress(row)
+            why = guardrails.turned_back(plan, at, self._now(), self._states(plan))
+            if why is None and at.phase not in (guardrails.BAKING, guardrails.TERMINATING):
+                why = self._stood(row, guardrails.picture(plan, at))
+            after = guardrails.following(plan, at, self._now())
+            if why is not None and row.status == "RollingBack":
+                log.warning("%s: the old fleet does not come up: %s", name, why)
+                self._due[name] = time.monotonic() + RETRY_SECONDS
+                return False
+            if why is not None:
+                self._store.fire(ENDPOINT, name, "roll_back", {"FailureReason": why[:LONGEST_REASON]})
+                self._write(row, plan, guardrails.retreat(plan, at, self._now()))
+            elif after == at:
+                self._due[name] = time.monotonic() + guardrails.pause(plan, at, self._now())
+                return False
+            elif after.phase not in guardrails.FINAL:
+                self._write(row, plan, after)
+            else:
+                if after.phase == guardrails.DONE:
+                    self._served(name, pending)
+                else:
+                    self._settle(name, row.result["FailureReason"])
+                self._store.amend(ENDPOINT, name, "deployment")
+                return True
+        return False
+
+    def _states(self, plan: Plan) -> Mapping[str, str]:
+        return self._alarm_states(plan.alarms) if plan.alarms else {}
+
+    def _stood(self, row: Resource, stands: Picture) -> str | None:
+        """Have a picture stand; the reason why it does not."""
+        blue, green = row.result["serving"], row.result["pending"]
+        try:
+            setup: list[Fleet] = []
+            if stands.blue:
+                setup.append(self._fleet(row, blue, 1.0 - stands.share, stands.blue))
+            if stands.green:
+                setup.append(self._fleet(row, green, stands.share, stands.green))
+            self._apply(tuple(setup))
+        except (JobFault, UnknownImage, Refused) as fault:
+            return str(fault)
+        return None
+
+    def _write(self, row: Resource, plan: Plan, at: Progress) -> None:
+        """The step that is taken next, and what is shown of it."""
+        pending, stands = row.result["pending"], guardrails.picture(plan, at)
+        counts = {name: variant["count"] for name, variant in pending["variants"].items()}
+        shown = {name: guardrails.told(plan, at, count) for name, count in counts.items()}
+        now = {
+            "green": {name: guardrails.instances(count, stands.green) for name, count in counts.items()},
+            "blue": {
+                name: guardrails.instances(variant["count"], stands.blue)
+                for name, variant in row.result["serving"]["variants"].items()
+            },
+        }
+        changed = pending | {"progress": at.dump(), "status": shown, "now": now}
+        self._store.amend(ENDPOINT, row.name, "deployment", result={"pending": changed})
+        self._announce(ENDPOINT.slug, row.name)
+
+    def _apply(self, setup: Setup) -> None:
         """Raises Refused."""
         for attempt in range(ATTEMPTS):
             try:
                 self._needed.set()
                 self._link.ensure()
-                self._link.apply(fleet)
+                self._link.apply(setup)
                 return
             except Unreachable:
                 if attempt == ATTEMPTS - 1 or self._closing.is_set():
@@ -142,6 +223,10 @@ class Deployer:
             return
         if row.status == "Updating":
             self._store.fire(ENDPOINT, name, "roll_back", {"FailureReason": told["FailureReason"]})
+        try:
+            self._stood(row, guardrails.ALONE)
+        except Unreachable:
+            log.exception("endpoint %s", name)  # the data plane comes back with what it served last
         self._store.fire(ENDPOINT, name, "serve", told)
         self._tidy(name, keep=row.result["serving"]["generation"])
 
@@ -163,65 +248,13 @@ class Deployer:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _fleet(self, name: str, wanted: Mapping[str, Any]) -> Fleet:
-        """Unpack the models and say what is to be run. Raises JobFault, UnknownImage."""
-        folder = self._means.folder / "models" / name.lower() / wanted["generation"]
-        variants = tuple(
-            self._variant(variant_name, variant, folder / variant_name)
-            for variant_name, variant in wanted["variants"].items()
-        )
-        return Fleet(name, wanted["generation"], variants, capture_of(wanted["capture"]))
-
-    def _variant(self, name: str, wanted: Mapping[str, Any], folder: Path) -> Variant:
-        container, given = wanted["container"], wanted["given"]
-        runtime = self._means.images.runtime(container["Image"])
-        if runtime.name not in SERVING:
-            image = container["Image"]
-            raise JobFault(f"ClientError: endpoints run the XGBoost and scikit-learn images here, not {image}")
-        if not folder.exists():
-            bring(self._means.objects, container, folder)
-        python = None
-        if (requirements := folder / "code" / "requirements.txt").is_file():
-            python = environments.python_with(requirements, sys.executable, self._means.folder.parent / "environments")
-        environ = {
-            "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}",
-            "LANG": "C.UTF-8",
-            "TZ": "UTC",
-            "PYTHONUNBUFFERED": "1",
-            "MPLBACKEND": "Agg",
-            **self._means.environ,
-            "SAGEMAKER_SERVING_MODULE": SERVING[runtime.name],
-            "SAGEMAKER_BIND_TO_PORT": "8080",
-            "OMP_NUM_THREADS": "1",
-            **(container.get("Environment") or {}),
-        }
-        if environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
-            environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
-        return Variant(
-            name=name,
-            weight=wanted["weight"],
-            count=wanted["count"],
-            model=str(folder),
-            environ=environ,
-            interpreter=python,
-            isolated=wanted["isolated"],
-            least_outstanding=(given.get("RoutingConfig") or {}).get("RoutingStrategy") == "LEAST_OUTSTANDING_REQUESTS",
-            seconds=float(given.get("ContainerStartupHealthCheckTimeoutInSeconds") or START_SECONDS),
-        )
+    def _fleet(self, row: Resource, wanted: Mapping[str, Any], share: float = 1.0, part: float = 1.0) -> Fleet:
+        """Unpack the models and say what is to be run: this part of it. Raises JobFault, UnknownImage."""
+        return unpacked(self._means, row.doc["EndpointName"], wanted, share, part)
 
 
-def bring(objects: Objects, container: Mapping[str, Any], folder: Path) -> None:
-    """Unpack a container's model into `folder`, whole or not at all. Raises JobFault."""
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    source = (container.get("ModelDataSource") or {}).get("S3DataSource") or {}
-    uri = container.get("ModelDataUrl") or source.get("S3Uri")
-    if uri and source.get("CompressionType") == "None":
-        transfer.download(objects, transfer.items(objects, Source(uri)), part)
-    elif uri:
-        archives.fetch(objects, uri, part, "Model download failed")
-    submitted = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-    if submitted.startswith("s3://"):
-        archives.fetch(objects, submitted, part / "code", "Code download failed")
-    part.rename(folder)
+def _progress(row: Resource) -> Progress:
+    pending = row.result["pending"]
+    if "progress" in pending:
+        return Progress(**pending["progress"])
+    return Progress(guardrails.LAUNCHING, pending["started"], pending["started"])

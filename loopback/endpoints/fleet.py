@@ -9,7 +9,8 @@ from typing import Any
 class Variant:
     """One production variant. `model` is the folder of the unpacked model, which each instance gets a copy of.
 
-    `seconds` is how long an instance may take to answer its first ping.
+    `seconds` is how long an instance may take to answer its first ping. `concurrency` above 0 makes it serverless:
+    `count` instances are kept, and more come with requests, up to so many.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Variant:
     isolated: bool = False
     least_outstanding: bool = False
     seconds: float = 480.0
+    concurrency: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,20 @@ class Capture:
 
 @dataclass(frozen=True)
 class Fleet:
-    """One endpoint. Instances are kept as long as `generation` stays the same."""
+    """What an endpoint configuration asks for. Instances are kept as long as `generation` stays the same.
+
+    `share` is its part of the endpoint's traffic, 0 to 1, while a deployment shifts it. Copies of requests go to
+    `shadows`. `queue` has the answers of AsyncInferenceConfig; such an endpoint is invoked by its queue only.
+    """
 
     name: str
     generation: str
     variants: tuple[Variant, ...]
     capture: Capture | None = None
+    config: str = ""
+    share: float = 1.0
+    shadows: tuple[Variant, ...] = ()
+    queue: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -67,7 +77,24 @@ def load(document: Mapping[str, Any]) -> Fleet:
         document["generation"],
         tuple(Variant(**variant) for variant in document["variants"]),
         Capture(**captured) if captured else None,
+        document["config"],
+        document["share"],
+        tuple(Variant(**variant) for variant in document["shadows"]),
+        document["queue"],
     )
+
+
+Setup = tuple[Fleet, ...]  # all that stands for one endpoint: one fleet, two during a deployment
+
+
+def dump_all(setup: Setup) -> list[dict[str, Any]]:
+    """As JSON data."""
+    return [fleet.dump() for fleet in setup]
+
+
+def load_all(document: Sequence[Mapping[str, Any]]) -> Setup:
+    """The inverse of `dump_all` after JSON."""
+    return tuple(load(fleet) for fleet in document)
 
 
 def capture_of(config: Mapping[str, Any] | None) -> Capture | None:

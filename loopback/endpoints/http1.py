@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -30,11 +30,12 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """One response; Content-Length is added."""
+    """One response; Content-Length is added. With `chunks` its body comes in parts, and `body` is empty."""
 
     status: int
     body: bytes = b""
     headers: Headers = field(default_factory=dict)
+    chunks: AsyncIterator[bytes] | None = None
 
 
 class Lost(Exception):
@@ -88,6 +89,7 @@ class Server(_Reader):
         self._all = gathered if gathered is not None else set()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request] = deque()
+        self._streaming: asyncio.Task[None] | None = None
         self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,6 +101,8 @@ class Server(_Reader):
         """The transport's callback."""
         self._all.discard(self)
         self._waiting.clear()
+        if self._streaming:
+            self._streaming.cancel()
 
     def data_received(self, data: bytes) -> None:
         """The transport's callback."""
@@ -137,22 +141,38 @@ class Server(_Reader):
         self._serve(request, lambda answer: self._finish(answer, request.keep_alive))
 
     def _finish(self, answer: Answer, keep_alive: bool) -> None:
+        if answer.chunks is not None:
+            self._streaming = asyncio.get_running_loop().create_task(self._stream(answer, answer.chunks))
+            return
         self.busy = False
         self._write(answer, keep_alive=keep_alive)
         if self._waiting and not self.transport.is_closing():
             self._begin(self._waiting.popleft())
 
+    async def _stream(self, answer: Answer, chunks: AsyncIterator[bytes]) -> None:
+        """Chunks as they come, then hang up: that a part is missing shows in the last chunk, which is then missing."""
+        self.transport.write(_head(answer) + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        try:
+            async for chunk in chunks:
+                if chunk and not self.transport.is_closing():
+                    self.transport.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            self.transport.write(b"0\r\n\r\n")
+        finally:
+            self.busy = False
+            self.transport.close()
+
     def _write(self, answer: Answer, *, keep_alive: bool) -> None:
         if self.transport.is_closing():
             return
-        head = [b"HTTP/1.1 %d %s\r\n" % (answer.status, _PHRASES.get(answer.status, b"Unknown"))]
-        head += [b"%s: %s\r\n" % pair for pair in answer.headers.items()]
-        head.append(
-            b"Content-Length: %d\r\n%s\r\n" % (len(answer.body), b"" if keep_alive else b"Connection: close\r\n")
-        )
-        self.transport.write(b"".join(head) + answer.body)
+        rest = b"Content-Length: %d\r\n%s\r\n" % (len(answer.body), b"" if keep_alive else b"Connection: close\r\n")
+        self.transport.write(_head(answer) + rest + answer.body)
         if not keep_alive:
             self.transport.close()
+
+
+def _head(answer: Answer) -> bytes:
+    first = b"HTTP/1.1 %d %s\r\n" % (answer.status, _PHRASES.get(answer.status, b"Unknown"))
+    return first + b"".join([b"%s: %s\r\n" % pair for pair in answer.headers.items()])
 
 
 class Client(_Reader):
@@ -161,10 +181,15 @@ class Client(_Reader):
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Answer] | None = None
+        self._chunks: asyncio.Queue[bytes | Lost | None] | None = None
 
-    def send(self, message: bytes) -> "asyncio.Future[Answer]":
-        """The answer to one request, given as bytes. Raises Lost."""
+    def send(self, message: bytes, *, stream: bool = False) -> "asyncio.Future[Answer]":
+        """The answer to one request, given as bytes. Raises Lost.
+
+        With `stream` it is there as soon as its head is, and its body comes as `chunks`, which may raise Lost too.
+        """
         self._answer = asyncio.get_running_loop().create_future()
+        self._chunks = asyncio.Queue() if stream else None
         if self.transport.is_closing():
             self._answer.set_exception(Lost())
         else:
@@ -187,19 +212,40 @@ class Client(_Reader):
         except httptools.HttpParserError:
             self.transport.abort()
 
+    def on_headers_complete(self) -> None:
+        """The parser's callback."""
+        if self._chunks is not None and self._answer and not self._answer.done():
+            chunks = _parts(self._chunks)
+            self._answer.set_result(Answer(self._parser.get_status_code(), b"", self.headers, chunks))
+
     def on_body(self, data: bytes) -> None:
         """The parser's callback."""
-        self.parts.append(data)
+        if self._chunks is not None:
+            self._chunks.put_nowait(data)
+        else:
+            self.parts.append(data)
 
     def on_message_complete(self) -> None:
         """The parser's callback."""
-        if self._answer and not self._answer.done():
+        if self._chunks is not None:
+            self._chunks.put_nowait(None)
+            self._chunks = None
+        elif self._answer and not self._answer.done():
             self._answer.set_result(Answer(self._parser.get_status_code(), self.body(), self.headers))
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The transport's callback."""
         if self._answer and not self._answer.done():
             self._answer.set_exception(Lost())
+        elif self._chunks is not None:
+            self._chunks.put_nowait(Lost())
+
+
+async def _parts(chunks: "asyncio.Queue[bytes | Lost | None]") -> AsyncIterator[bytes]:
+    while (part := await chunks.get()) is not None:
+        if isinstance(part, Lost):
+            raise part
+        yield part
 
 
 def message(method: bytes, path: str, headers: Headers, body: bytes) -> bytes:

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +126,49 @@ class Instance:
             self.outstanding -= 1
         self._idle.append(connection)
         return answer
+
+    async def stream(self, request: bytes, seconds: float) -> Answer:
+        """Send a request; the answer is there with its head, and has `chunks`. Raises Lost, TimeoutError; so do they.
+
+        `seconds` are for the whole of it. Its chunks have to be read or closed: the instance is busy until then.
+        """
+        deadline = asyncio.get_running_loop().time() + seconds
+        self.outstanding += 1
+        connection = None
+        try:
+            connection = await self._connection()
+            async with asyncio.timeout_at(deadline):
+                answer = await connection.send(request, stream=True)
+        except BaseException:
+            self.outstanding -= 1
+            if connection:
+                connection.close()
+            raise
+        assert answer.chunks is not None
+        answer.chunks = self._counted(answer.chunks, connection, deadline)
+        return answer
+
+    async def _counted(self, chunks: AsyncIterator[bytes], connection: Client, deadline: float) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            self.outstanding -= 1
+            connection.close()
+
+    @property
+    def pid(self) -> int:
+        """Of its first process; 0 before there is one."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def root(self) -> Path:
+        """What is its own on disk."""
+        return self._root
 
     async def _connection(self) -> Client:
         while self._idle:

@@ -11,15 +11,20 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from loopback.core.settings import Settings
-from loopback.endpoints.fleet import Fleet
+from loopback.endpoints.fleet import Setup, dump_all
 
 SOCKET, ENTRANCE = "plane.sock", "door.sock"
+SECONDS = b"x-loopback-seconds"  # header: how long a request from a queue may take
 START_SECONDS = 30.0
 APPLY_SECONDS = 3700.0  # the longest ContainerStartupHealthCheckTimeoutInSeconds, and a little
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 104 to 108
+
+
+Said = tuple[int, dict[str, str], bytes]  # status, headers in lower case, body
 
 
 class Unreachable(Exception):
@@ -86,11 +91,16 @@ class Link:
             line.connect(self.path)
             line.recv(1)
 
-    def apply(self, fleet: Fleet) -> None:
+    def apply(self, setup: Setup) -> None:
         """Bring an endpoint to this state. Raises Refused, Unreachable."""
-        status, said = self._call("PUT", f"/fleets/{fleet.key}", json.dumps(fleet.dump()).encode())
+        status, _, said = self._call("PUT", f"/fleets/{setup[0].key}", json.dumps(dump_all(setup)).encode())
         if status != 200:
-            raise Refused(said)
+            raise Refused(said.decode(errors="replace"))
+
+    def ask(self, key: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Said:
+        """What a model answers to a request from its endpoint's queue. Raises Unreachable."""
+        more = {**headers, SECONDS.decode(): f"{seconds:g}"}
+        return self._call("POST", f"/queued/{key}", body, more)
 
     def delete(self, key: str) -> None:
         """Take an endpoint away. Raises Unreachable."""
@@ -108,12 +118,12 @@ class Link:
             self._call("POST", "/drain", b"")
             self.watch()
 
-    def _call(self, method: str, path: str, body: bytes) -> tuple[int, str]:
+    def _call(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Said:
         connection = _UnixConnection(self.path)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
-            return answer.status, answer.read().decode(errors="replace")
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the data plane cannot be reached: {error}") from None
         finally:

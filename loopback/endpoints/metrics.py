@@ -2,53 +2,62 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 MOST_VALUES = 150  # of one datum, as CloudWatch limits it
-UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
+UNITS = dict.fromkeys(("ModelLatency", "OverheadLatency", "ModelSetupTime"), "Microseconds")
+DIMENSIONS = ("EndpointName", "VariantName", "EndpointConfigName")
+Who = tuple[str, ...]  # an endpoint, its variant, and, while a deployment goes on, also its configuration
 
 
 class Metrics:
-    """Counts of values since the last `take`, by endpoint, variant and metric."""
+    """Counts of values since the last `take`, by who they are of and metric."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], dict[str, Counter[float]]] = {}
+        self._found: dict[Who, dict[str, Counter[float]]] = {}
 
-    def see(self, who: tuple[str, str], instances: int, status: int, seconds: tuple[float, float]) -> None:
-        """One invocation of an endpoint's variant (`who`), which has so many instances.
+    def see(self, who: Who, instances: int, status: int, seconds: Sequence[float]) -> None:
+        """One invocation of a variant which has so many instances.
 
-        `status` is the container's, 0 when it gave none; `seconds` were spent in the container and elsewhere.
+        `status` is the container's, 0 when it gave none; `seconds` were spent in the container, elsewhere and, of a
+        serverless variant, before its instance was there.
         """
         found = self._found.get(who)
         if found is None:
             found = self._found[who] = defaultdict(Counter)
         found["Invocations"][1.0] += 1
-        found["InvocationsPerInstance"][1 / instances] += 1
+        if instances:
+            found["InvocationsPerInstance"][1 / instances] += 1
         found["Invocation4XXErrors"][float(400 <= status < 500)] += 1
         found["Invocation5XXErrors"][float(status >= 500 or status == 0)] += 1
         found["InvocationModelErrors"][float(not 200 <= status < 300)] += 1
         found["ModelLatency"][float(round(seconds[0] * 1e6))] += 1
         found["OverheadLatency"][float(round(seconds[1] * 1e6))] += 1
+        if seconds[2:]:
+            found["ModelSetupTime"][float(round(seconds[2] * 1e6))] += 1
 
     def take(self, at: float) -> list[dict[str, Any]]:
-        """MetricData of PutMetricData with everything since the last time; `at` is epoch seconds."""
+        """MetricData of PutMetricData with everything since the last time; `at` is epoch seconds, in its minute."""
         data = [
             {
                 "MetricName": name,
-                "Dimensions": [
-                    {"Name": "EndpointName", "Value": endpoint},
-                    {"Name": "VariantName", "Value": variant},
-                ],
+                "Dimensions": dimensions(who),
                 "Timestamp": at,
                 "Unit": UNITS.get(name, "None"),
                 "Values": list(values := thinned(counts)),
                 "Counts": [float(count) for count in values.values()],
             }
-            for (endpoint, variant), metrics in self._found.items()
+            for who, metrics in self._found.items()
             for name, counts in metrics.items()
         ]
         self._found = {}
         return data
+
+
+def dimensions(who: Who) -> list[dict[str, str]]:
+    """As CloudWatch names them."""
+    return [{"Name": name, "Value": value} for name, value in zip(DIMENSIONS, who, strict=False)]
 
 
 def thinned(counts: Counter[float], most: int = MOST_VALUES) -> Counter[float]:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -24,18 +25,24 @@ from loopback.core.arn import Place
 from loopback.endpoints import fleet as fleets
 from loopback.endpoints import outbox
 from loopback.endpoints.capture import Recorder, merged
-from loopback.endpoints.fleet import Fleet
+from loopback.endpoints.fleet import Setup
 from loopback.endpoints.handed import Entrance, Public
 from loopback.endpoints.http1 import Answer, Reply, Request, Server
-from loopback.endpoints.instances import Ground, NotStarted
-from loopback.endpoints.invoke import invoke
-from loopback.endpoints.link import ENTRANCE, SOCKET
-from loopback.endpoints.metrics import Metrics
-from loopback.endpoints.pools import DRAIN_SECONDS, Endpoint, deploy, resume
+from loopback.endpoints.instances import Ground, Instance, NotStarted
+from loopback.endpoints.invoke import Spent, answered, invoke
+from loopback.endpoints.link import ENTRANCE, SECONDS, SOCKET
+from loopback.endpoints.metrics import Metrics, Who
+from loopback.endpoints.pools import DRAIN_SECONDS, Pool
+from loopback.endpoints.refusals import Refusal, error
+from loopback.endpoints.serverless import Sandboxes
+from loopback.endpoints.sides import Endpoint, Side, deploy, resume
+from loopback.endpoints.tickets import Tickets
+from loopback.endpoints.usage import Usage
 from loopback.workers.hosts import Zygote
 
 SEAL_EVERY, METRICS_EVERY = 0.5, 2.0  # seconds
 DRAIN_AT_END = 2.0  # seconds for requests that are being answered when loopback goes down
+MOST_COPIES = 200  # of requests on their way to shadows; one that is slower loses some
 log = logging.getLogger("loopback.endpoints")
 
 
@@ -68,6 +75,9 @@ class Plane:
         self._metrics = Metrics()
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._copies: set[asyncio.Task[None]] = set()
+        self._tickets = Tickets(folder / "queue")
+        self._usage = Usage()
 
     def resume(self) -> None:
         """Take up what an earlier process of this folder served."""
@@ -76,8 +86,8 @@ class Plane:
         for path in self._ground.sockets.glob("*.sock"):
             path.unlink()
         for path in sorted(self._fleets.glob("*.json")):
-            found = fleets.load(json.loads(path.read_text()))
-            self._use(resume(found, self._ground))
+            found = fleets.load_all(json.loads(path.read_text()))
+            self._use(path.stem, resume(found, self._ground))
 
     def serve(self, request: Request, reply: Reply) -> None:
         """Answer one request, on a task of its own."""
@@ -97,14 +107,31 @@ class Plane:
             answer.headers[b"x-amzn-ErrorType"] = b"InternalFailure"
         reply(answer)
 
-    def seen(self, endpoint: Endpoint, variant: str, request: Request, answer: Answer, seconds: float) -> None:
+    def seen(self, side: Side, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
         """Count an invocation and, if its turn comes, write it down."""
-        name, began = endpoint.fleet.name, time.perf_counter()
-        if endpoint.fleet.capture and 200 <= answer.status < 300:
-            self._recorders[endpoint.fleet.key].see(endpoint.fleet.capture, variant, request, answer)
-        overhead = max(0.0, began - request.began - seconds)
-        count = endpoint.pools[variant].variant.count
-        self._metrics.see((name, variant), count, answer.status, (seconds, overhead))
+        fleet, variant = side.fleet, pool.variant
+        overhead = max(0.0, time.perf_counter() - request.began - spent.container - spent.setup)
+        if fleet.capture and 200 <= answer.status < 300 and fleet.key in self._recorders:
+            self._recorders[fleet.key].see(fleet.capture, variant.name, request, answer)
+        seconds = (spent.container, overhead, spent.setup) if spent.setup else (spent.container, overhead)
+        count = 0 if isinstance(pool, Sandboxes) else variant.count
+        self._metrics.see((fleet.name, variant.name), count, answer.status, seconds)
+        endpoint = self.endpoints.get(fleet.key)
+        if endpoint and endpoint.shifting:
+            self._metrics.see((fleet.name, variant.name, fleet.config), count, answer.status, seconds)
+
+    def copy(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it in the background, unless too much is being done there."""
+        if len(self._copies) >= MOST_COPIES:
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._copies.add(task)
+        task.add_done_callback(self._copies.discard)
+
+    def queue(self, endpoint: Endpoint, request: Request) -> Answer:
+        """Keep a request for later. Raises Refusal."""
+        return self._tickets.keep(endpoint.sides[0].fleet, request)
 
     async def _order(self, request: Request) -> Answer:
         """What the control plane wants."""
@@ -112,6 +139,8 @@ class Plane:
         if (request.method, kind) == (b"POST", "drain"):
             self.ending.set()
             return Answer(200)
+        if (request.method, kind) == (b"POST", "queued") and len(rest) == 1:
+            return await self._queued(rest[0], request)
         if kind != "fleets" or len(rest) != 1:
             return Answer(404)
         async with self._locks.setdefault(rest[0], asyncio.Lock()):
@@ -119,32 +148,39 @@ class Plane:
                 self._delete(rest[0])
                 return Answer(200)
             try:
-                await self._apply(fleets.load(json.loads(request.body)))
+                await self._apply(rest[0], fleets.load_all(json.loads(request.body)))
             except NotStarted as fault:
                 return Answer(409, str(fault).encode())
             return Answer(200)
 
-    async def _apply(self, fleet: Fleet) -> None:
-        endpoint, surplus = await deploy(fleet, self.endpoints.get(fleet.key), self._ground)
-        path = self._fleets / f"{fleet.key}.json"
+    async def _queued(self, name: str, request: Request) -> Answer:
+        """A request from the queue of an asynchronous endpoint: it may take longer."""
+        try:
+            return await answered(name, request, self, float(request.headers[SECONDS]))
+        except Refusal as refusal:
+            return error(refusal)
+
+    async def _apply(self, key: str, setup: Setup) -> None:
+        endpoint, surplus = await deploy(setup, self.endpoints.get(key), self._ground)
+        path = self._fleets / f"{key}.json"
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(fleet.dump()))
+        part.write_text(json.dumps(fleets.dump_all(setup)))
         part.replace(path)
-        self._use(endpoint)
+        self._use(key, endpoint)
         for instance in surplus:
             self._later(instance.retire(DRAIN_SECONDS))
 
-    def _use(self, endpoint: Endpoint) -> None:
-        key = endpoint.fleet.key
+    def _use(self, key: str, endpoint: Endpoint) -> None:
         self.endpoints[key] = endpoint
-        self._recorders.setdefault(key, Recorder(endpoint.fleet.name, self._outbox))
+        self._recorders.setdefault(key, Recorder(endpoint.name, self._outbox))
 
     def _delete(self, key: str) -> None:
         (self._fleets / f"{key}.json").unlink(missing_ok=True)
         if (endpoint := self.endpoints.pop(key, None)) is None:
             return
         self._recorders.pop(key).seal(everything=True)
-        for pool in endpoint.pools.values():
+        self._tickets.forget(key)
+        for pool in _pools(endpoint):
             for instance in pool.release():
                 self._later(instance.retire(DRAIN_SECONDS))
 
@@ -154,19 +190,33 @@ class Plane:
         task.add_done_callback(self._tasks.discard)
 
     async def post(self) -> None:
-        """Hand over captured records and metrics, again and again."""
-        due = 0.0
+        """Hand over captured records and metrics, again and again; metrics at the end of each minute too."""
+        since = time.time()
         while True:
-            await asyncio.sleep(SEAL_EVERY)
+            await asyncio.sleep(min(SEAL_EVERY, 60 - time.time() % 60))
             merged(self._recorders)
-            if time.monotonic() > due:
-                self.send_metrics()
-                due = time.monotonic() + METRICS_EVERY
+            now = time.time()
+            if now - since > METRICS_EVERY or now // 60 > since // 60:
+                self.send_metrics(since)
+                if now // 60 > since // 60:
+                    self._later(self._send_usage(since))
+                since = now
 
-    def send_metrics(self) -> None:
-        """Hand over what was counted since the last time."""
-        if data := self._metrics.take(time.time()):
-            outbox.put(self._outbox, {"kind": "metrics"}, "".join(json.dumps(datum) + "\n" for datum in data).encode())
+    def send_metrics(self, at: float) -> None:
+        """Hand over what was counted since the last time, `at`."""
+        self._put({"kind": "metrics"}, self._metrics.take(at))
+
+    async def _send_usage(self, at: float) -> None:
+        pools = [pool for endpoint in self.endpoints.values() for pool in _pools(endpoint)]
+        running: dict[Who, list[Instance]] = {
+            (pool.endpoint, pool.variant.name): pool.running() for pool in pools if pool.running()
+        }
+        data = await asyncio.to_thread(self._usage.take, running, at)
+        self._put({"kind": "metrics", "namespace": "/aws/sagemaker/Endpoints"}, data)
+
+    def _put(self, head: dict[str, str], data: list[dict[str, Any]]) -> None:
+        if data:
+            outbox.put(self._outbox, head, "".join(json.dumps(datum) + "\n" for datum in data).encode())
 
     async def close(self) -> None:
         """Finish what is being answered, hand everything over, end the instances."""
@@ -176,11 +226,15 @@ class Plane:
             await asyncio.sleep(0.01)
         for recorder in self._recorders.values():
             recorder.seal(everything=True)
-        self.send_metrics()
+        self.send_metrics(time.time())
         for endpoint in self.endpoints.values():
-            for pool in endpoint.pools.values():
+            for pool in _pools(endpoint):
                 pool.release()
         await asyncio.to_thread(self.zygote.close)
+
+
+def _pools(endpoint: Endpoint) -> list[Pool]:
+    return [pool for side in endpoint.sides for pool in side.pools.values()]
 
 
 async def _run(folder: Path, sockets: Path, family: tuple[int, int], place: Place) -> None:

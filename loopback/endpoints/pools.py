@@ -1,13 +1,12 @@
-"""The instances of each variant of an endpoint: brought up, kept at their number, switched and retired."""
+"""The instances of one variant: brought up, kept at their number, replaced and retired."""
 
 import asyncio
 import logging
 import random
 import signal
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 
-from loopback.endpoints.fleet import Fleet, Variant, drawn
+from loopback.endpoints.fleet import Variant
 from loopback.endpoints.instances import Ground, Instance, NotStarted
 
 DRAIN_SECONDS = 60.0  # as long as a request may take
@@ -18,19 +17,26 @@ log = logging.getLogger("loopback.endpoints")
 
 
 class Pool:
-    """The instances of one variant. `ready` are those that answer."""
+    """The instances of one variant. `ready` are those that answer; none come any more once it is `released`."""
 
     def __init__(self, endpoint: str, variant: Variant, ground: Ground) -> None:
         self.endpoint, self.variant, self._ground = endpoint, variant, ground
         self.ready: list[Instance] = []
         self.some = asyncio.Event()
+        self.released = False
         self._wake = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._ends: set[asyncio.Task[None]] = set()
 
     async def bring(self, variant: Variant, count: int) -> list[Instance]:
         """Start `count` more instances, all or none; they are not in use yet. Raises NotStarted."""
         made = [Instance(self.endpoint, variant, self._ground, self._lost) for _ in range(count)]
-        outcomes = await asyncio.gather(*(instance.start() for instance in made), return_exceptions=True)
+        starting = asyncio.gather(*(instance.start() for instance in made), return_exceptions=True)
+        try:
+            outcomes = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(lambda _: self.end(made, 0.0))
+            raise
         faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if faults:
             await asyncio.gather(*(instance.stop(signal.SIGKILL) for instance in made))
@@ -58,11 +64,24 @@ class Pool:
         return left[0] if len(left) == 1 else random.choice(left)
 
     def release(self) -> list[Instance]:
-        """Give all instances back; none is replaced any more."""
+        """Give all instances back; none is replaced any more. Who waits for one here has to look elsewhere."""
+        self.released = True
+        self.some.set()
         if self._keeper:
             self._keeper.cancel()
         released, self.ready = self.ready, []
         return released
+
+    def running(self) -> list[Instance]:
+        """All instances that take up place."""
+        return self.ready
+
+    def end(self, instances: Collection[Instance], patience: float = DRAIN_SECONDS) -> None:
+        """Retire instances in the background."""
+        for instance in instances:
+            task = asyncio.get_running_loop().create_task(instance.retire(patience))
+            self._ends.add(task)
+            task.add_done_callback(self._ends.discard)
 
     def _lost(self, instance: Instance) -> None:
         if instance in self.ready:
@@ -84,10 +103,12 @@ class Pool:
                 await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
                 attempt += 1
                 try:
-                    self.adopt(self.variant, await self.bring(self.variant, missing))
-                    attempt = 0
+                    fresh = await self.bring(self.variant, missing)
                 except NotStarted as fault:
                     log.warning("%s: %s", self.endpoint, fault)
+                    continue
+                self.end(self.adopt(self.variant, fresh))  # there may be too many: the variant has changed meanwhile
+                attempt = 0
                 continue
             try:
                 async with asyncio.timeout(WATCH_SECONDS):
@@ -102,60 +123,3 @@ class Pool:
                 return
         log.warning("%s: instance %s does not answer pings", self.endpoint, instance.id)
         await instance.stop(signal.SIGKILL)
-
-
-@dataclass
-class Endpoint:
-    """What answers for one name."""
-
-    fleet: Fleet
-    pools: Mapping[str, Pool]
-    retiring: set["asyncio.Task[None]"] = field(default_factory=set)
-
-    def choose(self) -> Pool:
-        """A variant at random, by weight."""
-        variants = self.fleet.variants
-        index = drawn([variant.weight for variant in variants], random.random()) if len(variants) > 1 else 0
-        return self.pools[variants[index].name]
-
-
-async def deploy(fleet: Fleet, current: Endpoint | None, ground: Ground) -> tuple[Endpoint, list[Instance]]:
-    """Bring up what is new beside `current`; the endpoint that takes over, and the instances that it leaves behind.
-
-    Raises NotStarted, and nothing has changed then.
-    """
-    same = current is not None and current.fleet.generation == fleet.generation
-    pools: dict[str, Pool] = {}
-    wanted: list[tuple[Pool, Variant, int]] = []
-    for variant in fleet.variants:
-        if same and current:
-            pool = current.pools[variant.name]
-            wanted.append((pool, variant, max(0, variant.count - pool.variant.count)))
-        else:
-            pool = Pool(fleet.name, variant, ground)
-            wanted.append((pool, variant, variant.count))
-        pools[variant.name] = pool
-    outcomes = await asyncio.gather(
-        *(pool.bring(variant, count) for pool, variant, count in wanted), return_exceptions=True
-    )
-    faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    fresh = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
-    if faults:
-        await asyncio.gather(*(instance.stop(signal.SIGKILL) for made in fresh for instance in made))
-        raise faults[0]
-    surplus = [
-        instance
-        for (pool, variant, _), made in zip(wanted, fresh, strict=True)
-        for instance in pool.adopt(variant, made)
-    ]
-    if current and not same:
-        surplus += [instance for pool in current.pools.values() for instance in pool.release()]
-    return Endpoint(fleet, pools), surplus
-
-
-def resume(fleet: Fleet, ground: Ground) -> Endpoint:
-    """An endpoint whose instances come up in the background, as after a crash."""
-    pools = {variant.name: Pool(fleet.name, variant, ground) for variant in fleet.variants}
-    for variant in fleet.variants:
-        pools[variant.name].adopt(variant, ())
-    return Endpoint(fleet, pools)

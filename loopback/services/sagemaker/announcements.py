@@ -54,14 +54,40 @@ def _package(event: Event, row: Resource, context: Context) -> Iterator[Announce
 
 
 @announces(ENDPOINT)
-@_on_a_new_status
-def _endpoint(event: Event, row: Resource, context: Context) -> Announcement:
+def _endpoint(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
+    """The endpoint's status when it is new, and each step of a deployment."""
+    if event.old != event.new:
+        yield _endpoint_state(event, row, context)
+    if event.event == "deployment":
+        yield _deployment(event, row, context)
+
+
+def _deployment(event: Event, row: Resource, context: Context) -> Announcement:
+    """The same members, and what is pending."""
+    told = _endpoint_state(event, row, context)
+    summary = endpoints.view(row, context).get("PendingDeploymentSummary")
+    detail = dict(told.detail)
+    if summary:
+        detail["PendingDeploymentSummary"] = _milliseconds(summary)
+    return Announcement("SageMaker Endpoint Deployment State Change", told.resources, detail)
+
+
+def _milliseconds(value: Any) -> Any:
+    """Times anywhere in it as epoch milliseconds."""
+    if isinstance(value, list):
+        return [_milliseconds(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: int(one * 1000) if key == "StartTime" else _milliseconds(one) for key, one in value.items()}
+
+
+def _endpoint_state(event: Event, row: Resource, context: Context) -> Announcement:
     """Statuses are upper snake case here, times epoch milliseconds (contracts 6.2)."""
     shown = endpoints.view(row, context)
     detail = {key: shown.get(key) for key in ("EndpointName", "EndpointArn", "EndpointConfigName", "FailureReason")}
     properties = ("VariantName", "CurrentWeight", "DesiredWeight", "CurrentInstanceCount", "DesiredInstanceCount")
     variants = shown.get("ProductionVariants", [])
-    detail["ProductionVariants"] = [{key: v[key] for key in properties} for v in variants]
+    detail["ProductionVariants"] = [{key: v[key] for key in properties if key in v} for v in variants]
     detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", event.new).upper()
     detail |= {key: int(shown[key] * 1000) for key in ("CreationTime", "LastModifiedTime")}
     detail["Tags"] = context.store.tags(shown["EndpointArn"])

@@ -13,14 +13,11 @@ from loopback.services.sagemaker.tags import keep_tags
 
 LISTING = Listing("EndpointConfigs", "EndpointConfigName")
 REFUSED = (
-    "AsyncInferenceConfig",
     "ExplainerConfig",
-    "ShadowProductionVariants",
     "MetricsConfig",
     "CrossRegionTrafficConfig",
 )
 REFUSED_OF_VARIANT = (
-    "ServerlessConfig",
     "InstancePools",
     "VariantInstanceProvisionTimeoutInSeconds",
     "AcceleratorType",
@@ -32,6 +29,7 @@ REFUSED_OF_VARIANT = (
 )
 REFUSED_OF_CONTAINER = ("AdditionalModelDataSources", "ContainerMetricsConfig", "MultiModelConfig")
 ROUTED = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
+MEMBERS = ("ProductionVariants", "ShadowProductionVariants")
 VARIANT_DEFAULTS = {"InitialVariantWeight": 1.0, "VolumeSizeInGB": 4}
 
 
@@ -44,14 +42,18 @@ def create(request: Request, context: Context) -> Response:
         raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
     if refused := list(refusals(request)):
         raise ValidationException("loopback does not carry out " + "; ".join(refused))
-    _check_variants(request["ProductionVariants"])
-    for variant in request["ProductionVariants"]:
+    shadows = request.get("ShadowProductionVariants", [])
+    _check_variants(request["ProductionVariants"], shadows)
+    _check_kinds(request, shadows)
+    for variant in (*request["ProductionVariants"], *shadows):
         _check_model(variant["ModelName"], context)
     if "DataCaptureConfig" in request:
         split_uri(request["DataCaptureConfig"]["DestinationS3Uri"])
-    variants = [VARIANT_DEFAULTS | variant for variant in request["ProductionVariants"]]
+    kept = {
+        member: [_defaults(variant) | variant for variant in request[member]] for member in MEMBERS if member in request
+    }
     with context.store.transaction():
-        context.store.create(ENDPOINT_CONFIG, name, request | {"ProductionVariants": variants})
+        context.store.create(ENDPOINT_CONFIG, name, request | kept)
         keep_tags(arn, request, context)
     return {"EndpointConfigArn": arn}
 
@@ -59,26 +61,63 @@ def create(request: Request, context: Context) -> Response:
 def refusals(request: Mapping[str, Any]) -> Iterator[str]:
     """The members of a CreateEndpointConfig request that loopback would otherwise have to ignore."""
     yield from (name for name in REFUSED if request.get(name))
-    for index, variant in enumerate(request["ProductionVariants"]):
-        path = f"ProductionVariants[{index}]"
+    members = [(member, index, variant) for member in MEMBERS for index, variant in enumerate(request.get(member, []))]
+    for member, index, variant in members:
+        path = f"{member}[{index}]"
         yield from (f"{path}.{name}" for name in REFUSED_OF_VARIANT if variant.get(name))
         strategy = (variant.get("RoutingConfig") or {}).get("RoutingStrategy", ROUTED[0])
         if strategy not in ROUTED:
             yield f"{path}.RoutingConfig.RoutingStrategy {strategy}"
-        if not variant.get("ModelName") and not variant.get("ServerlessConfig"):
+        if not variant.get("ModelName"):
             yield f"{path} without ModelName (inference components)"
 
 
-def _check_variants(variants: list[dict[str, Any]]) -> None:
-    names = [variant["VariantName"] for variant in variants]
+def _defaults(variant: Mapping[str, Any]) -> dict[str, Any]:
+    return {"InitialVariantWeight": 1.0} if "ServerlessConfig" in variant else VARIANT_DEFAULTS
+
+
+def _check_variants(variants: list[dict[str, Any]], shadows: list[dict[str, Any]]) -> None:
+    names = [variant["VariantName"] for variant in (*variants, *shadows)]
     if len(set(names)) < len(names):
         raise ValidationException(f"Variant names must be unique; found {', '.join(names)}")
-    for variant in variants:
+    for variant in (*variants, *shadows):
+        serverless = "ServerlessConfig" in variant
         for member in ("InstanceType", "InitialInstanceCount"):
-            if member not in variant:
-                raise ValidationException(f"ProductionVariant {variant['VariantName']} needs {member}")
+            if (member in variant) == serverless:
+                verb = "has ServerlessConfig, and cannot have" if serverless else "needs"
+                raise ValidationException(f"ProductionVariant {variant['VariantName']} {verb} {member}")
+        if serverless:
+            _check_serverless(variant)
     if sum(variant.get("InitialVariantWeight", 1.0) for variant in variants) <= 0:
         raise ValidationException("At least one ProductionVariant needs an InitialVariantWeight above 0")
+
+
+def _check_serverless(variant: Mapping[str, Any]) -> None:
+    config, name = variant["ServerlessConfig"], variant["VariantName"]
+    if config["MemorySizeInMB"] % 1024:
+        raise ValidationException(f"MemorySizeInMB of variant {name} must be a multiple of 1024")
+    if config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
+        raise ValidationException(f"ProvisionedConcurrency of variant {name} is above its MaxConcurrency")
+
+
+def _check_kinds(request: Mapping[str, Any], shadows: list[dict[str, Any]]) -> None:
+    """What cannot be combined on AWS, and where an asynchronous endpoint writes."""
+    variants = request["ProductionVariants"]
+    serverless = any("ServerlessConfig" in variant for variant in (*variants, *shadows))
+    if shadows and (len(variants), len(shadows)) != (1, 1):
+        raise ValidationException("ShadowProductionVariants needs exactly one production and one shadow variant")
+    if serverless and (shadows or len(variants) > 1 or "DataCaptureConfig" in request):
+        raise ValidationException("A serverless endpoint has one variant, no shadow variant and no DataCaptureConfig")
+    if "AsyncInferenceConfig" not in request:
+        return
+    if serverless or shadows or len(variants) > 1 or "DataCaptureConfig" in request:
+        raise ValidationException("An asynchronous endpoint has one variant with instances, and no DataCaptureConfig")
+    output = request["AsyncInferenceConfig"]["OutputConfig"]
+    if "S3OutputPath" not in output:
+        raise ValidationException("AsyncInferenceConfig.OutputConfig needs S3OutputPath")
+    for member in ("S3OutputPath", "S3FailurePath"):
+        if member in output:
+            split_uri(output[member])
 
 
 def _check_model(name: str, context: Context) -> None:

@@ -2,9 +2,11 @@
 
 A row's `result` has `serving` (what answers requests now) and `pending` (what is being brought up), each
 `{"generation", "config", "variants": {name: {"count", "weight"}}}`. The configuration and the models are copied
-into them, because both may be deleted while the endpoint goes on.
+into them, because both may be deleted while the endpoint goes on. During a deployment `pending` also has its `plan`,
+and what the deployer writes: its `progress`, the `status` of variants, and how many instances there are `now`.
 """
 
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +17,7 @@ from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoint_configs
+from loopback.services.sagemaker.deployments import alarms_of, plan_of, require_alarms
 from loopback.services.sagemaker.tags import keep_tags
 
 LISTING = Listing("Endpoints", "EndpointName", "EndpointStatus")
@@ -28,10 +31,11 @@ def create(request: Request, context: Context) -> Response:
     arn = arn_of(request["EndpointName"], context)
     if context.store.exists(ENDPOINT, _key(request["EndpointName"])):
         raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
-    _check_deployment(request)
     pending = _fleet(request["EndpointConfigName"], context)
+    _planned(pending, request.get("DeploymentConfig"), context)
+    result = {"pending": pending, "deployment": request.get("DeploymentConfig")}
     with context.store.transaction():
-        context.store.create(ENDPOINT, _key(request["EndpointName"]), request, result={"pending": pending})
+        context.store.create(ENDPOINT, _key(request["EndpointName"]), request, result=result)
         keep_tags(arn, request, context)
     context.changed(ENDPOINT.slug, _key(request["EndpointName"]))
     return {"EndpointArn": arn}
@@ -39,28 +43,38 @@ def create(request: Request, context: Context) -> Response:
 
 def _fleet(config_name: str, context: Context) -> Fleet:
     config = endpoint_configs.find(config_name, context).doc
-    variants = {}
-    for variant in config["ProductionVariants"]:
+    variants: Fleet = {}
+    shadows: Fleet = {}
+    for variant in (*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])):
         try:
             model = context.store.get(MODEL, variant["ModelName"])
         except ResourceNotFound:
             arn = context.place.arn(f"model/{variant['ModelName']}")
             raise ValidationException(f'Could not find model "{arn}".') from None
-        variants[variant["VariantName"]] = {
-            "count": variant["InitialInstanceCount"],
+        (variants if variant in config["ProductionVariants"] else shadows)[variant["VariantName"]] = {
+            "count": _count(variant),
             "weight": variant["InitialVariantWeight"],
             "container": model.result["containers"][0],
             "isolated": bool(model.doc.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
             "given": variant,
         }
-    _check_count(variants)
+    _check_count(variants | shadows)
     return {
         "generation": uuid.uuid4().hex[:12],
         "config": config_name,
         "variants": variants,
+        "shadows": shadows,
         "capture": config.get("DataCaptureConfig"),
-        "started": None,
+        "queue": config.get("AsyncInferenceConfig"),
+        "started": time.time(),
     }
+
+
+def _count(variant: Mapping[str, Any]) -> int:
+    """A serverless variant keeps its ProvisionedConcurrency; more instances come with requests."""
+    if "ServerlessConfig" in variant:
+        return int(variant["ServerlessConfig"].get("ProvisionedConcurrency", 0))
+    return int(variant["InitialInstanceCount"])
 
 
 def _check_count(variants: Mapping[str, Any]) -> None:
@@ -71,30 +85,26 @@ def _check_count(variants: Mapping[str, Any]) -> None:
         )
 
 
-def _check_deployment(request: Request) -> None:
-    """All at once, without waits and alarms, is what is carried out; anything else is named."""
-    config = request.get("DeploymentConfig") or {}
-    blue_green = config.get("BlueGreenUpdatePolicy") or {}
-    routing = blue_green.get("TrafficRoutingConfiguration") or {}
-    wrong = [name for name in ("RollingUpdatePolicy", "AutoRollbackConfiguration") if config.get(name)]
-    path = "BlueGreenUpdatePolicy"
-    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        wrong.append(f"{path}.TrafficRoutingConfiguration.Type {routing['Type']}")
-    if routing.get("WaitIntervalInSeconds"):
-        wrong.append(f"{path}.TrafficRoutingConfiguration.WaitIntervalInSeconds above 0")
-    if blue_green.get("TerminationWaitInSeconds"):
-        wrong.append(f"{path}.TerminationWaitInSeconds above 0")
-    if wrong:
-        raise ValidationException("loopback does not carry out DeploymentConfig." + ", ".join(wrong))
+def _planned(pending: Fleet, config: Mapping[str, Any] | None, context: Context) -> Fleet:
+    """With the plan of its deployment. Raises ValidationException."""
+    plan = plan_of(config, [variant["count"] for variant in pending["variants"].values()])
+    require_alarms(alarms_of(config), context)
+    status = {
+        name: {"Status": "Creating", "StatusMessage": f"Launching {variant['count']} instance(s)."}
+        for name, variant in pending["variants"].items()
+    }
+    return pending | {"plan": plan, "status": status}
 
 
 @handles("UpdateEndpoint")
 def update(request: Request, context: Context) -> Response:
     """Bring up another configuration beside the one that serves; it takes over when every instance answers."""
     row = _ready(request["EndpointName"], context)
-    _check_deployment(request)
+    config = request.get("DeploymentConfig")
     if request.get("RetainDeploymentConfig"):
-        raise ValidationException("loopback does not carry out RetainDeploymentConfig")
+        if config:
+            raise ValidationException("RetainDeploymentConfig reuses the last DeploymentConfig; give one of them")
+        config = row.result.get("deployment")
     excluded = [entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])]
     if "DataCaptureConfig" in excluded:
         raise ValidationException("loopback does not carry out ExcludeRetainedVariantProperties DataCaptureConfig")
@@ -102,7 +112,7 @@ def update(request: Request, context: Context) -> Response:
     if request.get("RetainAllVariantProperties"):
         retain(pending, row.result["serving"], excluded)
         _check_count(pending["variants"])
-    return _begin(row, pending, context)
+    return _begin(row, _planned(pending, config, context), context, {"deployment": config})
 
 
 def retain(pending: Fleet, serving: Mapping[str, Any], excluded: list[str]) -> None:
@@ -126,18 +136,20 @@ def update_weights(request: Request, context: Context) -> Response:
             raise ValidationException(f'Variant "{name}" does not exist in endpoint "{arn_of(row.name, context)}".')
         if wanted.get("ServerlessUpdateConfig"):
             raise ValidationException("loopback does not carry out ServerlessUpdateConfig")
-        if wanted.get("DesiredInstanceCount", 1) < 1:
+        if "ServerlessConfig" in variants[name]["given"] and "DesiredInstanceCount" in wanted:
+            raise ValidationException(f"Variant {name} is serverless: it has no DesiredInstanceCount")
+        if wanted.get("DesiredInstanceCount", 1) < (0 if serving["queue"] else 1):
             raise ValidationException(f"DesiredInstanceCount of variant {name} must be at least 1")
         given = {"weight": wanted.get("DesiredWeight"), "count": wanted.get("DesiredInstanceCount")}
         variants[name] = variants[name] | {key: value for key, value in given.items() if value is not None}
     if sum(variant["weight"] for variant in variants.values()) <= 0:
         raise ValidationException("The weights of all variants would be 0; at least one must be above 0")
     _check_count(variants)
-    return _begin(row, serving | {"variants": variants}, context)
+    return _begin(row, serving | {"variants": variants, "started": time.time()}, context)
 
 
-def _begin(row: Resource, pending: Fleet, context: Context) -> Response:
-    context.store.fire(ENDPOINT, row.name, "update", {"pending": pending, "FailureReason": None})
+def _begin(row: Resource, pending: Fleet, context: Context, more: Mapping[str, Any] | None = None) -> Response:
+    context.store.fire(ENDPOINT, row.name, "update", {"pending": pending, "FailureReason": None, **(more or {})})
     context.changed(ENDPOINT.slug, row.name)
     return {"EndpointArn": arn_of(row.name, context)}
 
@@ -176,34 +188,59 @@ def view(row: Resource, context: Context) -> Response:
         "FailureReason": row.result.get("FailureReason"),
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
-        "LastDeploymentConfig": row.doc.get("DeploymentConfig"),
+        "LastDeploymentConfig": row.result.get("deployment"),
     }
+    deploying = bool(pending and serving and pending["generation"] != serving["generation"])
     if serving:
-        desired = pending if pending and pending["generation"] == serving["generation"] else serving
-        shown["ProductionVariants"] = _variants(serving, desired)
+        desired = pending if pending and not deploying else serving
+        now = pending.get("now", {}).get("blue") if pending and deploying else None
+        shown["ProductionVariants"] = _variants(serving["variants"], desired["variants"], now)
+        if serving["shadows"]:
+            shown["ShadowProductionVariants"] = _variants(serving["shadows"], serving["shadows"], None)
         shown["DataCaptureConfig"] = _capture(serving["capture"])
+        shown["AsyncInferenceConfig"] = serving["queue"]
     if pending and row.status in ("Updating", "RollingBack"):
-        shown["PendingDeploymentSummary"] = {
-            "EndpointConfigName": pending["config"],
-            "ProductionVariants": _variants(None, pending),
-            "StartTime": row.changed,
-        }
+        shown["PendingDeploymentSummary"] = _summary(pending)
     return shown
 
 
-def _variants(current: Fleet | None, desired: Fleet) -> list[dict[str, Any]]:
+def _summary(pending: Fleet) -> dict[str, Any]:
+    """A deployment that is going on."""
+    now = pending.get("now", {}).get("green", {})
+    summary = {"EndpointConfigName": pending["config"], "StartTime": pending["started"]}
+    for member, key in (("ProductionVariants", "variants"), ("ShadowProductionVariants", "shadows")):
+        if not pending[key]:
+            continue
+        entries = _variants(pending[key], pending[key], dict.fromkeys(pending[key], 0) | now)
+        for entry in entries:
+            given = pending[key][entry["VariantName"]]["given"]
+            if "InstanceType" in given:
+                entry["InstanceType"] = given["InstanceType"]
+            if status := pending.get("status", {}).get(entry["VariantName"]):
+                entry["VariantStatus"] = [{"StartTime": pending["started"]} | status]
+        summary[member] = entries
+    return summary
+
+
+def _variants(
+    current: Mapping[str, Any], desired: Mapping[str, Any], now: Mapping[str, int] | None
+) -> list[dict[str, Any]]:
     shown = []
-    for name, variant in (current or desired)["variants"].items():
+    for name, variant in current.items():
         image = variant["container"]["Image"]
-        wanted = desired["variants"].get(name, variant)
-        entry = {"VariantName": name, "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}]}
-        entry |= {"DesiredWeight": wanted["weight"], "DesiredInstanceCount": wanted["count"]}
-        if current:
-            entry |= {"CurrentWeight": variant["weight"], "CurrentInstanceCount": variant["count"]}
+        wanted, given = desired.get(name, variant), variant["given"]
+        images = [{"SpecifiedImage": image, "ResolvedImage": image}]
+        entry: dict[str, Any] = {"VariantName": name, "DeployedImages": images}
+        entry |= {"DesiredWeight": wanted["weight"], "CurrentWeight": variant["weight"]}
+        if "ServerlessConfig" in given:
+            entry |= {f"{when}ServerlessConfig": given["ServerlessConfig"] for when in ("Current", "Desired")}
         else:
-            entry |= {"InstanceType": variant["given"]["InstanceType"], "VariantStatus": [{"Status": "Creating"}]}
-        if "RoutingConfig" in variant["given"]:
-            entry["RoutingConfig"] = variant["given"]["RoutingConfig"]
+            entry |= {
+                "DesiredInstanceCount": wanted["count"],
+                "CurrentInstanceCount": (now or {}).get(name, variant["count"]),
+            }
+        if "RoutingConfig" in given:
+            entry["RoutingConfig"] = given["RoutingConfig"]
         shown.append(entry)
     return shown
 

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from loopback.core.kinds import ENDPOINT
-from loopback.endpoints.deploy import Deployer, Means
+from loopback.endpoints.deploy import Deployer
 from loopback.endpoints.fleet import Fleet
 from loopback.endpoints.link import Refused, Unreachable, socket_folder
+from loopback.endpoints.unpack import Means
 from loopback.services.sagemaker import endpoints  # noqa: F401 - registers the handlers
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
@@ -23,17 +25,20 @@ class FakeLink:
 
     def __init__(self) -> None:
         self.fleets: dict[str, Fleet] = {}
+        self.setups: list[Any] = []
         self.faults: list[Exception] = []
         self.drained = 0
 
     def ensure(self) -> None:
         return
 
-    def apply(self, fleet: Fleet) -> None:
+    def apply(self, setup: Any) -> None:
         if self.faults:
             raise self.faults.pop(0)
-        assert all((Path(variant.model) / "xgboost-model").is_file() for variant in fleet.variants)
-        self.fleets[fleet.key] = fleet
+        for fleet in setup:
+            assert all((Path(variant.model) / "xgboost-model").is_file() for variant in fleet.variants)
+            self.fleets[fleet.key] = fleet
+        self.setups.append([(f.config, f.share, f.variants[0].count) for f in setup])
 
     def delete(self, key: str) -> None:
         self.fleets.pop(key, None)
@@ -114,8 +119,8 @@ def test_a_failed_update_leaves_what_served(world: Any, link: FakeLink, store: A
     found = world("UpdateEndpoint", EndpointConfigName="broken")
     assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "m")
     assert "is not a tar.gz archive" in found["FailureReason"]
-    assert link.fleets["ep"] is before
-    told = [event.new for event in store.events(0) if event.kind == ENDPOINT.slug]
+    assert link.fleets["ep"] == before
+    told = [event.new for event in store.events(0) if event.kind == ENDPOINT.slug and event.old != event.new]
     assert told == ["Creating", "InService", "Updating", "RollingBack", "InService"]
 
 
@@ -131,6 +136,95 @@ def test_an_update_is_a_new_generation_and_weights_are_not(world: Any, link: Fak
     second = link.fleets["ep"].generation
     assert second != first
     assert [path.name for path in (tmp_path / "endpoints/models/ep").iterdir()] == [second]
+
+
+CANARY = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 100,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+        },
+        "TerminationWaitInSeconds": 50,
+    },
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "slow"}]},
+}
+
+
+@pytest.fixture
+def alarms(base: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    states = {"slow": "OK"}
+    found = {"MetricAlarms": [{"AlarmName": "slow"}]}
+    monkeypatch.setattr(type(base), "call", lambda *_: found)
+    return states
+
+
+@pytest.fixture
+def canary(alarms: dict[str, str], world: Any, sagemaker: Any, make: Any, link: FakeLink, clock: Any) -> Any:
+    """`canary()` takes the steps that can be taken now, with a control plane that has just started."""
+    world("CreateEndpoint", EndpointConfigName="m")
+    variant = {"VariantName": "a", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 10}
+    sagemaker("CreateEndpointConfig", EndpointConfigName="n", ProductionVariants=[variant])
+    clock.now = time.time()
+    sagemaker("UpdateEndpoint", EndpointName="Ep", EndpointConfigName="n", DeploymentConfig=CANARY)
+    link.setups.clear()
+
+    def call() -> dict[str, Any]:
+        deployer = make()
+        deployer._alarm_states, deployer._now = (lambda _names: alarms), clock
+        deployer._carry_out("ep")
+        deployer.close()
+        found: dict[str, Any] = sagemaker("DescribeEndpoint", EndpointName="ep")
+        return found
+
+    return call
+
+
+def test_a_canary_goes_on_after_each_death_of_the_control_plane(canary: Any, link: FakeLink, clock: Any) -> None:
+    found = canary()
+    assert link.setups == [[("m", 1.0, 2), ("n", 0.0, 10)], [("m", 0.9, 2), ("n", 0.1, 10)]]
+    (variant,) = found["PendingDeploymentSummary"]["ProductionVariants"]
+    assert (found["EndpointStatus"], variant["VariantStatus"][0]["Status"]) == ("Updating", "Baking")
+    clock.now += 99
+    canary()
+    assert len(link.setups) == 2
+    clock.now += 1
+    canary()
+    assert link.setups[2:] == [[("m", 0.0, 2), ("n", 1.0, 10)]]
+    clock.now += 149
+    assert canary()["EndpointStatus"] == "Updating"
+    clock.now += 100
+    found = canary()
+    assert link.setups[3:] == [[("n", 1.0, 10)]]
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "n")
+    assert "PendingDeploymentSummary" not in found
+
+
+@pytest.mark.parametrize("seconds", [0, 50, 120, 210])
+def test_an_alarm_takes_everything_back(
+    canary: Any, link: FakeLink, clock: Any, alarms: dict[str, str], store: Any, seconds: int
+) -> None:
+    for _ in range(3 if seconds else 0):
+        canary()
+        clock.now += seconds / 3
+    alarms["slow"] = "ALARM"
+    found = canary()
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "m")
+    assert "ALARM: slow" in found["FailureReason"]
+    assert link.setups[-1] == [("m", 1.0, 2)]
+    told = [event.new for event in store.events(0) if event.kind == ENDPOINT.slug and event.old != event.new]
+    assert told[-3:] == ["Updating", "RollingBack", "InService"]
+
+
+def test_a_death_during_the_way_back(canary: Any, link: FakeLink, alarms: dict[str, str], store: Any) -> None:
+    canary()
+    alarms["slow"] = "ALARM"
+    link.faults = [Refused("not yet")]
+    assert canary()["EndpointStatus"] == "RollingBack"
+    alarms["slow"] = "OK"
+    found = canary()
+    assert (found["EndpointStatus"], "slow" in found["FailureReason"]) == ("InService", True)
+    assert link.setups[-1] == [("m", 1.0, 2)]
 
 
 def test_a_data_plane_that_dies_meanwhile_is_asked_again(world: Any, link: FakeLink) -> None:

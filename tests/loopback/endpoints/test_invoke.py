@@ -11,7 +11,8 @@ from loopback.endpoints import invoke as invoking
 from loopback.endpoints.fleet import Fleet, Variant
 from loopback.endpoints.http1 import LARGEST, Answer, Lost, Request
 from loopback.endpoints.invoke import invoke
-from loopback.endpoints.pools import Endpoint, Pool
+from loopback.endpoints.pools import Pool
+from loopback.endpoints.sides import Endpoint, Side
 
 
 class Fake:
@@ -41,11 +42,11 @@ class FakePlane:
         for name, instances in variants.items():
             pools[name].ready += instances  # type: ignore[arg-type]
             pools[name].some.set()
-        self.endpoints = {"ep": Endpoint(Fleet("Ep", "g", made), pools)}
+        self.endpoints = {"ep": Endpoint((Side(Fleet("Ep", "g", made), pools),))}
         self.counted: list[tuple[str, int]] = []
 
-    def seen(self, _endpoint: Any, variant: str, _request: Any, answer: Answer, _seconds: float) -> None:
-        self.counted.append((variant, answer.status))
+    def seen(self, _side: Any, pool: Any, _request: Any, answer: Answer, _spent: Any) -> None:
+        self.counted.append((pool.variant.name, answer.status))
 
 
 OK = Answer(200, b"0.5\n", {b"content-type": b"text/csv"})
@@ -81,8 +82,7 @@ def test_what_the_container_gets_and_the_caller_gets_back() -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"path": "/endpoints/nobody/invocations"}, "Endpoint nobody of account 000000000000 not found."),
-    ({"path": "/endpoints/Ep/async-invocations"}, "async-invocations"),
-    ({"path": "/endpoints/Ep/invocations-response-stream"}, "invocations-response-stream"),
+    ({"path": "/endpoints/Ep/async-invocations"}, "supports InvokeEndpoint, not InvokeEndpointAsync"),
     ({"x_amzn_sagemaker_target_variant": "b"}, "Variant b not found for Endpoint Ep"),
     ({"x_amzn_sagemaker_target_model": "m"}, "X-Amzn-SageMaker-Target-Model"),
     ({"x_amzn_sagemaker_inference_component": "c"}, "X-Amzn-SageMaker-Inference-Component"),
@@ -135,7 +135,7 @@ def test_a_request_that_kills_every_instance_is_the_models_error() -> None:
 def test_no_instance_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invoking, "WAIT_SECONDS", 0.02)
     plane = FakePlane(AllTraffic=[])
-    plane.endpoints["ep"].pools["AllTraffic"].some.clear()
+    plane.endpoints["ep"].sides[0].pools["AllTraffic"].some.clear()
     assert told(ask(plane))[:2] == (503, "ServiceUnavailable")
 
 

@@ -62,15 +62,33 @@ REFUSALS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}},
         {},
-        r"ProductionVariants\[0\]\.ServerlessConfig",
+        "has ServerlessConfig, and cannot have InstanceType",
     ),
     ({"ManagedInstanceScaling": {"Status": "ENABLED"}}, {}, r"\[0\]\.ManagedInstanceScaling"),
     ({"AcceleratorType": "ml.eia1.medium"}, {}, "AcceleratorType"),
     ({"CoreDumpConfig": {"DestinationS3Uri": "s3://bucket/d"}}, {}, "CoreDumpConfig"),
     ({"EnableSSMAccess": True}, {}, "EnableSSMAccess"),
     ({"RoutingConfig": {"RoutingStrategy": "PREFIX_AWARE"}}, {}, "RoutingStrategy PREFIX_AWARE"),
-    ({}, {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket/o"}}}, "AsyncInferenceConfig"),
-    ({}, {"ShadowProductionVariants": [VARIANT | {"VariantName": "s"}]}, "ShadowProductionVariants"),
+    ({}, {"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig.OutputConfig needs S3OutputPath"),
+    (
+        {},
+        {
+            "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket/o"}},
+            "ShadowProductionVariants": [VARIANT | {"VariantName": "s"}],
+        },
+        "An asynchronous endpoint has one variant",
+    ),
+    ({}, {"ShadowProductionVariants": [VARIANT]}, "Variant names must be unique"),
+    (
+        {},
+        {"ShadowProductionVariants": [VARIANT | {"VariantName": name} for name in "st"]},
+        "exactly one production and one shadow variant",
+    ),
+    (
+        {},
+        {"ShadowProductionVariants": [VARIANT | {"VariantName": "s", "EnableSSMAccess": True}]},
+        r"ShadowProductionVariants\[0\]\.EnableSSMAccess",
+    ),
     (
         {},
         {"CrossRegionTrafficConfig": {"MaxInvocationsPerSecondPerInstance": 1, "MaxCrossRegionPercentPerEndpoint": 1}},
@@ -175,37 +193,85 @@ def test_retained_properties(excluded: list[str], expected: tuple[int, float]) -
     assert pending["variants"]["new"] == {"count": 2, "weight": 1.0}
 
 
-POLICY = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
-DEPLOYMENTS: list[tuple[dict[str, Any], str]] = [
-    (
-        {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 0}}},
-        "Type CANARY",
-    ),
-    (
-        {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 9}}},
-        "WaitInterval",
-    ),
-    ({"BlueGreenUpdatePolicy": POLICY | {"TerminationWaitInSeconds": 9}}, "TerminationWaitInSeconds above 0"),
-    (
-        {
-            "RollingUpdatePolicy": {
-                "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
-                "WaitIntervalInSeconds": 0,
-            }
-        },
-        "Rolling",
-    ),
-    ({"BlueGreenUpdatePolicy": POLICY, "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "AutoRollback"),
-]
+def deployment(*alarms: str) -> dict[str, Any]:
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 9}
+    guarded = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in alarms]}} if alarms else {}
+    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}, **guarded}
 
 
-@pytest.mark.parametrize(("deployment", "message"), DEPLOYMENTS, ids=lambda value: str(value)[:30])
-def test_deployments_that_are_not_carried_out(
-    sagemaker: Any, endpoint: str, deployment: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValidationException, match=message):
-        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="c", DeploymentConfig=deployment)
+def test_a_deployment_is_planned_and_remembered(sagemaker: Any, store: Any, serve: Any, endpoint: str) -> None:
+    with pytest.raises(ValidationException, match="Could not find CloudWatch alarms: gone"):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="c", DeploymentConfig=deployment("gone"))
     assert sagemaker("DescribeEndpoint", EndpointName=endpoint)["EndpointStatus"] == "InService"
+    sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="c", DeploymentConfig=deployment())
+    assert store.get(ENDPOINT, "ep").result["pending"]["plan"]["wait"] == 9
+    shown = sagemaker("DescribeEndpoint", EndpointName=endpoint)
+    (variant,) = shown["PendingDeploymentSummary"]["ProductionVariants"]
+    assert variant["VariantStatus"][0]["StatusMessage"] == "Launching 1 instance(s)."
+    with pytest.raises(ValidationException, match="Cannot update in-progress endpoint"):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="c")
+    with pytest.raises(ValidationException, match="Cannot update in-progress endpoint"):
+        sagemaker("DeleteEndpoint", EndpointName=endpoint)
+    serve()
+    sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="c", RetainDeploymentConfig=True)
+    shown = sagemaker("DescribeEndpoint", EndpointName=endpoint)
+    assert shown["LastDeploymentConfig"] == deployment()
+    assert store.get(ENDPOINT, "ep").result["pending"]["plan"]["wait"] == 9
+
+
+def test_each_step_of_a_deployment_is_told(sagemaker: Any, store: Any, context: Any, endpoint: str) -> None:
+    sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="c", DeploymentConfig=deployment())
+    event = store.events(0)[-1].seq
+    store.amend(ENDPOINT, "ep", "deployment")
+    (told,) = [found for one in store.events(event) for found in announcements(one, context)]
+    assert told.title == "SageMaker Endpoint Deployment State Change"
+    summary = told.detail["PendingDeploymentSummary"]
+    assert (told.detail["EndpointStatus"], summary["EndpointConfigName"]) == ("UPDATING", "c")
+    (variant,) = summary["ProductionVariants"]
+    assert variant["VariantStatus"][0]["Status"] == "Creating"
+    assert summary["StartTime"] == variant["VariantStatus"][0]["StartTime"] > 1e12
+
+
+SERVERLESS = {"VariantName": "a", "ModelName": "m", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
+
+
+def test_serverless_variants_have_no_instances(sagemaker: Any, serve: Any) -> None:
+    sagemaker("CreateEndpointConfig", EndpointConfigName="s", ProductionVariants=[SERVERLESS])
+    sagemaker("CreateEndpoint", EndpointName="ep", EndpointConfigName="s")
+    serve()
+    (variant,) = sagemaker("DescribeEndpoint", EndpointName="ep")["ProductionVariants"]
+    assert variant["CurrentServerlessConfig"] == SERVERLESS["ServerlessConfig"]
+    assert "CurrentInstanceCount" not in variant
+    wanted = [{"VariantName": "a", "DesiredInstanceCount": 2}]
+    with pytest.raises(ValidationException, match="Variant a is serverless"):
+        sagemaker("UpdateEndpointWeightsAndCapacities", EndpointName="ep", DesiredWeightsAndCapacities=wanted)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"MemorySizeInMB": 1500, "MaxConcurrency": 5}, "multiple of 1024"),
+        ({"MemorySizeInMB": 1024, "MaxConcurrency": 5, "ProvisionedConcurrency": 6}, "above its MaxConcurrency"),
+    ],
+)
+def test_serverless_rules(sagemaker: Any, config: dict[str, int], message: str) -> None:
+    variant = SERVERLESS | {"ServerlessConfig": config}
+    with pytest.raises(ValidationException, match=message):
+        sagemaker("CreateEndpointConfig", EndpointConfigName="s", ProductionVariants=[variant])
+
+
+def test_a_shadow_and_a_queue_are_shown(sagemaker: Any, configure: Any, serve: Any) -> None:
+    queue = {"OutputConfig": {"S3OutputPath": "s3://bucket/o"}}
+    configure("q", AsyncInferenceConfig=queue)
+    configure("s", ShadowProductionVariants=[VARIANT | {"VariantName": "shadow", "InitialVariantWeight": 0.5}])
+    for name in "qs":
+        sagemaker("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
+        serve(name)
+    assert sagemaker("DescribeEndpoint", EndpointName="q")["AsyncInferenceConfig"] == queue
+    (shadow,) = sagemaker("DescribeEndpoint", EndpointName="s")["ShadowProductionVariants"]
+    assert (shadow["VariantName"], shadow["CurrentWeight"]) == ("shadow", 0.5)
+    none = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}]
+    sagemaker("UpdateEndpointWeightsAndCapacities", EndpointName="q", DesiredWeightsAndCapacities=none)
 
 
 def test_weights_and_counts(sagemaker: Any, serve: Any, endpoint: str) -> None:

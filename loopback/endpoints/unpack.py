@@ -1,0 +1,110 @@
+"""What an endpoint's row says becomes a fleet: models unpacked, images looked up, environments put together."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopback.core.objects import Objects
+from loopback.endpoints.fleet import Fleet, Variant, capture_of
+from loopback.endpoints.guardrails import instances
+from loopback.serving.models import SKLEARN, XGBOOST
+from loopback.workers import archives, environments, images, transfer
+from loopback.workers.images import Images
+from loopback.workers.place import SYSTEM_PATH
+from loopback.workers.ports import JobFault
+from loopback.workers.transfer import Source
+
+SERVING = {images.XGBOOST.name: XGBOOST, images.SKLEARN.name: SKLEARN}
+CODE = "/opt/ml/model/code"  # where `bring` puts what SAGEMAKER_SUBMIT_DIRECTORY names in S3
+START_SECONDS = 480.0  # for the first ping, where the variant does not say
+
+
+@dataclass(frozen=True)
+class Means:
+    """What endpoints are made with. `environ` is the client's part of an instance's environment."""
+
+    objects: Objects
+    folder: Path
+    environ: Mapping[str, str]
+    images: Images = field(default_factory=Images)
+
+
+def unpacked(means: Means, name: str, wanted: Mapping[str, Any], share: float, part: float) -> Fleet:
+    """The fleet with this share of the traffic, and this part of its instances. Raises JobFault, UnknownImage."""
+    folder = means.folder / "models" / name.lower() / wanted["generation"]
+
+    def variants(member: str) -> tuple[Variant, ...]:
+        return tuple(
+            _variant(means, variant_name, variant, folder / variant_name, part)
+            for variant_name, variant in wanted[member].items()
+        )
+
+    return Fleet(
+        name,
+        wanted["generation"],
+        variants("variants"),
+        capture_of(wanted["capture"]),
+        wanted["config"],
+        share,
+        variants("shadows"),
+        wanted["queue"],
+    )
+
+
+def _variant(means: Means, name: str, wanted: Mapping[str, Any], folder: Path, part: float) -> Variant:
+    container, given = wanted["container"], wanted["given"]
+    runtime = means.images.runtime(container["Image"])
+    if runtime.name not in SERVING:
+        image = container["Image"]
+        raise JobFault(f"ClientError: endpoints run the XGBoost and scikit-learn images here, not {image}")
+    if not folder.exists():
+        bring(means.objects, container, folder)
+    python = None
+    if (requirements := folder / "code" / "requirements.txt").is_file():
+        python = environments.python_with(requirements, sys.executable, means.folder.parent / "environments")
+    environ = {
+        "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONUNBUFFERED": "1",
+        "MPLBACKEND": "Agg",
+        **means.environ,
+        "SAGEMAKER_SERVING_MODULE": SERVING[runtime.name],
+        "SAGEMAKER_BIND_TO_PORT": "8080",
+        "OMP_NUM_THREADS": "1",
+        **(container.get("Environment") or {}),
+    }
+    if environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
+        environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+    return Variant(
+        name=name,
+        weight=wanted["weight"],
+        count=instances(wanted["count"], part),
+        model=str(folder),
+        environ=environ,
+        interpreter=python,
+        isolated=wanted["isolated"],
+        least_outstanding=(given.get("RoutingConfig") or {}).get("RoutingStrategy") == "LEAST_OUTSTANDING_REQUESTS",
+        concurrency=(given.get("ServerlessConfig") or {}).get("MaxConcurrency", 0),
+        seconds=float(given.get("ContainerStartupHealthCheckTimeoutInSeconds") or START_SECONDS),
+    )
+
+
+def bring(objects: Objects, container: Mapping[str, Any], folder: Path) -> None:
+    """Unpack a container's model into `folder`, whole or not at all. Raises JobFault."""
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource") or {}
+    uri = container.get("ModelDataUrl") or source.get("S3Uri")
+    if uri and source.get("CompressionType") == "None":
+        transfer.download(objects, transfer.items(objects, Source(uri)), part)
+    elif uri:
+        archives.fetch(objects, uri, part, "Model download failed")
+    submitted = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    if submitted.startswith("s3://"):
+        archives.fetch(objects, submitted, part / "code", "Code download failed")
+    part.rename(folder)

@@ -1,0 +1,102 @@
+"""What instances use of the machine, as CloudWatch shows it: CPUUtilization, MemoryUtilization, DiskUtilization."""
+
+import os
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loopback.endpoints.instances import Instance
+from loopback.endpoints.metrics import Who, dimensions
+
+NAMES = ("CPUUtilization", "MemoryUtilization", "DiskUtilization")
+
+
+class Usage:
+    """Measures between one `take` and the next. CPU percents count each core as 100, as on AWS.
+
+    Where the system has no /proc there is nothing to tell.
+    """
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+        self._before: dict[str, tuple[float, float]] = {}
+        self._tick = os.sysconf("SC_CLK_TCK")
+        self._page = os.sysconf("SC_PAGE_SIZE")
+
+    def take(self, running: Mapping[Who, Sequence[Instance]], at: float) -> list[dict[str, Any]]:
+        """MetricData of PutMetricData: one value for each instance of each variant. An instance's first has no CPU."""
+        now = time.monotonic()
+        table = self._table()
+        before, self._before = self._before, {}
+        data = []
+        for who, instances in running.items():
+            values: dict[str, list[float]] = {name: [] for name in NAMES}
+            for instance in instances:
+                self._measure(instance, table, before, values, now)
+            data += [
+                {
+                    "MetricName": name,
+                    "Dimensions": dimensions(who),
+                    "Timestamp": at,
+                    "Unit": "Percent",
+                    "Values": found,
+                    "Counts": [1.0] * len(found),
+                }
+                for name, found in values.items()
+                if found
+            ]
+        return data
+
+    def _measure(
+        self,
+        instance: Instance,
+        table: Mapping[int, list[tuple[int, float, int]]],
+        before: Mapping[str, tuple[float, float]],
+        values: Mapping[str, list[float]],
+        now: float,
+    ) -> None:
+        seconds, size, ahead = 0.0, 0, [instance.pid]
+        own = {pid: (used, held) for entries in table.values() for pid, used, held in entries}
+        if instance.pid not in own:
+            return
+        while ahead:
+            pid = ahead.pop()
+            used, held = own[pid]
+            seconds, size = seconds + used, size + held
+            ahead += [child for child, _, _ in table.get(pid, ())]
+        self._before[instance.id] = (now, seconds)
+        if instance.id in before:
+            then, spent = before[instance.id]
+            values["CPUUtilization"].append(round(100 * max(0.0, seconds - spent) / max(now - then, 1e-3), 3))
+        values["MemoryUtilization"].append(round(100 * size / _memory(), 3))
+        values["DiskUtilization"].append(round(100 * _size(instance.root) / shutil.disk_usage("/").total, 4))
+
+    def _table(self) -> Mapping[int, list[tuple[int, float, int]]]:
+        """Processes by their parent: id, seconds of CPU, bytes in memory."""
+        found: defaultdict[int, list[tuple[int, float, int]]] = defaultdict(list)
+        for path in self._proc.glob("[0-9]*"):
+            try:
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            used = (int(fields[11]) + int(fields[12])) / self._tick
+            found[int(fields[1])].append((int(path.name), used, int(fields[21]) * self._page))
+        return found
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size
+            except OSError:
+                continue
+    return total
