@@ -69,6 +69,11 @@ CATALOG_PRINCIPAL = Kind("catalog-principal", "principal", states.PRESENT, "Comp
 CATALOG_CONSTRAINT = Kind("catalog-constraint", "constraint", states.PRESENT, "Completed")  # parent: its portfolio
 PROVISIONED_PRODUCT = Kind("provisioned-product", "provisioned product", states.PROVISIONED_PRODUCT, "UNDER_CHANGE")
 
+SCALABLE_TARGET = Kind("scalable-target", "scalable target", states.PRESENT, "Completed")  # named by its ResourceId,
+SCALING_POLICY = Kind("scaling-policy", "scaling policy", states.PRESENT, "Completed")  # which is the others' parent
+SCHEDULED_ACTION = Kind("scheduled-scaling-action", "scheduled action", states.PRESENT, "Completed")
+SCALING_ACTIVITY = Kind("scaling-activity", "scaling activity", states.SCALING_ACTIVITY, "InProgress")
+
 ALL = (
     *JOBS,
     PIPELINE,
@@ -110,5 +115,9 @@ ALL = (
     CATALOG_PRINCIPAL,
     CATALOG_CONSTRAINT,
     PROVISIONED_PRODUCT,
+    SCALABLE_TARGET,
+    SCALING_POLICY,
+    SCHEDULED_ACTION,
+    SCALING_ACTIVITY,
 )
 BY_SLUG = {kind.slug: kind for kind in ALL}

@@ -144,6 +144,11 @@ PROVISIONED_PRODUCT: Table = {  # one that is terminated is gone: its row is del
     "TAINTED": {"change": "UNDER_CHANGE"},
     "ERROR": {"change": "UNDER_CHANGE"},
 }
+SCALING_ACTIVITY: Table = {
+    "InProgress": {"succeed": "Successful", "fail": "Failed"},
+    "Successful": {},
+    "Failed": {},
+}
 PIPELINE: Table = {"Active": {"delete": "Deleting"}, "Deleting": {}}
 PRESENT: Table = {"Completed": {}}  # what is whole as soon as its row is: models, groups, packages, trials
 

@@ -1,0 +1,128 @@
+"""Job definitions: Create, Describe, List and Delete for data quality and model quality; the others are refused."""
+
+from typing import Any
+
+from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.kinds import ENDPOINT, MONITORING_SCHEDULE, Kind
+from loopback.core.store import Resource
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker import endpoints
+from loopback.services.sagemaker.monitoring import specs
+from loopback.services.sagemaker.tags import keep_tags
+
+LISTING = Listing("JobDefinitionSummaries", "MonitoringJobDefinitionName")
+
+
+def create(request: Request, context: Context, kind: str) -> Response:
+    """Check it as AWS does, and write it down; it never changes."""
+    name, row_kind = request["JobDefinitionName"], specs.KINDS[kind]
+    spec = specs.of_definition(kind, request)
+    specs.check(spec)
+    require_capture(spec.endpoint, context)
+    arn = _arn(row_kind, name, context)
+    with context.store.transaction():
+        context.store.create(row_kind, name, request)
+        keep_tags(arn, request, context)
+    return {"JobDefinitionArn": arn}
+
+
+def require_capture(name: str, context: Context) -> Resource:
+    """The endpoint of a monitor. Raises ValidationException when it is not there or captures nothing."""
+    arn = endpoints.arn_of(name, context)
+    try:
+        row = context.store.get(ENDPOINT, name.lower())
+    except ResourceNotFound:
+        raise ValidationException(f'Could not find endpoint "{arn}".') from None
+    if row.status == "Failed" or not capture_of(row):
+        raise ValidationException(
+            f'Endpoint "{arn}" {"has failed" if row.status == "Failed" else "has no data capture"}; a monitor needs an '
+            "endpoint whose configuration has DataCaptureConfig"
+        )
+    return row
+
+
+def capture_of(endpoint: Resource) -> dict[str, Any] | None:
+    """The DataCaptureConfig of what the endpoint serves, or is about to serve."""
+    fleet = endpoint.result.get("serving") or endpoint.result.get("pending") or {}
+    capture: dict[str, Any] | None = fleet.get("capture")
+    return capture
+
+
+def describe(request: Request, context: Context, kind: str) -> Response:
+    """The definition as it was created."""
+    row = context.store.get(specs.KINDS[kind], request["JobDefinitionName"])
+    return row.doc | {"JobDefinitionArn": _arn(specs.KINDS[kind], row.name, context), "CreationTime": row.created}
+
+
+def list_definitions(request: Request, context: Context, kind: str) -> Response:
+    """A page of definitions, of one endpoint if the request names it."""
+    views = [_summary(row, kind, context) for row in context.store.find(specs.KINDS[kind])]
+    wanted = request.get("EndpointName")
+    return select((v for v in views if wanted in (None, v["EndpointName"])), request, LISTING)
+
+
+def _summary(row: Resource, kind: str, context: Context) -> dict[str, Any]:
+    return {
+        "MonitoringJobDefinitionName": row.name,
+        "MonitoringJobDefinitionArn": _arn(specs.KINDS[kind], row.name, context),
+        "CreationTime": row.created,
+        "EndpointName": specs.of_definition(kind, row.doc).endpoint,
+    }
+
+
+def delete(request: Request, context: Context, kind: str) -> Response:
+    """Delete it, unless a schedule needs it for its next execution."""
+    row_kind, name = specs.KINDS[kind], request["JobDefinitionName"]
+    context.store.get(row_kind, name)
+    for schedule in context.store.find(MONITORING_SCHEDULE):
+        config = schedule.doc["MonitoringScheduleConfig"]
+        if config.get("MonitoringJobDefinitionName") == name and config["MonitoringType"] == kind:
+            raise ValidationException(
+                f"The job definition {name} is used by the monitoring schedule {schedule.name}; delete that first"
+            )
+    with context.store.transaction():
+        context.store.delete(row_kind, name)
+        context.store.untag(_arn(row_kind, name, context))
+    return {}
+
+
+def _arn(kind: Kind, name: str, context: Context) -> str:
+    return context.place.arn(f"{kind.slug}/{name}")
+
+
+def _register(kind: str) -> None:
+    operations = {
+        f"Create{kind}JobDefinition": create,
+        f"Describe{kind}JobDefinition": describe,
+        f"List{kind}JobDefinitions": list_definitions,
+        f"Delete{kind}JobDefinition": delete,
+    }
+    for operation, function in operations.items():
+
+        def handler(request: Request, context: Context, function: Any = function) -> Response:
+            response: Response = function(request, context, kind)
+            return response
+
+        handles(operation)(handler)
+
+
+def _refuse(kind: str, noun: str) -> None:
+    """None of these can be made, so none is found and the list is empty."""
+
+    @handles(f"Create{kind}JobDefinition")
+    def create_refused(_request: Request, _context: Context) -> Response:
+        raise ValidationException(f"loopback does not carry out {kind}JobDefinition: it runs no {noun} analysis")
+
+    def missing(request: Request, _context: Context) -> Response:
+        raise ResourceNotFound(f"There is no model {noun} job definition named {request['JobDefinitionName']}")
+
+    handles(f"Describe{kind}JobDefinition")(missing)
+    handles(f"Delete{kind}JobDefinition")(missing)
+    handles(f"List{kind}JobDefinitions")(lambda request, _context: select([], request, LISTING))
+
+
+for _kind in specs.KINDS:
+    _register(_kind)
+for _kind, _noun in specs.REFUSED.items():
+    _refuse(_kind, _noun)

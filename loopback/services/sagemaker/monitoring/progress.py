@@ -1,0 +1,108 @@
+"""One execution from Pending to its end: its jobs are begun, followed, made anew when they are lost, and judged."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from loopback.core.errors import ResourceNotFound, ServiceError
+from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
+from loopback.core.store import Resource
+from loopback.services.registry import Context
+from loopback.services.sagemaker import jobs
+from loopback.services.sagemaker.monitoring import alerts, data, executions, specs
+from loopback.services.sagemaker.monitoring.job_requests import Run
+
+JOB_PREFIXES = {"analysis": "model-monitoring-", "merge": "groundtruth-merge-"}
+ATTEMPTS = 3  # of a job that was lost with this process
+LONGEST_REASON = 1024
+
+
+class Progress:
+    """Moves executions along. `now` returns epoch seconds."""
+
+    def __init__(self, context: Context, now: Callable[[], float]) -> None:
+        self._context, self._store, self._now = context, context.store, now
+
+    def begin(self, row: Resource) -> None:
+        """Pending to InProgress with its first job, or Failed with what is missing."""
+        try:
+            stage, request = data.first_job(self._run(row), self._context)
+        except ServiceError as fault:
+            self._fail(row, str(fault))
+            return
+        with self._store.transaction():
+            self._store.fire(MONITORING_EXECUTION, row.name, "begin", {"attempt": 1})
+            self._submit(row, stage, request)
+
+    def _run(self, row: Resource) -> Run:
+        config, definition = row.doc["config"], row.doc["definition"]
+        kind = row.doc["MonitoringType"]
+        spec = specs.of_definition(kind, definition) if definition else specs.of_inline(config[specs.INLINE])
+        return data.run_of(row.parent, config, spec, row.doc["ScheduledTime"], self._context)
+
+    def _submit(self, row: Resource, stage: str, request: dict[str, Any]) -> None:
+        """Write the job down, together with the execution that waits for it."""
+        moment = datetime.fromtimestamp(row.doc["ScheduledTime"], UTC)
+        name = f"{JOB_PREFIXES[stage]}{moment:%Y%m%d%H%M}-{uuid.uuid4().hex[:16]}"
+        with self._store.transaction():
+            self._store.amend(MONITORING_EXECUTION, row.name, stage, result={"stage": stage, "job": name})
+            jobs.create({**request, "ProcessingJobName": name}, self._context, jobs.PROCESSING)
+
+    def follow(self, row: Resource) -> None:
+        """See what became of the job."""
+        try:
+            job = self._store.get(PROCESSING_JOB, row.result["job"])
+        except ResourceNotFound:
+            self._fail(row, f"The processing job {row.result['job']} was deleted")
+            return
+        if job.status == "Stopping" and row.status == "InProgress":
+            self._store.fire(MONITORING_EXECUTION, row.name, "stop")
+        elif job.status == "Stopped":
+            secondary = job.result.get("secondary")
+            self._end(row, "halt", {"FailureReason": secondary if secondary != "Stopped" else None})
+        elif job.status == "Failed":
+            self._failed(row, job)
+        elif job.status == "Completed" and row.result["stage"] == "merge":
+            self._analyze_merged(row)
+        elif job.status == "Completed":
+            violated = str(job.result.get("ExitMessage")).startswith("CompletedWithViolations")
+            self._end(row, "violate" if violated else "complete", {})
+
+    def _failed(self, row: Resource, job: Resource) -> None:
+        """A job that loopback lost is made anew; any other failure is the execution's."""
+        attempt = row.result["attempt"]
+        if not job.result.get("failure_kind") or attempt == ATTEMPTS or row.status == "Stopping":
+            self._fail(row, job.result.get("FailureReason") or "The processing job failed")
+            return
+        with self._store.transaction():
+            self._store.amend(MONITORING_EXECUTION, row.name, "again", result={"attempt": attempt + 1})
+            self._submit(row, row.result["stage"], job.doc)
+
+    def _analyze_merged(self, row: Resource) -> None:
+        try:
+            request = data.analysis_of_merged(self._run(row), self._context)
+        except ServiceError as fault:
+            self._fail(row, str(fault))
+            return
+        self._submit(row, "analysis", request)
+
+    def _fail(self, row: Resource, reason: str) -> None:
+        self._end(row, "fail", {"FailureReason": reason[:LONGEST_REASON]})
+
+    def _end(self, row: Resource, event: str, result: dict[str, Any]) -> None:
+        """The execution has ended; the schedule's alert may change with it."""
+        with self._store.transaction():
+            self._store.fire(MONITORING_EXECUTION, row.name, event, result)
+            self._alert(row.parent)
+        self._context.changed(MONITORING_EXECUTION.slug, row.name)
+
+    def _alert(self, schedule: str) -> None:
+        try:
+            row = self._store.get(MONITORING_SCHEDULE, schedule)
+        except ResourceNotFound:
+            return
+        statuses = [execution.status for execution in executions.of_schedule(schedule, self._context)]
+        judged = alerts.judged(row.result["alert"], statuses, self._now())
+        if judged != row.result["alert"]:
+            self._store.amend(MONITORING_SCHEDULE, schedule, "alert", result={"alert": judged})

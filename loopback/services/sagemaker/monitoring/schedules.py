@@ -1,0 +1,185 @@
+"""Monitoring schedules: Create, Describe, List, Update, Start, Stop and Delete. `monitor` runs what is written here.
+
+A row's `result` has `id` (of this life of the name), `next` (when it is due, epoch seconds), `asked` (how often a NOW
+schedule was asked to run) and `alert`.
+"""
+
+import uuid
+from typing import Any
+
+from loopback.core import states
+from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
+from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE
+from loopback.core.store import Resource
+from loopback.services.listing import Listing, select
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.monitoring import alerts, executions, specs, windows
+from loopback.services.sagemaker.monitoring.definitions import require_capture
+from loopback.services.sagemaker.monitoring.specs import Spec
+from loopback.services.sagemaker.tags import keep_tags
+
+LISTING = Listing("MonitoringScheduleSummaries", "MonitoringScheduleName", "MonitoringScheduleStatus")
+
+
+@handles("CreateMonitoringSchedule")
+def create(request: Request, context: Context) -> Response:
+    """Check the configuration and write it down; the monitor makes it Scheduled."""
+    name = request["MonitoringScheduleName"]
+    doc = request | {"MonitoringScheduleConfig": _checked(request["MonitoringScheduleConfig"], context)}
+    with context.store.transaction():
+        result = {"id": uuid.uuid4().hex[:12], "next": None, "asked": 1, "alert": alerts.new()}
+        context.store.create(MONITORING_SCHEDULE, name, doc, result=result)
+        keep_tags(arn_of(name, context), request, context)
+    context.changed(MONITORING_SCHEDULE.slug, name)
+    return {"MonitoringScheduleArn": arn_of(name, context)}
+
+
+def _checked(config: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The configuration with its defaults filled in. Raises ValidationException."""
+    schedule = config.get("ScheduleConfig") or {"ScheduleExpression": "cron(0 0 ? * * *)"}  # AWS picks an hour
+    config = {"MonitoringType": "DataQuality", **config, "ScheduleConfig": schedule}
+    if config["MonitoringType"] in specs.REFUSED:
+        raise ValidationException(f"loopback does not carry out MonitoringType {config['MonitoringType']}")
+    windows.check(schedule)
+    spec = spec_of(config, context)
+    specs.check(spec)
+    require_capture(spec.endpoint, context)
+    return config
+
+
+def spec_of(config: dict[str, Any], context: Context) -> Spec:
+    """What the schedule runs. Raises ValidationException where it names nothing that exists, or two things."""
+    kind, inline = config["MonitoringType"], config.get(specs.INLINE)
+    if bool(config.get("MonitoringJobDefinitionName")) == bool(inline):
+        raise ValidationException(f"Give either MonitoringJobDefinitionName or {specs.INLINE}")
+    definition = definition_of(config, context)
+    if definition is not None:
+        return specs.of_definition(kind, definition)
+    if kind != "DataQuality":
+        raise ValidationException(f"MonitoringType {kind} needs MonitoringJobDefinitionName")
+    return specs.of_inline(inline or {})
+
+
+def definition_of(config: dict[str, Any], context: Context) -> dict[str, Any] | None:
+    """The job definition's request; None for a schedule with its own. Raises ValidationException if it is not there."""
+    kind, name = config["MonitoringType"], config.get("MonitoringJobDefinitionName")
+    if not name:
+        return None
+    try:
+        return context.store.get(specs.KINDS[kind], name).doc
+    except ResourceNotFound:
+        other = [other for other, row_kind in specs.KINDS.items() if context.store.exists(row_kind, name)]
+        hint = f"; the one of that name is of type {other[0]}" if other else ""
+        raise ValidationException(f"There is no job definition named {name} of MonitoringType {kind}{hint}") from None
+
+
+@handles("UpdateMonitoringSchedule")
+def update(request: Request, context: Context) -> Response:
+    """Put another configuration in its place; a NOW schedule that is not stopped runs again."""
+    row = _find(request, context)
+    if row.status == "Pending":
+        raise ConflictException(f"The monitoring schedule {row.name} is Pending; wait until it is Scheduled")
+    doc = row.doc | {"MonitoringScheduleConfig": _checked(request["MonitoringScheduleConfig"], context)}
+    with context.store.transaction():
+        context.store.amend(MONITORING_SCHEDULE, row.name, "configure", doc=doc, result={"next": None})
+        if row.status != "Stopped":
+            _ask_again(row, "update", context)
+    context.changed(MONITORING_SCHEDULE.slug, row.name)
+    return {"MonitoringScheduleArn": arn_of(row.name, context)}
+
+
+@handles("StartMonitoringSchedule")
+def start(request: Request, context: Context) -> Response:
+    """Let a stopped schedule run again; one that runs stays as it is."""
+    row = _find(request, context)
+    if row.status in ("Stopped", "Failed"):
+        _ask_again(row, "start", context)
+        context.changed(MONITORING_SCHEDULE.slug, row.name)
+    return {}
+
+
+def _ask_again(row: Resource, event: str, context: Context) -> None:
+    result = {"asked": row.result["asked"] + 1, "FailureReason": None, "next": None}
+    context.store.fire(MONITORING_SCHEDULE, row.name, event, result)
+
+
+@handles("StopMonitoringSchedule")
+def stop(request: Request, context: Context) -> Response:
+    """No further executions; one that runs goes on, as on AWS."""
+    row = _find(request, context)
+    if row.status != "Stopped":
+        context.store.fire(MONITORING_SCHEDULE, row.name, "stop", {"next": None})
+        context.changed(MONITORING_SCHEDULE.slug, row.name)
+    return {}
+
+
+@handles("DeleteMonitoringSchedule")
+def delete(request: Request, context: Context) -> Response:
+    """Forget the schedule; its executions stay on record, as on AWS."""
+    row = _find(request, context)
+    running = [e.name for e in executions.of_schedule(row.name, context) if not _ended(e)]
+    if running:
+        raise ValidationException(
+            f"The monitoring schedule {row.name} has an execution in progress; wait for its end or stop its job"
+        )
+    with context.store.transaction():
+        context.store.delete(MONITORING_SCHEDULE, row.name)
+        context.store.untag(arn_of(row.name, context))
+    return {}
+
+
+def _ended(execution: Resource) -> bool:
+    return states.is_final(MONITORING_EXECUTION.lifecycle, execution.status)
+
+
+@handles("DescribeMonitoringSchedule")
+def describe(request: Request, context: Context) -> Response:
+    """The schedule as it stands, with its latest execution."""
+    row = _find(request, context)
+    latest = executions.of_schedule(row.name, context)[-1:]
+    shown = view(row, context) | {"MonitoringScheduleConfig": row.doc["MonitoringScheduleConfig"]}
+    shown |= {"FailureReason": row.result.get("FailureReason")}
+    return shown | {"LastMonitoringExecutionSummary": executions.view(latest[0], context) if latest else None}
+
+
+@handles("ListMonitoringSchedules")
+def list_schedules(request: Request, context: Context) -> Response:
+    """A page of schedules."""
+    views = (view(row, context) for row in context.store.find(MONITORING_SCHEDULE))
+    filters = {
+        "EndpointName": "EndpointName",
+        "MonitoringJobDefinitionName": "MonitoringJobDefinitionName",
+        "MonitoringTypeEquals": "MonitoringType",
+    }
+    return select(executions.matching(views, request, filters), request, LISTING)
+
+
+def view(row: Resource, context: Context) -> dict[str, Any]:
+    """The schedule as List shows it."""
+    config = row.doc["MonitoringScheduleConfig"]
+    return {
+        "MonitoringScheduleName": row.name,
+        "MonitoringScheduleArn": arn_of(row.name, context),
+        "CreationTime": row.created,
+        "LastModifiedTime": row.changed,
+        "MonitoringScheduleStatus": row.status,
+        "EndpointName": _endpoint(config, context),
+        "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName"),
+        "MonitoringType": config["MonitoringType"],
+    }
+
+
+def _endpoint(config: dict[str, Any], context: Context) -> str | None:
+    try:
+        return spec_of(config, context).endpoint
+    except ValidationException:  # its definition is gone
+        return None
+
+
+def _find(request: Request, context: Context) -> Resource:
+    return context.store.get(MONITORING_SCHEDULE, request["MonitoringScheduleName"])
+
+
+def arn_of(name: str, context: Context) -> str:
+    """Of the schedule of that name."""
+    return context.place.arn(f"{MONITORING_SCHEDULE.slug}/{name}")
