@@ -1,0 +1,119 @@
+"""Metric data points: what a period holds, its statistics, and older points in less room. Pure.
+
+Times are epoch seconds. Statistics are CloudWatch's: percentiles interpolate linearly between the two nearest ranks,
+and do not exist for statistic sets, because those do not say which values they were made of.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BASIC = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
+GROWING = ("SampleCount", "Sum")  # what only becomes larger while a period lasts
+_PERCENTILE = re.compile(r"p(100|\d{1,2}(\.\d{0,10})?)")
+
+RAW_SECONDS = 900.0  # points are kept as they came for so long
+STEPS = ((10_800.0, 60), (86_400.0, 300), (1_209_600.0, 3600))  # then, up to an age: one a minute, 5 minutes, an hour
+MOST_VALUES = 100  # different values of one minute that are kept apart; above that, a statistic set
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One published value that was seen `count` times (`low` equals `high`), or a statistic set."""
+
+    at: float
+    count: float
+    total: float
+    low: float
+    high: float
+    unit: str = "None"
+
+
+def is_statistic(name: str) -> bool:
+    """Whether `value_of` knows it: the five basic ones and percentiles such as p99.9."""
+    return name in BASIC or _PERCENTILE.fullmatch(name) is not None
+
+
+def value_of(points: Iterable[Point], statistic: str) -> float | None:
+    """The statistic of the points of one period; None when there are none, or none that a percentile could use."""
+    counted = [point for point in points if point.count > 0]
+    if not counted:
+        return None
+    count = math.fsum(point.count for point in counted)
+    match statistic:
+        case "SampleCount":
+            return count
+        case "Sum":
+            return math.fsum(point.total for point in counted)
+        case "Average":
+            return math.fsum(point.total for point in counted) / count
+        case "Minimum":
+            return min(point.low for point in counted)
+        case "Maximum":
+            return max(point.high for point in counted)
+    return _percentile(counted, float(statistic[1:]))
+
+
+def _percentile(points: Sequence[Point], percent: float) -> float | None:
+    if any(point.low < 0 or point.low != point.high for point in points):
+        return None
+    ordered = sorted((point.low, point.count) for point in points)
+    rank = percent / 100 * max(sum(count for _, count in ordered) - 1, 0)
+    below = _ranked(ordered, math.floor(rank))
+    return below + (rank - math.floor(rank)) * (_ranked(ordered, math.ceil(rank)) - below)
+
+
+def _ranked(ordered: Sequence[tuple[float, float]], rank: float) -> float:
+    seen = 0.0
+    for value, count in ordered:
+        seen += count
+        if rank < seen:
+            return value
+    return ordered[-1][0]
+
+
+def point_of(stored: Mapping[str, Any]) -> Point:
+    """A point from the members Timestamp, Unit, and Value with Count, or the statistic set `_stat`."""
+    at, unit, parts = stored["Timestamp"], stored.get("Unit") or "None", stored.get("_stat")
+    if parts is not None:
+        count, total, low, high = (float(parts.get(name, 0)) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))
+        return Point(at, count, total, low, high, unit)
+    value, count = stored["Value"], float(stored.get("Count", 1))
+    return Point(at, count, value * count, value, value, unit)
+
+
+def compacted(stored: Sequence[Mapping[str, Any]], now: float) -> list[Mapping[str, Any]]:
+    """The same points with old ones merged into longer periods, as CloudWatch does, and without those of 14 days ago.
+
+    Statistics of whole periods stay the same; percentiles too, where a period has at most MOST_VALUES different values.
+    """
+    raw: list[Mapping[str, Any]] = []
+    merged: dict[tuple[float, str], list[Mapping[str, Any]]] = {}
+    for point in stored:
+        age = now - point["Timestamp"]
+        step = next((seconds for limit, seconds in STEPS if age <= limit), None)
+        if age <= RAW_SECONDS:
+            raw.append(point)
+        elif step is not None:
+            start = point["Timestamp"] // step * step
+            merged.setdefault((start, point.get("Unit") or "None"), []).append(point)
+    return [point for (start, _), group in sorted(merged.items()) for point in _merge(start, group)] + raw
+
+
+def _merge(start: float, group: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if len(group) == 1:
+        return list(group)
+    base = {key: value for key, value in group[0].items() if key not in ("Value", "Count", "_stat")}
+    base["Timestamp"] = start
+    counts: dict[float, float] = {}
+    if not any("_stat" in point for point in group):
+        for point in group:
+            counts[point["Value"]] = counts.get(point["Value"], 0.0) + float(point.get("Count", 1))
+        if len(counts) <= MOST_VALUES:
+            return [base | {"Value": value, "Count": count} for value, count in counts.items()]
+    points = [point_of(point) for point in group]
+    parts = {name: value_of(points, name) or 0.0 for name in ("SampleCount", "Sum", "Minimum", "Maximum")}
+    average = parts["Sum"] / parts["SampleCount"] if parts["SampleCount"] else 0.0
+    return [base | {"Value": average, "_stat": parts}]

@@ -1,0 +1,1 @@
+"""Application Auto Scaling for the instance counts of endpoint variants."""

@@ -1,0 +1,214 @@
+"""Scaling policies: Put, Describe, Delete. A tracking policy brings its two alarms.
+
+How scaling can be seen on one machine. A tracking policy's alarms have AWS's numbers: they trip after 3 minutes above
+the target and after 15 below 0.9 of it. To see it sooner, with nothing but AWS's own API:
+
+* put the metric with timestamps of the past (PutMetricData takes them up to two weeks back): three data points above
+  the target, one for each of the last three minutes, and the policy scales out within a second or two;
+* or use a StepScaling policy, and an alarm of your own whose `Period` is 10, the shortest that PutMetricAlarm takes,
+  with EvaluationPeriods 1 and the policy's ARN among its AlarmActions: it trips a moment after the first data point.
+"""
+
+import uuid
+from typing import Any
+
+from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
+from loopback.core.kinds import SCALING_POLICY
+from loopback.core.store import Resource
+from loopback.scaling.capacity import IN_MINUTES, LOW, OUT_MINUTES, fault_in_steps
+from loopback.services.autoscaling.resources import (
+    DIMENSION,
+    NAMESPACE,
+    SERVICE,
+    ObjectNotFoundException,
+    check_kind,
+    page,
+    place_of,
+    shared,
+    target_of,
+)
+from loopback.services.autoscaling.targets import delete_alarms
+from loopback.services.registry import Context, Request, Response, handles
+
+PREDEFINED = "SageMakerVariantInvocationsPerInstance"
+TRACKING, STEP = "TargetTrackingScaling", "StepScaling"
+PERIOD = 60
+
+
+@handles("PutScalingPolicy", service=SERVICE)
+def put(request: Request, context: Context) -> Response:
+    """Write down or change a policy."""
+    target = target_of(request, context)
+    name = _key(target.name, request["PolicyName"])
+    known = context.store.exists(SCALING_POLICY, name)
+    before = context.store.get(SCALING_POLICY, name) if known else None
+    kind = request.get("PolicyType") or (before.doc["PolicyType"] if before else STEP)
+    if before and before.doc["PolicyType"] != kind:
+        raise ValidationException(f"The type of policy {request['PolicyName']} is {before.doc['PolicyType']}")
+    doc = {**shared(request), "PolicyName": request["PolicyName"], "PolicyType": kind}
+    doc[f"{kind}PolicyConfiguration"] = _checked(request, kind, target.name, context)
+    made = before.result if before else {"id": str(uuid.uuid4())}
+    if before:
+        row = context.store.amend(SCALING_POLICY, name, "put", doc=doc)
+    else:
+        row = context.store.create(SCALING_POLICY, name, doc, parent=target.name, result=made)
+    if kind == TRACKING:
+        try:
+            alarms = _put_alarms(row, context)
+        except ServiceError as fault:
+            if before is None:
+                delete_alarms(row, context)
+                context.store.delete(SCALING_POLICY, name)
+            else:
+                context.store.amend(SCALING_POLICY, name, "put", doc=before.doc)
+            raise ValidationException(str(fault)) from None
+        row = context.store.amend(SCALING_POLICY, name, "alarms", result={"alarms": alarms})
+    return {"PolicyARN": arn_of(row, context), "Alarms": row.result.get("alarms", [])}
+
+
+def _checked(request: Request, kind: str, resource: str, context: Context) -> dict[str, Any]:
+    if kind not in (TRACKING, STEP):
+        raise ValidationException(f"loopback does not carry out PolicyType {kind}")
+    config: dict[str, Any] = dict(request.get(f"{kind}PolicyConfiguration") or {})
+    if not config:
+        raise ValidationException(f"{kind}PolicyConfiguration is required for PolicyType {kind}")
+    if kind == STEP:
+        if "AdjustmentType" not in config:
+            raise ValidationException("AdjustmentType is required for PolicyType StepScaling")
+        if fault := fault_in_steps(config.get("StepAdjustments", [])):
+            raise ValidationException(f"StepAdjustments: {fault}")
+        return config
+    _check_tracking(config)
+    others = context.store.find(SCALING_POLICY, parent=resource)
+    metrics = ("PredefinedMetricSpecification", "CustomizedMetricSpecification")
+    for other in others:
+        theirs = other.doc.get(f"{TRACKING}PolicyConfiguration")
+        same = theirs and all(theirs.get(name) == config.get(name) for name in metrics)
+        if same and other.doc["PolicyName"] != request["PolicyName"]:
+            raise ValidationException(
+                "Only one TargetTrackingScaling policy for a given metric specification is allowed."
+            )
+    return config
+
+
+def _check_tracking(config: dict[str, Any]) -> None:
+    predefined, own = config.get("PredefinedMetricSpecification"), config.get("CustomizedMetricSpecification")
+    if (predefined is None) == (own is None):
+        raise ValidationException(
+            "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be given"
+        )
+    if config["TargetValue"] <= 0:
+        raise ValidationException("TargetValue must be greater than 0")
+    if predefined is not None:
+        if predefined["PredefinedMetricType"] != PREDEFINED:
+            raise ValidationException(
+                f"loopback has no PredefinedMetricType {predefined['PredefinedMetricType']}; it knows {PREDEFINED}"
+            )
+        if predefined.get("ResourceLabel"):
+            raise ValidationException(f"ResourceLabel does not go with {PREDEFINED}")
+    elif own is not None and not own.get("Metrics"):
+        missing = [name for name in ("MetricName", "Namespace", "Statistic") if not own.get(name)]
+        if missing:
+            raise ValidationException(f"CustomizedMetricSpecification lacks {', '.join(missing)}")
+
+
+def _put_alarms(row: Resource, context: Context) -> list[dict[str, str]]:
+    """AlarmHigh and AlarmLow, with the numbers that AWS gives them."""
+    config = row.doc[f"{TRACKING}PolicyConfiguration"]
+    arn = arn_of(row, context)
+    known = [alarm["AlarmName"] for alarm in row.result.get("alarms", [])]
+    sides = (
+        ("AlarmHigh", "GreaterThanThreshold", config["TargetValue"], OUT_MINUTES),
+        ("AlarmLow", "LessThanThreshold", round(config["TargetValue"] * LOW, 9), IN_MINUTES),
+    )
+    put_alarms = []
+    for number, (side, comparison, threshold, minutes) in enumerate(sides):
+        name = known[number] if known else f"TargetTracking-{row.parent}-{side}-{uuid.uuid4()}"
+        request = {
+            "AlarmName": name,
+            "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {arn}.",
+            "AlarmActions": [arn],
+            "ComparisonOperator": comparison,
+            "Threshold": threshold,
+            "EvaluationPeriods": minutes,
+            **_metric(config, row.parent),
+        }
+        context.base("monitoring", "GraniteServiceVersion20100801.PutMetricAlarm", request)
+        put_alarms.append({"AlarmName": name, "AlarmARN": context.place.arn(f"alarm:{name}", "cloudwatch")})
+    return put_alarms
+
+
+def _metric(config: dict[str, Any], resource: str) -> dict[str, Any]:
+    """The members of PutMetricAlarm that say what is looked at."""
+    own = config.get("CustomizedMetricSpecification")
+    if own is None:
+        endpoint, variant = place_of(resource)
+        return {
+            "Namespace": "AWS/SageMaker",
+            "MetricName": "InvocationsPerInstance",
+            "Dimensions": [
+                {"Name": "EndpointName", "Value": endpoint},
+                {"Name": "VariantName", "Value": variant},
+            ],
+            "Statistic": "Sum",
+            "Period": PERIOD,
+        }
+    if not own.get("Metrics"):
+        return {**own, "Period": PERIOD}
+    queries = []
+    for query in own["Metrics"]:
+        stat = query.get("MetricStat")
+        queries.append(query | {"MetricStat": stat | {"Period": PERIOD}} if stat else query)
+    return {"Metrics": queries}
+
+
+@handles("DescribeScalingPolicies", service=SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """A page of policies."""
+    check_kind(request)
+    wanted = request.get("PolicyNames")
+    rows = [row for row in context.store.find(SCALING_POLICY) if not wanted or row.doc["PolicyName"] in wanted]
+    return page([_view(row, context) for row in rows], request, "ScalingPolicies")
+
+
+def _view(row: Resource, context: Context) -> dict[str, Any]:
+    shown = {"PolicyARN": arn_of(row, context), "CreationTime": row.created, "Alarms": row.result.get("alarms", [])}
+    return row.doc | shown
+
+
+@handles("DeleteScalingPolicy", service=SERVICE)
+def delete(request: Request, context: Context) -> Response:
+    """Remove a policy and its alarms."""
+    check_kind(request)
+    try:
+        row = context.store.get(SCALING_POLICY, _key(request["ResourceId"], request["PolicyName"]))
+    except ResourceNotFound:
+        raise ObjectNotFoundException(
+            f"No scaling policy found for service namespace: {NAMESPACE}, resource ID: {request['ResourceId']}, "
+            f"scalable dimension: {DIMENSION}, policy name: {request['PolicyName']}"
+        ) from None
+    context.store.delete(SCALING_POLICY, row.name)
+    delete_alarms(row, context)
+    return {}
+
+
+def arn_of(row: Resource, context: Context) -> str:
+    """The ARN of a policy, which is what alarms have among their actions."""
+    where = f"resource/{NAMESPACE}/{row.parent}:policyName/{row.doc['PolicyName']}"
+    return context.place.arn(f"scalingPolicy:{row.result['id']}:{where}", "autoscaling")
+
+
+def by_arn(arn: str, context: Context) -> Resource:
+    """Raises ObjectNotFoundException."""
+    resource, _, name = arn.partition(f":resource/{NAMESPACE}/")[2].partition(":policyName/")
+    try:
+        row = context.store.get(SCALING_POLICY, _key(resource, name))
+    except ResourceNotFound:
+        row = None
+    if row is None or arn_of(row, context) != arn:
+        raise ObjectNotFoundException(f"There is no scaling policy {arn}")
+    return row
+
+
+def _key(resource: str, policy: str) -> str:
+    return f"{resource}/{policy}"
