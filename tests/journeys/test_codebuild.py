@@ -1,0 +1,183 @@
+"""CodeBuild with real shells: sources, phases, logs, artifacts, reports, stops, and what a crash leaves."""
+
+import io
+import json
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.journey
+ROLE = "arn:aws:iam::000000000000:role/build"
+IMAGE = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
+SPEC = """
+version: 0.2
+env:
+  variables: {STAGE: dev, WHO: buildspec}
+  parameter-store: {TOKEN: /app/token}
+  exported-variables: [MODEL_VERSION]
+phases:
+  install: {commands: [cd sub]}
+  build:
+    commands:
+      - echo "who is $WHO in $STAGE, token $TOKEN, $(basename $PWD)"
+      - python -c "import boto3; print(boto3.client('s3').list_buckets()['Buckets'][0]['Name'])"
+      - aws s3 ls
+      - |
+        mkdir -p ../dist
+        cat > ../dist/unit.xml <<'X'
+        <testsuite name="s"><testcase classname="c" name="good" time="0.25"/>
+        <testcase classname="c" name="bad" time="0.5"><failure message="1 != 2"/></testcase></testsuite>
+        X
+  post_build: {commands: [export MODEL_VERSION=7]}
+reports:
+  unit: {files: [unit.xml], base-directory: dist}
+artifacts: {files: ["**/*"], exclude-paths: "dist/*"}
+"""
+
+
+def environment(**variables: str) -> dict[str, Any]:
+    return IMAGE | {"environmentVariables": [{"name": k, "value": v} for k, v in variables.items()]}
+
+
+def zipped(**files: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/"), text)
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def codebuild(shared: Any) -> Any:
+    return shared.client("codebuild")
+
+
+@pytest.fixture
+def build(codebuild: Any, wait_until: Callable[..., Any]) -> Callable[..., Any]:
+    """Start a build of a project and wait for its end."""
+
+    def ended(project: str, **more: Any) -> dict[str, Any]:
+        name = codebuild.start_build(projectName=project, **more)["build"]["id"]
+
+        def shown() -> Any:
+            found = codebuild.batch_get_builds(ids=[name])["builds"][0]
+            return found if found["buildComplete"] else None
+
+        found: dict[str, Any] = wait_until(shown, 20)
+        return found
+
+    return ended
+
+
+def inline(codebuild: Any, name: str, commands: list[str], **more: Any) -> None:
+    spec = json.dumps({"version": 0.2, "phases": {"build": {"commands": commands}, **more.pop("phases", {})}, **more})
+    codebuild.create_project(
+        name=name,
+        source={"type": "NO_SOURCE", "buildspec": spec},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment=IMAGE,
+        serviceRole=ROLE,
+    )
+
+
+def statuses(build: dict[str, Any]) -> dict[str, str]:
+    return {phase["phaseType"]: phase["phaseStatus"] for phase in build["phases"] if "phaseStatus" in phase}
+
+
+def log_of(shared: Any, build: dict[str, Any]) -> str:
+    logs = shared.client("logs").get_log_events(
+        logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True
+    )
+    return "\n".join(event["message"] for event in logs["events"])
+
+
+def test_a_build_from_s3_with_everything(shared: Any, codebuild: Any, build: Callable[..., Any]) -> None:
+    s3 = shared.client("s3")
+    s3.put_object(Bucket="bucket", Key="src.zip", Body=zipped(a="1", sub__b="2"))
+    shared.client("ssm").put_parameter(Name="/app/token", Value="s3cr3t-value", Type="SecureString")
+    codebuild.create_project(
+        name="whole",
+        source={"type": "S3", "location": "bucket/src.zip", "buildspec": SPEC},
+        artifacts={"type": "S3", "location": "bucket", "path": "out", "name": "app.zip", "packaging": "ZIP"},
+        environment=environment(WHO="project"),
+        serviceRole=ROLE,
+    )
+    done = build("whole", environmentVariablesOverride=[{"name": "STAGE", "value": "$HOME"}])
+    log = log_of(shared, done)
+    assert done["buildStatus"] == "SUCCEEDED", (done["phases"], log)
+    assert "who is project in $HOME, token ***, sub" in log
+    assert "s3cr3t-value" not in log
+    assert log.count("bucket") >= 2
+    assert done["exportedEnvironmentVariables"] == [{"name": "MODEL_VERSION", "value": "7"}]
+    with zipfile.ZipFile(io.BytesIO(s3.get_object(Bucket="bucket", Key="out/app.zip")["Body"].read())) as archive:
+        assert sorted(archive.namelist()) == ["a", "sub/b"]
+    report = codebuild.batch_get_reports(reportArns=done["reportArns"])["reports"][0]
+    assert (report["status"], report["testSummary"]["total"]) == ("FAILED", 2)
+    assert report["testSummary"]["durationInNanoSeconds"] == 750_000_000
+    cases = codebuild.describe_test_cases(reportArn=report["arn"], filter={"status": "FAILED"})["testCases"]
+    assert [(case["name"], case["message"]) for case in cases] == [("bad", "1 != 2")]
+    assert codebuild.list_builds_for_project(projectName="whole")["ids"] == [done["id"]]
+
+
+def test_a_failed_build_runs_post_build(shared: Any, codebuild: Any, build: Callable[..., Any]) -> None:
+    phases = {"post_build": {"commands": ["echo succeeding $CODEBUILD_BUILD_SUCCEEDING"]}}
+    inline(codebuild, "fails", ["(exit 3)", "echo never"], phases=phases)
+    done = build("fails")
+    assert (done["buildStatus"], statuses(done)["BUILD"], statuses(done)["POST_BUILD"]) == (
+        "FAILED",
+        "FAILED",
+        "SUCCEEDED",
+    )
+    context = next(phase["contexts"][0] for phase in done["phases"] if phase["phaseType"] == "BUILD")
+    assert context["statusCode"] == "COMMAND_EXECUTION_ERROR"
+    assert context["message"] == "Error while executing command: (exit 3). Reason: exit status 3"
+    log = log_of(shared, done)
+    assert "succeeding 0" in log
+    assert "never\n" not in log
+
+
+def test_a_stop_ends_all_that_was_started(codebuild: Any, wait_until: Callable[..., Any], tmp_path: Path) -> None:
+    marks = [tmp_path / "front", tmp_path / "back"]
+    background = f"setsid nohup sh -c 'echo $$ > {marks[1]}; exec sleep 300' >/dev/null 2>&1 &"
+    inline(codebuild, "stops", [background, f"echo $$ > {marks[0]}; sleep 300"])
+    name = codebuild.start_build(projectName="stops")["build"]["id"]
+    wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks), 10)
+    codebuild.stop_build(id=name)
+    wait_until(lambda: codebuild.batch_get_builds(ids=[name])["builds"][0]["buildStatus"] == "STOPPED", 10)
+    assert not [mark for mark in marks if Path(f"/proc/{mark.read_text().strip()}").exists()]
+
+
+def test_a_lost_machine_is_a_fault(loopback: Any, wait_until: Callable[..., Any], tmp_path: Path) -> None:
+    codebuild = loopback.client("codebuild")
+    mark = tmp_path / "pid"
+    inline(codebuild, "lost", [f"setsid sh -c 'echo $$ > {mark}; exec sleep 300' & wait"])
+    name = codebuild.start_build(projectName="lost")["build"]["id"]
+    wait_until(lambda: mark.exists() and mark.read_text(), 10)
+    os.kill(loopback.found["pid"], signal.SIGKILL)
+
+    def ended() -> Any:
+        try:
+            found = codebuild.batch_get_builds(ids=[name])["builds"][0]
+        except Exception:  # noqa: BLE001 - nobody answers meanwhile
+            return None
+        return found if found["buildComplete"] else None
+
+    found = wait_until(ended, 20)
+    assert found["buildStatus"] == "FAULT"
+    assert "lost" in next(p for p in found["phases"] if p["phaseType"] == "BUILD")["contexts"][0]["message"]
+    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+
+
+def test_an_empty_build_is_quick(codebuild: Any, build: Callable[..., Any]) -> None:
+    inline(codebuild, "quick", ["true"])
+    build("quick")
+    began = time.perf_counter()
+    done = build("quick")
+    assert done["buildStatus"] == "SUCCEEDED"
+    assert (done["endTime"] - done["startTime"]).total_seconds() < 0.5, time.perf_counter() - began
