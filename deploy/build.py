@@ -90,15 +90,16 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     )
     tags = _project_tags(services.sagemaker, found.sagemaker_project_arn)
     written: dict[str, str] = {}
+    lists: dict[str, str] = {}
     for name, settings in stages.items():
         others = _others(services.sagemaker, found.model_package_group_name, package, settings)
         configuration = parameters.configuration(settings, name, release, others)
         configuration["Tags"] = tags | configuration["Tags"]
         written[_value(found, f"export-{name}-config")] = _json(configuration)
-        if found.export_cfn_params_tags:
-            written |= _lists(found, name, configuration)
+        lists |= _lists(found, name, configuration) if found.export_cfn_params_tags else {}
     written[found.export_template] = TEMPLATE.read_text()
     record = promotion.record(package, promotion.evaluation(services.s3, package), stages, written)
+    written |= lists
     written[found.export_promotion] = _json(record)
     written[found.export_variables] = _variables(promotion.variables(record))
     return written, [f"{package['ModelPackageArn']}: {how}", *promotion.told(record)]

@@ -1,0 +1,99 @@
+"""The registered metrics, computed again from a few rows, and percentiles. Standard library only: CodeBuild's image
+has no numpy.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+Numbers = Sequence[float]
+THRESHOLD = 0.5
+LIMIT = 1e-7  # probabilities nearer to 0 or 1 count as this near, as in the evaluation
+
+
+def metric(name: str, labels: Numbers, predictions: Numbers) -> float | None:
+    """A metric by its registered name; None when these rows have no value for it. KeyError: no such metric."""
+    return METRICS[name](labels, predictions)
+
+
+def percentile(values: Numbers, percent: float) -> float:
+    """The smallest value that at least `percent` of the values don't exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def _auc(labels: Numbers, predictions: Numbers) -> float | None:
+    positives = [p for p, label in zip(predictions, labels, strict=True) if label == 1]
+    negatives = [p for p, label in zip(predictions, labels, strict=True) if label != 1]
+    if not positives or not negatives:
+        return None
+    wins = sum((p > n) + (p == n) / 2 for p in positives for n in negatives)
+    return wins / (len(positives) * len(negatives))
+
+
+def _counts(labels: Numbers, predictions: Numbers) -> tuple[int, int, int, int]:
+    """True positives, false positives, false negatives, true negatives."""
+    pairs = [(label == 1, p >= THRESHOLD) for label, p in zip(labels, predictions, strict=True)]
+    tp, fp, fn = pairs.count((True, True)), pairs.count((False, True)), pairs.count((True, False))
+    return tp, fp, fn, len(pairs) - tp - fp - fn
+
+
+def _accuracy(labels: Numbers, predictions: Numbers) -> float | None:
+    tp, _, _, tn = _counts(labels, predictions)
+    return (tp + tn) / len(labels)
+
+
+def _precision(labels: Numbers, predictions: Numbers) -> float | None:
+    tp, fp, _, _ = _counts(labels, predictions)
+    return tp / (tp + fp) if tp + fp else None
+
+
+def _recall(labels: Numbers, predictions: Numbers) -> float | None:
+    tp, _, fn, _ = _counts(labels, predictions)
+    return tp / (tp + fn) if tp + fn else None
+
+
+def _f1(labels: Numbers, predictions: Numbers) -> float | None:
+    tp, fp, fn, _ = _counts(labels, predictions)
+    return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None
+
+
+def _log_loss(labels: Numbers, predictions: Numbers) -> float | None:
+    clipped = [min(max(p, LIMIT), 1 - LIMIT) for p in predictions]
+    losses = [-math.log(p if label == 1 else 1 - p) for label, p in zip(labels, clipped, strict=True)]
+    return sum(losses) / len(losses)
+
+
+def _errors(labels: Numbers, predictions: Numbers) -> list[float]:
+    return [p - label for label, p in zip(labels, predictions, strict=True)]
+
+
+def _mae(labels: Numbers, predictions: Numbers) -> float | None:
+    return sum(map(abs, _errors(labels, predictions))) / len(labels)
+
+
+def _mse(labels: Numbers, predictions: Numbers) -> float:
+    return sum(error * error for error in _errors(labels, predictions)) / len(labels)
+
+
+def _rmse(labels: Numbers, predictions: Numbers) -> float | None:
+    return math.sqrt(_mse(labels, predictions))
+
+
+def _r2(labels: Numbers, predictions: Numbers) -> float | None:
+    mean = sum(labels) / len(labels)
+    variance = sum((label - mean) ** 2 for label in labels) / len(labels)
+    return 1 - _mse(labels, predictions) / variance if variance else None
+
+
+METRICS: dict[str, Callable[[Numbers, Numbers], float | None]] = {
+    "auc": _auc,
+    "accuracy": _accuracy,
+    "precision": _precision,
+    "recall": _recall,
+    "f1": _f1,
+    "log_loss": _log_loss,
+    "mae": _mae,
+    "mse": _mse,
+    "rmse": _rmse,
+    "r2": _r2,
+}
