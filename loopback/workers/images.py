@@ -38,6 +38,7 @@ TABLE: tuple[tuple[str, Runtime], ...] = (
     ("*/xgboost:1", XGBOOST),
     ("*/sagemaker-scikit-learn:*", SKLEARN),
     ("*/sagemaker-model-monitor-analyzer*", ANALYZER),
+    ("*/sagemaker-model-monitor-groundtruth-merger*", ANALYZER),
     ("*/sagemaker-spark-processing:*", Runtime("spark", refused="Spark processing (smspark-submit)")),
     ("*/sagemaker-clarify-processing:*", Runtime("clarify", refused="Clarify processing")),
 )

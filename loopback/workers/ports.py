@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["processing", "training", "transform"]
 Report = Callable[[str, str], None]  # secondary status, message
+Publish = Callable[[Mapping[str, str], list[dict[str, Any]]], None]  # the job's Environment, metrics it left
 
 INTERNAL = "SageMaker.JOB_INTERNAL_ERROR"
 CAPACITY = "SageMaker.CAPACITY_ERROR"
@@ -58,6 +59,7 @@ class Ports:
     capacity: int = 20  # the most hosts that one job may have
     grace_seconds: float = 120.0  # between SIGTERM and SIGKILL, as on AWS
     keep_folders: bool = False
+    publish: Publish | None = None  # what processing jobs leave in /opt/ml/output/metrics/cloudwatch
 
 
 @dataclass(frozen=True)

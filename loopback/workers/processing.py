@@ -1,5 +1,6 @@
 """The processing container contract: config files, inputs, outputs, exit message. contracts.md section 2."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ PROCESSING = "/opt/ml/processing/"
 MESSAGE_BYTES = 1024
 SYNC_SECONDS = 1.0
 ANALYZER = "loopback.monitor.analyzer:main"
+METRICS = "output/metrics/cloudwatch"
 
 
 class Processing:
@@ -110,6 +112,18 @@ class Processing:
                 for host in self.place.hosts:
                     transfer.upload(self.ports.objects, host.at(output["LocalPath"]), output["S3Uri"])
         self.exit_message = self._message()
+        self._publish()
+
+    def _publish(self) -> None:
+        """Hand on the metrics that containers leave as files (contracts 5.7). Raises JobFault for what is no metric."""
+        paths = [path for host in self.place.hosts for path in sorted((host.ml / METRICS).glob("*.jsonl"))]
+        if self.ports.publish is None or not paths:
+            return
+        try:
+            lines = [json.loads(line) for path in paths for line in path.read_text().splitlines() if line.strip()]
+        except ValueError as error:
+            raise JobFault(f"ClientError: /opt/ml/{METRICS} holds a line that is not JSON: {error}") from None
+        self.ports.publish(self.job.request.get("Environment") or {}, lines)
 
     def _outputs(self, mode: str) -> list[dict[str, Any]]:
         entries = (self.job.request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
