@@ -14,6 +14,7 @@ from loopback.core.errors import (
     UnknownOperationException,
 )
 from loopback.core.objects import Objects
+from loopback.core.repositories import Repositories
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Store
 from loopback.wire import json11, model
@@ -39,6 +40,7 @@ class Context:
     invoke: Callable[[str, Any], Any]
     changed: Callable[[str, str], None]
     client: Callable[[str, str], Any]
+    repositories: Repositories | None = None
 
 
 Handler = Callable[[Request, Context], Response]

@@ -1,0 +1,106 @@
+"""A pipeline's declaration, read: what the engine plans from. AWS's document stays a dict; this is our view of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SUPERSEDED, QUEUED, PARALLEL = "SUPERSEDED", "QUEUED", "PARALLEL"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of a stage. `timeout_minutes` is None where the provider's own limit holds."""
+
+    name: str
+    category: str
+    owner: str
+    provider: str
+    version: str
+    run_order: int
+    configuration: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    namespace: str
+    role: str
+    timeout_minutes: int | None
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """What the table of providers is looked up by."""
+        return self.category, self.owner, self.provider
+
+    @property
+    def type_id(self) -> dict[str, str]:
+        """The actionTypeId, as AWS shows it."""
+        return {"category": self.category, "owner": self.owner, "provider": self.provider, "version": self.version}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage. `on_failure` is FAIL, RETRY or ROLLBACK; `retry_mode` is how an automatic retry goes about it."""
+
+    name: str
+    actions: tuple[Action, ...]
+    on_failure: str = "FAIL"
+    retry_mode: str = "FAILED_ACTIONS"
+
+    def action(self, name: str) -> Action | None:
+        """The action of that name."""
+        return next((action for action in self.actions if action.name == name), None)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A whole pipeline. `role` is that of actions that name none."""
+
+    name: str
+    role: str
+    mode: str
+    stages: tuple[Stage, ...]
+
+    def index(self, stage: str) -> int | None:
+        """The place of a stage, from 0."""
+        return next((i for i, each in enumerate(self.stages) if each.name == stage), None)
+
+
+def parse(declaration: Mapping[str, Any]) -> Structure:
+    """Read a declaration that has passed `structure.check`."""
+    stages = tuple(_stage(stage) for stage in declaration["stages"])
+    mode = declaration.get("executionMode", SUPERSEDED)
+    return Structure(declaration["name"], declaration["roleArn"], mode, stages)
+
+
+def _stage(stage: Mapping[str, Any]) -> Stage:
+    failure = stage.get("onFailure") or {}
+    mode = (failure.get("retryConfiguration") or {}).get("retryMode", "FAILED_ACTIONS")
+    actions = tuple(read_action(action) for action in stage["actions"])
+    return Stage(stage["name"], actions, failure.get("result", "FAIL"), mode)
+
+
+def read_action(action: Mapping[str, Any]) -> Action:
+    """One action's declaration."""
+    kind = action["actionTypeId"]
+    return Action(
+        name=action["name"],
+        category=kind["category"],
+        owner=kind["owner"],
+        provider=kind["provider"],
+        version=kind["version"],
+        run_order=action.get("runOrder", 1),
+        configuration=action.get("configuration") or {},
+        inputs=tuple(each["name"] for each in action.get("inputArtifacts") or ()),
+        outputs=tuple(each["name"] for each in action.get("outputArtifacts") or ()),
+        namespace=action.get("namespace", ""),
+        role=action.get("roleArn", ""),
+        timeout_minutes=action.get("timeoutInMinutes"),
+    )
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a configuration value is, or None when it is something else."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,98 @@
+"""The actions that loopback runs: how many artifacts, which configuration keys, how long. Contracts 11.2 and 11.3."""
+
+from dataclasses import dataclass
+
+MINUTES = 60
+DAYS = 24 * 60 * MINUTES
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One action type. `inputs` and `outputs` are the least and the most; `seconds` is its own time limit."""
+
+    inputs: tuple[int, int]
+    outputs: tuple[int, int]
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    seconds: int
+
+
+_CODEBUILD = Provider(
+    (1, 5),
+    (0, 5),
+    ("ProjectName",),
+    ("PrimarySource", "EnvironmentVariables"),
+    8 * 60 * MINUTES,
+)
+_CLOUDFORMATION = Provider(
+    (0, 10),
+    (0, 1),
+    ("ActionMode", "StackName"),
+    (
+        "ChangeSetName",
+        "TemplatePath",
+        "TemplateConfiguration",
+        "RoleArn",
+        "Capabilities",
+        "ParameterOverrides",
+        "OutputFileName",
+    ),
+    3 * DAYS,
+)
+PROVIDERS: dict[tuple[str, str, str], Provider] = {
+    ("Source", "AWS", "S3"): Provider(
+        (0, 0),
+        (1, 1),
+        ("S3Bucket", "S3ObjectKey"),
+        ("PollForSourceChanges", "AllowOverrideForS3ObjectKey"),
+        60 * MINUTES,
+    ),
+    ("Source", "AWS", "CodeCommit"): Provider(
+        (0, 0),
+        (1, 1),
+        ("RepositoryName", "BranchName"),
+        ("PollForSourceChanges", "OutputArtifactFormat"),
+        60 * MINUTES,
+    ),
+    ("Source", "AWS", "CodeStarSourceConnection"): Provider(
+        (0, 0),
+        (1, 1),
+        ("ConnectionArn", "FullRepositoryId", "BranchName"),
+        ("OutputArtifactFormat", "DetectChanges"),
+        60 * MINUTES,
+    ),
+    ("Build", "AWS", "CodeBuild"): _CODEBUILD,
+    ("Test", "AWS", "CodeBuild"): _CODEBUILD,
+    ("Deploy", "AWS", "CloudFormation"): _CLOUDFORMATION,
+    ("Approval", "AWS", "Manual"): Provider(
+        (0, 0), (0, 0), (), ("NotificationArn", "CustomData", "ExternalEntityLink"), 7 * DAYS
+    ),
+    ("Invoke", "AWS", "Lambda"): Provider((0, 5), (0, 5), ("FunctionName",), ("UserParameters",), 20 * MINUTES),
+}
+CHOICES = {
+    ("CodeStarSourceConnection", "OutputArtifactFormat"): ("CODE_ZIP", "CODEBUILD_CLONE_REF"),
+    ("CodeCommit", "OutputArtifactFormat"): ("CODE_ZIP", "CODEBUILD_CLONE_REF"),
+    ("CodeStarSourceConnection", "DetectChanges"): ("true", "false"),
+    ("CodeCommit", "PollForSourceChanges"): ("true", "false"),
+    ("S3", "PollForSourceChanges"): ("true", "false"),
+    ("S3", "AllowOverrideForS3ObjectKey"): ("true", "false"),
+    ("CloudFormation", "ActionMode"): (
+        "CREATE_UPDATE",
+        "REPLACE_ON_FAILURE",
+        "CHANGE_SET_REPLACE",
+        "CHANGE_SET_EXECUTE",
+        "DELETE_ONLY",
+    ),
+}
+NEEDED_BY_MODE = {  # of CloudFormation's configuration
+    "CREATE_UPDATE": ("TemplatePath", "RoleArn"),
+    "REPLACE_ON_FAILURE": ("TemplatePath", "RoleArn"),
+    "CHANGE_SET_REPLACE": ("TemplatePath", "RoleArn", "ChangeSetName"),
+    "CHANGE_SET_EXECUTE": ("ChangeSetName",),
+    "DELETE_ONLY": (),
+}
+
+
+def seconds_allowed(kind: tuple[str, str, str], timeout_minutes: int | None) -> int:
+    """How long an action may take: its own `timeoutInMinutes`, or the provider's limit."""
+    return timeout_minutes * MINUTES if timeout_minutes else PROVIDERS[kind].seconds

@@ -1,0 +1,1 @@
+"""CodeCommit: repositories in the state folder."""

@@ -1,0 +1,1 @@
+"""CodeConnections, under its present name and as codestar-connections."""

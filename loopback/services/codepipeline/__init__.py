@@ -1,0 +1,1 @@
+"""CodePipeline: operations, and the driver that carries executions through their stages."""

@@ -1,0 +1,84 @@
+"""Manual approvals: a token that somebody answers, for seven days unless the action says otherwise."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION
+from loopback.core.store import Resource
+from loopback.services.codepipeline import pipelines
+from loopback.services.codepipeline.errors import (
+    ActionNotFoundException,
+    ApprovalAlreadyCompletedException,
+    InvalidApprovalTokenException,
+)
+from loopback.services.codepipeline.facts import actions_of
+from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+from loopback.services.registry import Context, Request, Response, handles
+
+
+def run(work: Work) -> Outcome:
+    """Tell the topic, once the token is written down, then wait for the answer."""
+    answer = work.noted.get("answer")
+    if answer is not None:
+        by = {"updated_by": answer["by"]}
+        if answer["status"] == "Approved":
+            return Ended(summary=answer["summary"], noted=by)
+        return Ended("JobFailed", answer["summary"] or "Rejected", noted=by)
+    if "NotificationArn" in work.configuration and not work.noted.get("notified"):
+        _notify(work)
+    return Wait(None, {"notified": True})
+
+
+def _notify(work: Work) -> None:
+    doc, configuration = work.row.doc, work.configuration
+    link = f"{work.client('sns').meta.endpoint_url}/#/pipelines/{doc['pipeline']}"
+    message = {
+        "region": work.context.place.region,
+        "consoleLink": link,
+        "approval": {
+            "pipelineName": doc["pipeline"],
+            "stageName": doc["stage"],
+            "actionName": doc["action"],
+            "token": doc["token"],
+            "expires": datetime.fromtimestamp(doc["deadline"], UTC).strftime("%Y-%m-%dT%H:%MZ"),
+            "externalEntityLink": configuration.get("ExternalEntityLink"),
+            "approvalReviewLink": f"{link}/{doc['stage']}/{doc['action']}/approve/{doc['token']}",
+            "customData": configuration.get("CustomData"),
+        },
+    }
+    subject = f"APPROVAL NEEDED: AWS CodePipeline {doc['pipeline']} for action {doc['action']}"
+    work.client("sns").publish(
+        TopicArn=configuration["NotificationArn"], Subject=subject[:100], Message=json.dumps(message)
+    )
+
+
+@handles("PutApprovalResult", pipelines.SERVICE)
+def put_result(request: Request, context: Context) -> Response:
+    """Approve or reject the approval that waits with this token."""
+    store, now = context.store, time.time()
+    with store.transaction():
+        pipeline = pipelines.get(request["pipelineName"], context)
+        structure = pipelines.structure_of(pipeline)
+        stage = structure.stages[pipelines.valid_stage(structure, request["stageName"])]
+        action = stage.action(request["actionName"])
+        if action is None or action.category != "Approval":
+            raise ActionNotFoundException(
+                f"Stage '{stage.name}' of pipeline '{pipeline.name}' has no approval action '{request['actionName']}'"
+            )
+        row = _of_token(pipeline.name, stage.name, action.name, request["token"], context)
+        if row.status != "InProgress" or "answer" in row.result:
+            raise ApprovalAlreadyCompletedException("The approval action has already been approved or rejected")
+        by = f"arn:aws:iam::{context.place.account}:root"
+        answer = {**request["result"], "by": by}
+        store.amend(DELIVERY_ACTION, row.name, "answer", result={"answer": answer})
+    context.changed(DELIVERY_ACTION.slug, row.name)
+    return {"approvedAt": now}
+
+
+def _of_token(pipeline: str, stage: str, action: str, token: str, context: Context) -> Resource:
+    for execution in context.store.find(DELIVERY, parent=pipeline):
+        for row in actions_of(execution.name, context.store):
+            if (row.doc["stage"], row.doc["action"], row.doc["token"]) == (stage, action, token):
+                return row
+    raise InvalidApprovalTokenException("The approval token is not valid: no approval of this action waits with it")

@@ -1,0 +1,80 @@
+"""CodeBuild actions, of category Build and Test: a build with the action's artifacts."""
+
+import json
+from typing import Any
+
+from loopback.core.errors import ResourceNotFound
+from loopback.core.kinds import BUILD, DELIVERY, DELIVERY_ACTION
+from loopback.services import registry
+from loopback.services.codepipeline.facts import actions_of
+from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+
+LOOK_SECONDS = 5.0  # a build that ends is told; this is for one that was changed unseen
+
+
+def run(work: Work) -> Outcome:
+    """Start the build, then wait for its end. The build and its place in the action are one commit."""
+    build = work.noted.get("external_id")
+    if build is None:
+        return _start(work)
+    try:
+        row = work.context.store.get(BUILD, build)
+    except ResourceNotFound:
+        return Ended("JobFailed", f"Build {build} does not exist any more")
+    if row.status == "IN_PROGRESS":
+        return Wait(LOOK_SECONDS)
+    exported = {key: str(value) for key, value in (row.result.get("exported") or {}).items()}
+    if row.status == "SUCCEEDED":
+        return Ended(variables=exported)
+    reason = row.result.get("failure") or f"Build terminated with state: {row.status}"
+    return Ended("JobFailed", str(reason), exported)
+
+
+def _start(work: Work) -> Outcome:
+    from loopback.services.codebuild.builds import start_for_pipeline
+
+    configuration, store = work.configuration, work.context.store
+    try:
+        environment = _environment(configuration.get("EnvironmentVariables", "[]"))
+    except ValueError as fault:
+        return Ended("ConfigurationError", f"EnvironmentVariables: {fault}")
+    minutes = work.row.doc["timeout_minutes"]
+    with store.transaction():
+        build = start_for_pipeline(
+            configuration["ProjectName"],
+            work.context,
+            initiator=f"codepipeline/{work.row.doc['pipeline']}",
+            environment=environment,
+            inputs=work.inputs,
+            primary=configuration.get("PrimarySource", work.inputs[0].name),
+            outputs=work.outputs,
+            source_version=_source_version(work),
+            timeout_minutes=minutes,
+        )
+        store.amend(DELIVERY_ACTION, work.row.name, "work", result={"external_id": build})
+    return Wait(0.0)  # it may have ended before anyone knew whose it is
+
+
+def _environment(text: str) -> list[dict[str, Any]]:
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(isinstance(each, dict) and "name" in each for each in found):
+        raise ValueError('expected a JSON array of {"name": ..., "value": ..., "type": ...}')
+    return [{"type": "PLAINTEXT", "value": "", **each} for each in found]
+
+
+def _source_version(work: Work) -> str:
+    """The revision of the source that the primary artifact goes back to; "" when it was made by a build."""
+    execution = work.context.store.get(DELIVERY, work.row.parent)
+    origin = execution.doc.get("target", execution.name)
+    primary = work.configuration.get("PrimarySource", work.inputs[0].name)
+    for row in actions_of(origin, work.context.store):
+        if row.result.get("revision") and primary in {each["name"] for each in row.doc["outputs"]}:
+            return str(row.result["revision"])
+    first = next((row for row in actions_of(origin, work.context.store) if row.result.get("revision")), None)
+    return str(first.result["revision"]) if first else ""
+
+
+def stop(work: Work) -> None:
+    """Stop the build of an action that was given up. Raises ServiceError."""
+    if build := work.noted.get("external_id"):
+        registry.call("codebuild", "StopBuild", {"id": build}, work.context)

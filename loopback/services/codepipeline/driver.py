@@ -1,0 +1,220 @@
+"""The thread that carries executions through their stages: it asks the engine, does what is due, and writes it down.
+
+Everything that it decides upon is in the store, in the same commit as what follows from it. Actions act on the
+threads of a pool, one look at a time; what they have to know for the next look is in their row. After a crash
+`recover` looks at all that was open.
+"""
+
+import heapq
+import itertools
+import logging
+import queue
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from loopback.core.errors import ResourceNotFound, ServiceError
+from loopback.core.kinds import BUILD, DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.store import Resource
+from loopback.delivery.plan import plan
+from loopback.services.codepipeline import facts, polling, providers
+from loopback.services.codepipeline.moves import Mover
+from loopback.services.codepipeline.work import Ended, Outcome, Work
+from loopback.services.registry import Context
+
+log = logging.getLogger("loopback")
+Message = Callable[[], None]
+
+
+class Deliveries:
+    """Run `loop` on one thread; `changed` may be called from any."""
+
+    def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
+        self._context, self._store, self._executor, self._now = context, context.store, executor, now
+        self._boot = uuid.uuid4().hex
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._timers: list[tuple[float, int, Message]] = []
+        self._numbers = itertools.count()
+        self._busy: dict[str, bool] = {}  # action at work -> whether to look again right after
+        self._builds: dict[str, str] = {}  # build -> action
+        self._mover = Mover(context, now)
+
+    def changed(self, kind: str, name: str) -> None:
+        """A row changed: look whether an execution waits for it."""
+        if kind == DELIVERY.slug:
+            self._inbox.put(lambda: self._execution_changed(name))
+        elif kind == DELIVERY_PIPELINE.slug:
+            self._inbox.put(lambda: self._advance(name))
+        elif kind == DELIVERY_ACTION.slug:
+            self._inbox.put(lambda: self._look(name))
+        elif kind == BUILD.slug:
+            self._inbox.put(lambda: self._build_changed(name))
+
+    def close(self) -> None:
+        """End the loop after what is in the inbox; actions that act go on at the next start."""
+        self._inbox.put(None)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def recover(self) -> None:
+        """Take up what ran when the process before this one ended."""
+        for row in self._store.find(DELIVERY_ACTION, status="InProgress"):
+            self._inbox.put(lambda row=row: self._took_up(row))  # type: ignore[misc]
+        for row in self._store.find(DELIVERY_PIPELINE):
+            self.changed(DELIVERY_PIPELINE.slug, row.name)
+        self._inbox.put(self._poll)
+
+    def loop(self) -> None:
+        """Work until `close`."""
+        while True:
+            message = self._next()
+            if message is None:
+                return
+            try:
+                message()
+            except Exception:
+                log.exception("delivery driver")
+
+    def _next(self) -> Message | None:
+        while self._timers:
+            delay = self._timers[0][0] - self._now()
+            if delay <= 0:
+                return heapq.heappop(self._timers)[2]
+            try:
+                return self._inbox.get(timeout=delay)
+            except queue.Empty:
+                continue
+        return self._inbox.get()
+
+    def _at(self, moment: float, message: Message) -> None:
+        heapq.heappush(self._timers, (moment, next(self._numbers), message))
+
+    def _execution_changed(self, name: str) -> None:
+        try:
+            self._advance(self._store.get(DELIVERY, name).parent)
+        except ResourceNotFound:  # deleted with its pipeline
+            return
+
+    def _build_changed(self, build: str) -> None:
+        if build in self._builds:
+            self._look(self._builds[build])
+
+    def _advance(self, pipeline: str) -> None:
+        """Decide and do, until only running work is left. One commit."""
+        begun: list[Resource] = []
+        given_up: list[Resource] = []
+        with self._store.transaction():
+            try:
+                row = self._store.get(DELIVERY_PIPELINE, pipeline)
+            except ResourceNotFound:
+                return
+            while moves := plan(facts.facts_of(row, self._store)):
+                for move in moves:
+                    started, abandoned = self._mover.carry_out(row, move)
+                    begun += started
+                    given_up += abandoned
+        self._context.changed(DELIVERY_STAGE.slug, pipeline)  # there may be something to announce
+        for action in given_up:
+            self._executor.submit(providers.give_up, action, self._context)
+        for action in begun:
+            self._took_up(action)
+
+    def _took_up(self, action: Resource) -> None:
+        """An action that is open: watch its time, and look at it."""
+        self._at(action.doc["deadline"], lambda: self._expire(action.name))
+        self._look(action.name)
+
+    def _look(self, name: str) -> None:
+        """Let the provider go one step on; one that is at it already looks again afterwards."""
+        try:
+            row = self._store.get(DELIVERY_ACTION, name)
+        except ResourceNotFound:
+            return
+        if row.status != "InProgress":
+            return
+        if "answer" in row.result:  # needs no work, and must not wait for a function that goes on
+            self._looked(name, self._run(row))
+        elif name in self._busy:
+            self._busy[name] = True
+        else:
+            self._busy[name] = False
+            self._executor.submit(self._work, row)
+
+    def _work(self, row: Resource) -> None:
+        outcome = self._run(row)
+        self._inbox.put(lambda: self._worked(row.name, outcome))
+
+    def _run(self, row: Resource) -> Outcome:
+        try:
+            if row.result.get("unresolved"):
+                return Ended("ConfigurationError", row.result["unresolved"])
+            return providers.RUN[row.doc["type"]["provider"]](Work(row, self._context, self._boot))
+        except ServiceError as fault:
+            return Ended("JobFailed", f"{fault} (Error Code: {fault.code})")
+        except ClientError as fault:
+            error = fault.response["Error"]
+            return Ended("PermissionError" if "AccessDenied" in error["Code"] else "JobFailed", str(fault))
+        except BotoCoreError as fault:
+            return Ended("ConfigurationError", str(fault))
+        except Exception as fault:
+            log.exception("action %s", row.doc["action"])
+            return Ended("InternalError", f"loopback failed in this action: {fault!r}; its log has the details")
+
+    def _worked(self, name: str, outcome: Outcome) -> None:
+        again = self._busy.pop(name, False)
+        self._looked(name, outcome)
+        if again:
+            self._look(name)
+
+    def _looked(self, name: str, outcome: Outcome) -> None:
+        try:
+            row = self._store.get(DELIVERY_ACTION, name)
+        except ResourceNotFound:
+            return
+        if row.status != "InProgress":
+            return
+        if isinstance(outcome, Ended):
+            self._end(row, outcome)
+            return
+        if any(row.result.get(key) != value for key, value in outcome.noted.items()):
+            self._store.amend(DELIVERY_ACTION, name, "work", result=outcome.noted)
+        if row.doc["type"]["provider"] == "CodeBuild" and row.result.get("external_id"):
+            self._builds[row.result["external_id"]] = name
+        if outcome.seconds is not None:
+            self._at(self._now() + outcome.seconds, lambda: self._look(name))
+
+    def _end(self, row: Resource, ended: Ended) -> None:
+        with self._store.transaction():
+            self._mover.end(row, ended)
+        self._builds.pop(row.result.get("external_id", ""), None)
+        self._context.changed(DELIVERY_ACTION.slug, row.name)
+        self._advance(row.doc["pipeline"])
+
+    def _expire(self, name: str) -> None:
+        try:
+            row = self._store.get(DELIVERY_ACTION, name)
+        except ResourceNotFound:
+            return
+        if row.status == "InProgress":
+            self._end(row, Ended("JobTimedOut", f"The action '{row.doc['action']}' has timed out"))
+            self._executor.submit(providers.give_up, row, self._context)
+
+    def _poll(self) -> None:
+        """S3 sources that ask for it are looked at every two seconds."""
+        self._at(self._now() + polling.SECONDS, self._poll)
+        if "poll" not in self._busy and any(map(polling.wants, self._store.find(DELIVERY_PIPELINE))):
+            self._busy["poll"] = False
+            self._executor.submit(self._polled_once)
+
+    def _polled_once(self) -> None:
+        try:
+            polling.look(self._context)
+        except Exception:
+            log.exception("polling of S3 sources")
+        finally:
+            self._inbox.put(self._poll_ended)
+
+    def _poll_ended(self) -> None:
+        del self._busy["poll"]

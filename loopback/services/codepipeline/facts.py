@@ -1,0 +1,61 @@
+"""Rows of the store as the facts that the engine plans from."""
+
+from typing import Any
+
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.store import Resource, Store
+from loopback.delivery.model import Structure, parse
+from loopback.delivery.plan import Facts, Run, shut_stages
+from loopback.services.registry import Context
+
+
+def actions_of(execution: str, store: Store) -> list[Resource]:
+    """The newest run of every action of an execution, oldest first; those that a retry replaced are left out."""
+    rows = store.find(DELIVERY_ACTION, parent=execution)
+    return [row for row in rows if not row.result.get("replaced")]
+
+
+def run_of(row: Resource, store: Store) -> Run:
+    """A running execution."""
+    structure = parse(row.doc["declaration"])
+    at = row.result["at"]
+    name = structure.stages[at].name
+    stage = next((each for each in store.find(DELIVERY_STAGE, parent=row.name) if each.doc["name"] == name), None)
+    inside = stage is not None and stage.status in ("InProgress", "Stopping")
+    return Run(
+        id=row.name,
+        order=row.doc["order"],
+        structure=structure,
+        at=at,
+        stage=stage.status if inside and stage else "",
+        actions={a.doc["action"]: a.status for a in actions_of(row.name, store) if a.doc["stage"] == name},
+        stopping=row.result.get("stopping", "") if row.status == "Stopping" else "",
+        rollback=row.doc["type"] == "ROLLBACK",
+        auto_retries=stage.result.get("auto_retries", 0) if stage else 0,
+    )
+
+
+def running(pipeline: str, store: Store) -> list[Resource]:
+    """The executions that are InProgress or Stopping, in the order of their starts."""
+    rows = [row for status in ("InProgress", "Stopping") for row in store.find(DELIVERY, status=status)]
+    return sorted((row for row in rows if row.parent == pipeline), key=lambda row: row.doc["order"])
+
+
+def facts_of(pipeline: Resource, store: Store) -> Facts:
+    """All that matters for what happens next in a pipeline."""
+    structure: Structure = parse(pipeline.doc)
+    runs = [run_of(row, store) for row in running(pipeline.name, store)]
+    return Facts(runs, structure.mode, shut_stages(structure, pipeline.result.get("transitions", {})))
+
+
+def produced(execution: Resource, context: Context) -> dict[str, Any]:
+    """What the actions of an execution have made: `artifacts` by name, `variables` by namespace."""
+    inherited = execution.doc.get("inherited") or {"artifacts": {}, "variables": {}}
+    artifacts, variables = dict(inherited["artifacts"]), dict(inherited["variables"])
+    for row in actions_of(execution.name, context.store):
+        if row.status != "Succeeded":
+            continue
+        artifacts |= {each["name"]: each for each in row.result.get("outputs", row.doc["outputs"])}
+        if row.doc["namespace"]:
+            variables[row.doc["namespace"]] = row.result.get("variables", {})
+    return {"artifacts": artifacts, "variables": variables}

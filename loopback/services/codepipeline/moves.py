@@ -1,0 +1,162 @@
+"""The engine's moves as rows of the store. Called on the driver's thread, inside its commit."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.store import Resource
+from loopback.delivery import variables
+from loopback.delivery.model import Action, parse
+from loopback.delivery.plan import Abandon, Enter, Finish, Leave, Move, RetryStage, RollBack, Run, Start
+from loopback.delivery.providers import seconds_allowed
+from loopback.services.codepipeline import executions, facts, starting, steering
+from loopback.services.codepipeline.work import Ended, artifact_key
+from loopback.services.registry import Context
+
+_EVENTS = {"Succeeded": "succeed", "Failed": "fail", "Stopped": "halt", "Superseded": "supersede"}
+Done = tuple[list[Resource], list[Resource]]  # actions that have begun, and that were given up
+
+
+class Mover:
+    """`now` returns epoch seconds."""
+
+    def __init__(self, context: Context, now: Callable[[], float] = time.time) -> None:
+        self._context, self._store, self._now = context, context.store, now
+
+    def carry_out(self, pipeline: Resource, move: Move) -> Done:
+        """Write one move down."""
+        match move:
+            case Start():
+                return [self._start(move.run, move.action)], []
+            case Abandon():
+                return [], [self._abandon(move)]
+            case Enter():
+                self._enter(move.run)
+            case Leave():
+                self._leave(move)
+            case RetryStage():
+                self._retry(move)
+            case RollBack():
+                self._roll_back(pipeline, move.run)
+            case Finish():
+                self._store.fire(DELIVERY, move.run.id, _EVENTS[move.status], self._why(move))
+        return [], []
+
+    def _why(self, move: Finish) -> dict[str, Any]:
+        if move.status == "Superseded":
+            newer = [row for row in facts.running(self._parent(move.run), self._store) if row.name != move.run.id]
+            return {"summary": f"Superseded by {newer[-1].name}" if newer else None}
+        return {}
+
+    def _parent(self, run: Run) -> str:
+        return self._store.get(DELIVERY, run.id).parent
+
+    def _enter(self, run: Run) -> None:
+        order = self._store.next_number("delivery stages")
+        stage = run.here.name
+        self._store.create(
+            DELIVERY_STAGE, f"{run.id}/{stage}", {"name": stage}, parent=run.id, result={"entered": order}
+        )
+
+    def _leave(self, move: Leave) -> None:
+        run = move.run
+        self._store.fire(DELIVERY_STAGE, f"{run.id}/{run.here.name}", _EVENTS[move.status])
+        last = run.rollback or run.at + 1 == len(run.structure.stages)
+        if move.status == "Succeeded" and not last:
+            self._store.amend(DELIVERY, run.id, "go on", result={"at": run.at + 1})
+
+    def _retry(self, move: RetryStage) -> None:
+        stage = move.run.here.name
+        steering.clear(move.run.id, stage, move.mode, self._store)
+        noted = {"auto_retries": move.run.auto_retries + 1, "last_retry": "AutomatedStageRetry"}
+        self._store.amend(DELIVERY_STAGE, f"{move.run.id}/{stage}", "retry_by_itself", result=noted)
+
+    def _roll_back(self, pipeline: Resource, run: Run) -> None:
+        """To the newest execution of this version that succeeded there; without one the failure stands alone."""
+        row, stage = self._store.get(DELIVERY, run.id), run.here.name
+        at = parse(pipeline.doc).index(stage)
+        targets = [
+            each
+            for each in self._store.find(DELIVERY, parent=pipeline.name)
+            if each.doc["type"] == "STANDARD"
+            and each.doc["declaration"]["version"] == pipeline.doc["version"]
+            and executions.succeeded_in(each.name, stage, self._context)
+        ]
+        if at is None or not targets or row.doc["declaration"]["version"] != pipeline.doc["version"]:
+            return
+        target = max(targets, key=lambda each: each.doc["order"])
+        trigger = starting.Trigger("AutomatedRollback", run.id)
+        starting.start_rollback(pipeline, target, at, trigger, self._context)
+
+    def _start(self, run: Run, name: str) -> Resource:
+        """Where its artifacts go and what its configuration says are decided here, once."""
+        execution = self._store.get(DELIVERY, run.id)
+        action = run.here.action(name)
+        assert action is not None
+        made = facts.produced(execution, self._context)
+        known = {
+            "codepipeline": {"PipelineExecutionId": run.id},
+            "variables": execution.doc["variables"],
+            **made["variables"],
+        }
+        unresolved = None
+        try:
+            resolved = variables.resolve(action.configuration, known)
+        except variables.Unresolved as fault:
+            resolved, unresolved = dict(action.configuration), str(fault)
+        missing = [each for each in action.inputs if each not in made["artifacts"]]
+        if missing:
+            unresolved = f"The input artifact {missing[0]} was not made in this execution"
+        declaration = execution.doc["declaration"]
+        store = declaration["artifactStore"]
+        now = self._now()
+        doc = {
+            "pipeline": execution.parent,
+            "stage": run.here.name,
+            "action": name,
+            "order": self._store.next_number("delivery actions"),
+            "type": action.type_id,
+            "namespace": action.namespace,
+            "role": action.role or declaration["roleArn"],
+            "configuration": dict(action.configuration),
+            "resolved": resolved,
+            "inputs": [made["artifacts"][each] for each in action.inputs if each in made["artifacts"]],
+            "outputs": [_output(store["location"], execution.parent, each) for each in action.outputs],
+            "encryption_key": store.get("encryptionKey"),
+            "token": str(uuid.uuid4()) if action.category == "Approval" else "",
+            "timeout_minutes": action.timeout_minutes,
+            "deadline": now + _seconds(action),
+        }
+        result = {"summary": "", "unresolved": unresolved} if unresolved else {"summary": ""}
+        return self._store.create(DELIVERY_ACTION, str(uuid.uuid4()), doc, parent=run.id, result=result)
+
+    def _abandon(self, move: Abandon) -> Resource:
+        rows = facts.actions_of(move.run.id, self._store)
+        row = next(
+            each
+            for each in rows
+            if each.doc["action"] == move.action
+            and each.doc["stage"] == move.run.here.name
+            and each.status == "InProgress"
+        )
+        return self._store.fire(DELIVERY_ACTION, row.name, "abandon", {"summary": "The action was abandoned"})
+
+    def end(self, row: Resource, ended: Ended) -> None:
+        """Write down how an action ended."""
+        noted = {
+            **ended.noted,
+            "summary": ended.summary[:2048],
+            "error_code": ended.error or None,
+            "variables": dict(ended.variables),
+        }
+        self._store.fire(DELIVERY_ACTION, row.name, "fail" if ended.error else "succeed", noted)
+
+
+def _output(bucket: str, pipeline: str, name: str) -> dict[str, str]:
+    return {"name": name, "bucket": bucket, "key": artifact_key(pipeline, name)}
+
+
+def _seconds(action: Action) -> int:
+    return seconds_allowed(action.kind, action.timeout_minutes)

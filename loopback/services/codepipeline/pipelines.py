@@ -1,0 +1,208 @@
+"""Pipelines: create, update, read, list, delete and tag. Each version stays readable."""
+
+import copy
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.store import Resource
+from loopback.delivery import structure
+from loopback.delivery.model import Structure, parse
+from loopback.services.codepipeline.errors import (
+    InvalidArnException,
+    InvalidNextTokenException,
+    PipelineNameInUseException,
+    PipelineNotFoundException,
+    PipelineVersionNotFoundException,
+    ResourceNotFoundException,
+    StageNotFoundException,
+)
+from loopback.services.registry import Context, Request, Response, handles
+
+SERVICE = "codepipeline"
+
+
+def get(name: str, context: Context) -> Resource:
+    """The row of a pipeline. Raises PipelineNotFoundException."""
+    try:
+        return context.store.get(DELIVERY_PIPELINE, name)
+    except ResourceNotFound:
+        raise PipelineNotFoundException(
+            f"Account '{context.place.account}' does not have a pipeline with name '{name}'"
+        ) from None
+
+
+def structure_of(row: Resource) -> Structure:
+    """What a pipeline's row declares."""
+    return parse(row.doc)
+
+
+def arn_of(name: str, context: Context) -> str:
+    """The pipeline's ARN."""
+    return context.place.arn(name, SERVICE)
+
+
+@handles("CreatePipeline", SERVICE)
+def create(request: Request, context: Context) -> Response:
+    """A new pipeline runs once at once, as on AWS."""
+    declaration = _defaulted(request["pipeline"]) | {"version": 1}
+    structure.check(declaration, context.place.region)
+    name = declaration["name"]
+    with context.store.transaction():
+        try:
+            context.store.create(DELIVERY_PIPELINE, name, declaration, result={"versions": [declaration]})
+        except ResourceInUse:
+            raise PipelineNameInUseException(
+                f"A pipeline with the name '{name}' already exists in account '{context.place.account}'"
+            ) from None
+        tags = {tag["key"]: tag.get("value", "") for tag in request.get("tags") or ()}
+        context.store.tag(arn_of(name, context), tags)
+        from loopback.services.codepipeline import starting
+
+        starting.start(name, context, starting.Trigger("CreatePipeline", _caller(context)))
+    return {"pipeline": declaration, "tags": request.get("tags") or []}
+
+
+@handles("UpdatePipeline", SERVICE)
+def update(request: Request, context: Context) -> Response:
+    """Executions that run go on as they were started; the new version holds from the next start on."""
+    with context.store.transaction():
+        row = get(request["pipeline"]["name"], context)
+        declaration = _defaulted(request["pipeline"]) | {"version": row.doc["version"] + 1}
+        structure.check(declaration, context.place.region)
+        stages = {stage["name"] for stage in declaration["stages"]}
+        transitions = {name: kept for name, kept in row.result.get("transitions", {}).items() if name in stages}
+        result = {
+            "versions": [*row.result["versions"], declaration],
+            "transitions": transitions,
+            "updated": time.time(),
+        }
+        context.store.amend(DELIVERY_PIPELINE, row.name, "update", doc=declaration, result=result)
+    context.changed(DELIVERY_PIPELINE.slug, row.name)
+    return {"pipeline": declaration}
+
+
+def _defaulted(declared: dict[str, Any]) -> dict[str, Any]:
+    """With the members that AWS fills in."""
+    declaration = copy.deepcopy(declared)
+    declaration.setdefault("pipelineType", "V1")
+    declaration.setdefault("executionMode", "SUPERSEDED")
+    for stage in declaration["stages"]:
+        for action in stage["actions"]:
+            action.setdefault("runOrder", 1)
+            for member, empty in (("configuration", {}), ("inputArtifacts", []), ("outputArtifacts", [])):
+                action.setdefault(member, empty)
+    return declaration
+
+
+def _caller(context: Context) -> str:
+    return f"arn:aws:iam::{context.place.account}:root"
+
+
+@handles("GetPipeline", SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """The newest version, or the one asked for."""
+    row = get(request["name"], context)
+    version = request.get("version", row.doc["version"])
+    found = next((each for each in row.result["versions"] if each["version"] == version), None)
+    if found is None:
+        raise PipelineVersionNotFoundException(f"Pipeline '{row.name}' has no version {version}")
+    times = {"created": row.created, "updated": updated(row)}
+    return {"pipeline": found, "metadata": {"pipelineArn": arn_of(row.name, context), **times}}
+
+
+def updated(row: Resource) -> float:
+    """When the declaration changed last."""
+    return float(row.result.get("updated", row.created))
+
+
+@handles("ListPipelines", SERVICE)
+def list_all(request: Request, context: Context) -> Response:
+    """By name."""
+    shown = [
+        {key: row.doc.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
+        | {"created": row.created, "updated": updated(row)}
+        for row in sorted(context.store.find(DELIVERY_PIPELINE), key=lambda row: row.name)
+    ]
+    return page("pipelines", shown, request, 1000)
+
+
+def page(output: str, items: Sequence[Any], request: Request, size: int) -> Response:
+    """The part of `items` that a request asks for. A token is the number of items before the page."""
+    token = request.get("nextToken", "0")
+    if not token.isdecimal() or int(token) > len(items):
+        raise InvalidNextTokenException("The next token is not one that this operation gave")
+    begin = int(token)
+    end = begin + (request.get("maxResults") or size)
+    return {output: list(items[begin:end])} | ({"nextToken": str(end)} if end < len(items) else {})
+
+
+@handles("DeletePipeline", SERVICE)
+def delete(request: Request, context: Context) -> Response:
+    """With its executions; what runs is given up. A pipeline that is not there is no error, as on AWS."""
+    store, name = context.store, request["name"]
+    running = []
+    with store.transaction():
+        if not store.exists(DELIVERY_PIPELINE, name):
+            return {}
+        for execution in store.find(DELIVERY, parent=name):
+            for action in store.find(DELIVERY_ACTION, parent=execution.name):
+                running += [action] if action.status == "InProgress" else []
+                store.delete(DELIVERY_ACTION, action.name)
+            for stage in store.find(DELIVERY_STAGE, parent=execution.name):
+                store.delete(DELIVERY_STAGE, stage.name)
+            store.delete(DELIVERY, execution.name)
+        store.delete(DELIVERY_PIPELINE, name)
+        store.untag(arn_of(name, context))
+    from loopback.services.codepipeline.providers import give_up
+
+    for action in running:
+        give_up(action, context)
+    return {}
+
+
+@handles("TagResource", SERVICE)
+def tag(request: Request, context: Context) -> Response:
+    """Add or replace."""
+    context.store.tag(_tagged(request, context), {tag["key"]: tag["value"] for tag in request["tags"]})
+    return {}
+
+
+@handles("UntagResource", SERVICE)
+def untag(request: Request, context: Context) -> Response:
+    """Remove by key."""
+    context.store.untag(_tagged(request, context), request["tagKeys"])
+    return {}
+
+
+@handles("ListTagsForResource", SERVICE)
+def list_tags(request: Request, context: Context) -> Response:
+    """By key."""
+    tags = context.store.tags(_tagged(request, context))
+    return page("tags", [{"key": key, "value": value} for key, value in tags.items()], request, 100)
+
+
+def _tagged(request: Request, context: Context) -> str:
+    arn: str = request["resourceArn"]
+    name = arn.rpartition(":")[2]
+    if arn != arn_of(name, context):
+        raise InvalidArnException(f"{arn} is not the ARN of a pipeline of this account and region")
+    if not context.store.exists(DELIVERY_PIPELINE, name):
+        raise ResourceNotFoundException(f"There is no pipeline with ARN {arn}")
+    return arn
+
+
+def valid_stage(structure_: Structure, name: str) -> int:
+    """The place of a stage. Raises StageNotFoundException."""
+    index = structure_.index(name)
+    if index is None:
+        raise StageNotFoundException(f"Pipeline '{structure_.name}' has no stage with name '{name}'")
+    return index
+
+
+def refuse_unknown(names: set[str], known: set[str], what: str) -> None:
+    """Raise ValidationException for names that are not known."""
+    if names - known:
+        raise ValidationException(f"{what} {', '.join(sorted(names - known))}: not in the pipeline")

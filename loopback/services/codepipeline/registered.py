@@ -1,0 +1,28 @@
+"""Importing this registers the operations and announcements of CodePipeline, CodeConnections and CodeCommit."""
+
+from loopback.services.codecommit import repositories
+from loopback.services.codeconnections import connections
+from loopback.services.codepipeline import (
+    announcements,
+    approvals,
+    executions,
+    functions,
+    pipelines,
+    starting,
+    state,
+    steering,
+)
+
+SERVICES = ("codepipeline", "codeconnections", "codestar-connections", "codecommit")
+MODULES = (
+    announcements,
+    approvals,
+    connections,
+    executions,
+    functions,
+    pipelines,
+    repositories,
+    starting,
+    state,
+    steering,
+)

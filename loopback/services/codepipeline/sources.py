@@ -1,0 +1,98 @@
+"""Source actions: an object of S3, or a commit of a local repository, becomes an artifact."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from loopback.core.errors import ServiceError
+from loopback.core.kinds import CONNECTION, DELIVERY
+from loopback.core.repositories import Commit, checked
+from loopback.services.codepipeline.work import Ended, Outcome, Work, repositories
+
+
+def from_s3(work: Work) -> Outcome:
+    """The newest version of the object, or the one that the execution was started with."""
+    wanted = work.context.store.get(DELIVERY, work.row.parent).doc["revisions"].get(work.row.doc["action"], {})
+    bucket, key = work.configuration["S3Bucket"], wanted.get("S3_OBJECT_KEY", work.configuration["S3ObjectKey"])
+    client, output = work.client("s3"), work.outputs[0]
+    which = {"VersionId": wanted["S3_OBJECT_VERSION_ID"]} if "S3_OBJECT_VERSION_ID" in wanted else {}
+    if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        return Ended("ConfigurationError", f"The bucket {bucket} has no versioning; an S3 source needs it")
+    found = client.head_object(Bucket=bucket, Key=key, **which)
+    version, etag = found["VersionId"], found["ETag"].strip('"')
+    source = {"Bucket": bucket, "Key": key, "VersionId": version}
+    client.copy_object(Bucket=output.bucket, Key=output.key, CopySource=source, MetadataDirective="COPY")
+    summary = found.get("Metadata", {}).get(
+        "codepipeline-artifact-revision-summary", f"Amazon S3 version id: {version}"
+    )
+    return Ended(
+        summary=summary,
+        variables={"ETag": etag, "VersionId": version},
+        noted={"revision": version, "revision_summary": summary, "revision_created": found["LastModified"].timestamp()},
+    )
+
+
+def from_connection(work: Work) -> Outcome:
+    """The head of a branch behind a connection, or the commit that was pushed."""
+    configuration = work.configuration
+    arn = configuration["ConnectionArn"]
+    if not work.context.store.exists(CONNECTION, arn.rpartition("/")[2]):
+        return Ended("ConfigurationError", f"Connection {arn} does not exist")
+    name = configuration["FullRepositoryId"]
+    commit, branch = _commit(work, name)
+    shared = {"ConnectionArn": arn, "FullRepositoryName": name}
+    return _made(work, name, commit, shared | _described(commit, branch))
+
+
+def from_codecommit(work: Work) -> Outcome:
+    """The head of a branch of a CodeCommit repository, or the commit that was pushed."""
+    name = work.configuration["RepositoryName"]
+    commit, branch = _commit(work, name)
+    committer = {"RepositoryName": name, "CommitterDate": _iso(commit.committer.seconds)}
+    return _made(work, name, commit, committer | _described(commit, branch))
+
+
+def _commit(work: Work, name: str) -> tuple[Commit, str]:
+    """The commit and its branch. Raises ServiceError where there is none."""
+    execution = work.context.store.get(DELIVERY, work.row.parent)
+    action = work.row.doc["action"]
+    branch = execution.doc["branches"].get(action, work.configuration["BranchName"])
+    wanted = execution.doc["revisions"].get(action, {}).get("COMMIT_ID", f"refs/heads/{branch}")
+    try:
+        return repositories(work.context).commit(checked(name), wanted), branch
+    except ServiceError as fault:
+        raise type(fault)(
+            f"[{work.row.doc['type']['provider']}] Could not find branch {branch} of {name}: {fault}"
+        ) from None
+
+
+def _described(commit: Commit, branch: str) -> dict[str, str]:
+    return {
+        "AuthorDate": _iso(commit.author.seconds),
+        "BranchName": branch,
+        "CommitId": commit.id,
+        "CommitMessage": commit.message,
+    }
+
+
+def _made(work: Work, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
+    output = work.outputs[0]
+    if work.configuration.get("OutputArtifactFormat", "CODE_ZIP") == "CODEBUILD_CLONE_REF":
+        return Ended("ConfigurationError", "loopback hands on source as CODE_ZIP, not as CODEBUILD_CLONE_REF")
+    with tempfile.TemporaryDirectory() as folder:
+        zipped = Path(folder) / "source.zip"
+        repositories(work.context).archive(name, commit.id, zipped)
+        work.client("s3").upload_file(str(zipped), output.bucket, output.key)
+    noted: dict[str, Any] = {
+        "revision": commit.id,
+        "revision_summary": commit.message[:2048] or "-",
+        "revision_created": commit.committer.seconds,
+        "external_id": commit.id,
+    }
+    return Ended(summary=commit.message[:2048], variables=variables, noted=noted)
+
+
+def _iso(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

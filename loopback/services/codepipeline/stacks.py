@@ -1,0 +1,213 @@
+"""CloudFormation actions: contracts 11.3. Each look is one short call; what it has to know is in the action's row.
+
+An operation carries a client request token of its own, so that after a crash its events tell whether it was begun.
+"""
+
+import time
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from loopback.core.kinds import DELIVERY_ACTION
+from loopback.services.codepipeline.templates import Invalid, description, store_json
+from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+
+REPLACED = ("ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE")
+ABSENT = ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS")
+DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+NOTHING = "No updates are to be performed"
+FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.03, 1.0
+SETTLE_SECONDS = 10.0  # after a restart, for whoever takes an interrupted operation up
+AGAIN = {"phase": None, "token": None, "begun": None}
+
+
+def run(work: Work) -> Outcome:
+    """Go one step on."""
+    mode, phase = work.configuration["ActionMode"], work.noted.get("phase")
+    try:
+        if phase == "running":
+            return _watch(work)
+        if phase == "deleting":
+            return _watch_delete(work)
+        if mode == "CHANGE_SET_REPLACE":
+            return _replace_change_set(work)
+        if mode == "CHANGE_SET_EXECUTE":
+            return _execute_change_set(work)
+        return _delete(work) if mode == "DELETE_ONLY" else _deploy(work, replace=mode == "REPLACE_ON_FAILURE")
+    except Invalid as fault:
+        return Ended("ConfigurationError", str(fault))
+    except ClientError as fault:
+        error = fault.response["Error"]
+        return Ended("JobFailed", f"{error['Message']} (Service: CloudFormation; Error Code: {error['Code']})")
+
+
+def _name(work: Work) -> str:
+    return work.configuration["StackName"]
+
+
+def _stack(work: Work) -> dict[str, Any] | None:
+    """The stack, or None where there is none or only an empty one that waits for a change set."""
+    try:
+        found: dict[str, Any] = work.client("cloudformation").describe_stacks(StackName=_name(work))["Stacks"][0]
+    except ClientError as fault:
+        if "does not exist" in fault.response["Error"]["Message"]:
+            return None
+        raise
+    return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+
+def _deploy(work: Work, *, replace: bool) -> Outcome:
+    stack = _stack(work)
+    status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+    if replace and status in REPLACED:
+        work.client("cloudformation").delete_stack(StackName=_name(work))
+        return _noted(work, "deleting")
+    if status.endswith("_IN_PROGRESS") and status not in ABSENT:
+        return _occupied(work, status)
+    request = description(work)
+    policy = request.pop("StackPolicyBody", None)
+    token = _begin(work)
+    client = work.client("cloudformation")
+    try:
+        if status in ABSENT:
+            client.create_stack(**request, ClientRequestToken=token)
+        else:
+            client.update_stack(**request, ClientRequestToken=token)
+    except ClientError as fault:
+        if NOTHING not in fault.response["Error"]["Message"]:
+            raise
+        return _finished(work, stack or {}, NOTHING)
+    if policy is not None:
+        client.set_stack_policy(StackName=_name(work), StackPolicyBody=policy)
+    return Wait(FIRST_LOOK_SECONDS)
+
+
+def _begin(work: Work) -> str:
+    """Write down which operation is about to be asked for, before it is."""
+    token = f"{work.row.name}-{int(time.time() * 1000):x}"
+    noted = {"phase": "running", "token": token, "boot": work.boot, "begun": time.time(), "external_id": _name(work)}
+    work.context.store.amend(DELIVERY_ACTION, work.row.name, "work", result=noted)
+    return token
+
+
+def _noted(work: Work, phase: str) -> Wait:
+    return Wait(FIRST_LOOK_SECONDS, {"phase": phase, "boot": work.boot, "begun": time.time()})
+
+
+def _occupied(work: Work, status: str) -> Outcome:
+    """Another operation runs on the stack: AWS would refuse; one that a restart has cut off is waited for first."""
+    since = work.noted.get("waited_since") or time.time()
+    if time.time() - since > SETTLE_SECONDS:
+        return Ended("JobFailed", f"Stack {_name(work)} is in {status} state and cannot be updated")
+    return Wait(LOOK_SECONDS / 2, {"waited_since": since})
+
+
+def _watch(work: Work) -> Outcome:
+    """Look at the operation that was begun."""
+    stack = _stack(work)
+    events = _events(work) if stack else []
+    if stack is None or not events:  # the operation was never begun, or the base has lost it with a crash
+        return Wait(0.0, AGAIN) if work.noted["boot"] != work.boot else _never_begun(work)
+    status = stack["StackStatus"]
+    if status.endswith("_IN_PROGRESS"):
+        if work.noted["boot"] != work.boot:
+            return _interrupted(work, status)
+        elapsed = time.time() - work.noted["begun"]
+        return Wait(min(LOOK_SECONDS, max(FIRST_LOOK_SECONDS, elapsed / 10)))
+    if status in DONE:
+        return _finished(work, stack, f"Stack {status}")
+    return Ended("JobFailed", _reason(events, stack), noted={"external_id": stack["StackId"]})
+
+
+def _never_begun(work: Work) -> Outcome:
+    if time.time() - work.noted["begun"] < SETTLE_SECONDS:
+        return Wait(LOOK_SECONDS / 2)
+    return Ended("JobFailed", f"Stack {_name(work)} was deleted while the action waited for it")
+
+
+def _interrupted(work: Work, status: str) -> Outcome:
+    """The process that carried the operation out has died: a creation starts over, an update has no way back."""
+    since = work.noted.get("resumed") or time.time()
+    if time.time() - since < SETTLE_SECONDS:
+        return Wait(LOOK_SECONDS / 4, {"resumed": since})
+    if status == "CREATE_IN_PROGRESS":
+        work.client("cloudformation").delete_stack(StackName=_name(work))
+        return _noted(work, "deleting")
+    return Ended("JobFailed", f"Stack {_name(work)} was left in {status} when loopback was restarted")
+
+
+def _watch_delete(work: Work) -> Outcome:
+    stack = _stack(work)
+    if stack is None:
+        if work.configuration["ActionMode"] == "DELETE_ONLY":
+            return Ended(summary=f"Stack {_name(work)} was deleted")
+        return Wait(0.0, AGAIN)
+    if stack["StackStatus"] == "DELETE_FAILED" and time.time() - work.noted["begun"] > FIRST_LOOK_SECONDS:
+        return Ended("JobFailed", _reason(_events(work), stack))
+    return Wait(LOOK_SECONDS / 4)
+
+
+def _delete(work: Work) -> Outcome:
+    if _stack(work) is None:
+        return Ended(summary=f"Stack {_name(work)} does not exist")
+    role = {"RoleARN": work.configuration["RoleArn"]} if "RoleArn" in work.configuration else {}
+    work.client("cloudformation").delete_stack(StackName=_name(work), **role)
+    return _noted(work, "deleting")
+
+
+def _replace_change_set(work: Work) -> Outcome:
+    """The change set of that name, made anew; a stack that is not there yet is made by executing it."""
+    client, change_set = work.client("cloudformation"), work.configuration["ChangeSetName"]
+    stack = _stack(work)
+    request = description(work)
+    request.pop("StackPolicyBody", None)
+    if stack is not None:
+        client.delete_change_set(StackName=_name(work), ChangeSetName=change_set)
+    empty = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+    kind = "CREATE" if empty else "UPDATE"
+    client.create_change_set(**request, ChangeSetName=change_set, ChangeSetType=kind)
+    while True:
+        found = client.describe_change_set(StackName=_name(work), ChangeSetName=change_set)
+        if found["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            break
+        time.sleep(FIRST_LOOK_SECONDS)
+    reason = found.get("StatusReason", "")
+    if found["Status"] == "FAILED" and "didn't contain changes" not in reason and NOTHING not in reason:
+        return Ended("JobFailed", reason)
+    return _finished(work, stack or {}, f"Change set {change_set} was created. {reason}".strip())
+
+
+def _execute_change_set(work: Work) -> Outcome:
+    client, change_set = work.client("cloudformation"), work.configuration["ChangeSetName"]
+    found = client.describe_change_set(StackName=_name(work), ChangeSetName=change_set)
+    if found["Status"] == "FAILED" and "didn't contain changes" in found.get("StatusReason", ""):
+        return _finished(work, _stack(work) or {}, NOTHING)
+    token = _begin(work)
+    client.execute_change_set(StackName=_name(work), ChangeSetName=change_set, ClientRequestToken=token)
+    return Wait(FIRST_LOOK_SECONDS)
+
+
+def _events(work: Work) -> list[dict[str, Any]]:
+    """The events of this action's operation, oldest first."""
+    pages = work.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=_name(work))
+    found = [event for page in pages for event in page["StackEvents"]]
+    token = work.noted.get("token")
+    return [each for each in reversed(found) if each.get("ClientRequestToken") == token] if token else found[::-1]
+
+
+def _reason(events: list[dict[str, Any]], stack: dict[str, Any]) -> str:
+    """Why: the first resource that failed, not those that were cancelled for it."""
+    for event in events:
+        reason = event.get("ResourceStatusReason", "")
+        if event["ResourceStatus"].endswith("_FAILED") and reason and "cancelled" not in reason.lower():
+            return f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+    return str(stack.get("StackStatusReason") or f"Stack {stack['StackName']} is {stack['StackStatus']}")
+
+
+def _finished(work: Work, stack: dict[str, Any], summary: str) -> Ended:
+    """The stack's outputs are the action's variables, and the content of the output artifact."""
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    if work.outputs and "OutputFileName" in work.configuration:
+        store_json(work, work.configuration["OutputFileName"], outputs)
+    noted = {"external_id": stack.get("StackId", _name(work))}
+    return Ended(summary=summary, variables=outputs, noted=noted)

@@ -1,0 +1,112 @@
+"""GetPipelineState: every stage with who is in it, who waits for it, and how its actions went last."""
+
+from typing import Any
+
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.store import Resource
+from loopback.delivery.model import Action, Stage, parse
+from loopback.services.codepipeline import pipelines
+from loopback.services.registry import Context, Request, Response, handles
+
+
+@handles("GetPipelineState", pipelines.SERVICE)
+def state(request: Request, context: Context) -> Response:
+    """The newest execution that was in each stage; an approval that waits shows its token."""
+    row = pipelines.get(request["name"], context)
+    structure = parse(row.doc)
+    executions = context.store.find(DELIVERY, parent=row.name)
+    order = {each.name: each.doc["order"] for each in executions}
+    stages = [stage for each in executions for stage in context.store.find(DELIVERY_STAGE, parent=each.name)]
+    actions = [
+        action
+        for each in executions
+        for action in context.store.find(DELIVERY_ACTION, parent=each.name)
+        if not action.result.get("replaced")
+    ]
+    shown = []
+    for i, stage in enumerate(structure.stages):
+        before = structure.stages[i - 1].name if i else ""
+        waiting = [each for each in executions if each.status == "InProgress" and each.result["at"] == i]
+        inside = [each for each in stages if each.doc["name"] == stage.name]
+        waiting = [each for each in waiting if not any(s.parent == each.name for s in inside)]
+        waiting.sort(key=lambda each: order[each.name])
+        shown.append(
+            {
+                "stageName": stage.name,
+                "inboundTransitionState": _transition(row, stage.name, before),
+                "inboundExecution": _execution(waiting[-1], waiting[-1].status) if waiting else None,
+                "inboundExecutions": [_execution(each, each.status) for each in waiting],
+                "actionStates": [_action(action, stage, actions) for action in stage.actions],
+                **_latest(inside, {each.name: each for each in executions}),
+            }
+        )
+    return {
+        "pipelineName": row.name,
+        "pipelineVersion": row.doc["version"],
+        "stageStates": shown,
+        "created": row.created,
+        "updated": pipelines.updated(row),
+    }
+
+
+def _execution(row: Resource, status: str) -> dict[str, str]:
+    return {"pipelineExecutionId": row.name, "status": status, "type": row.doc["type"]}
+
+
+def _transition(row: Resource, stage: str, before: str) -> dict[str, Any]:
+    transitions = row.result.get("transitions", {})
+    shut = transitions.get(stage, {}).get("Inbound") or transitions.get(before, {}).get("Outbound")
+    if not shut:
+        return {"enabled": True}
+    return {
+        "enabled": False,
+        "lastChangedBy": shut["by"],
+        "lastChangedAt": shut["at"],
+        "disabledReason": shut["reason"],
+    }
+
+
+def _latest(inside: list[Resource], executions: dict[str, Resource]) -> dict[str, Any]:
+    if not inside:
+        return {}
+    stage = max(inside, key=lambda each: each.result["entered"])
+    shown: dict[str, Any] = {"latestExecution": _execution(executions[stage.parent], stage.status)}
+    if stage.result.get("last_retry"):
+        shown["retryStageMetadata"] = {
+            "autoStageRetryAttempt": stage.result.get("auto_retries"),
+            "manualStageRetryAttempt": stage.result.get("manual_retries"),
+            "latestRetryTrigger": stage.result["last_retry"],
+        }
+    return shown
+
+
+def _action(action: Action, stage: Stage, rows: list[Resource]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"actionName": action.name}
+    own = [row for row in rows if row.doc["action"] == action.name and row.doc["stage"] == stage.name]
+    if not own:
+        return shown
+    row = max(own, key=lambda each: each.doc["order"])
+    result = row.result
+    waits = row.status == "InProgress" and action.category == "Approval"
+    error = {"code": result["error_code"], "message": result["summary"] or "-"} if result.get("error_code") else None
+    shown["latestExecution"] = {
+        "actionExecutionId": row.name,
+        "status": row.status,
+        "summary": result.get("summary") or None,
+        "lastStatusChange": row.changed,
+        "token": row.doc["token"] if waits else None,
+        "lastUpdatedBy": result.get("updated_by"),
+        "externalExecutionId": result.get("external_id"),
+        "externalExecutionUrl": result.get("external_url") or None,
+        "percentComplete": result.get("percent"),
+        "errorDetails": error,
+    }
+    if result.get("revision"):
+        created = result.get("revision_created") or row.changed
+        shown["currentRevision"] = {
+            "revisionId": result["revision"],
+            "revisionChangeId": result["revision"][:100],
+            "created": created,
+        }
+        shown["revisionUrl"] = result.get("revision_url")
+    return shown
