@@ -42,7 +42,9 @@ def select(views: Iterable[View], request: dict[str, Any], listing: Listing) -> 
 
 
 def _sort_key(sort_by: str, listing: Listing) -> Callable[[View], tuple[Any, ...]]:
-    member = {"Name": listing.name, "Status": listing.status}.get(sort_by, "CreationTime")
+    member = {"Name": listing.name, "Status": listing.status, "LastModifiedTime": "LastModifiedTime"}.get(
+        sort_by, "CreationTime"
+    )
     return lambda view: (view.get(member) or 0, view["CreationTime"], str(view[listing.name]))
 
 

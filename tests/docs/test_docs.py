@@ -8,6 +8,8 @@ import pytest
 from loopback.engine.model import STEP_TYPES
 from loopback.services import registry
 from loopback.services.sagemaker import (
+    code_repositories,
+    domains,
     endpoint_configs,
     endpoints,
     executions,
@@ -16,13 +18,27 @@ from loopback.services.sagemaker import (
     models,
     packages,
     pipelines,
+    projects,
     tags,
 )
 from loopback.workers.images import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-FAMILIES = (endpoint_configs, endpoints, executions, experiments, jobs, models, packages, pipelines, tags)
+FAMILIES = (
+    code_repositories,
+    domains,
+    endpoint_configs,
+    endpoints,
+    executions,
+    experiments,
+    jobs,
+    models,
+    packages,
+    pipelines,
+    projects,
+    tags,
+)
 
 
 def test_the_operations_page_is_true() -> None:

@@ -1,0 +1,142 @@
+"""Provisioning artifacts: the versions of a product, each with the template as it was when the version was made."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from loopback.core.errors import ServiceError, ValidationException
+from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT
+from loopback.core.store import Resource
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
+from loopback.services.servicecatalog.rows import find, made_with, new_id
+from loopback.services.servicecatalog.templates import parameters_of, parsed
+from loopback.services.template_urls import path_style, template_location
+
+SERVICE = "servicecatalog"
+TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
+LONGEST_BODY = 51_200  # bytes of a template in a request; a longer one is handed to CloudFormation by its URL
+
+
+def read_template(properties: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """What an artifact's row keeps of its template. Raises InvalidParametersException where it is none.
+
+    CloudFormation validates it, unless DisableTemplateValidation asks for less.
+    """
+    if properties.get("Type", TEMPLATE) != TEMPLATE:
+        raise InvalidParametersException(f"loopback carries out artifacts of type {TEMPLATE} only")
+    info = properties.get("Info") or {}
+    if set(info) != {"LoadTemplateFromURL"}:
+        raise InvalidParametersException("Info must be {'LoadTemplateFromURL': <the URL of a template in S3>}")
+    url = info["LoadTemplateFromURL"]
+    try:
+        bucket, key = template_location(url, context.place)
+        body = context.objects.read(bucket, key)
+    except (ServiceError, ValidationException) as fault:
+        raise InvalidParametersException(f"The template cannot be read: {fault}") from None
+    parsed(body.decode(errors="replace"), url)
+    if not properties.get("DisableTemplateValidation"):
+        try:
+            location = path_style(bucket, key, context.place)
+            context.client("cloudformation", "").validate_template(TemplateURL=location)
+        except ClientError as fault:
+            raise InvalidParametersException(f"{url}: {fault.response['Error'].get('Message', fault)}") from None
+    return {"url": url, "body": body.decode(), "digest": hashlib.sha256(body).hexdigest()}
+
+
+def write(product: str, properties: Mapping[str, Any], token: str, kept: dict[str, Any], context: Context) -> Resource:
+    """A new version. Call it in a transaction."""
+    doc = {key: properties[key] for key in ("Name", "Description") if key in properties}
+    doc |= {"IdempotencyToken": token, "ProductId": product}
+    name = new_id("pa")
+    return context.store.create(CATALOG_ARTIFACT, name, {"Name": name} | doc, parent=product, result=kept)
+
+
+@handles("CreateProvisioningArtifact", SERVICE)
+def create(request: Request, context: Context) -> Response:
+    """Add a version to a product."""
+    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
+    row = made_with(CATALOG_ARTIFACT, request["IdempotencyToken"], context)
+    if row is None:
+        kept = read_template(request["Parameters"], context)
+        row = write(product, request["Parameters"], request["IdempotencyToken"], kept, context)
+    return _shown(row)
+
+
+@handles("DescribeProvisioningArtifact", SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """By id, or by product and name."""
+    if "ProvisioningArtifactId" in request and not {"ProductId", "ProductName"} & request.keys():
+        row = find(CATALOG_ARTIFACT, request["ProvisioningArtifactId"], context)
+    else:
+        row = artifact_of(product_of(request, context), request, context)
+    shown = _shown(row)
+    if request.get("IncludeProvisioningArtifactParameters"):
+        shown["ProvisioningArtifactParameters"] = parameters_of(template_of(row))
+    return shown
+
+
+@handles("ListProvisioningArtifacts", SERVICE)
+def list_artifacts(request: Request, context: Context) -> Response:
+    """All versions of a product, oldest first."""
+    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
+    rows = context.store.find(CATALOG_ARTIFACT, parent=product)
+    return {"ProvisioningArtifactDetails": [view(row) for row in rows]}
+
+
+def view(row: Resource) -> dict[str, Any]:
+    """ProvisioningArtifactDetail."""
+    texts = {key: row.doc[key] for key in ("Name", "Description") if key in row.doc}
+    more = {"Type": TEMPLATE, "CreatedTime": row.created, "Active": True, "Guidance": "DEFAULT"}
+    return texts | {"Id": row.name} | more
+
+
+def _shown(row: Resource) -> Response:
+    info = {"TemplateUrl": row.result["url"]}
+    return {"ProvisioningArtifactDetail": view(row), "Info": info, "Status": "AVAILABLE"}
+
+
+def product_of(request: Request, context: Context) -> Resource:
+    """The product of ProductId or ProductName (or of Id or Name): one of them, as on AWS."""
+    name = request.get("ProductName", request.get("Name"))
+    identity = request.get("ProductId", request.get("Id"))
+    if (name is None) == (identity is None):
+        raise InvalidParametersException("Either the id or the name of the product must be given, and not both")
+    if identity is not None:
+        return find(CATALOG_PRODUCT, identity, context)
+    found = [row for row in context.store.find(CATALOG_PRODUCT) if row.doc["Name"] == name]
+    if not found:
+        raise ResourceNotFoundException(f"Product {name} not found")
+    if len(found) > 1:
+        raise InvalidParametersException(f"{len(found)} products are named {name}; give the id")
+    return found[0]
+
+
+def artifact_of(product: Resource, request: Request, context: Context) -> Resource:
+    """The version of ProvisioningArtifactId or ProvisioningArtifactName: one of them, as on AWS."""
+    name, identity = request.get("ProvisioningArtifactName"), request.get("ProvisioningArtifactId")
+    if (name is None) == (identity is None):
+        raise InvalidParametersException("Either the id or the name of the artifact must be given, and not both")
+    for row in context.store.find(CATALOG_ARTIFACT, parent=product.name):
+        if row.name == identity or (name is not None and row.doc["Name"] == name):
+            return row
+    raise ResourceNotFoundException(f"Provisioning artifact {identity or name} of product {product.name} not found")
+
+
+def template_of(row: Resource) -> dict[str, Any]:
+    """The template, parsed."""
+    return parsed(row.result["body"], row.result["url"])
+
+
+def handed(row: Resource, context: Context) -> dict[str, str]:
+    """The template as CloudFormation takes it. A long one must still be what it was when the version was made."""
+    body: str = row.result["body"]
+    if len(body.encode()) <= LONGEST_BODY:
+        return {"TemplateBody": body}
+    bucket, key = template_location(row.result["url"], context.place)
+    if hashlib.sha256(context.objects.read(bucket, key)).hexdigest() != row.result["digest"]:
+        text = f"The template of {row.name} is not any more what it was; make a new provisioning artifact of it"
+        raise InvalidParametersException(text)
+    return {"TemplateURL": path_style(bucket, key, context.place)}

@@ -1,0 +1,188 @@
+"""How a product may be launched: constraints, launch paths, and the parameters of its template."""
+
+import json
+from typing import Any
+
+from loopback.core.kinds import (
+    CATALOG_CONSTRAINT,
+    CATALOG_PATH,
+    CATALOG_PORTFOLIO,
+    CATALOG_PRINCIPAL,
+    CATALOG_PRODUCT,
+)
+from loopback.core.store import Resource
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.servicecatalog.artifacts import artifact_of, product_of, template_of
+from loopback.services.servicecatalog.errors import (
+    DuplicateResourceException,
+    InvalidParametersException,
+    ResourceNotFoundException,
+)
+from loopback.services.servicecatalog.rows import arn, find, made_with, new_id, page
+from loopback.services.servicecatalog.templates import outputs_of, parameters_of
+
+SERVICE = "servicecatalog"
+LAUNCH, RESOURCE_UPDATE = "LAUNCH", "RESOURCE_UPDATE"
+
+
+@handles("CreateConstraint", SERVICE)
+def create(request: Request, context: Context) -> Response:
+    """LAUNCH names the role that launches a product; RESOURCE_UPDATE lets tags of what was launched change."""
+    row = made_with(CATALOG_CONSTRAINT, request["IdempotencyToken"], context)
+    if row is not None:
+        return _shown(row, context)
+    portfolio, product, kind = request["PortfolioId"], request["ProductId"], request["Type"]
+    find(CATALOG_PORTFOLIO, portfolio, context)
+    find(CATALOG_PRODUCT, product, context)
+    if not context.store.exists(CATALOG_PATH, f"{portfolio}/{product}"):
+        raise ResourceNotFoundException(f"Product {product} is not in portfolio {portfolio}")
+    _check(kind, request["Parameters"])
+    if constraint(portfolio, product, kind, context):
+        raise DuplicateResourceException(f"Product {product} has a {kind} constraint in portfolio {portfolio} already")
+    return _shown(context.store.create(CATALOG_CONSTRAINT, new_id("cons"), request, parent=portfolio), context)
+
+
+def _check(kind: str, text: str) -> None:
+    try:
+        given = json.loads(text)
+    except ValueError as fault:
+        raise InvalidParametersException(f"Parameters is not JSON: {fault}") from None
+    if not isinstance(given, dict):
+        raise InvalidParametersException("Parameters must be a JSON object")
+    if kind == LAUNCH:
+        if set(given) not in ({"RoleArn"}, {"LocalRoleName"}):
+            raise InvalidParametersException('Parameters must be {"RoleArn": ...} or {"LocalRoleName": ...}')
+        if not str(given.get("RoleArn", "arn:aws:iam::")).startswith("arn:aws:iam::"):
+            raise InvalidParametersException(f"{given['RoleArn']} is not the ARN of a role")
+    elif kind == RESOURCE_UPDATE:
+        if (given.get("Properties") or {}).get("TagUpdateOnProvisionedProduct") not in ("ALLOWED", "NOT_ALLOWED"):
+            text = "Properties.TagUpdateOnProvisionedProduct must be ALLOWED or NOT_ALLOWED"
+            raise InvalidParametersException(text)
+    else:
+        raise InvalidParametersException(f"loopback does not carry out constraints of type {kind}")
+
+
+@handles("DescribeConstraint", SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """By id."""
+    return _shown(find(CATALOG_CONSTRAINT, request["Id"], context), context)
+
+
+@handles("DeleteConstraint", SERVICE)
+def delete(request: Request, context: Context) -> Response:
+    """What was launched keeps its role."""
+    context.store.delete(CATALOG_CONSTRAINT, find(CATALOG_CONSTRAINT, request["Id"], context).name)
+    return {}
+
+
+@handles("ListConstraintsForPortfolio", SERVICE)
+def list_constraints(request: Request, context: Context) -> Response:
+    """Of the portfolio, or of one of its products."""
+    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+    rows = context.store.find(CATALOG_CONSTRAINT, parent=portfolio)
+    wanted = request.get("ProductId")
+    kept = [row for row in rows if wanted in (None, row.doc["ProductId"])]
+    return page(((row.name, _detail(row, context)) for row in kept), request, "ConstraintDetails")
+
+
+def _detail(row: Resource, context: Context) -> dict[str, Any]:
+    shown = {key: row.doc[key] for key in ("Type", "Description", "ProductId", "PortfolioId") if key in row.doc}
+    return shown | {"ConstraintId": row.name, "Owner": context.place.account}
+
+
+def _shown(row: Resource, context: Context) -> Response:
+    return {
+        "ConstraintDetail": _detail(row, context),
+        "ConstraintParameters": row.doc["Parameters"],
+        "Status": "AVAILABLE",
+    }
+
+
+def constraint(portfolio: str, product: str, kind: str, context: Context) -> dict[str, Any]:
+    """The parameters of a product's constraint of this type, or {}."""
+    for row in context.store.find(CATALOG_CONSTRAINT, parent=portfolio):
+        if (row.doc["ProductId"], row.doc["Type"]) == (product, kind):
+            found: dict[str, Any] = json.loads(row.doc["Parameters"])
+            return found
+    return {}
+
+
+def launch_role(path: Resource, context: Context) -> str:
+    """The role that a path launches with; "" where the caller's own permissions are used."""
+    found = constraint(path.parent, path.doc["product"], LAUNCH, context)
+    if "LocalRoleName" in found:
+        return f"arn:aws:iam::{context.place.account}:role/{found['LocalRoleName']}"
+    return str(found.get("RoleArn", ""))
+
+
+def paths_of(product: str, context: Context) -> list[Resource]:
+    """The ways to launch a product: the portfolios that it is in and that any principal may use."""
+    rows = [row for row in context.store.find(CATALOG_PATH) if row.doc["product"] == product]
+    return [row for row in rows if context.store.find(CATALOG_PRINCIPAL, parent=row.parent)]
+
+
+def path_of(product: str, request: Request, context: Context) -> Resource:
+    """The path of PathId or PathName, or the only one."""
+    found = paths_of(product, context)
+    if not found:
+        text = f"No launch paths found for resource: {product}; it needs a portfolio with a principal"
+        raise ResourceNotFoundException(text)
+    if "PathId" in request and "PathName" in request:
+        raise InvalidParametersException("PathId and PathName cannot both be given")
+    if "PathId" in request:
+        found = [row for row in found if row.doc["id"] == request["PathId"]]
+    if "PathName" in request:
+        found = [row for row in found if _portfolio(row, context).doc["DisplayName"] == request["PathName"]]
+    if not found:
+        raise ResourceNotFoundException(f"Launch path {request.get('PathId', request.get('PathName'))} not found")
+    if len(found) > 1:
+        ids = ", ".join(row.doc["id"] for row in found)
+        raise InvalidParametersException(f"Product {product} has several launch paths ({ids}); give PathId")
+    return found[0]
+
+
+def _portfolio(path: Resource, context: Context) -> Resource:
+    return context.store.get(CATALOG_PORTFOLIO, path.parent)
+
+
+def path_tags(path: Resource, context: Context) -> dict[str, str]:
+    """What is launched on a path gets the tags of the portfolio and of the product."""
+    product = context.store.tags(arn("product", path.doc["product"], context))
+    return context.store.tags(arn("portfolio", path.parent, context)) | product
+
+
+@handles("ListLaunchPaths", SERVICE)
+def list_paths(request: Request, context: Context) -> Response:
+    """The paths of a product that somebody may launch on."""
+    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
+    views = [(row.doc["id"], _path(row, context)) for row in paths_of(product, context)]
+    return page(views, request, "LaunchPathSummaries")
+
+
+def _path(row: Resource, context: Context) -> dict[str, Any]:
+    tags = [{"Key": key, "Value": value} for key, value in path_tags(row, context).items()]
+    shown = {"Id": row.doc["id"], "Name": _portfolio(row, context).doc["DisplayName"], "Tags": tags}
+    return shown | {"ConstraintSummaries": _constraints(row, context)}
+
+
+def _constraints(path: Resource, context: Context) -> list[dict[str, Any]]:
+    rows = context.store.find(CATALOG_CONSTRAINT, parent=path.parent)
+    found = [row.doc for row in rows if row.doc["ProductId"] == path.doc["product"]]
+    return [{key: doc[key] for key in ("Type", "Description") if key in doc} for doc in found]
+
+
+@handles("DescribeProvisioningParameters", SERVICE)
+def parameters(request: Request, context: Context) -> Response:
+    """What the template's Parameters ask for."""
+    product = product_of(request, context)
+    template = template_of(artifact_of(product, request, context))
+    path = path_of(product.name, request, context)
+    outputs = outputs_of(template)
+    return {
+        "ProvisioningArtifactParameters": parameters_of(template),
+        "ConstraintSummaries": _constraints(path, context),
+        "UsageInstructions": [],
+        "TagOptions": [],
+        "ProvisioningArtifactOutputs": outputs,
+        "ProvisioningArtifactOutputKeys": outputs,
+    }

@@ -1,0 +1,157 @@
+"""Portfolios, and what is associated with them: products and principals."""
+
+from typing import Any
+
+from loopback.core.errors import ResourceInUse, ResourceNotFound
+from loopback.core.kinds import (
+    CATALOG_CONSTRAINT,
+    CATALOG_PATH,
+    CATALOG_PORTFOLIO,
+    CATALOG_PRINCIPAL,
+    CATALOG_PRODUCT,
+)
+from loopback.core.store import Resource
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.tags import keep_tags
+from loopback.services.servicecatalog.errors import (
+    InvalidParametersException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+)
+from loopback.services.servicecatalog.rows import arn, change_tags, find, made_with, new_id, page, tags_of
+
+SERVICE = "servicecatalog"
+_TEXTS = ("DisplayName", "Description", "ProviderName")
+
+
+@handles("CreatePortfolio", SERVICE)
+def create(request: Request, context: Context) -> Response:
+    """A portfolio is a name, a provider and tags."""
+    row = made_with(CATALOG_PORTFOLIO, request["IdempotencyToken"], context)
+    if row is None:
+        with context.store.transaction():
+            row = context.store.create(CATALOG_PORTFOLIO, new_id("port"), request)
+            keep_tags(_arn(row, context), request, context)
+    return {"PortfolioDetail": view(row, context), "Tags": tags_of(_arn(row, context), context)}
+
+
+@handles("DescribePortfolio", SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """With its tags; there are no tag options and no budgets."""
+    row = find(CATALOG_PORTFOLIO, request["Id"], context)
+    tags = tags_of(_arn(row, context), context)
+    return {"PortfolioDetail": view(row, context), "Tags": tags, "TagOptions": [], "Budgets": []}
+
+
+@handles("UpdatePortfolio", SERVICE)
+def update(request: Request, context: Context) -> Response:
+    """Texts and tags."""
+    row = find(CATALOG_PORTFOLIO, request["Id"], context)
+    with context.store.transaction():
+        doc = row.doc | {key: request[key] for key in _TEXTS if key in request}
+        row = context.store.amend(CATALOG_PORTFOLIO, row.name, "update", doc=doc)
+        change_tags(_arn(row, context), request, context)
+    return {"PortfolioDetail": view(row, context), "Tags": tags_of(_arn(row, context), context)}
+
+
+@handles("DeletePortfolio", SERVICE)
+def delete(request: Request, context: Context) -> Response:
+    """Only an empty one, as on AWS."""
+    row = find(CATALOG_PORTFOLIO, request["Id"], context)
+    for kind in (CATALOG_PATH, CATALOG_PRINCIPAL, CATALOG_CONSTRAINT):
+        if inside := context.store.find(kind, parent=row.name):
+            noun = "product" if kind is CATALOG_PATH else kind.noun
+            raise ResourceInUseException(f"Portfolio {row.name} still has a {noun}; {len(inside)} in all")
+    with context.store.transaction():
+        context.store.delete(CATALOG_PORTFOLIO, row.name)
+        context.store.untag(_arn(row, context))
+    return {}
+
+
+@handles("ListPortfolios", SERVICE)
+def list_portfolios(request: Request, context: Context) -> Response:
+    """A page of portfolios, oldest first."""
+    rows = context.store.find(CATALOG_PORTFOLIO)
+    return page(((row.name, view(row, context)) for row in rows), request, "PortfolioDetails")
+
+
+@handles("AssociateProductWithPortfolio", SERVICE)
+def associate_product(request: Request, context: Context) -> Response:
+    """One that is there already is no error, as on AWS."""
+    if "SourcePortfolioId" in request:
+        raise InvalidParametersException("loopback does not carry out SourcePortfolioId")
+    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
+    _once(CATALOG_PATH, f"{portfolio}/{product}", portfolio, {"id": new_id("lpv3"), "product": product}, context)
+    return {}
+
+
+@handles("DisassociateProductFromPortfolio", SERVICE)
+def disassociate_product(request: Request, context: Context) -> Response:
+    """Not while a constraint is on the product in this portfolio."""
+    portfolio, product = request["PortfolioId"], request["ProductId"]
+    find(CATALOG_PORTFOLIO, portfolio, context)
+    find(CATALOG_PRODUCT, product, context)
+    constraints = context.store.find(CATALOG_CONSTRAINT, parent=portfolio)
+    if [row for row in constraints if row.doc["ProductId"] == product]:
+        raise ResourceInUseException(f"Product {product} has constraints in portfolio {portfolio}; delete them first")
+    try:
+        context.store.delete(CATALOG_PATH, f"{portfolio}/{product}")
+    except ResourceNotFound:
+        raise ResourceNotFoundException(f"Product {product} is not in portfolio {portfolio}") from None
+    return {}
+
+
+@handles("ListPortfoliosForProduct", SERVICE)
+def portfolios_of(request: Request, context: Context) -> Response:
+    """The portfolios that a product is in."""
+    find(CATALOG_PRODUCT, request["ProductId"], context)
+    paths = [row for row in context.store.find(CATALOG_PATH) if row.doc["product"] == request["ProductId"]]
+    rows = [context.store.get(CATALOG_PORTFOLIO, path.parent) for path in paths]
+    return page(((row.name, view(row, context)) for row in rows), request, "PortfolioDetails")
+
+
+@handles("AssociatePrincipalWithPortfolio", SERVICE)
+def associate_principal(request: Request, context: Context) -> Response:
+    """Let a user, a group, a role, or a pattern of them, use the portfolio's products."""
+    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+    doc = {key: request[key] for key in ("PrincipalARN", "PrincipalType")}
+    _once(CATALOG_PRINCIPAL, f"{portfolio}/{request['PrincipalARN']}", portfolio, doc, context)
+    return {}
+
+
+@handles("DisassociatePrincipalFromPortfolio", SERVICE)
+def disassociate_principal(request: Request, context: Context) -> Response:
+    """One that is not there is an error, as on AWS."""
+    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+    try:
+        context.store.delete(CATALOG_PRINCIPAL, f"{portfolio}/{request['PrincipalARN']}")
+    except ResourceNotFound:
+        text = f"Principal {request['PrincipalARN']} is not associated with portfolio {portfolio}"
+        raise ResourceNotFoundException(text) from None
+    return {}
+
+
+@handles("ListPrincipalsForPortfolio", SERVICE)
+def principals(request: Request, context: Context) -> Response:
+    """Who may use the portfolio."""
+    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+    rows = context.store.find(CATALOG_PRINCIPAL, parent=portfolio)
+    return page(((row.name, row.doc) for row in rows), request, "Principals")
+
+
+def view(row: Resource, context: Context) -> dict[str, Any]:
+    """PortfolioDetail."""
+    texts = {key: row.doc[key] for key in _TEXTS if key in row.doc}
+    return texts | {"Id": row.name, "ARN": _arn(row, context), "CreatedTime": row.created}
+
+
+def _arn(row: Resource, context: Context) -> str:
+    return arn("portfolio", row.name, context)
+
+
+def _once(kind: Any, name: str, portfolio: str, doc: dict[str, Any], context: Context) -> None:
+    try:
+        context.store.create(kind, name, doc, parent=portfolio)
+    except ResourceInUse:
+        return

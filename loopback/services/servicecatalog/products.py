@@ -1,0 +1,168 @@
+"""Products: CloudFormation templates that people may launch."""
+
+from typing import Any
+
+from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PATH, CATALOG_PORTFOLIO, CATALOG_PRODUCT
+from loopback.core.store import Resource
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.tags import keep_tags
+from loopback.services.servicecatalog import artifacts
+from loopback.services.servicecatalog.artifacts import TEMPLATE, product_of
+from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceInUseException
+from loopback.services.servicecatalog.launch import paths_of
+from loopback.services.servicecatalog.rows import arn, change_tags, find, made_with, new_id, page, tags_of
+
+SERVICE = "servicecatalog"
+_TEXTS = ("Name", "Owner", "Distributor", "SupportDescription", "SupportEmail", "SupportUrl")
+_FILTERS = ("FullTextSearch", "Owner", "ProductType")
+
+
+@handles("CreateProduct", SERVICE)
+def create(request: Request, context: Context) -> Response:
+    """A product and its first version."""
+    if request["ProductType"] != TEMPLATE or "SourceConnection" in request:
+        refused = "SourceConnection" if "SourceConnection" in request else f"ProductType {request['ProductType']}"
+        raise InvalidParametersException(f"loopback does not carry out {refused}; it has {TEMPLATE} from S3")
+    if "ProvisioningArtifactParameters" not in request:
+        raise InvalidParametersException("CreateProduct needs ProvisioningArtifactParameters")
+    row = made_with(CATALOG_PRODUCT, request["IdempotencyToken"], context)
+    if row is None:
+        given = request["ProvisioningArtifactParameters"]
+        kept = artifacts.read_template(given, context)
+        with context.store.transaction():
+            row = context.store.create(CATALOG_PRODUCT, new_id("prod"), request)
+            artifacts.write(row.name, given, request["IdempotencyToken"], kept, context)
+            keep_tags(_arn(row, context), request, context)
+    first = context.store.find(CATALOG_ARTIFACT, parent=row.name)[0]
+    return {
+        "ProductViewDetail": view(row, context),
+        "ProvisioningArtifactDetail": artifacts.view(first),
+        "Tags": tags_of(_arn(row, context), context),
+    }
+
+
+@handles("DescribeProduct", SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """As someone sees it who may launch it."""
+    row = product_of(request, context)
+    paths = [{"Id": path.doc["id"], "Name": _title(path, context)} for path in paths_of(row.name, context)]
+    versions = [artifacts.view(version) for version in context.store.find(CATALOG_ARTIFACT, parent=row.name)]
+    shown = {"ProductViewSummary": summary(row, context), "ProvisioningArtifacts": versions}
+    return shown | {"LaunchPaths": paths, "Budgets": []}
+
+
+def _title(path: Resource, context: Context) -> str:
+    title: str = context.store.get(CATALOG_PORTFOLIO, path.parent).doc["DisplayName"]
+    return title
+
+
+@handles("DescribeProductAsAdmin", SERVICE)
+def describe_as_admin(request: Request, context: Context) -> Response:
+    """As its owner sees it."""
+    if "SourcePortfolioId" in request:
+        raise InvalidParametersException("loopback does not carry out SourcePortfolioId")
+    row = product_of(request, context)
+    versions = [artifacts.view(version) for version in context.store.find(CATALOG_ARTIFACT, parent=row.name)]
+    return {
+        "ProductViewDetail": view(row, context),
+        "ProvisioningArtifactSummaries": versions,
+        "Tags": tags_of(_arn(row, context), context),
+        "TagOptions": [],
+        "Budgets": [],
+    }
+
+
+@handles("UpdateProduct", SERVICE)
+def update(request: Request, context: Context) -> Response:
+    """Texts and tags; another template is another version."""
+    if "SourceConnection" in request:
+        raise InvalidParametersException("loopback does not carry out SourceConnection")
+    row = find(CATALOG_PRODUCT, request["Id"], context)
+    with context.store.transaction():
+        doc = row.doc | {key: request[key] for key in (*_TEXTS, "Description") if key in request}
+        row = context.store.amend(CATALOG_PRODUCT, row.name, "update", doc=doc)
+        change_tags(_arn(row, context), request, context)
+    return {"ProductViewDetail": view(row, context), "Tags": tags_of(_arn(row, context), context)}
+
+
+@handles("DeleteProduct", SERVICE)
+def delete(request: Request, context: Context) -> Response:
+    """Not while it is in a portfolio, as on AWS. What was launched from it goes on."""
+    row = find(CATALOG_PRODUCT, request["Id"], context)
+    inside = [path.parent for path in context.store.find(CATALOG_PATH) if path.doc["product"] == row.name]
+    if inside:
+        raise ResourceInUseException(f"Product {row.name} is in portfolio {', '.join(inside)}; take it out first")
+    with context.store.transaction():
+        for version in context.store.find(CATALOG_ARTIFACT, parent=row.name):
+            context.store.delete(CATALOG_ARTIFACT, version.name)
+        context.store.delete(CATALOG_PRODUCT, row.name)
+        context.store.untag(_arn(row, context))
+    return {}
+
+
+@handles("SearchProducts", SERVICE)
+def search(request: Request, context: Context) -> Response:
+    """The products that can be launched: those with a launch path."""
+    rows = [row for row in _matching(request, context) if paths_of(row.name, context)]
+    return page(((row.name, summary(row, context)) for row in rows), request, "ProductViewSummaries")
+
+
+@handles("SearchProductsAsAdmin", SERVICE)
+def search_as_admin(request: Request, context: Context) -> Response:
+    """All products, or those of one portfolio."""
+    rows = _matching(request, context)
+    if "PortfolioId" in request:
+        portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+        inside = {path.doc["product"] for path in context.store.find(CATALOG_PATH, parent=portfolio)}
+        rows = [row for row in rows if row.name in inside]
+    return page(((row.name, view(row, context)) for row in rows), request, "ProductViewDetails")
+
+
+def _matching(request: Request, context: Context) -> list[Resource]:
+    """The products that Filters let through, in the order that SortBy asks for."""
+    filters = request.get("Filters") or {}
+    if unknown := [name for name in filters if name not in _FILTERS]:
+        raise InvalidParametersException(f"loopback does not carry out filter {unknown[0]}; it has {_FILTERS}")
+    rows = [row for row in context.store.find(CATALOG_PRODUCT) if _passes(row, filters)]
+    order = request.get("SortBy", "CreationDate")
+    keys: dict[str, Any] = {
+        "Title": lambda row: row.doc["Name"].lower(),
+        "CreationDate": lambda row: row.created,
+        "VersionCount": lambda row: len(context.store.find(CATALOG_ARTIFACT, parent=row.name)),
+    }
+    return sorted(rows, key=keys[order], reverse=request.get("SortOrder") == "DESCENDING")
+
+
+def _passes(row: Resource, filters: dict[str, list[str]]) -> bool:
+    text = " ".join(str(row.doc.get(key, "")) for key in (*_TEXTS, "Description")).lower()
+    return (
+        all(wanted.lower() in text for wanted in filters.get("FullTextSearch", []))
+        and row.doc["Owner"] in filters.get("Owner", [row.doc["Owner"]])
+        and TEMPLATE in filters.get("ProductType", [TEMPLATE])
+    )
+
+
+def summary(row: Resource, context: Context) -> dict[str, Any]:
+    """ProductViewSummary."""
+    texts = {key: row.doc[key] for key in _TEXTS if key in row.doc}
+    return texts | {
+        "Id": "prodview-" + row.name.removeprefix("prod-"),
+        "ProductId": row.name,
+        "ShortDescription": row.doc.get("Description"),
+        "Type": TEMPLATE,
+        "HasDefaultPath": len(paths_of(row.name, context)) == 1,
+    }
+
+
+def view(row: Resource, context: Context) -> dict[str, Any]:
+    """ProductViewDetail."""
+    return {
+        "ProductViewSummary": summary(row, context),
+        "Status": "AVAILABLE",
+        "ProductARN": _arn(row, context),
+        "CreatedTime": row.created,
+    }
+
+
+def _arn(row: Resource, context: Context) -> str:
+    return arn("product", row.name, context)

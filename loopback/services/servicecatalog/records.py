@@ -1,0 +1,71 @@
+"""Records: what was done to provisioned products. A record is the operation on the stack."""
+
+from typing import Any
+
+from loopback.core.kinds import STACK_OPERATION
+from loopback.core.store import Resource
+from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
+from loopback.services.servicecatalog.rows import find, page
+
+SERVICE = "servicecatalog"
+_TYPES = {
+    "create": "PROVISION_PRODUCT",
+    "update": "UPDATE_PROVISIONED_PRODUCT",
+    "delete": "TERMINATE_PROVISIONED_PRODUCT",
+}
+_SEARCHED = {"provisionedproduct": "id", "product": "product"}
+
+
+@handles("DescribeRecord", SERVICE)
+def describe(request: Request, context: Context) -> Response:
+    """The record, and the stack's ARN and outputs."""
+    row = find(STACK_OPERATION, request["Id"], context)
+    if "record" not in row.doc:
+        raise ResourceNotFoundException(f"Record {request['Id']} not found")
+    outputs = [_output(found) for found in row.result.get("outputs", [])]
+    if stack := row.result.get("stack_id"):
+        told = "The ARN of the launched Cloudformation Stack"
+        outputs.insert(0, {"OutputKey": "CloudformationStackARN", "OutputValue": stack, "Description": told})
+    shown = page(((entry["OutputKey"], entry) for entry in outputs), request, "RecordOutputs")
+    return shown | {"RecordDetail": detail(row)}
+
+
+def _output(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: found[key] for key in ("OutputKey", "OutputValue", "Description") if key in found}
+
+
+@handles("ListRecordHistory", SERVICE)
+def history(request: Request, context: Context) -> Response:
+    """Newest first; of all, of one provisioned product or of one product."""
+    if (request.get("AccessLevelFilter") or {"Key": "Account"})["Key"] != "Account":
+        raise InvalidParametersException("loopback does not carry out AccessLevelFilter; every caller is the account")
+    rows = [row for row in context.store.find(STACK_OPERATION) if "record" in row.doc]
+    if wanted := request.get("SearchFilter"):
+        member = _SEARCHED.get(wanted.get("Key", ""))
+        if member is None:
+            raise InvalidParametersException(f"SearchFilter.Key must be one of {', '.join(_SEARCHED)}")
+        rows = [row for row in rows if row.doc["record"][member] == wanted.get("Value")]
+    return page(((row.name, detail(row)) for row in reversed(rows)), request, "RecordDetails")
+
+
+def detail(row: Resource) -> dict[str, Any]:
+    """RecordDetail."""
+    record = row.doc["record"]
+    failed = row.status in ("FAILED", "IN_PROGRESS_IN_ERROR")
+    return {
+        "RecordId": row.name,
+        "ProvisionedProductName": record["name"],
+        "Status": row.status,
+        "CreatedTime": row.created,
+        "UpdatedTime": row.changed,
+        "ProvisionedProductType": "CFN_STACK",
+        "RecordType": _TYPES[row.doc["order"]["verb"]],
+        "ProvisionedProductId": record["id"],
+        "ProductId": record["product"],
+        "ProvisioningArtifactId": record["artifact"],
+        "PathId": record["path"],
+        "RecordErrors": [{"Description": row.result.get("message", "")}] if failed else [],
+        "RecordTags": [{"Key": key, "Value": value} for key, value in record["tags"].items()],
+        "LaunchRoleArn": record["role"] or None,
+    }
