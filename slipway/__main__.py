@@ -170,6 +170,86 @@ def diff(
     report.diff(_target(), pipeline, first, second, as_json=as_json)
 
 
+@app.command()
+def ship(
+    pipeline: Annotated[str, typer.Argument(help="The pipeline: a folder of pipelines/.")] = "churn",
+    data: Annotated[Path | None, typer.Option(help="A CSV file to train on from now on.")] = None,
+    message: Annotated[str, typer.Option("--message", "-m", help="Of the commit that is pushed.")] = "",
+    approve: Annotated[
+        str, typer.Option(help="ask at the terminal, or auto: give every approval, and say so.", envvar="APPROVE")
+    ] = "",
+    push: Annotated[bool, typer.Option(help="Push this checkout; without, follow what the repository has.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Take this checkout to production: push, build, approve, staging, test, approve, prod."""
+    from slipway.ship import Wishes
+    from slipway.ship import ship as ship_it
+
+    approve = approve or ("ask" if sys.stdin.isatty() and not as_json else "auto")
+    if approve not in ("ask", "auto"):
+        raise typer.BadParameter(f"{approve!r} is neither ask nor auto", param_hint="--approve")
+    wishes = Wishes(pipeline, data, message, approve, push, as_json)
+    raise typer.Exit(ship_it(_target(), wishes))
+
+
+Stage = Annotated[str, typer.Argument(help="staging or prod.")]
+
+
+@app.command()
+def stages(as_json: Json = False) -> None:
+    """What runs where: version, endpoint, instances, since when, approved by whom, alarms."""
+    from slipway import stages as found
+
+    found.show(_target(), as_json=as_json)
+
+
+@app.command()
+def release(
+    refuse: Annotated[str, typer.Option(metavar="REASON", help="Do not let it go to production, and say why.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Let the version that waits before production go there; follow it."""
+    from slipway import promote as verbs
+
+    raise typer.Exit(verbs.release(_target(), refuse, as_json=as_json))
+
+
+@app.command()
+def promote(number: Annotated[int, typer.Argument(metavar="N")], as_json: Json = False) -> None:
+    """Send an approved version through staging and its test to the approval for production."""
+    from slipway import promote as verbs
+
+    raise typer.Exit(verbs.promote(_target(), number, as_json=as_json))
+
+
+@app.command()
+def rollback(
+    stage: Stage,
+    to: Annotated[int, typer.Option(metavar="N", help="The version; the one before without it.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Bring a stage back to what it ran before, from the artifact that was deployed then."""
+    from slipway import promote as verbs
+
+    raise typer.Exit(verbs.rollback(_target(), stage, to, as_json=as_json))
+
+
+@app.command()
+def traffic(
+    stage: Stage,
+    rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as many as the senders manage.")] = 20,
+    seconds: Annotated[float, typer.Option(min=0.1)] = 30,
+    senders: Annotated[int, typer.Option(min=1, max=64)] = 4,
+    drift: Annotated[float, typer.Option(min=0, max=1, help="How far the requests are from what was trained on.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Send made-up requests to a stage, and watch variants, instances and latencies."""
+    from slipway.traffic import Load
+    from slipway.traffic import traffic as send
+
+    raise typer.Exit(send(_target(), stage, Load(rate, seconds, senders, drift), as_json=as_json))
+
+
 @local.command("up")
 def local_up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 4566,

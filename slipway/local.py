@@ -46,6 +46,26 @@ def prepare(target: Target) -> None:
         iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
 
 
+def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
+    """Publish the template to the AWS of this machine and launch a project from it, as a person in Studio would.
+
+    Its repository is behind a connection, as with GitHub: `owner/name` is `slipway/<project>`.
+    """
+    import contextlib
+    import io
+
+    from slipway import launch as launching
+    from slipway import publish
+
+    client = target.client("codeconnections")
+    arn = client.create_connection(ProviderType="GitHub", ConnectionName="local")["ConnectionArn"]
+    wish = launching.Wish(target.project, source=arn, repository=f"slipway/{target.project}", pipeline=pipeline)
+    with contextlib.redirect_stdout(io.StringIO()):  # of interest to those who publish, not to those who try it
+        publish.publish(target, publish.Options(roles=True), as_json=True)
+    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+        launching.launch(target, wish, as_json=quiet)
+
+
 def exports(state: Path) -> str:
     """Shell lines that point this shell at it, for `eval`."""
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(state).items())

@@ -1,0 +1,98 @@
+"""What one reads when a change has arrived: stages, versions, endpoints, alarms, and where the time went."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from slipway import deliveries, executions, screen, stages, waterfall
+from slipway.projects import STAGES, Project
+from slipway.target import Target
+
+BAR_CELLS = 40
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One change on its way: what began it, and the executions that carried it."""
+
+    began: datetime
+    commit: str
+    build: str
+    version: int
+    deploy: str
+
+
+def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None:
+    """The closing screen."""
+    spans = where_the_time_went(target, project, trip)
+    rows = [stages.describe(target, project, stage) for stage in STAGES]
+    answered = golden_answer(target, project, trip.version)
+    lead = (spans[-1].ended - trip.began).total_seconds()
+    waited = sum(span.seconds for span in spans if span.waiting)
+    if as_json:
+        screen.show_json(
+            {
+                "project": project.name,
+                "commit": trip.commit,
+                "version": trip.version,
+                "stages": [row.dump() for row in rows],
+                "lead_seconds": lead,
+                "approval_seconds": waited,
+                "spans": [{"name": s.name, "depth": s.depth, "seconds": s.seconds} for s in spans],
+                "answer": answered,
+            }
+        )
+        return
+    stages.show_table(rows)
+    screen.say()
+    stages.show_alarms(rows)
+    if answered:
+        screen.say(f"\nprod answers {answered['request'][:70]}  ->  [bold]{answered['response']}[/bold]")
+    screen.say(f"\n[bold]{screen.duration(lead)}[/bold] from commit to production (approvals {waited:.1f} s)\n")
+    drawn = waterfall.bars(spans, BAR_CELLS)
+    for span, bar in zip(spans, drawn, strict=True):
+        name = f"{'  ' * span.depth}{span.name}"
+        screen.say(f"{name:<24} {screen.duration(span.seconds):>9}  [{'dim' if span.depth else 'cyan'}]{bar}[/]")
+
+
+def where_the_time_went(target: Target, project: Project, trip: Trip) -> list[waterfall.Span]:
+    """The actions of both executions, and the steps of the SageMaker pipeline below the build."""
+    spans: list[waterfall.Span] = []
+    for pipeline, execution in ((project.build, trip.build), (project.deploy, trip.deploy)):
+        for action in deliveries.actions(target, pipeline, execution):
+            if action.began is None or action.ended is None:
+                continue
+            name = action.name if pipeline == project.deploy else f"{action.name} (build)"
+            spans.append(waterfall.Span(name, action.began, action.ended, waiting=action.name.startswith("Approve")))
+            if (pipeline, action.stage) == (project.build, "Build"):
+                spans += _steps(target, project, action.began, action.ended)
+    return spans
+
+
+def _steps(target: Target, project: Project, began: datetime, ended: datetime) -> list[waterfall.Span]:
+    found = executions.executions(target, project.pipeline, most=5)
+    within = [e for e in found if began <= e["StartTime"] <= ended]
+    if not within:
+        return []
+    return [
+        waterfall.Span(step["StepName"], step["StartTime"], step["EndTime"], depth=1)
+        for step in executions.steps(target, within[0]["PipelineExecutionArn"])
+        if "EndTime" in step
+    ]
+
+
+def golden_answer(target: Target, project: Project, number: int) -> dict[str, Any] | None:
+    """What production answers to the first of the requests that the build had set aside."""
+    from slipway import versions
+
+    package = versions.version(target, project.pipeline, number)
+    uri = package.get("CustomerMetadataProperties", {}).get("GoldenRequests")
+    if not uri:
+        return None
+    document = json.loads(target.read(uri if uri.endswith(".json") else f"{uri.rstrip('/')}/golden.json"))
+    row = json.dumps(document["rows"][0]["instance"])
+    answer = target.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=project.endpoint("prod"), ContentType="application/json", Body=f"[{row}]".encode()
+    )
+    return {"request": row, "response": answer["Body"].read().decode().strip()}

@@ -1,0 +1,184 @@
+"""`slipway ship`: a change of this checkout, from the push to production, and what each step of the way showed."""
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from slipway import closing, deliveries, follow, projects, push, screen, versions
+from slipway.deliveries import Action
+from slipway.projects import Project
+from slipway.target import Target, UserError
+
+BY_ITSELF = "approved by slipway ship --approve auto"
+SKEW = timedelta(seconds=2)  # between this clock and AWS's
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line says. `approve` is `ask` or `auto`."""
+
+    pipeline: str
+    data: Path | None = None
+    message: str = ""
+    approve: str = "ask"
+    pushes: bool = True
+    as_json: bool = False
+
+
+def ship(target: Target, wishes: Wishes) -> int:
+    """Exit code: 0 when the version is in production, 1 when it was refused or something failed."""
+    project = projects.find(target)
+    began = datetime.now(UTC)
+    if project is None:
+        project = _launched(target, wishes)
+    elif project.pipeline != wishes.pipeline:
+        raise UserError(
+            f"Project {project.name} builds pipelines/{project.pipeline}, not {wishes.pipeline}; "
+            f"another project for it: SAGEMAKER_PROJECT_NAME=... slipway ship {wishes.pipeline}"
+        )
+    else:
+        _put_data(target, project, wishes)
+        began = datetime.now(UTC)
+    follower = follow.Follower(target, project, quiet=wishes.as_json)
+    commit, build = _begin(target, project, wishes, began)
+    actions = follower.follow(project.build, build)
+    if not _succeeded(target, project.build, build, actions, wishes):
+        return 1
+    package = _registered(target, project, began)
+    if package is None:
+        raise UserError(f"{project.build} succeeded and registered no version; see: slipway steps")
+    number = package["ModelPackageVersion"]
+    if not _approved(target, project, number, wishes):
+        _say(wishes, f"version {number} is not approved; nothing is deployed")
+        return 1
+    approved_at = datetime.now(UTC)
+    arn = package["ModelPackageArn"]
+    deploy = follow.started(
+        target, project.deploy, approved_at - SKEW, version=arn, what=f"the approval of version {number}"
+    )
+    actions = follower.follow(project.deploy, deploy, lambda action: _answer(target, project, action, wishes))
+    if not _succeeded(target, project.deploy, deploy, actions, wishes):
+        return 1
+    closing.show(target, project, closing.Trip(began, commit, build, number, deploy), as_json=wishes.as_json)
+    return 0
+
+
+def _launched(target: Target, wishes: Wishes) -> Project:
+    """A project on this machine; on AWS launching one is a decision of its own."""
+    if not target.local:
+        raise UserError(
+            f"There is no project {target.project} on {target.title}; launch it: slipway launch {target.project}"
+        )
+    from slipway import local
+
+    _say(wishes, f"[bold]launching project {target.project}[/bold] on {target.title}")
+    local.launch(target, wishes.pipeline, quiet=wishes.as_json)
+    project = projects.needed(target)
+    _say(wishes, f"project {project.name} ({project.id}), repository {push.remote(target, project)}\n")
+    _put_data(target, project, wishes)
+    return project
+
+
+def _put_data(target: Target, project: Project, wishes: Wishes) -> None:
+    """Own data replace what the project trains on; their arrival starts a build by itself."""
+    if wishes.data is None:
+        return
+    if not wishes.data.is_file() or not wishes.data.stat().st_size:
+        raise UserError(f"{wishes.data} is not a file with rows in it; give a CSV file (DATA= with make)")
+    key = f"data/{project.pipeline}/{wishes.data.name}"
+    target.client("s3").upload_file(str(wishes.data), project.bucket, key)
+    _say(wishes, f"data s3://{project.bucket}/{key}")
+
+
+def _begin(target: Target, project: Project, wishes: Wishes, began: datetime) -> tuple[str, str]:
+    """The commit that is built, and the execution of modelbuild that builds it."""
+    message = wishes.message or push.subject()
+    commit = push.push(target, project, message) if wishes.pushes else ""
+    if commit:
+        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {message}\n")
+    else:
+        commit = push.head(target, project)
+        _say(wishes, f"[bold]nothing to push[/bold]: {commit[:12]} is what the repository has\n")
+    found = deliveries.newest(target, project.build, began - SKEW, commit=commit)
+    if found is None and not _expects_start(target, project, began, wishes):
+        client = target.client("codepipeline")
+        return commit, str(client.start_pipeline_execution(name=project.build)["pipelineExecutionId"])
+    what = f"the push of {commit[:12]}" if commit else "the new data"
+    return commit, found or follow.started(target, project.build, began - SKEW, commit=commit, what=what)
+
+
+def _expects_start(target: Target, project: Project, began: datetime, wishes: Wishes) -> bool:
+    """Whether something of this trip starts modelbuild by itself: new data, or a commit that it has not seen."""
+    if wishes.data is not None:
+        return True
+    commit = push.head(target, project)
+    built = target.client("codepipeline").list_pipeline_executions(pipelineName=project.build)
+    seen = {
+        revision.get("revisionId")
+        for execution in built["pipelineExecutionSummaries"]
+        if execution["startTime"] < began
+        for revision in execution.get("sourceRevisions", [])
+    }
+    return bool(commit) and commit not in seen
+
+
+def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Action], wishes: Wishes) -> bool:
+    found = deliveries.described(target, pipeline, execution)
+    if found["status"] == "Succeeded":
+        _say(wishes, "")
+        return True
+    lines = [f"{pipeline} ended {found['status']}"]
+    for action in actions:
+        if action.status == "Failed":
+            lines.append(f"{action.name}: {action.summary.strip() or 'no reason given'}")
+            if ":" in action.link and not action.link.startswith("arn:"):
+                lines += [f"  | {line}" for line in deliveries.build_log(target, action.link)]
+    print("\n".join(lines), file=sys.stderr)
+    return False
+
+
+def _registered(target: Target, project: Project, since: datetime) -> dict[str, Any] | None:
+    found = versions.versions(target, project.pipeline)
+    if not found or found[0]["CreationTime"] < since - SKEW:
+        return None
+    return versions.version(target, project.pipeline, found[0]["ModelPackageVersion"])
+
+
+def _approved(target: Target, project: Project, number: int, wishes: Wishes) -> bool:
+    """Approve the version, or ask a person who has the figures in front of them."""
+    from slipway import report
+
+    if wishes.approve == "auto":
+        versions.decide(target, project.pipeline, number, "Approved", BY_ITSELF)
+        _say(wishes, f"version {number} [green]Approved[/green] for staging (--approve auto)\n")
+        return True
+    report.version_page(target, project.pipeline, number, as_json=False)
+    if _asked(f"\nApprove version {number} for staging?"):
+        versions.decide(target, project.pipeline, number, "Approved", "")
+        return True
+    versions.decide(target, project.pipeline, number, "Rejected", "rejected at the terminal")
+    return False
+
+
+def _answer(target: Target, project: Project, action: Action, wishes: Wishes) -> None:
+    """The approval for production."""
+    if wishes.approve == "auto":
+        deliveries.answer(target, project.deploy, action, approved=True, why=BY_ITSELF)
+        return
+    asked = _asked(f"{action.summary or action.name}\nLet it go to production?")
+    why = "approved at the terminal" if asked else "rejected at the terminal"
+    deliveries.answer(target, project.deploy, action, approved=asked, why=why)
+
+
+def _asked(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise UserError("Nobody is there to approve; use --approve auto (APPROVE=auto with make)") from None
+
+
+def _say(wishes: Wishes, text: str) -> None:
+    if not wishes.as_json:
+        screen.say(text)

@@ -1,0 +1,155 @@
+"""`slipway traffic`: send requests to a stage and watch who answers them, how quickly, and with what."""
+
+import contextlib
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from slipway import projects, screen, stages
+from slipway.projects import Project
+from slipway.target import Target, UserError
+
+KEPT = 2000  # latencies for the percentiles
+ROWS = 1000  # different requests
+VARIANT_HEADER = "x-amzn-invoked-production-variant"
+
+
+@dataclass
+class Counts:
+    """What has been seen so far. Shared by the senders under `lock`."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    answered: Counter[str] = field(default_factory=Counter)  # by variant
+    failed: Counter[str] = field(default_factory=Counter)  # by error
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def percentile(self, part: float) -> float:
+        """Of the last requests, in milliseconds; 0 before the first."""
+        with self.lock:
+            ordered = sorted(self.seconds)
+        return 1000 * ordered[min(int(part * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {
+            "answered": dict(self.answered),
+            "failed": dict(self.failed),
+            "p50_ms": round(self.percentile(0.5), 2),
+            "p95_ms": round(self.percentile(0.95), 2),
+        }
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent: `rate` requests a second (0: as many as the senders manage) for so many seconds."""
+
+    rate: float
+    seconds: float
+    senders: int
+    drift: float
+
+
+def traffic(target: Target, stage: str, load: Load, *, as_json: bool) -> int:
+    """Exit code: 0 when every request was answered."""
+    project = projects.needed(target)
+    now = stages.describe(target, project, stage)
+    if now.status == "not deployed":
+        raise UserError(f"Nothing is deployed to {stage} of project {project.name}")
+    counts, until = Counts(), time.monotonic() + load.seconds
+    bodies = _bodies(project, load.drift)
+    senders = [
+        threading.Thread(
+            target=_send, args=(target, now.endpoint, bodies[number :: load.senders], load, until, counts), daemon=True
+        )
+        for number in range(load.senders)
+    ]
+    for sender in senders:
+        sender.start()
+    with contextlib.suppress(KeyboardInterrupt):  # enough seen; what was counted is shown
+        _watch(target, project, stage, senders, counts, quiet=as_json)
+    if as_json:
+        screen.show_json({"stage": stage, "endpoint": now.endpoint} | counts.dump())
+    return 1 if counts.failed else 0
+
+
+def _bodies(project: Project, drift: float) -> list[str]:
+    """Requests like those that the model was trained on, moved by `drift` (0 to 1)."""
+    from pipelines import sample_data
+    from pipelines.config import load as load_config
+
+    if project.pipeline not in sample_data.KINDS:
+        raise UserError(f"There are no made-up requests for {project.pipeline}; there are for churn and abalone")
+    columns = load_config(Path("pipelines", project.pipeline, "config.yml")).data.columns
+    places = [place for place, kind in enumerate(columns.values()) if kind in ("number", "category")]
+    batch = next(sample_data.tables(project.pipeline, ROWS, 7, drift))
+    return [",".join(str(batch.column(place)[row].as_py()) for place in places) for row in range(ROWS)]
+
+
+def _send(target: Target, endpoint: str, bodies: list[str], load: Load, until: float, counts: Counts) -> None:
+    client = target.session.client("sagemaker-runtime")
+    number, pause = 0, load.senders / load.rate if load.rate else 0.0
+    due = time.monotonic()
+    while (now := time.monotonic()) < until:
+        if pause and now < due:
+            time.sleep(min(due - now, 0.2))
+            continue
+        due += pause
+        _one(client, endpoint, bodies[number % len(bodies)], counts)
+        number += 1
+
+
+def _one(client: Any, endpoint: str, body: str, counts: Counts) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    began = time.perf_counter()
+    try:
+        answer = client.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body=body.encode())
+        answer["Body"].read()
+    except (ClientError, BotoCoreError) as fault:
+        with counts.lock:
+            counts.failed[_name(fault)] += 1
+        return
+    with counts.lock:
+        counts.seconds.append(time.perf_counter() - began)
+        counts.answered[answer["InvokedProductionVariant"]] += 1
+
+
+def _name(fault: Exception) -> str:
+    answer = getattr(fault, "response", None)
+    return str(answer["Error"]["Code"]) if answer else type(fault).__name__
+
+
+def _watch(
+    target: Target, project: Project, stage: str, senders: list[threading.Thread], counts: Counts, *, quiet: bool
+) -> None:
+    live = Live(console=screen.console, refresh_per_second=4) if screen.console.is_terminal and not quiet else None
+    began = time.monotonic()
+    with live or threading.Lock():
+        while any(sender.is_alive() for sender in senders):
+            time.sleep(0.5)
+            if live:
+                live.update(_picture(target, project, stage, counts, time.monotonic() - began))
+    if not quiet and not live:
+        screen.console.print(_picture(target, project, stage, counts, time.monotonic() - began))
+
+
+def _picture(target: Target, project: Project, stage: str, counts: Counts, took: float) -> Group:
+    now = stages.describe(target, project, stage)
+    with counts.lock:
+        answered, failed = dict(counts.answered), dict(counts.failed)
+    whole = sum(answered.values())
+    rows = [(name, count, f"{100 * count / whole:.0f} %") for name, count in sorted(answered.items())]
+    head = (
+        f"{now.endpoint}: version {now.version}, {now.status}, instances {now.instances}; "
+        f"{whole / took:,.0f} requests/s, p50 {counts.percentile(0.5):.1f} ms, p95 {counts.percentile(0.95):.1f} ms"
+    )
+    wrong = ", ".join(f"{count} {name}" for name, count in failed.items())
+    table = screen.table(("variant", "answered", "share"), rows, right=("answered", "share"))
+    return Group(Text(head), table, Text(f"failed: {wrong}" if wrong else "failed: none", style="red" if wrong else ""))
