@@ -45,7 +45,7 @@ def project(root: Path = ROOT) -> Archive:
     files = {name: path for folder in FOLDERS for name, path in _below(root / folder, root)}
     for name in FILES:
         files[name] = root / name
-    own = {name: path for name, path in _below(root / OWN, root / OWN)}
+    own = dict(_below(root / OWN, root / OWN))
     files |= {".gitignore" if name == "gitignore" else name: path for name, path in own.items()}
     return _archive(files)
 
@@ -85,7 +85,9 @@ def _read(name: str, path: Path) -> bytes:
     except OSError as error:
         raise SeedError(f"{path} can't be read: {error.strerror}; publish from a whole checkout") from None
     if len(content) > LARGEST:
-        raise SeedError(f"{path} has {len(content)} bytes, allowed are {LARGEST}; data belongs into the project's bucket")
+        raise SeedError(
+            f"{path} has {len(content)} bytes, allowed are {LARGEST}; data belongs into the project's bucket"
+        )
     if NAMES_OF_SECRETS.search(name.rpartition("/")[2]) or SECRETS.search(content):
         raise SeedError(f"{path} looks like a secret; it would be copied into every project")
     return content

@@ -250,6 +250,75 @@ def traffic(
     raise typer.Exit(send(_target(), stage, Load(rate, seconds, senders, drift), as_json=as_json))
 
 
+@app.command()
+def publish(
+    bucket: Annotated[str, typer.Option(help="Where to; slipway-templates-ACCOUNT-REGION without it.")] = "",
+    domain: Annotated[str, typer.Option(help="The Studio domain that shall offer it.")] = "",
+    roles: Annotated[bool, typer.Option("--roles", help="Also make the launch role and the policy for users.")] = False,
+    service_catalog: Annotated[bool, typer.Option("--service-catalog", help="Also make a product of it.")] = False,
+    principal: Annotated[str, typer.Option(help="Who may launch the product: the ARN of a role.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put the project template and its seed code where Studio and `slipway launch` find them."""
+    from slipway import publish as verb
+
+    options = verb.Options(bucket, domain, roles, service_catalog, principal)
+    verb.publish(_target(), options, as_json=as_json)
+
+
+@app.command()
+def launch(  # noqa: PLR0913, PLR0917 - the options of a command
+    name: Annotated[str, typer.Argument(help="The project's name.")],
+    source: Annotated[str, typer.Option(help="codecommit, s3, or the ARN of a connection.")] = "codecommit",
+    repository: Annotated[str, typer.Option(help="owner/name behind a connection; a CodeCommit repository.")] = "",
+    branch: Annotated[str, typer.Option(help="The branch that is built.")] = "main",
+    pipeline: Pipeline = "churn",
+    parameter: Annotated[list[str] | None, typer.Option(help="k=v, of the template. Repeatable.")] = None,
+    bucket: Annotated[str, typer.Option(help="Where it was published to.")] = "",
+    role: Annotated[str, typer.Option(help="Launch role; the one of `publish --roles` without it.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a project from the published template; show what there is then, and what to do first."""
+    from slipway import launch as verb
+
+    given = _pairs(parameter or [], "--parameter")
+    wish = verb.Wish(name, source, repository, branch, pipeline, bucket, role, given)
+    raise typer.Exit(verb.launch(_target(), wish, as_json=as_json))
+
+
+@app.command()
+def doctor(
+    bucket: Annotated[str, typer.Option(help="Where the template was published to.")] = "",
+    domain: Annotated[str, typer.Option(help="The Studio domain.")] = "",
+    connection: Annotated[str, typer.Option(help="The ARN of the connection to use.")] = "",
+    name: Annotated[str, typer.Option(help="A project, planned or launched.")] = "",
+    pipeline: Pipeline = "churn",
+    as_json: Json = False,
+) -> None:
+    """Whether a project can be launched: each precondition, what was found, how to mend it."""
+    from slipway import doctor as verb
+
+    subject = verb.Subject(bucket, domain, connection, name, pipeline)
+    raise typer.Exit(verb.doctor(_target(), subject, as_json=as_json))
+
+
+@app.command()
+def destroy(
+    name: Annotated[str, typer.Argument(help="The project's name.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a project with its endpoints, in the order that AWS needs; say what is kept."""
+    from slipway import destroy as verb
+
+    target = _target()
+    if not yes:
+        typer.confirm(
+            f"Delete project {name} on {target.title}, with its staging and production endpoints?", abort=True
+        )
+    raise typer.Exit(verb.destroy(target, name, as_json=as_json))
+
+
 @local.command("up")
 def local_up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 4566,
@@ -292,10 +361,10 @@ _passed_on("logs", "What it has printed.", "follow")
 _passed_on("reset", "Delete the state of a stopped one.")
 
 
-def _pairs(texts: list[str]) -> dict[str, str]:
+def _pairs(texts: list[str], option: str = "--parameters") -> dict[str, str]:
     for text in texts:
         if "=" not in text:
-            raise typer.BadParameter(f"{text!r} is not k=v", param_hint="--parameters")
+            raise typer.BadParameter(f"{text!r} is not k=v", param_hint=option)
     return dict(text.split("=", 1) for text in texts)
 
 

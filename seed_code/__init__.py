@@ -1,0 +1,1 @@
+"""Where a project starts: its template, the roles it needs beforehand, the zip of its first files."""
