@@ -31,9 +31,14 @@ def analyze(settings: Settings, now: datetime) -> str:
     if settings.analysis == "MODEL_QUALITY":
         from loopback.monitor import model_quality
 
-        return model_quality.analyze(settings)
+        return model_quality.analyze(settings, now)
+    if settings.analysis == "GROUND_TRUTH_MERGE":
+        from loopback.monitor import merge
+
+        return merge.merge(settings)
     if settings.analysis != "DATA_QUALITY":
-        raise BadInput(f"analysis_type is {settings.analysis!r}; loopback runs DATA_QUALITY and MODEL_QUALITY")
+        known = "DATA_QUALITY, MODEL_QUALITY and GROUND_TRUTH_MERGE"
+        raise BadInput(f"analysis_type is {settings.analysis!r}; loopback runs {known}")
     from loopback.monitor import constraints, profile, source, violations  # numpy and pyarrow load here
 
     baseline, rules = _baseline(settings)
@@ -50,9 +55,7 @@ def analyze(settings: Settings, now: datetime) -> str:
     if settings.publishes_metrics and (rules is None or constraints.config_of(rules, {})["emit_metrics"] == "Enabled"):
         from loopback.monitor import metrics
 
-        dimensions = {"Endpoint": settings.endpoint, "MonitoringSchedule": settings.schedule}
-        text = "\n".join(metrics.lines(data, apart, dimensions, now)) + "\n"
-        documents.write_text(settings.base / "output" / "metrics" / "cloudwatch" / "metrics.jsonl", text)
+        metrics.write(settings, metrics.of_data(data, apart), now)
     _postprocess(settings)
     return documents.exit_message(len(found))
 

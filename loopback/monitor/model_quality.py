@@ -1,22 +1,27 @@
-"""The analysis MODEL_QUALITY: predictions against ground truth, for binary classification and regression."""
+"""The analysis MODEL_QUALITY: predictions against ground truth."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from loopback.monitor import capture, datasets, documents, source
+from loopback.monitor import capture, datasets, documents, multiclass, source
 from loopback.monitor.errors import BadInput
 from loopback.monitor.settings import Settings
 from loopback.monitor.sketch import Floats
 
-_SECTIONS = {"BinaryClassification": "binary_classification", "Regression": "regression"}
+_SECTIONS = {
+    "BinaryClassification": "binary_classification",
+    "MulticlassClassification": "multiclass_classification",
+    "Regression": "regression",
+}
 _TRUTH = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0, "false.": 0.0, "true.": 1.0}
 _WORSE_WHEN_GREATER = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
 _VIOLATES = {"GreaterThanThreshold": operator.gt, "LessThanThreshold": operator.lt}
@@ -39,31 +44,57 @@ class Outcomes:
         return Outcomes(self.truth[rows], self.predicted[rows], None if self.score is None else self.score[rows])
 
 
-def analyze(settings: Settings) -> str:
+@dataclass(frozen=True)
+class Judgement:
+    """What the rows say of the model: `values` are its metrics, `spread` their standard deviations."""
+
+    rows: int
+    values: Metrics
+    spread: Metrics
+    pictures: dict[str, Any] = field(default_factory=dict)
+
+
+def analyze(settings: Settings, now: datetime) -> str:
     """Write the documents of a model quality job and tell the exit message; raises BadInput."""
     problem = settings.environ.get("problem_type", "")
     if problem not in _SECTIONS:
         raise BadInput(f"problem_type is {problem!r}; loopback analyzes the model quality of: {', '.join(_SECTIONS)}")
-    data = _outcomes(settings, binary=problem == "BinaryClassification")
-    measure = binary if problem == "BinaryClassification" else regression
-    values = measure(data)
-    spread = _spread(data, measure)
-    section = _SECTIONS[problem]
-    shown = {name: {"value": value, "standard_deviation": spread.get(name, "NaN")} for name, value in values.items()}
-    shown |= _curves(data) if problem == "BinaryClassification" else {}
-    count = {"item_count": len(data.truth)}
-    documents.write_json(
-        settings.output / "statistics.json", {"version": 0.0, "dataset": count, f"{section}_metrics": shown}
-    )
-    suggested = {name: _constraint(name, value) for name, value in values.items() if "constant" not in name}
-    documents.write_json(settings.output / "constraints.json", {"version": 0.0, f"{section}_constraints": suggested})
+    found, section = _judgement(settings, problem), _SECTIONS[problem]
+    _write(settings, section, found)
+    if settings.publishes_metrics:
+        from loopback.monitor import metrics
+
+        metrics.write(settings, metrics.of_model(found.values), now)
     if settings.baseline_constraints is None:
         return documents.exit_message(0)
     rules = documents.read(settings.baseline_constraints, f"{section}_constraints")[f"{section}_constraints"]
-    found = list(violations(values, rules))
-    if found:
-        documents.write_json(settings.output / "constraint_violations.json", {"violations": found})
-    return documents.exit_message(len(found))
+    broken = list(violations(found.values, rules))
+    if broken:
+        documents.write_json(settings.output / "constraint_violations.json", {"violations": broken})
+    return documents.exit_message(len(broken))
+
+
+def _judgement(settings: Settings, problem: str) -> Judgement:
+    if problem == "MulticlassClassification":
+        classes = _classes(settings)
+        spread = _spread(len(classes.truth), lambda rows: multiclass.metrics(classes.take(rows)))
+        values, pictures = multiclass.metrics(classes), {"confusion_matrix": multiclass.confusion(classes)}
+        return Judgement(len(classes.truth), values, spread, pictures)
+    data = _outcomes(settings, binary=problem == "BinaryClassification")
+    measure = binary if problem == "BinaryClassification" else regression
+    spread = _spread(len(data.truth), lambda rows: measure(data.take(rows)))
+    return Judgement(len(data.truth), measure(data), spread, _curves(data) if measure is binary else {})
+
+
+def _write(settings: Settings, section: str, found: Judgement) -> None:
+    shown: dict[str, Any] = {
+        name: {"value": value, "standard_deviation": found.spread.get(name, "NaN")}
+        for name, value in found.values.items()
+    }
+    metrics = {"dataset": {"item_count": found.rows}, f"{section}_metrics": shown | found.pictures}
+    documents.write_json(settings.output / "statistics.json", {"version": 0.0, **metrics})
+    rules = {name: _constraint(name, value) for name, value in found.values.items() if "constant" not in name}
+    documents.write_json(settings.output / "constraints.json", {"version": 0.0, f"{section}_constraints": rules})
 
 
 def violations(values: Metrics, rules: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -156,14 +187,12 @@ def _roc(truth: Floats, score: Floats) -> tuple[Floats, Floats]:
     return np.append(0.0, false / max(false[-1], 1)), np.append(0.0, true / max(true[-1], 1))
 
 
-def _spread(data: Outcomes, measure: Callable[[Outcomes], Metrics]) -> Metrics:
-    count = len(data.truth)
+def _spread(count: int, measure: Callable[[npt.NDArray[np.int64]], Metrics]) -> Metrics:
+    """Standard deviations over samples of the rows; none when there are few rows."""
     if count < _MIN_ROWS:
         return {}
     chance = np.random.default_rng(count)  # equal data, equal documents
-    draws = [
-        measure(data.take(chance.choice(count, int(count * _SAMPLE_SHARE), replace=False))) for _ in range(_SAMPLES)
-    ]
+    draws = [measure(chance.choice(count, int(count * _SAMPLE_SHARE), replace=False)) for _ in range(_SAMPLES)]
     return {name: float(np.std([draw[name] for draw in draws])) for name in draws[0]}
 
 
@@ -184,23 +213,39 @@ def _outcomes(settings: Settings, *, binary: bool) -> Outcomes:
     return Outcomes(truth, predicted, score)
 
 
+def _classes(settings: Settings) -> multiclass.Classes:
+    table = _table(settings)
+    columns = [
+        table.column(_name(table, settings.environ.get(setting), setting)).to_pylist()
+        for setting in ("ground_truth_attribute", "inference_attribute")
+    ]
+    if any(value is None for column in columns for value in column):
+        raise BadInput("ground truth and prediction must be there in every row; a row lacks one of them")
+    return multiclass.Classes.of(*columns)
+
+
 def _table(settings: Settings) -> Any:
     """The data set; merged captures give the columns `0`, `1`, ... of the response and `groundTruth`."""
-    if settings.format == "sagemakerCaptureJson":
+    if settings.format == "sagemakerCaptureJson" and settings.preprocessor is None:
         found = datasets.batches(capture.judged(datasets.files(settings.source)))
     else:
         found = source.chunks(settings, [])
     chunks = list(found)
     if not chunks or not sum(len(chunk) for chunk in chunks):
         raise BadInput(f"there is no data: {settings.source} holds no rows")
-    return pa.Table.from_batches(chunks)
+    return pa.concat_tables([pa.Table.from_batches([chunk]) for chunk in chunks], promote_options="permissive")
 
 
-def _numbers(table: Any, name: str | None, setting: str, *, binary: bool) -> Floats:
+def _name(table: Any, name: str | None, setting: str) -> str:
     if name is None and "groundTruth" in table.column_names:
         name = "groundTruth" if setting == "ground_truth_attribute" else "0"
     if name not in table.column_names:
         raise BadInput(f"{setting} is {name!r}; it must be a column of the data: {', '.join(table.column_names)}")
+    return str(name)
+
+
+def _numbers(table: Any, name: str | None, setting: str, *, binary: bool) -> Floats:
+    name = _name(table, name, setting)
     values = table.column(name).to_pylist()
     try:
         if binary:

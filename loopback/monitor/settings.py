@@ -75,6 +75,12 @@ class Settings:
             environ=environ,
         )
 
+    def inner(self, variable: str) -> Path:
+        """Where the path that a variable holds really is; raises BadInput when it is not set."""
+        if not self.environ.get(variable):
+            raise BadInput(f"the environment variable {variable} is not set")
+        return _moved(self.environ[variable], self.base)
+
 
 def _moved(value: str, base: Path) -> Path:
     """Where a path of the container is on this machine."""

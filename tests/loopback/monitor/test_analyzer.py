@@ -266,7 +266,7 @@ def test_scripts_of_the_user(analysis):
         ({"in/a.csv": "1"}, PLAIN, {"dataset_source": ""}, "environment variable dataset_source is not set"),
         ({"in/a.csv": "1"}, PLAIN, {"baseline_statistics": "x"}, "must be set both or neither"),
         ({"in/a.csv": "1"}, PLAIN, {"categorical_drift_method": "X"}, "allowed: LInfinity, ChiSquared"),
-        ({"in/a.csv": "1"}, PLAIN, {"analysis_type": "BIAS"}, "loopback runs DATA_QUALITY and MODEL_QUALITY"),
+        ({"in/a.csv": "1"}, PLAIN, {"analysis_type": "BIAS"}, "loopback runs DATA_QUALITY, MODEL_QUALITY and GROUND"),
         (
             {"in/a.csv": "1", "b.json": "{}"},
             PLAIN,

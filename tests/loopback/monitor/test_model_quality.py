@@ -91,13 +91,52 @@ def test_merged_captures(analysis):
     assert document["binary_classification_metrics"]["auc"]["value"] > 0.7
 
 
+def test_several_classes_agree_with_scikit_learn(analysis, csv_text):
+    chance = np.random.default_rng(4)
+    truth = chance.choice(["cat", "dog", "eel"], 600, p=[0.6, 0.3, 0.1])
+    told = np.where(chance.random(600) < 0.7, truth, chance.choice(["cat", "dog", "eel", "fox"], 600))
+    analysis.put("in/a.csv", csv_text("truth,told", *zip(truth, told, strict=True)))
+    environ = REGRESSION | {"problem_type": "MulticlassClassification"}
+    assert analysis.run("in", HEADER, **environ).startswith("Completed")
+    document = analysis.document("out/statistics.json")
+    found = document["multiclass_classification_metrics"]
+    matrix = metrics.confusion_matrix(truth, told, labels=["cat", "dog", "eel", "fox"])
+    assert [list(row.values()) for row in found["confusion_matrix"].values()] == matrix.tolist()
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, told),
+        "weighted_recall": metrics.recall_score(truth, told, average="weighted", zero_division=0),
+        "weighted_precision": metrics.precision_score(truth, told, average="weighted", zero_division=0),
+        "weighted_f2": metrics.fbeta_score(truth, told, beta=2, average="weighted", zero_division=0),
+        "accuracy_best_constant_classifier": (truth == "cat").mean(),
+    }
+    assert {name: found[name]["value"] for name in expected} == pytest.approx(expected)
+    rules = analysis.document("out/constraints.json")["multiclass_classification_constraints"]
+    assert rules["weighted_f1"]["comparison_operator"] == "LessThanThreshold"
+
+
+def test_a_label_is_the_same_class_however_its_number_is_written(analysis, csv_text):
+    analysis.put("in/a.csv", csv_text("truth,told", (1, "1.0"), (2, "2.0"), (2, "1")))
+    analysis.run("in", HEADER, **(REGRESSION | {"problem_type": "MulticlassClassification"}))
+    found = analysis.document("out/statistics.json")["multiclass_classification_metrics"]
+    assert found["confusion_matrix"] == {"1": {"1": 1, "2": 0}, "2": {"1": 1, "2": 1}}
+
+
+def test_figures_are_published_by_their_names(analysis, csv_text):
+    analysis.put("in/a.csv", csv_text("truth,told", (1, 2), (2, 2)))
+    names = {"sagemaker_endpoint_name": "ep", "sagemaker_monitoring_schedule_name": "s"}
+    analysis.run("in", HEADER, **REGRESSION, **names, publish_cloudwatch_metrics="Enabled")
+    lines = (analysis.base / "output/metrics/cloudwatch/metrics.jsonl").read_text().splitlines()
+    told = {line["MetricName"]: line["Value"] for line in map(json.loads, lines)}
+    assert told == {"mae": 0.5, "mse": 0.5, "rmse": 0.5**0.5, "r2": pytest.approx(-1.0)}
+
+
 @pytest.mark.parametrize(
     ("content", "environ", "told"),
     [
         (
             "truth,score\n1,0.5\n",
-            {**BINARY, "problem_type": "MulticlassClassification"},
-            "'MulticlassClassification'; loopback analyzes",
+            {**BINARY, "problem_type": "Ranking"},
+            "'Ranking'; loopback analyzes",
         ),
         (
             "truth,score\n1,0.5\n",
