@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from loopback.builds.build import Means
 from loopback.builds.machine import end
 from loopback.builds.python_home import Tools
-from loopback.builds.run import LOST, Means, Run
+from loopback.builds.run import LOST, Run
 from loopback.builds.transitions import EVENTS, FIRST, LAST
 from loopback.core import states
 from loopback.core.errors import ResourceNotFound

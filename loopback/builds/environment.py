@@ -30,6 +30,11 @@ class Folders:
         """TMPDIR."""
         return self.root / "tmp"
 
+    @property
+    def log(self) -> Path:
+        """The whole output."""
+        return self.root / "log"
+
     def secondary(self, name: str) -> Path:
         """CODEBUILD_SRC_DIR_<name>."""
         return self.root / "secondary" / name

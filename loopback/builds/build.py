@@ -1,0 +1,80 @@
+"""One build as everything that carries it out knows it: its row, its folders, its limits, and what it may touch."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loopback.builds.environment import Folders
+from loopback.builds.machine import Limits
+from loopback.builds.phases import Announce
+from loopback.core.arn import Place
+from loopback.core.objects import Objects
+from loopback.core.store import Resource, Store
+from loopback.workers.ports import Logs
+
+
+@dataclass(frozen=True)
+class Means:
+    """Everything that builds touch outside their folders.
+
+    `environ` is what an AWS client of this loopback needs; `credentials(role, session)` replaces its account part.
+    `client(service, role)` makes a boto3 client. `minute` is in seconds; `clock` returns epoch seconds.
+    """
+
+    store: Store
+    place: Place
+    objects: Objects
+    logs: Logs
+    credentials: Callable[[str, str], Mapping[str, str]]
+    client: Callable[[str, str], Any]
+    environ: Mapping[str, str]
+    folder: Path
+    announce: Announce
+    clock: Callable[[], float] = time.time
+    minute: float = 60.0
+
+    @property
+    def pip(self) -> Path:
+        """The folder in which pip keeps what it has downloaded, for all builds."""
+        return self.folder / "pip"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that is being carried out."""
+
+    row: Resource
+    means: Means
+    limits: Limits
+
+    @property
+    def doc(self) -> dict[str, Any]:
+        """What was asked for."""
+        return self.row.doc
+
+    @property
+    def project(self) -> str:
+        """The name of its project."""
+        return self.row.parent
+
+    @property
+    def mark(self) -> str:
+        """The part of its id after the colon."""
+        return self.row.name.rpartition(":")[2]
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return self.means.place.arn(f"build/{self.row.name}", "codebuild")
+
+    @property
+    def folders(self) -> Folders:
+        """Its places on this machine."""
+        return Folders(self.means.folder / self.mark)
+
+    @property
+    def role(self) -> str:
+        """The ARN of the role that it acts with."""
+        return str(self.doc.get("serviceRole", ""))

@@ -1,0 +1,110 @@
+"""What outlives a build: its reports, its artifacts, its cache, its log."""
+
+import gzip
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopback.builds import caches, zips
+from loopback.builds.artifacts import Sender
+from loopback.builds.build import Build
+from loopback.builds.faults import ClientFault, PhaseFault
+from loopback.builds.reports import Reporter
+from loopback.builds.sources import S3_ARN, missing
+from loopback.builds.specification import Buildspec
+from loopback.core.artifacts import Artifact
+from loopback.core.errors import ServiceError
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Of one build. `expand` evaluates a name in the build's shell, `say` writes to its log; `result` fills up."""
+
+    build: Build
+    spec: Buildspec
+    expand: Callable[[str], str]
+    say: Callable[[str], None]
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def upload(self, *, succeeding: bool) -> None:
+        """Reports, artifacts and the cache: each is attempted, then the first fault is raised."""
+        faults: list[PhaseFault] = []
+        for work in (self._reports, self._artifacts, *([self._save_cache] if succeeding else [])):
+            try:
+                work()
+            except PhaseFault as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+
+    def _reports(self) -> None:
+        means = self.build.means
+        reporter = Reporter(means.store, means.place, self.build.project, self.build.arn, means.clock)
+        for name, files in self.spec.reports.items():
+            self.say(f"Preparing to copy TEST report {name}")
+            arn = reporter.report(name, files, self.build.folders.src)
+            self.result["reportArns"] = [*self.result.get("reportArns", []), arn]
+
+    def _artifacts(self) -> None:
+        build, spec = self.build, self.spec
+        sender = Sender(build.means.objects, build.folders.src, build.folders.tmp, build.project, build.mark)
+        pipeline, config = build.doc.get("pipeline"), build.doc["artifacts"]
+        if pipeline is not None:
+            sender.to_pipeline(spec, [Artifact(**item) for item in pipeline["outputs"]])
+            return
+        if config["type"] == "S3":
+            if spec.artifacts is None:
+                raise ClientFault("the project has artifacts of type S3, and the buildspec has no artifacts")
+            self.result["artifacts"] = sender.to_s3(spec.artifacts, config, self.expand(spec.artifacts.name))
+        for config in build.doc.get("secondaryArtifacts", []):
+            name = config["artifactIdentifier"]
+            files = spec.secondary.get(name)
+            if files is None:
+                known = ", ".join(spec.secondary) or "none"
+                raise ClientFault(f"the buildspec has no files for the secondary artifact {name}; it has {known}")
+            sent = sender.to_s3(files, config, self.expand(files.name))
+            self.result["secondaryArtifacts"] = [*self.result.get("secondaryArtifacts", []), sent]
+
+    @property
+    def _cache(self) -> caches.Place | None:
+        build = self.build
+        folder = build.means.folder / "cache"
+        return caches.place_of(build.doc.get("cache", {}), build.project, build.means.objects, folder)
+
+    def restore_cache(self) -> None:
+        """Unpack what an earlier build has kept. A cache that cannot be had is no fault."""
+        wanted, place = self.spec.cache, self._cache
+        if wanted is None or place is None or wanted.action == "save":
+            return
+        try:
+            keys = [self.expand(key) for key in (wanted.key or "default", *wanted.fallback_keys)]
+            found = caches.restore(place, keys, self.build.folders)
+        except (zips.BadZip, OSError) as fault:
+            self.say(f"Unable to restore the cache: {fault}")
+            return
+        self.say("Cache: nothing to restore" if found is None else f"Cache: restored {found}")
+
+    def _save_cache(self) -> None:
+        wanted, place = self.spec.cache, self._cache
+        if wanted is None or place is None or wanted.action == "restore":
+            return
+        try:
+            caches.save(place, self.expand(wanted.key or "default"), wanted.paths, self.build.folders, self.say)
+        except (ServiceError, OSError) as fault:
+            self.say(f"Unable to save the cache: {fault}")
+
+
+def log_to_s3(build: Build, log: Path) -> None:
+    """The log as a gz object where the project asks for one. Raises PhaseFault."""
+    config = build.doc.get("logsConfig", {}).get("s3Logs", {})
+    if config.get("status") != "ENABLED":
+        return
+    bucket, _, prefix = config["location"].removeprefix(S3_ARN).partition("/")
+    packed = build.folders.tmp / "log.gz"
+    key = f"{prefix.strip('/')}/{build.mark}.gz".lstrip("/")
+    with missing(f"s3://{bucket}/{key}"):
+        with log.open("rb") as text, gzip.open(packed, "wb") as target:
+            shutil.copyfileobj(text, target)
+        build.means.objects.store(bucket, key, packed)
