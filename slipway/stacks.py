@@ -36,9 +36,16 @@ def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
 
 
 def events(target: Target, stack: str) -> list[dict[str, Any]]:
-    """All events of a stack, the oldest first."""
+    """All events of a stack, the oldest first; none while it is about to be made."""
+    from botocore.exceptions import ClientError
+
     pages = target.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
-    return [event for page in pages for event in page["StackEvents"]][::-1]
+    try:
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+    except ClientError as fault:
+        if "does not exist" in str(fault):
+            return []
+        raise
 
 
 def first_failure(found: list[dict[str, Any]]) -> str:
