@@ -17,7 +17,7 @@ ABSENT = ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS")
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 NOTHING = "No updates are to be performed"
 FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.03, 1.0
-SETTLE_SECONDS = 10.0  # after a restart, for whoever takes an interrupted operation up
+SETTLE_SECONDS = 10.0  # until the events of an operation that was accepted have to be there
 AGAIN = {"phase": None, "token": None, "begun": None}
 
 
@@ -63,7 +63,7 @@ def _deploy(work: Work, *, replace: bool) -> Outcome:
         work.client("cloudformation").delete_stack(StackName=_name(work))
         return _noted(work, "deleting")
     if status.endswith("_IN_PROGRESS") and status not in ABSENT:
-        return _occupied(work, status)
+        return Ended("JobFailed", f"Stack {_name(work)} is in {status} state and cannot be updated")
     request = description(work)
     policy = request.pop("StackPolicyBody", None)
     token = _begin(work)
@@ -94,14 +94,6 @@ def _noted(work: Work, phase: str) -> Wait:
     return Wait(FIRST_LOOK_SECONDS, {"phase": phase, "boot": work.boot, "begun": time.time()})
 
 
-def _occupied(work: Work, status: str) -> Outcome:
-    """Another operation runs on the stack: AWS would refuse; one that a restart has cut off is waited for first."""
-    since = work.noted.get("waited_since") or time.time()
-    if time.time() - since > SETTLE_SECONDS:
-        return Ended("JobFailed", f"Stack {_name(work)} is in {status} state and cannot be updated")
-    return Wait(LOOK_SECONDS / 2, {"waited_since": since})
-
-
 def _watch(work: Work) -> Outcome:
     """Look at the operation that was begun."""
     stack = _stack(work)
@@ -110,30 +102,17 @@ def _watch(work: Work) -> Outcome:
         return Wait(0.0, AGAIN) if work.noted["boot"] != work.boot else _never_begun(work)
     status = stack["StackStatus"]
     if status.endswith("_IN_PROGRESS"):
-        if work.noted["boot"] != work.boot:
-            return _interrupted(work, status)
         elapsed = time.time() - work.noted["begun"]
         return Wait(min(LOOK_SECONDS, max(FIRST_LOOK_SECONDS, elapsed / 10)))
     if status in DONE:
         return _finished(work, stack, f"Stack {status}")
-    return Ended("JobFailed", _reason(events, stack), noted={"external_id": stack["StackId"]})
+    return Ended("JobFailed", _reason(work, events, stack), noted={"external_id": stack["StackId"]})
 
 
 def _never_begun(work: Work) -> Outcome:
     if time.time() - work.noted["begun"] < SETTLE_SECONDS:
         return Wait(LOOK_SECONDS / 2)
     return Ended("JobFailed", f"Stack {_name(work)} was deleted while the action waited for it")
-
-
-def _interrupted(work: Work, status: str) -> Outcome:
-    """The process that carried the operation out has died: a creation starts over, an update has no way back."""
-    since = work.noted.get("resumed") or time.time()
-    if time.time() - since < SETTLE_SECONDS:
-        return Wait(LOOK_SECONDS / 4, {"resumed": since})
-    if status == "CREATE_IN_PROGRESS":
-        work.client("cloudformation").delete_stack(StackName=_name(work))
-        return _noted(work, "deleting")
-    return Ended("JobFailed", f"Stack {_name(work)} was left in {status} when loopback was restarted")
 
 
 def _watch_delete(work: Work) -> Outcome:
@@ -143,7 +122,7 @@ def _watch_delete(work: Work) -> Outcome:
             return Ended(summary=f"Stack {_name(work)} was deleted")
         return Wait(0.0, AGAIN)
     if stack["StackStatus"] == "DELETE_FAILED" and time.time() - work.noted["begun"] > FIRST_LOOK_SECONDS:
-        return Ended("JobFailed", _reason(_events(work), stack))
+        return Ended("JobFailed", _reason(work, _events(work), stack))
     return Wait(LOOK_SECONDS / 4)
 
 
@@ -188,18 +167,26 @@ def _execute_change_set(work: Work) -> Outcome:
 
 
 def _events(work: Work) -> list[dict[str, Any]]:
-    """The events of this action's operation, oldest first."""
+    """The events since this action's operation began, oldest first; those of a resumed one have no token."""
     pages = work.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=_name(work))
-    found = [event for page in pages for event in page["StackEvents"]]
+    found = [event for page in pages for event in page["StackEvents"]][::-1]
     token = work.noted.get("token")
-    return [each for each in reversed(found) if each.get("ClientRequestToken") == token] if token else found[::-1]
+    begun = next((i for i, each in enumerate(found) if each.get("ClientRequestToken") == token), len(found))
+    return found[begun:]
 
 
-def _reason(events: list[dict[str, Any]], stack: dict[str, Any]) -> str:
-    """Why: the first resource that failed, not those that were cancelled for it."""
-    for event in events:
+def _reason(work: Work, events: list[dict[str, Any]], stack: dict[str, Any]) -> str:
+    """Why: the first resource that failed, not those that were cancelled for it, nor the stack itself."""
+    if any(event.get("DetailedStatus") == "VALIDATION_FAILED" for event in events):
+        found = work.client("cloudformation").describe_events(StackName=_name(work))["OperationEvents"]
+        for event in found:
+            if event["EventType"] == "VALIDATION_ERROR":
+                return f"{event['LogicalResourceId']} ({event['ResourceType']}): {event['ValidationStatusReason']}"
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    own = [event for event in failed if event["ResourceType"] == "AWS::CloudFormation::Stack"]
+    for event in [*(event for event in failed if event not in own), *own]:
         reason = event.get("ResourceStatusReason", "")
-        if event["ResourceStatus"].endswith("_FAILED") and reason and "cancelled" not in reason.lower():
+        if reason and "cancelled" not in reason.lower():
             return f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
     return str(stack.get("StackStatusReason") or f"Stack {stack['StackName']} is {stack['StackStatus']}")
 

@@ -1,0 +1,352 @@
+"""CodePipeline with real git, boto3 and stacks: push, approve, invoke, deploy, and a control plane that is killed."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+pytestmark = pytest.mark.journey
+ROLE = "arn:aws:iam::000000000000:role/pipeline"
+FINAL = ("Succeeded", "Failed", "Stopped", "Superseded")
+
+
+def action(name: str, kind: str, configuration: dict[str, str], inputs=(), outputs=(), **more: Any) -> dict[str, Any]:
+    category, provider = kind.split("/")
+    return {
+        "name": name,
+        "actionTypeId": {"category": category, "owner": "AWS", "provider": provider, "version": "1"},
+        "configuration": configuration,
+        "inputArtifacts": [{"name": each} for each in inputs],
+        "outputArtifacts": [{"name": each} for each in outputs],
+        **more,
+    }
+
+
+def approval(name: str = "Approve") -> dict[str, Any]:
+    return action(name, "Approval/Manual", {"CustomData": "look at it"})
+
+
+@dataclass
+class Delivery:
+    """A pipeline of its own on a loopback, and a clone that it watches."""
+
+    loopback: Any
+    clone: Path
+    wait_until: Callable[..., Any]
+    name: str
+    connection: str
+
+    @property
+    def client(self) -> Any:
+        return self.loopback.client("codepipeline")
+
+    def git(self, *arguments: str) -> str:
+        who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+        environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        done = subprocess.run(
+            ["git", "-C", str(self.clone), *who, *arguments], capture_output=True, text=True, check=False, env=environ
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def push(self, files: dict[str, str], branch: str = "main") -> str:
+        for path, text in files.items():
+            (self.clone / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.clone / path).write_text(text)
+        self.git("add", ".")
+        self.git("commit", "-m", f"change {', '.join(files)}")
+        self.git("push", "origin", f"HEAD:{branch}")
+        return self.git("rev-parse", "HEAD")
+
+    def source(self, **more: str) -> dict[str, Any]:
+        configuration = {
+            "ConnectionArn": self.connection,
+            "FullRepositoryId": f"team/{self.name}",
+            "BranchName": "main",
+        }
+        return action(
+            "Src", "Source/CodeStarSourceConnection", configuration | more, (), ("Code",), namespace="SourceVariables"
+        )
+
+    def create(self, *stages: tuple[str, list[dict[str, Any]]], **more: Any) -> None:
+        declared = {
+            "name": self.name,
+            "roleArn": ROLE,
+            "pipelineType": "V2",
+            "artifactStore": {"type": "S3", "location": "bucket"},
+            "stages": [
+                {"name": "Source", "actions": [self.source()]},
+                *({"name": name, "actions": actions} for name, actions in stages),
+            ],
+        }
+        self.client.create_pipeline(pipeline=declared | more)
+
+    def executions(self) -> list[dict[str, Any]]:
+        return self.client.list_pipeline_executions(pipelineName=self.name)["pipelineExecutionSummaries"]
+
+    def latest(self, name: str) -> dict[str, Any]:
+        stages = self.client.get_pipeline_state(name=self.name)["stageStates"]
+        states = [each for stage in stages for each in stage["actionStates"] if each["actionName"] == name]
+        return states[0].get("latestExecution", {})
+
+    def details(self, name: str) -> dict[str, Any]:
+        found = self.client.list_action_executions(pipelineName=self.name)["actionExecutionDetails"]
+        return next(each for each in found if each["actionName"] == name)
+
+    def token(self, name: str = "Approve") -> str:
+        return self.wait_until(lambda: self.latest(name).get("token"), 10)
+
+    def approve(self, status: str = "Approved") -> None:
+        self.client.put_approval_result(
+            pipelineName=self.name,
+            stageName=next(
+                stage["stageName"]
+                for stage in self.client.get_pipeline_state(name=self.name)["stageStates"]
+                for each in stage["actionStates"]
+                if each["actionName"] == "Approve"
+            ),
+            actionName="Approve",
+            token=self.token(),
+            result={"summary": "fine", "status": status},
+        )
+
+    def ended(self, seconds: float = 15) -> dict[str, Any]:
+        """The newest execution, once it is over."""
+        self.wait_until(
+            lambda: self.executions()[0]["status"] in FINAL,
+            seconds,
+            lambda: json.dumps(self.client.get_pipeline_state(name=self.name)["stageStates"], default=str),
+        )
+        return self.executions()[0]
+
+
+def _clone(loopback: Any, folder: Path, wait_until: Callable[..., Any]) -> Delivery:
+    name = f"p-{uuid.uuid4().hex[:8]}"
+    made = loopback.client("codeconnections").create_connection(ConnectionName="code", ProviderType="GitHub")
+    connection = made["ConnectionArn"]
+    folder.mkdir()
+    delivery = Delivery(loopback, folder, wait_until, name, connection)
+    delivery.git("init", "--quiet", "--initial-branch=main")
+    address = f"http://127.0.0.1:{loopback.port}/git-http/000000000000/us-east-1/{connection.rpartition('/')[2]}"
+    delivery.git("remote", "add", "origin", f"{address}/team/{name}.git")
+    return delivery
+
+
+@pytest.fixture
+def delivery(shared: Any, tmp_path: Path, wait_until: Callable[..., Any]) -> Delivery:
+    return _clone(shared, tmp_path / "clone", wait_until)
+
+
+def kill_the_control_plane(loopback: Any, wait_until: Callable[..., Any]) -> None:
+    pid = loopback.found["pid"]
+    os.kill(pid, signal.SIGKILL)
+
+    def back() -> bool:
+        try:
+            return loopback.found["pid"] != pid and bool(loopback.client("sts").get_caller_identity())
+        except (OSError, KeyError, ValueError, BotoCoreError, ClientError):
+            return False
+
+    wait_until(back, 20)
+
+
+def test_a_push_runs_to_the_approval_and_the_approval_ends_it(delivery: Delivery) -> None:
+    first = delivery.push({"a.txt": "1"})
+    delivery.create(("Release", [approval()]))
+    assert delivery.wait_until(lambda: delivery.executions()[0].get("sourceRevisions"), 10)[0]["revisionId"] == first
+    token = delivery.token()
+    delivery.approve()
+    assert delivery.ended()["status"] == "Succeeded"
+    again = {"actionName": "Approve", "token": token, "result": {"summary": "", "status": "Approved"}}
+    with pytest.raises(delivery.client.exceptions.ApprovalAlreadyCompletedException):
+        delivery.client.put_approval_result(pipelineName=delivery.name, stageName="Release", **again)
+
+    second = delivery.push({"a.txt": "2"})
+    newest = delivery.executions()[0]
+    assert newest["trigger"]["triggerType"] == "WebhookV2", "the execution is there as soon as the push returns"
+    delivery.approve("Rejected")
+    assert delivery.ended()["status"] == "Failed"
+    source = delivery.details("Src")
+    assert source["output"]["outputVariables"]["CommitId"] == second
+    where = source["output"]["outputArtifacts"][0]["s3location"]
+    body = delivery.loopback.client("s3").get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as zipped:
+        assert zipped.read("a.txt") == b"2"
+
+
+def test_path_filters_decide_about_every_push(delivery: Delivery) -> None:
+    delivery.push({"model/train.py": "1"})
+    push = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["model/**"], "excludes": ["**/*.md"]}}
+    git = {"sourceActionName": "Src", "push": [push]}
+    trigger = {"providerType": "CodeStarSourceConnection", "gitConfiguration": git}
+    delivery.create(("Release", [approval()]), triggers=[trigger], executionMode="PARALLEL")
+    assert len(delivery.executions()) == 1, "a new pipeline runs once"
+    delivery.push({"docs/a.txt": "1"})
+    delivery.push({"model/README.md": "1"})
+    delivery.push({"model/train.py": "other branch"}, branch="feature")
+    assert len(delivery.executions()) == 1
+    delivery.push({"model/train.py": "2"})
+    assert len(delivery.executions()) == 2
+
+
+FUNCTION = """
+import json, os, urllib.request
+
+def handler(event, context):
+    import boto3
+    job = event["CodePipeline.job"]
+    client = boto3.client("codepipeline")
+    said = job["data"]["actionConfiguration"]["configuration"].get("UserParameters", "")
+    if said == "fail":
+        client.put_job_failure_result(jobId=job["id"], failureDetails={"type": "JobFailed", "message": "said no"})
+    elif said == "twice" and "continuationToken" not in job["data"]:
+        client.put_job_success_result(jobId=job["id"], continuationToken="more")
+    else:
+        client.put_job_success_result(jobId=job["id"], outputVariables={"Said": said})
+"""
+
+
+@pytest.fixture(scope="module")
+def function(shared: Any) -> str:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as zipped:
+        zipped.writestr("index.py", FUNCTION)
+    shared.client("lambda").create_function(
+        FunctionName="decide",
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": body.getvalue()},
+        Environment={"Variables": {key: shared.environ[key] for key in shared.environ if key.startswith("AWS_")}},
+        Timeout=30,
+    )
+    return "decide"
+
+
+@pytest.mark.parametrize(("said", "status"), [("yes", "Succeeded"), ("twice", "Succeeded"), ("fail", "Failed")])
+def test_a_function_decides_by_its_answer(delivery: Delivery, function: str, said: str, status: str) -> None:
+    delivery.push({"a.txt": "1"})
+    configuration = {"FunctionName": function, "UserParameters": said}
+    delivery.create(("Ask", [action("Ask", "Invoke/Lambda", configuration, ("Code",), namespace="Asked")]))
+    assert delivery.ended()["status"] == status
+    output = delivery.details("Ask")["output"]
+    if status == "Failed":
+        assert output["executionResult"]["errorDetails"]["message"] == "said no"
+    else:
+        assert output["outputVariables"] == {"Said": said}
+
+
+def deploy(stack: str, **more: str) -> dict[str, Any]:
+    configuration = {
+        "ActionMode": "REPLACE_ON_FAILURE",
+        "StackName": stack,
+        "TemplatePath": "Code::stack.json",
+        "TemplateConfiguration": "Code::config.json",
+        "RoleArn": ROLE,
+    }
+    return action("Deploy", "Deploy/CloudFormation", configuration | more, ("Code",), namespace="Stack")
+
+
+def files(kind: str = "String") -> dict[str, str]:
+    resources = {
+        "Bucket": {"Type": "AWS::S3::Bucket"},
+        "Parameter": {
+            "Type": "AWS::SSM::Parameter",
+            "DependsOn": "Bucket",
+            "Properties": {"Type": kind, "Value": {"Ref": "Commit"}, "Name": {"Ref": "Name"}},
+        },
+    }
+    parameters = {"Commit": {"Type": "String"}, "Name": {"Type": "String"}}
+    outputs = {"BucketName": {"Value": {"Ref": "Bucket"}}}
+    template = {"Parameters": parameters, "Resources": resources, "Outputs": outputs}
+    return {
+        "stack.json": json.dumps(template),
+        "config.json": json.dumps({"Parameters": {"Name": "/released/commit"}, "Tags": {"team": "a"}}),
+    }
+
+
+def test_a_stack_is_deployed_with_the_commit_and_deployed_again(delivery: Delivery) -> None:
+    stack = delivery.name
+    overrides = json.dumps({"Commit": "#{SourceVariables.CommitId}", "Name": f"/{stack}/commit"})
+    commit = delivery.push(files())
+    delivery.create(("Deploy", [deploy(stack, ParameterOverrides=overrides)]))
+    assert delivery.ended()["status"] == "Succeeded", delivery.latest("Deploy")
+    ssm = delivery.loopback.client("ssm")
+    assert ssm.get_parameter(Name=f"/{stack}/commit")["Parameter"]["Value"] == commit
+    found = delivery.loopback.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    assert found["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert delivery.details("Deploy")["output"]["outputVariables"]["BucketName"] == found["Outputs"][0]["OutputValue"]
+
+    delivery.client.start_pipeline_execution(name=stack)
+    assert delivery.ended()["status"] == "Succeeded", "no updates are to be performed"
+    again = delivery.push({"unrelated.txt": "1"})
+    assert delivery.ended()["status"] == "Succeeded"
+    assert ssm.get_parameter(Name=f"/{stack}/commit")["Parameter"]["Value"] == again
+
+
+def test_a_failed_stack_says_which_resource_and_is_retried(delivery: Delivery) -> None:
+    stack, bucket = delivery.name, f"taken-{delivery.name}"
+    delivery.loopback.client("s3").create_bucket(Bucket=bucket)
+    template = {"Resources": {"Taken": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}}}
+    delivery.push({"stack.json": json.dumps(template), "config.json": "{}"})
+    delivery.create(("Deploy", [deploy(stack)]))
+    assert delivery.ended()["status"] == "Failed"
+    failure = delivery.latest("Deploy")["errorDetails"]["message"]
+    assert failure.startswith("Taken (AWS::S3::Bucket)"), failure
+    execution = delivery.executions()[0]["pipelineExecutionId"]
+    delivery.client.retry_stage_execution(
+        pipelineName=stack, stageName="Deploy", pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+    )
+    assert delivery.ended()["status"] == "Failed"
+    attempts = delivery.client.list_action_executions(pipelineName=stack)["actionExecutionDetails"]
+    assert [each["actionName"] for each in attempts] == ["Deploy", "Deploy", "Src"]
+    delivery.loopback.client("s3").delete_bucket(Bucket=bucket)
+    delivery.client.retry_stage_execution(
+        pipelineName=stack, stageName="Deploy", pipelineExecutionId=execution, retryMode="ALL_ACTIONS"
+    )
+    assert delivery.ended()["status"] == "Succeeded"
+
+
+def test_an_approval_survives_a_kill_with_its_token(loopback: Any, tmp_path: Path, wait_until: Any) -> None:
+    loopback.client("s3").create_bucket(Bucket="bucket")
+    delivery = _clone(loopback, tmp_path / "clone", wait_until)
+    delivery.push({"a.txt": "1"})
+    delivery.create(("Release", [approval()]))
+    token = delivery.token()
+    time.sleep(2.5)  # what the base keeps is on disk two seconds after it changed
+    kill_the_control_plane(loopback, wait_until)
+    assert delivery.token() == token
+    delivery.approve()
+    assert delivery.ended()["status"] == "Succeeded"
+
+
+def test_a_kill_during_a_deployment_loses_nothing(loopback: Any, tmp_path: Path, wait_until: Any) -> None:
+    loopback.client("s3").create_bucket(Bucket="bucket")
+    delivery = _clone(loopback, tmp_path / "clone", wait_until)
+    wait = {
+        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "Wait": {
+            "Type": "AWS::CloudFormation::WaitCondition",
+            "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "5", "Count": 1},
+        },
+    }
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x", "Name": "/released"}}
+    delivery.push({"stack.json": json.dumps({"Resources": {"Released": parameter, **wait}}), "config.json": "{}"})
+    delivery.create(("Deploy", [deploy(delivery.name)]))
+    wait_until(lambda: delivery.latest("Deploy").get("status") == "InProgress", 10)
+    time.sleep(2.5)
+    kill_the_control_plane(loopback, wait_until)
+    assert delivery.latest("Deploy")["status"] == "InProgress"
+    assert delivery.ended(40)["status"] == "Failed", "nobody signals the condition"
+    assert delivery.latest("Deploy")["errorDetails"]["message"].startswith("Wait (AWS::CloudFormation::WaitCondition)")

@@ -1,0 +1,125 @@
+import copy
+from typing import Any
+
+import pytest
+
+from loopback.core.errors import ServiceError
+from loopback.delivery import structure
+
+
+def action(name: str, kind: str, configuration=None, inputs=(), outputs=(), **more: Any) -> dict[str, Any]:
+    category, provider = kind.split("/")
+    return {
+        "name": name,
+        "actionTypeId": {"category": category, "owner": "AWS", "provider": provider, "version": "1"},
+        "configuration": configuration or {},
+        "inputArtifacts": [{"name": each} for each in inputs],
+        "outputArtifacts": [{"name": each} for each in outputs],
+        **more,
+    }
+
+
+S3 = {"S3Bucket": "b", "S3ObjectKey": "k.zip"}
+STACK = {"ActionMode": "CREATE_UPDATE", "StackName": "s", "TemplatePath": "Code::t", "RoleArn": "r"}
+
+
+def pipeline(**more: Any) -> dict[str, Any]:
+    return {
+        "name": "p",
+        "roleArn": "arn:aws:iam::000000000000:role/r",
+        "pipelineType": "V2",
+        "artifactStore": {"type": "S3", "location": "bucket"},
+        "stages": [
+            {"name": "Source", "actions": [action("Src", "Source/S3", S3, (), ("Code",), namespace="Src")]},
+            {
+                "name": "Build",
+                "actions": [
+                    action("Make", "Build/CodeBuild", {"ProjectName": "x"}, ("Code",), ("Made",), namespace="Made"),
+                    action("Ask", "Approval/Manual", {"CustomData": "#{Made.Version}"}, runOrder=2),
+                ],
+            },
+        ],
+        **more,
+    }
+
+
+def test_a_sound_pipeline_passes() -> None:
+    structure.check(pipeline(), "us-east-1")
+
+
+def stage(declared: dict[str, Any], i: int, **more: Any) -> None:
+    declared["stages"][i].update(more)
+
+
+def act(declared: dict[str, Any], i: int, j: int, **more: Any) -> None:
+    declared["stages"][i]["actions"][j].update(more)
+
+
+def configure(declared: dict[str, Any], i: int, j: int, **more: str) -> None:
+    declared["stages"][i]["actions"][j]["configuration"].update(more)
+
+
+def add(declared: dict[str, Any], made: dict[str, Any], i: int = 1) -> None:
+    declared["stages"][i]["actions"].append(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda p: p["stages"].pop(), "InvalidStructureException", "only 1 stage"),
+        (lambda p: stage(p, 1, name="Source"), "InvalidStructureException", "Stage names"),
+        (lambda p: stage(p, 1, actions=[]), "InvalidStageDeclarationException", "at least one action"),
+        (lambda p: act(p, 1, 1, name="Make"), "InvalidStructureException", "Action names in stage Build"),
+        (lambda p: add(p, action("X", "Source/S3", S3, (), ("Y",))), "InvalidStructureException", "Only the first"),
+        (lambda p: add(p, action("X", "Approval/Manual"), 0), "InvalidStructureException", "only contains source"),
+        (lambda p: act(p, 1, 0, inputArtifacts=[{"name": "No"}]), "InvalidStructureException", "No in action Make"),
+        (lambda p: act(p, 1, 0, outputArtifacts=[{"name": "Code"}]), "InvalidStructureException", "unique"),
+        (lambda p: act(p, 1, 0, inputArtifacts=[]), "InvalidActionDeclarationException", "less than the minimum"),
+        (lambda p: add(p, action("X", "Deploy/ECS")), "InvalidActionDeclarationException", "'ECS'"),
+        (lambda p: configure(p, 1, 0, Colour="red"), "InvalidActionDeclarationException", "'Colour'"),
+        (lambda p: configure(p, 1, 0, ProjectName=""), "InvalidActionDeclarationException", "1 to 1000"),
+        (lambda p: p["stages"][0]["actions"][0]["configuration"].pop("S3Bucket"),
+         "InvalidActionDeclarationException", "missing required configuration 'S3Bucket'"),
+        (lambda p: add(p, action("D", "Deploy/CloudFormation", STACK | {"ActionMode": "UPSERT"}, ("Code",))),
+         "InvalidActionDeclarationException", "UPSERT"),
+        (lambda p: add(p, action("D", "Deploy/CloudFormation", {"ActionMode": "CHANGE_SET_EXECUTE", "StackName": "s"})),
+         "InvalidActionDeclarationException", "ChangeSetName"),
+        (lambda p: configure(p, 1, 1, CustomData="#{Later.X}"), "InvalidActionDeclarationException", "Later"),
+        (lambda p: configure(p, 1, 0, ProjectName="#{Made.X}"), "InvalidActionDeclarationException", "Made.X"),
+        (lambda p: configure(p, 1, 1, CustomData="#{variables.X}"), "InvalidActionDeclarationException", "variables.X"),
+        (lambda p: act(p, 1, 0, namespace="Src"), "InvalidStructureException", "Namespaces"),
+        (lambda p: act(p, 1, 0, namespace="variables"), "InvalidStructureException", "reserved"),
+        (lambda p: act(p, 1, 0, region="eu-west-1"), "InvalidActionDeclarationException", "eu-west-1"),
+        (lambda p: act(p, 1, 0, commands=["ls"]), "InvalidActionDeclarationException", "commands"),
+        (lambda p: stage(p, 1, beforeEntry={"conditions": []} | {"x": 1}), "InvalidStageDeclarationException",
+         "beforeEntry"),
+        (lambda p: stage(p, 0, onFailure={"result": "ROLLBACK"}), "InvalidStageDeclarationException", "source stage"),
+        (lambda p: stage(p, 1, onFailure={"result": "SKIP"}), "InvalidStageDeclarationException", "SKIP"),
+        (lambda p: p.update(pipelineType="V1", executionMode="QUEUED"), "InvalidStructureException", "V2"),
+        (lambda p: p.pop("artifactStore"), "InvalidStructureException", "artifactStore"),
+        (lambda p: p.update(artifactStores={}), "InvalidStructureException", "one region"),
+        (lambda p: p.update(triggers=[{"providerType": "CodeStarSourceConnection",
+                                       "gitConfiguration": {"sourceActionName": "Src"}}]),
+         "ValidationException", "sourceActionName Src"),
+    ],
+)  # fmt: skip
+def test_what_breaks_a_rule_is_named(change, code: str, words: str) -> None:
+    declared = copy.deepcopy(pipeline())
+    change(declared)
+    with pytest.raises(ServiceError) as caught:
+        structure.check(declared, "us-east-1")
+    assert caught.value.code == code
+    assert words in str(caught.value)
+
+
+def test_two_inputs_need_a_primary_source_among_them() -> None:
+    declared = pipeline()
+    made = action("Test", "Test/CodeBuild", {"ProjectName": "x"}, ("Code", "Made"), (), runOrder=3)
+    add(declared, made)
+    with pytest.raises(structure.InvalidActionDeclarationException, match="PrimarySource"):
+        structure.check(declared, "us-east-1")
+    made["configuration"]["PrimarySource"] = "Other"
+    with pytest.raises(structure.InvalidActionDeclarationException, match="not one of its input"):
+        structure.check(declared, "us-east-1")
+    made["configuration"]["PrimarySource"] = "Made"
+    structure.check(declared, "us-east-1")
