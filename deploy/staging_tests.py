@@ -143,9 +143,7 @@ def golden(s3: Any, promotion: Mapping[str, Any]) -> dict[str, Any]:
     """The golden requests of a version; NotTestableError when it has none."""
     uri = promotion.get("GoldenRequests")
     if not uri:
-        raise UsageError(
-            f"{promotion['ModelPackageArn']} names no GoldenRequests: a version without them is not tested"
-        )
+        raise NotTestableError(f"{promotion['ModelPackageArn']} names no GoldenRequests to send")
     bucket, key = split_uri(uri)
     try:
         found = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
