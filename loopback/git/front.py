@@ -1,6 +1,6 @@
 """Git over HTTP on the public port: an ASGI application around `git http-backend`, which runs as a CGI program.
 
-Nothing is buffered: a push of any size passes through. A repository behind a connection is made by its first push.
+Nothing is buffered: a push of any size passes through. A repository behind a connection is there when it is asked for.
 """
 
 import asyncio
@@ -35,9 +35,10 @@ class Front:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
         try:
-            name, rest = self._addressed(unquote(scope["raw_path"].decode("latin-1")))
-            service = _service(scope, rest)
-            await asyncio.to_thread(self._open, name, service)
+            path = unquote(scope["raw_path"].decode("latin-1"))
+            name, rest = self._addressed(path)
+            makes = _service(scope, rest) == "git-receive-pack" or path.startswith("/git-http/")
+            await asyncio.to_thread(self._open, name, makes=makes)
         except LookupError as fault:
             await _answer(send, 404, str(fault))
         except ServiceError as fault:
@@ -60,11 +61,12 @@ class Front:
             raise LookupError("Expected <owner>/<repository>.git and git's smart protocol")
         return checked(found[1]), found[2]
 
-    def _open(self, name: str, service: str) -> None:
-        if ("/" in name and service == "git-receive-pack") or ("/" not in name and self._known(name)):
+    def _open(self, name: str, *, makes: bool) -> None:
+        """What a provider's web page makes, an empty repository, is here made by the first who asks for it."""
+        if makes if "/" in name else self._known(name):
             self._bare.ensure(name)
         if not self._bare.exists(name) or ("/" not in name and not self._known(name)):
-            raise LookupError(f"There is no repository {name}; a first push makes one that is behind a connection")
+            raise LookupError(f"There is no repository {name}; a first push makes it")
 
     async def _serve(self, name: str, rest: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
         path = self._bare.path(name)
