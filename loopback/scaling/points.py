@@ -15,8 +15,8 @@ GROWING = ("SampleCount", "Sum")  # what only becomes larger while a period last
 _PERCENTILE = re.compile(r"p(100|\d{1,2}(\.\d{0,10})?)")
 
 RAW_SECONDS = 900.0  # points are kept as they came for so long
-STEPS = ((10_800.0, 60), (86_400.0, 300), (1_209_600.0, 3600))  # then, up to an age: one a minute, 5 minutes, an hour
-MOST_VALUES = 100  # different values of one minute that are kept apart; above that, a statistic set
+# Then, up to an age: points of so many seconds, each of at most so many different values (at least 3).
+STEPS = ((10_800.0, 60, 40), (86_400.0, 300, 10), (1_209_600.0, 3600, 5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +87,46 @@ def point_of(stored: Mapping[str, Any]) -> Point:
 def compacted(stored: Sequence[Mapping[str, Any]], now: float) -> list[Mapping[str, Any]]:
     """The same points with old ones merged into longer periods, as CloudWatch does, and without those of 14 days ago.
 
-    Statistics of whole periods stay the same; percentiles too, where a period has at most MOST_VALUES different values.
+    The basic statistics of whole periods stay the same; percentiles stay near.
     """
     raw: list[Mapping[str, Any]] = []
-    merged: dict[tuple[float, str], list[Mapping[str, Any]]] = {}
+    merged: dict[tuple[float, int, str], list[Mapping[str, Any]]] = {}
     for point in stored:
         age = now - point["Timestamp"]
-        step = next((seconds for limit, seconds in STEPS if age <= limit), None)
+        step = next(((seconds, most) for limit, seconds, most in STEPS if age <= limit), None)
         if age <= RAW_SECONDS:
             raw.append(point)
         elif step is not None:
-            start = point["Timestamp"] // step * step
-            merged.setdefault((start, point.get("Unit") or "None"), []).append(point)
-    return [point for (start, _), group in sorted(merged.items()) for point in _merge(start, group)] + raw
+            start = point["Timestamp"] // step[0] * step[0]
+            merged.setdefault((start, step[1], point.get("Unit") or "None"), []).append(point)
+    return [point for (start, most, _), group in sorted(merged.items()) for point in _merge(start, most, group)] + raw
 
 
-def _merge(start: float, group: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _merge(start: float, most: int, group: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     if len(group) == 1:
         return list(group)
     base = {key: value for key, value in group[0].items() if key not in ("Value", "Count", "_stat")}
     base["Timestamp"] = start
+    if any("_stat" in point for point in group):
+        points = [point_of(point) for point in group]
+        parts = {name: value_of(points, name) or 0.0 for name in ("SampleCount", "Sum", "Minimum", "Maximum")}
+        average = parts["Sum"] / parts["SampleCount"] if parts["SampleCount"] else 0.0
+        return [base | {"Value": average, "_stat": parts}]
     counts: dict[float, float] = {}
-    if not any("_stat" in point for point in group):
-        for point in group:
-            counts[point["Value"]] = counts.get(point["Value"], 0.0) + float(point.get("Count", 1))
-        if len(counts) <= MOST_VALUES:
-            return [base | {"Value": value, "Count": count} for value, count in counts.items()]
-    points = [point_of(point) for point in group]
-    parts = {name: value_of(points, name) or 0.0 for name in ("SampleCount", "Sum", "Minimum", "Maximum")}
-    average = parts["Sum"] / parts["SampleCount"] if parts["SampleCount"] else 0.0
-    return [base | {"Value": average, "_stat": parts}]
+    for point in group:
+        counts[point["Value"]] = counts.get(point["Value"], 0.0) + float(point.get("Count", 1))
+    return [base | {"Value": value, "Count": count} for value, count in _thinned(sorted(counts.items()), most)]
+
+
+def _thinned(values: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:
+    """At most `most` values with their counts: the least, the greatest, and means of neighbours between them."""
+    if len(values) <= most:
+        return values
+    inner = values[1:-1]
+    size = math.ceil(len(inner) / (most - 2))
+    means = []
+    for first in range(0, len(inner), size):
+        part = inner[first : first + size]
+        count = math.fsum(c for _, c in part)
+        means.append((math.fsum(v * c for v, c in part) / count if count else part[0][0], count))
+    return [values[0], *means, values[-1]]
