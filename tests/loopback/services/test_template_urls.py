@@ -1,0 +1,43 @@
+"""Template URLs: which object they name, and which are refused."""
+
+import pytest
+
+from loopback.core.arn import Place
+from loopback.core.errors import ValidationException
+from loopback.services.template_urls import path_style, template_location
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://b-1.s3.us-east-1.amazonaws.com/a/t.yaml", ("b-1", "a/t.yaml")),
+        ("https://b.1.s3.us-east-1.amazonaws.com/t.yaml", ("b.1", "t.yaml")),
+        ("https://b-1.s3.amazonaws.com/t.yaml", ("b-1", "t.yaml")),
+        ("https://s3.us-east-1.amazonaws.com/b-1/a/t.yaml", ("b-1", "a/t.yaml")),
+        ("https://s3.amazonaws.com/b-1/t.yaml", ("b-1", "t.yaml")),
+        ("https://s3-us-east-1.amazonaws.com/b-1/t.yaml", ("b-1", "t.yaml")),
+        ("http://127.0.0.1:4566/b-1/a/t.yaml", ("b-1", "a/t.yaml")),
+        ("https://b-1.s3.us-east-1.amazonaws.com/with%20space.yaml", ("b-1", "with space.yaml")),
+    ],
+)
+def test_the_object_of_a_url(url: str, expected: tuple[str, str]) -> None:
+    assert template_location(url, Place()) == expected
+    assert template_location(path_style(*expected, Place()), Place()) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://example.com/t.yaml", "not the address of an S3 object"),
+        ("https://s3.us-east-1.amazonaws.com.example.com/b/t", "not the address"),
+        ("https://b-1.s3.eu-west-1.amazonaws.com/t.yaml", "is in eu-west-1; this loopback serves us-east-1"),
+        ("https://s3.us-east-1.amazonaws.com/bucket", "does not name an object"),
+        ("https://b-1.s3.us-east-1.amazonaws.com/", "does not name an object"),
+        ("https://b-1.s3.us-east-1.amazonaws.com/t?versionId=1", "versionId=1"),
+        ("https://b-1.s3.us-east-1.amazonaws.com/t%3Fx", "does not name an object"),
+        ("t.yaml", "not the address"),
+    ],
+)
+def test_what_is_refused(url: str, told: str) -> None:
+    with pytest.raises(ValidationException, match=told.replace("?", r"\?")):
+        template_location(url, Place())
