@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from loopback.adapter.alarms import Alarms
 from loopback.adapter.base import Base
 from loopback.adapter.stacks import Stacks
 from loopback.core.settings import Settings
@@ -21,7 +22,9 @@ from loopback.endpoints.link import Link
 from loopback.endpoints.queue import Ends, Queue
 from loopback.endpoints.unpack import Means
 from loopback.services import registry
+from loopback.services.alarms.evaluator import Evaluator
 from loopback.services.announce import Announcer
+from loopback.services.autoscaling.scaler import Scaler
 from loopback.services.clients import Clients
 from loopback.services.sagemaker import announcements as _announcements  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.driver import Driver
@@ -32,7 +35,7 @@ from loopback.workers.hosts import Zygote
 from loopback.workers.images import mapped
 from loopback.workers.ports import Ports
 
-SERVICES = ("sagemaker",)  # ours, by botocore's names; what is not here is the base's
+SERVICES = ("sagemaker", "application-autoscaling")  # ours, by botocore's names; what is not here is the base's
 log = logging.getLogger("loopback")
 
 
@@ -75,6 +78,8 @@ class Control:
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
         self.resources = Resources(self.context, enforced=settings.enforce_iam)
         Stacks(self.resources)
+        self.scaler = Scaler(self.context, self.base.put_event)
+        self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
         for service in SERVICES:
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path))
@@ -89,13 +94,15 @@ class Control:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
         self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed, self.deployer.changed]
         loops = (self.driver.loop, self.announcer.loop, self.deployer.keep, self.courier.loop)
-        for loop in (*loops, self.deployer.wait, self.queue.loop):
+        self._listeners.append(self.scaler.changed)
+        for loop in (*loops, self.scaler.loop, self.evaluator.loop, self.deployer.wait, self.queue.loop):
             threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
         def open_for_business() -> None:
             self.dispatcher.recover()
             self.driver.recover()
             self.deployer.recover()
+            self.scaler.recover()
             started()
 
         if not self.deployer.begin():  # what serves comes up first; jobs warm up with the first request
@@ -104,6 +111,8 @@ class Control:
             self.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:
             self.resources.close()
+            self.evaluator.close()
+            self.scaler.close()
             self.dispatcher.close()
             self.driver.close()
             self.announcer.close()
