@@ -75,7 +75,7 @@ def test_the_test_runs_from_the_artifact_alone(tmp_path):
         sys.executable,
         "-P",
         "-c",
-        "import sys; sys.path.insert(0, '.'); import deploy.staging_tests as t; t.parse",
+        "import os, sys; sys.path.insert(0, '.'); import deploy.staging_tests as t; t.parse",
     ]
     found = subprocess.run([*command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
