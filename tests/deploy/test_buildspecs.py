@@ -71,13 +71,10 @@ def test_the_test_runs_from_the_artifact_alone(tmp_path):
                 target = tmp_path / source.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(source.read_bytes())
-    command = [
-        sys.executable,
-        "-P",
-        "-c",
-        "import os, sys; sys.path.insert(0, '.'); import deploy.staging_tests as t; t.parse",
-    ]
-    found = subprocess.run([*command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    insert = "import os, sys; sys.path.insert(0, '.')"
+    code = f"{insert}; import deploy.staging_tests as it; print(os.path.abspath(it.__file__))"
+    command = [sys.executable, "-P", "-c", code]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
     assert Path(found.stdout.strip()).is_relative_to(tmp_path)
     assert (tmp_path / "codebuild" / "test-staging.yml").exists()
