@@ -118,9 +118,11 @@ class Run:
         self._result["resolvedSourceVersion"] = sources.version or None
         try:
             self._spec = parse(preparation.buildspec_text(build))
-            runtimes.check(self._spec.runtimes, runtimes.installed_here)
+            notes = runtimes.check(self._spec.runtimes, runtimes.installed_here)
         except BuildspecError as fault:
             raise PhaseFault("YAML_FILE_ERROR", str(fault)) from None
+        for note in notes:
+            log.say(note)
         environ, self._secret = preparation.variables(build, self._spec, self._base, sources)
         log.mask(self._secret.values())
         shell = environment.shell(self._spec.shell)

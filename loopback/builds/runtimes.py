@@ -15,17 +15,22 @@ _COMMANDS = {  # runtime -> the command that tells its version, and how the vers
 }
 
 
-def check(wanted: Mapping[str, str], installed: Callable[[str], str | None]) -> None:
-    """Raises BuildspecError for a runtime or version that is not here. `installed` tells a runtime's version."""
+def check(wanted: Mapping[str, str], installed: Callable[[str], str | None]) -> list[str]:
+    """What the log must say. Raises BuildspecError for what is not here; `installed` tells a runtime's version.
+
+    Builds run with the Python that runs loopback, whichever 3.x they ask for: its packages are what they use.
+    """
+    notes = []
     for name, version in wanted.items():
         found = installed(name)
         if found is None:
             raise BuildspecError(f"Unknown runtime named {name!r}: this machine, on which builds run, does not have it")
-        if not matches(version, found):
-            hint = "; start loopback with that Python" if name == "python" else ""
-            raise BuildspecError(
-                f"Unknown runtime version named {version!r} of {name}. This machine has the version {found}{hint}"
-            )
+        if matches(version, found):
+            continue
+        if name != "python" or not version.startswith("3."):
+            raise BuildspecError(f"Unknown runtime version named {version!r} of {name}. This machine has {found}")
+        notes.append(f"python {version} is asked for; this machine's {found} runs the build")
+    return notes
 
 
 def matches(wanted: str, found: str) -> bool:
