@@ -12,6 +12,8 @@ from typing import Any
 from loopback.adapter.alarms import Alarms
 from loopback.adapter.base import Base
 from loopback.adapter.stacks import Stacks
+from loopback.builds.build import Means as BuildMeans
+from loopback.builds.builder import Builder
 from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.endpoints.courier import Courier
@@ -21,13 +23,28 @@ from loopback.endpoints.front import Front
 from loopback.endpoints.link import Link
 from loopback.endpoints.queue import Ends, Queue
 from loopback.endpoints.unpack import Means
+from loopback.git.bare import Bare
+from loopback.git.front import PREFIXES as GIT_PREFIXES
+from loopback.git.front import Front as GitFront
 from loopback.services import registry
 from loopback.services.alarms.evaluator import Evaluator
 from loopback.services.announce import Announcer
 from loopback.services.autoscaling.scaler import Scaler
 from loopback.services.clients import Clients
+from loopback.services.codebuild import registered as codebuild
+from loopback.services.codepipeline import registered as delivery
+from loopback.services.codepipeline.driver import Deliveries
+from loopback.services.codepipeline.targets import start_build, start_pipeline
+from loopback.services.codepipeline.watch import Watch
+from loopback.services.provisioning import Provisioner
 from loopback.services.sagemaker import announcements as _announcements  # noqa: F401  # it registers itself
+from loopback.services.sagemaker import code_repositories as _code_repositories  # noqa: F401  # it registers itself
+from loopback.services.sagemaker import domains as _domains  # noqa: F401  # it registers itself
+from loopback.services.sagemaker import projects as _projects  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.driver import Driver
+from loopback.services.sagemaker.monitoring import metrics as monitoring_metrics
+from loopback.services.sagemaker.monitoring.monitor import Monitor
+from loopback.services.servicecatalog import registered as catalog
 from loopback.services.stacks.resources import Resources
 from loopback.wire import model
 from loopback.workers.dispatch import Dispatcher
@@ -60,15 +77,31 @@ class Control:
             self.base.invoke,
             self.changed,
             self.clients.client,
+            Bare(settings.state),
         )
         logs, images = _Logs(self.base), mapped((Path.cwd(), settings.state))
-        ports = Ports(self.base, logs, self.zygote, settings.state / "jobs", images=images)
+        publish = partial(monitoring_metrics.put, self.base.call)
+        ports = Ports(self.base, logs, self.zygote, settings.state / "jobs", images=images, publish=publish)
         limit = max(4, 2 * (os.cpu_count() or 1))
         self.dispatcher = Dispatcher(
             self.store, settings.place, ports, settings.client_environment(), self.changed, limit
         )
         self.driver = Driver(self.context, ThreadPoolExecutor(16, thread_name_prefix="step"))
         self.announcer = Announcer(self.context, self.base.put_event, self.base.has_rules)
+        self.monitor = Monitor(self.context)
+        self.builder = Builder(
+            BuildMeans(
+                self.store,
+                settings.place,
+                self.base,
+                logs,
+                self.clients.credentials,
+                self.clients.client,
+                settings.client_environment(),
+                settings.state / "codebuild",
+                self.changed,
+            )
+        )
         folder = settings.state / "endpoints"
         self.link = Link(folder, settings)
         means = Means(self.base, folder, settings.client_environment(), images)
@@ -78,12 +111,20 @@ class Control:
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
         self.resources = Resources(self.context, enforced=settings.enforce_iam)
         Stacks(self.resources)
+        self.provisioner = Provisioner(self.context)
         self.scaler = Scaler(self.context, self.base.put_event)
         self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
-        for service in SERVICES:
+        self.deliveries = Deliveries(self.context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
+        self.watch = Watch(self.context)
+        for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES):
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path))
+        git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved)
+        for prefix in GIT_PREFIXES:
+            self.base.add_front(prefix, git)
         self.base.add_target("sagemaker", self._start_pipeline)
+        self.base.add_target("codepipeline", partial(start_pipeline, self.context))
+        self.base.add_target("codebuild", partial(start_build, self.context))
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: tell those who may have to act."""
@@ -94,15 +135,25 @@ class Control:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
         self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed, self.deployer.changed]
         loops = (self.driver.loop, self.announcer.loop, self.deployer.keep, self.courier.loop)
-        self._listeners.append(self.scaler.changed)
+        self._listeners += [self.provisioner.changed, self.scaler.changed, self.builder.changed]
+        self._listeners.append(self.monitor.changed)
+        threading.Thread(target=self.monitor.loop, name="model monitor", daemon=True).start()
         for loop in (*loops, self.scaler.loop, self.evaluator.loop, self.deployer.wait, self.queue.loop):
             threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
+
+        self._listeners += [self.deliveries.changed, self.watch.changed]
+        threading.Thread(target=self.deliveries.loop, name="deliveries", daemon=True).start()
 
         def open_for_business() -> None:
             self.dispatcher.recover()
             self.driver.recover()
+            self.deliveries.recover()
+            self.watch.recover()
             self.deployer.recover()
+            self.builder.recover()
+            self.provisioner.recover()
             self.scaler.recover()
+            self.monitor.recover()
             started()
 
         if not self.deployer.begin():  # what serves comes up first; jobs warm up with the first request
@@ -111,9 +162,13 @@ class Control:
             self.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:
             self.resources.close()
+            self.provisioner.close()
             self.evaluator.close()
             self.scaler.close()
+            self.builder.close()
+            self.monitor.close()
             self.dispatcher.close()
+            self.deliveries.close()
             self.driver.close()
             self.announcer.close()
             self.queue.close()

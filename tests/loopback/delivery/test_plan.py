@@ -55,7 +55,7 @@ class World:
         assert self.structure.mode == "PARALLEL" or len(inside) == len(set(inside))
 
     def apply(self, move: engine.Move) -> None:
-        run = self.runs[move.run.id] if move.run.id in self.runs else move.run
+        run = self.runs.get(move.run.id, move.run)
         match move:
             case Enter():
                 assert not run.stage
@@ -170,7 +170,7 @@ def test_which_doors_are_shut(transitions, shut) -> None:
 
 def test_stopping_waits_for_what_runs_or_gives_it_up() -> None:
     world = World(structure(*TWO, mode="PARALLEL"))
-    for name in ("e0", "e1", "e2"):
+    for _ in range(3):
         world.start()
     world.finish("e0", "src")
     world.finish("e1", "src")
