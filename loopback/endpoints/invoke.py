@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from loopback.core.arn import Place
 from loopback.endpoints import stream
 from loopback.endpoints.capture import ATTRIBUTES
-from loopback.endpoints.http1 import LARGEST, Answer, Headers, Lost, Request, message
+from loopback.endpoints.http1 import LARGEST, STREAMED, Answer, Headers, Lost, Request, message
 from loopback.endpoints.instances import Instance, NotStarted
 from loopback.endpoints.pools import Pool
 from loopback.endpoints.refusals import Refusal, error, model_error
@@ -104,6 +104,8 @@ async def answered(name: str, request: Request, plane: Plane, seconds: float, *,
     variant = None if wanted is None else wanted.decode("latin-1")
     chosen = _chosen(endpoint, variant)
     forwarded: Headers = {theirs: request.headers[ours] for ours, theirs in PASSED if ours in request.headers}
+    if streamed:
+        forwarded[STREAMED] = b"1"
     content = message(b"POST", "/invocations", forwarded, request.body)
     if chosen[0].fleet.shadows:
         _copy(chosen[0], chosen[1], content, request, plane)

@@ -60,9 +60,9 @@ class Link:
         with self._lock:
             if not self._open or self._answers():
                 return
-            self._start()
             deadline = time.monotonic() + START_SECONDS
             while not self._answers():
+                self._start()  # again, when the one that there was has ended meanwhile
                 if time.monotonic() > deadline:
                     raise Unreachable(f"the data plane did not come up within {START_SECONDS:.0f} s")
                 time.sleep(0.01)

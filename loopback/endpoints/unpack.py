@@ -77,6 +77,8 @@ def _variant(means: Means, name: str, wanted: Mapping[str, Any], folder: Path, p
         "OMP_NUM_THREADS": "1",
         **(container.get("Environment") or {}),
     }
+    if "ServerlessConfig" in given:
+        environ["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"  # an instance has one request at a time
     if environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
         environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
     return Variant(

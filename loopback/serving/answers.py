@@ -2,17 +2,23 @@
 
 import json
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True)
 class Response:
-    """A container's answer to one invocation."""
+    """A container's answer to one invocation. What a handler yields comes as `chunks`, after `body`."""
 
     status: int
     body: bytes
     content_type: str = "text/plain"
+    chunks: Iterator[bytes] | None = None
+
+    def whole(self) -> bytes:
+        """All of the body. Raises what the user's generator raises."""
+        return b"".join([self.body, *(self.chunks or ())])
 
 
 class Handler(Protocol):

@@ -3,7 +3,7 @@
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -114,8 +114,10 @@ class ScriptHandler:
 
 
 def _response(result: Any, accept: str) -> Response:
-    """What output_fn gave: a body, or a body and its content type."""
+    """What output_fn gave: a body, or a body and its content type; a generator's items are parts of the body."""
     body, kind = result if isinstance(result, tuple) else (result, accept)
+    if isinstance(body, Iterator):
+        return Response(200, b"", kind, (part.encode() if isinstance(part, str) else bytes(part) for part in body))
     if isinstance(body, str):
         body = body.encode()
     if not isinstance(body, bytes | bytearray | memoryview):

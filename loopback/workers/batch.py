@@ -56,7 +56,7 @@ def _answer(handler: Handler, group: list[str], plan: Plan, types: tuple[str | N
     if answer.status != 200:
         words = answer.body.decode(errors="replace").strip()[:400]
         raise BadRecord(f"the model answered {answer.status}: {words}")
-    return records.results(group, answer.body, answer.content_type, plan)
+    return records.results(group, answer.whole(), answer.content_type, plan)
 
 
 @contextmanager
