@@ -49,6 +49,9 @@ HOOKS = (
 )
 Answer = tuple[int, dict[str, str], bytes]
 Data = dict[str, Any]
+OnData = Callable[[str, str], None]  # namespace, metric
+OnAlarm = Callable[[str], None]
+OnSet = Callable[[Transition], None]
 KEPT = ("StateReasonData", "StateTransitionedTimestamp")  # of an alarm that is put again; the base keeps the others
 MOST_HISTORY = 5000  # items of all alarms together
 FEW_POINTS = 64  # of a metric: too few to be worth compacting
@@ -63,9 +66,9 @@ class Alarms:
         self._original = {name: getattr(self._cloudwatch, name) for name in HOOKS}
         self._compacted: dict[tuple[str, str, str], int] = {}
         self._compacting = threading.Lock()
-        self._on_data: Callable[[str, str], None] = lambda _namespace, _name: None
-        self._on_alarm: Callable[[str], None] = lambda _name: None
-        self._on_set: Callable[[Transition], None] = lambda _transition: None
+        self._on_data: OnData = lambda _namespace, _name: None
+        self._on_alarm: OnAlarm = lambda _name: None
+        self._on_set: OnSet = lambda _transition: None
         replaced: dict[str, Callable[..., Any]] = {
             "_metric_bucket": self._metric_bucket,
             "_put_metric_alarm": self._put_metric_alarm,
@@ -86,12 +89,7 @@ class Alarms:
         for name, function in (replaced | dict.fromkeys(silent, _nothing)).items():
             setattr(self._cloudwatch, name, function)
 
-    def listen(
-        self,
-        on_data: Callable[[str, str], None],
-        on_alarm: Callable[[str], None],
-        on_set: Callable[[Transition], None],
-    ) -> None:
+    def listen(self, on_data: OnData, on_alarm: OnAlarm, on_set: OnSet) -> None:
         """Be told of new data (namespace, metric), of an alarm that was put, and of SetAlarmState."""
         self._on_data, self._on_alarm, self._on_set = on_data, on_alarm, on_set
 
