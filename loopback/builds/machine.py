@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopback.builds.log import Log
+from loopback.workers import processes
 
 TICK = 0.1  # seconds; how late a stop is noticed
 CHUNK = 1 << 16
@@ -59,8 +60,9 @@ class Machine:
 
     def __init__(self, setting: Setting, log: Log) -> None:
         self._setting, self._log = setting, log
-        self._count = 0
+        self._count = self._begun = 0  # the numbers of the last command, and of the last that a shell has taken
         self._running = False
+        self._shell = 0
         self._answered = b""
         setting.folder.mkdir(parents=True, exist_ok=True)
         orders, self._orders = os.pipe()
@@ -120,6 +122,8 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._minder.send_signal(signal.SIGKILL)
             self._minder.wait()
+        if self._minder.returncode and self._shell:  # it could not end what it was there to end
+            processes.signal_group(self._shell, signal.SIGKILL)
         self._drain()
         self._log.flush()
         for fd in (self._requests, self._answers, self._output):
@@ -131,6 +135,8 @@ class Machine:
             selector.register(self._output, selectors.EVENT_READ)
             while True:
                 limits.check()
+                if self._minder.poll() is not None:
+                    raise LostMachine
                 for key, _ in selector.select(TICK):
                     if key.fd == self._answers:
                         status = self._answer()
@@ -143,16 +149,22 @@ class Machine:
 
     def _answer(self) -> int | None:
         data = os.read(self._answers, 4096)
-        if not data:  # the minder itself was killed
+        if not data:
             raise LostMachine
         self._answered += data
         *lines, self._answered = self._answered.split(b"\n")
         for line in lines:
             word, number, status = line.split()
-            if word == b"exit":  # the command has ended the shell; the next one starts another
+            if word == b"shell":
+                self._shell = int(status)
+            elif word == b"begun":
+                self._begun = int(number)
+            elif word == b"exit" and self._begun < self._count:  # between commands: this one goes to another shell
+                os.write(self._orders, b"+")
+            elif word == b"exit":  # the command itself has ended the shell; the next one starts another
                 self._running = False
                 return int(status)
-            if int(number) == self._count:
+            elif int(number) == self._count:
                 return int(status)
         return None
 

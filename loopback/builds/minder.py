@@ -106,7 +106,9 @@ def main(orders: int, requests: int, answers: int, command: list[str]) -> None:
         if orders in ready:
             if not os.read(orders, 1):
                 break
-            shell = shell or start(command, requests, answers)
+            if not shell:
+                shell = start(command, requests, answers)
+                os.write(answers, f"shell 0 {shell}\n".encode())
     end_all(shell)
 
 
