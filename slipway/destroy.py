@@ -28,7 +28,7 @@ class Place:
 
 def locate(target: Target, name: str) -> Place | None:
     """Where a project is; None when there is no such project (any more)."""
-    project = _described(target, name)
+    project = described(target, name)
     if project is None or project["ProjectStatus"] in GONE:
         return None
     stack = launch.stack_of(project)
@@ -40,7 +40,8 @@ def locate(target: Target, name: str) -> Place | None:
     return Place(name, project["ProjectId"], given.get("Pipeline", "churn"), stacks.outputs(found))
 
 
-def _described(target: Target, name: str) -> dict[str, Any] | None:
+def described(target: Target, name: str) -> dict[str, Any] | None:
+    """DescribeProject, or None when there is no such project."""
     from botocore.exceptions import ClientError
 
     try:
@@ -172,13 +173,13 @@ def _delete_pipeline(target: Target, pipeline: str, say: stacks.Say) -> None:
 
 def _delete_project(target: Target, name: str, say: stacks.Say) -> None:
     client = target.client("sagemaker")
-    project = _described(target, name)
+    project = described(target, name)
     if project is None:
         return
     if project["ProjectStatus"] != "DeleteInProgress":
         client.delete_project(ProjectName=name)
     until = time.monotonic() + stacks.LONGEST
-    while (project := _described(target, name)) and project["ProjectStatus"] not in GONE:
+    while (project := described(target, name)) and project["ProjectStatus"] not in GONE:
         if project["ProjectStatus"] == "DeleteFailed":
             stack = launch.stack_of(project)
             why = stacks.first_failure(stacks.events(target, stack)[::-1]) if stack else ""
@@ -208,7 +209,7 @@ def retained(place: Place) -> list[dict[str, str]]:
         },
         {
             "what": "the logs below /aws/codebuild, /aws/lambda and /aws/sagemaker",
-            "delete": f"aws logs delete-log-group --log-group-name /aws/codebuild/{place.part('modelbuild')}, and so on",
+            "delete": f"aws logs delete-log-group --log-group-name /aws/codebuild/{place.part('modelbuild')}, ...",
         },
     ]
     key = place.outputs.get("KmsKeyArn")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway import launch, publish, screen
+from slipway import destroy, launch, publish, screen
 from slipway.target import Target
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
@@ -191,7 +191,7 @@ def _name(name: str) -> Row:
 def _group(target: Target, subject: Subject) -> Row:
     """A new project makes its group; an existing project has it."""
     group = f"{subject.name}-{subject.pipeline}"
-    there, project = _group_there(target, group), _project(target, subject.name)
+    there, project = _group_there(target, group), destroy.described(target, subject.name)
     if there and project is None:
         fix = f"delete its versions, then: aws sagemaker delete-model-package-group --model-package-group-name {group}"
         return Row("model package group", FAIL, f"{group} is there, and no project {subject.name}", fix)
@@ -201,34 +201,18 @@ def _group(target: Target, subject: Subject) -> Row:
 def _group_there(target: Target, group: str) -> bool:
     from botocore.exceptions import ClientError
 
-    from slipway.destroy import missing
-
     try:
         target.client("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
     except ClientError as fault:
-        if missing(fault):
+        if destroy.missing(fault):
             return False
         raise
     return True
 
 
-def _project(target: Target, name: str) -> dict[str, Any] | None:
-    from botocore.exceptions import ClientError
-
-    from slipway.destroy import missing
-
-    try:
-        found: dict[str, Any] = target.client("sagemaker").describe_project(ProjectName=name)
-    except ClientError as fault:
-        if missing(fault):
-            return None
-        raise
-    return found
-
-
 def _events_role(target: Target, name: str) -> Row:
     """Without it the rules of a project match, and nothing starts: nobody notices for weeks."""
-    project = _project(target, name)
+    project = destroy.described(target, name)
     if project is None:
         return Row(
             "events role", UNKNOWN, f"there is no project {name} yet; launching makes it", f"slipway launch {name}"

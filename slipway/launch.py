@@ -111,7 +111,8 @@ def _free(target: Target, wish: Wish) -> None:
         return
     raise UserError(
         f"the model package group {group} is there already, left by a project or a run of that name. "
-        f"Choose another name, or delete its versions and then: aws sagemaker delete-model-package-group --model-package-group-name {group}"
+        "Choose another name, or delete its versions and then: "
+        f"aws sagemaker delete-model-package-group --model-package-group-name {group}"
     )
 
 

@@ -1,0 +1,265 @@
+"""The functions of project.yml, with the services they talk to played."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+ARN = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/demo-churn/{}"
+BUILD, DEPLOY = "sagemaker-demo-p-1-modelbuild", "sagemaker-demo-p-1-modeldeploy"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch) -> None:
+    monkeypatch.setenv("MODELBUILD_PIPELINE", BUILD)
+    monkeypatch.setenv("MODELDEPLOY_PIPELINE", DEPLOY)
+    monkeypatch.setenv("MODEL_PACKAGE_GROUP_NAME", "demo-churn")
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, "operation")
+
+
+class TestStart:
+    """What starts the pipelines."""
+
+    @staticmethod
+    def approval(**detail):
+        return {"id": "e-1", "source": "aws.sagemaker", "detail": {"ModelPackageArn": ARN.format(3), **detail}}
+
+    @pytest.mark.parametrize(
+        "fields", [None, [], ["ModelApprovalStatus"], ["ApprovalDescription", "ModelApprovalStatus"]]
+    )
+    def test_an_approval_starts_a_deployment_of_that_version(self, fields, function, client) -> None:
+        codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
+        start = function("StartFunction", codepipeline=codepipeline)
+        assert start.handler(self.approval(UpdatedModelPackageFields=fields), None) == "x"
+        variables = [{"name": "ModelPackageArn", "value": ARN.format(3)}]
+        request = {"name": DEPLOY, "clientRequestToken": "e-1", "variables": variables}
+        assert codepipeline.calls == [("start_pipeline_execution", request)]
+
+    def test_recording_what_is_in_production_starts_nothing(self, function, client) -> None:
+        codepipeline = client()
+        start = function("StartFunction", codepipeline=codepipeline)
+        assert start.handler(self.approval(UpdatedModelPackageFields=["ModelLifeCycle"]), None) == "no approval"
+        assert codepipeline.calls == []
+
+    @pytest.mark.parametrize(
+        ("paths", "approved", "started"),
+        [
+            (["pipelines/churn/config.yml"], True, [BUILD]),
+            (["buildspec.yml"], True, [BUILD]),
+            (["deploy/stages/prod.yml"], True, [DEPLOY]),
+            (["deploy/stages/prod.yml"], False, []),
+            (["codebuild/build-deploy.yml", "setup.py"], True, [BUILD, DEPLOY]),
+            (["README.md", "docs/pipelines/x.md"], True, []),
+        ],
+    )
+    def test_a_push_starts_what_its_files_concern(self, paths, approved, started, function, client) -> None:
+        codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
+        sides = [{"beforeBlob": {"path": path}, "afterBlob": {"path": path}} for path in paths]
+        codecommit = client(get_differences=[{"differences": sides[:1]}, {"differences": sides[1:]}])
+        sagemaker = client(list_model_packages={"ModelPackageSummaryList": [{}] if approved else []})
+        start = function("StartFunction", codepipeline=codepipeline, codecommit=codecommit, sagemaker=sagemaker)
+        detail = {"repositoryName": "r", "oldCommitId": "a", "commitId": "b"}
+        start.handler({"id": "e-2", "source": "aws.codecommit", "detail": detail}, None)
+        assert [request["name"] for _, request in codepipeline.calls] == started
+
+    @pytest.mark.parametrize(("source", "detail"), [("aws.s3", {}), ("aws.codecommit", {"commitId": "b"})])
+    def test_a_new_zip_or_branch_concerns_everything(self, source, detail, function, client) -> None:
+        codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
+        sagemaker = client(list_model_packages={"ModelPackageSummaryList": [{}]})
+        start = function("StartFunction", codepipeline=codepipeline, sagemaker=sagemaker)
+        start.handler({"id": "e-3", "source": source, "detail": detail}, None)
+        assert [request["name"] for _, request in codepipeline.calls] == [BUILD, DEPLOY]
+
+
+class TestPromotion:
+    """The two actions beside the deployment to production."""
+
+    @staticmethod
+    def job(do):
+        given = json.dumps({"Do": do, "ModelPackageArn": ARN.format(3)})
+        configuration = {"configuration": {"FunctionName": "f", "UserParameters": given}}
+        return {"CodePipeline.job": {"id": "job-1", "data": {"actionConfiguration": configuration}}}
+
+    def test_a_version_that_is_still_approved_goes_on(self, function, client) -> None:
+        codepipeline = client()
+        version = {"ModelApprovalStatus": "Approved", "ModelPackageVersion": 3}
+        promotion = function(
+            "PromotionFunction", codepipeline=codepipeline, sagemaker=client(describe_model_package=version)
+        )
+        promotion.handler(self.job("StillApproved"), None)
+        ((operation, request),) = codepipeline.calls
+        assert operation == "put_job_success_result"
+        assert request["executionDetails"] == {"summary": "version 3 is still approved"}
+
+    @pytest.mark.parametrize("status", ["Rejected", "PendingManualApproval"])
+    def test_one_that_is_not_stops_with_the_reason(self, status, function, client) -> None:
+        codepipeline = client()
+        version = {"ModelApprovalStatus": status, "ModelPackageVersion": 3, "ApprovalDescription": "biased"}
+        promotion = function(
+            "PromotionFunction", codepipeline=codepipeline, sagemaker=client(describe_model_package=version)
+        )
+        promotion.handler(self.job("StillApproved"), None)
+        ((operation, request),) = codepipeline.calls
+        assert operation == "put_job_failure_result"
+        assert f"/3 is {status} by now (biased)" in request["failureDetails"]["message"]
+
+    def test_production_is_recorded_and_what_was_there_archived(self, function, client) -> None:
+        live = {"Stage": "Production", "StageStatus": "Approved"}
+        pages = [
+            {"ModelPackageSummaryList": [{"ModelPackageArn": ARN.format(3), "ModelLifeCycle": live}]},
+            {
+                "ModelPackageSummaryList": [
+                    {"ModelPackageArn": ARN.format(2), "ModelLifeCycle": live},
+                    {
+                        "ModelPackageArn": ARN.format(1),
+                        "ModelLifeCycle": {"Stage": "Archived", "StageStatus": "Approved"},
+                    },
+                    {"ModelPackageArn": ARN.format(0)},
+                ]
+            },
+        ]
+        sagemaker, codepipeline = client(list_model_packages=pages), client()
+        function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(
+            self.job("RecordProduction"), None
+        )
+        written = [
+            (request["ModelPackageArn"], request["ModelLifeCycle"]["Stage"])
+            for operation, request in sagemaker.calls
+            if operation == "update_model_package"
+        ]
+        assert written == [(ARN.format(3), "Production"), (ARN.format(2), "Archived")]
+        assert codepipeline.calls[0][0] == "put_job_success_result"
+
+    def test_a_fault_is_told_and_never_leaves_the_action_waiting(self, function, client) -> None:
+        codepipeline = client()
+        sagemaker = client(describe_model_package=refusal("ThrottlingException"))
+        function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(
+            self.job("StillApproved"), None
+        )
+        ((operation, request),) = codepipeline.calls
+        assert operation == "put_job_failure_result"
+        assert "ThrottlingException" in request["failureDetails"]["message"]
+
+
+CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/abc-1"
+GIVEN = {
+    "SourceType": "CodeConnection",
+    "ConnectionArn": CONNECTION,
+    "RepositoryName": "team/model",
+    "Branch": "main",
+    "Region": "eu-west-1",
+    "Bucket": "artifacts",
+    "SourceKey": "source/project.zip",
+    "SeedBucket": "published",
+    "SeedKey": "seed/project.zip",
+    "CheckinProject": "checkin",
+}
+
+
+class TestSeed:
+    """The custom resource that fills the source."""
+
+    @pytest.fixture
+    def run(self, function, monkeypatch):
+        def run(request_type="Create", left=900.0, clients=None, **given):
+            seed = function("SeedFunction", **(clients or {}))
+            answers = []
+            monkeypatch.setattr(
+                seed.urllib.request, "urlopen", lambda request, timeout: answers.append(request) or io.BytesIO()
+            )
+            monkeypatch.setattr(seed.time, "sleep", lambda seconds: None)
+            event = {
+                "RequestType": request_type,
+                "ResponseURL": "https://example.com/answer",
+                "StackId": "stack",
+                "RequestId": "request",
+                "LogicalResourceId": "SeedCheckin",
+                "ResourceProperties": GIVEN | given,
+            }
+            clock = iter(range(10_000))
+            context = SimpleNamespace(get_remaining_time_in_millis=lambda: (left - 100 * next(clock)) * 1000)
+            seed.handler(event, context)
+            (request,) = answers
+            assert request.get_method() == "PUT"
+            return json.loads(request.data)
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("given", "url"),
+        [
+            (
+                {},
+                "https://codeconnections.eu-west-1.amazonaws.com/git-http/111122223333/eu-west-1/abc-1/team/model.git",
+            ),
+            (
+                {"ConnectionArn": CONNECTION.replace("codeconnections", "codestar-connections")},
+                "https://codestar-connections.eu-west-1.amazonaws.com/git-http/111122223333/eu-west-1/abc-1/team/model.git",
+            ),
+            (
+                {"SourceType": "CodeCommit", "RepositoryName": "model", "ConnectionArn": ""},
+                "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/model",
+            ),
+            ({"SourceType": "S3", "RepositoryName": "", "ConnectionArn": ""}, "s3://artifacts/source/project.zip"),
+        ],
+    )
+    def test_where_the_source_is(self, given, url, function) -> None:
+        assert function("SeedFunction").repository_url(GIVEN | given) == url
+
+    def test_a_push_is_waited_for(self, run, client) -> None:
+        states = iter(["IN_PROGRESS", "SUCCEEDED"])
+
+        def look(ids):
+            exported = [{"name": "CHECKIN_RESULT", "value": "left as it was"}]
+            return {"builds": [{"id": "b:1", "buildStatus": next(states), "exportedEnvironmentVariables": exported}]}
+
+        codebuild = client(start_build={"build": {"id": "b:1", "buildStatus": "IN_PROGRESS"}}, batch_get_builds=look)
+        answer = run(clients={"codebuild": codebuild})
+        assert (answer["Status"], answer["Data"]["Result"]) == ("SUCCESS", "left as it was")
+        variables = {v["name"]: v["value"] for v in codebuild.calls[0][1]["environmentVariablesOverride"]}
+        assert variables["GIT_REPOSITORY_URL"].endswith("/abc-1/team/model.git")
+        assert variables["GIT_REPOSITORY_BRANCH"] == "main"
+
+    def test_a_build_that_fails_says_why(self, run, client) -> None:
+        contexts = [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": "exit status 128"}]
+        build = {"id": "b:1", "buildStatus": "FAILED", "phases": [{"contexts": contexts}, {}]}
+        answer = run(clients={"codebuild": client(start_build={"build": build})})
+        assert (answer["Status"], answer["Reason"]) == (
+            "FAILED",
+            "RuntimeError: build b:1 FAILED: exit status 128",
+        )
+
+    def test_a_build_that_does_not_end_is_given_up_in_time(self, run, client) -> None:
+        build = {"id": "b:1", "buildStatus": "IN_PROGRESS"}
+        codebuild = client(start_build={"build": build}, batch_get_builds={"builds": [build]})
+        answer = run(left=400, clients={"codebuild": codebuild})
+        assert answer["Status"] == "FAILED"
+        assert answer["Reason"] == "TimeoutError: build b:1 has not ended in time; see its log"
+
+    def test_deleting_leaves_the_repository_alone(self, run, client) -> None:
+        codebuild = client()
+        answer = run("Delete", clients={"codebuild": codebuild})
+        assert (answer["Status"], codebuild.calls) == ("SUCCESS", [])
+
+    def test_a_source_in_s3_is_a_copy_of_the_seed(self, run, client) -> None:
+        s3 = client(head_object=refusal("404"))
+        answer = run(clients={"s3": s3}, SourceType="S3")
+        assert answer["Data"]["Result"] == "copied"
+        copy = {"CopySource": {"Bucket": "published", "Key": "seed/project.zip"}}
+        assert s3.calls[1] == ("copy_object", copy | {"Bucket": "artifacts", "Key": "source/project.zip"})
+
+    def test_a_source_in_s3_that_is_there_stays(self, run, client) -> None:
+        s3 = client(head_object={})
+        answer = run("Update", clients={"s3": s3}, SourceType="S3")
+        assert answer["Data"]["Result"] == "left as it was"
+        assert [operation for operation, _ in s3.calls] == ["head_object"]
+
+    def test_a_refusal_fails_the_resource(self, run, client) -> None:
+        answer = run(clients={"s3": client(head_object=refusal("403"))}, SourceType="S3")
+        assert answer["Status"] == "FAILED"
+        assert "403" in answer["Reason"]

@@ -1,0 +1,133 @@
+"""The zip that a project starts from."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from seed_code import seed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A small one."""
+    for name in ("pipelines/churn/config.yml", "deploy/build.py", "codebuild/build.yml", "seed_code/files/README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x: 1\n")
+    (tmp_path / "seed_code/files/gitignore").write_text(".venv/\n")
+    (tmp_path / "buildspec.yml").write_text("version: 0.2\n")
+    return tmp_path
+
+
+def unpacked(archive: seed.Archive) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(archive.content))
+
+
+def test_the_same_files_give_the_same_bytes(checkout) -> None:
+    first = seed.project(checkout)
+    for path in checkout.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(0o700)
+    assert seed.project(checkout) == first
+    (checkout / "buildspec.yml").write_text("version: 0.1\n")
+    assert seed.project(checkout).digest != first.digest
+
+
+def test_what_is_in_it(checkout) -> None:
+    (checkout / "pipelines/__pycache__").mkdir()
+    (checkout / "pipelines/__pycache__/a.pyc").write_bytes(b"x")
+    (checkout / "deploy/.DS_Store").write_bytes(b"x")
+    found = seed.project(checkout)
+    assert found.names == (
+        ".gitignore",
+        "README.md",
+        "buildspec.yml",
+        "codebuild/build.yml",
+        "deploy/build.py",
+        "pipelines/churn/config.yml",
+    )
+    assert str(found).startswith("6 files, ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("deploy/.env.json", "", None),
+        ("deploy/key.pem", "x", "looks like a secret"),
+        ("deploy/notes.txt", "AKIA" + "A" * 16, "looks like a secret"),
+        ("pipelines/churn/key.txt", "-----BEGIN RSA " + "PRIVATE KEY-----", "looks like a secret"),
+        ("pipelines/churn/data.csv", "1" * 1_000_001, "has 1000001 bytes"),
+    ],
+)
+def test_what_must_not_be_in_it(name, content, said, checkout) -> None:
+    (checkout / name).write_text(content)
+    if said is None:
+        assert name not in seed.project(checkout).names
+        return
+    with pytest.raises(seed.SeedError, match=said):
+        seed.project(checkout)
+
+
+def test_a_link_is_not_followed(checkout) -> None:
+    (checkout / "deploy/passwd").symlink_to("/etc/passwd")
+    with pytest.raises(seed.SeedError, match="is a link"):
+        seed.project(checkout)
+
+
+def test_a_checkout_that_lacks_a_folder(checkout) -> None:
+    (checkout / "codebuild/build.yml").unlink()
+    (checkout / "codebuild").rmdir()
+    with pytest.raises(seed.SeedError, match="whole checkout"):
+        seed.project(checkout)
+
+
+def test_scripts_can_be_run() -> None:
+    modes = {entry.filename: entry.external_attr >> 16 for entry in unpacked(seed.checkin()).infolist()}
+    assert modes == {"buildspec.yml": 0o100644, "checkin.sh": 0o100755}
+
+
+def test_no_file_of_a_project_says_where_it_runs() -> None:
+    with unpacked(seed.project()) as archive:
+        telling = [
+            name for name in archive.namelist() if re.search(rb"loopback|AWS_ENDPOINT_URL|/work/", archive.read(name))
+        ]
+        assert len(archive.namelist()) > 40
+    assert telling == []
+
+
+def test_the_pins_are_those_that_are_tested() -> None:
+    tested = set((ROOT / "requirements.lock").read_text().split())
+    pins = [line for line in (ROOT / "seed_code/files/requirements.lock").read_text().splitlines() if line[:1] != "#"]
+    assert [pin for pin in pins if pin not in tested] == []
+    assert [pin for pin in pins if pin.startswith(("sagemaker==", "boto3==", "pydantic==", "PyYAML=="))] != []
+
+
+def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:
+    with unpacked(seed.project()) as archive:
+        archive.extractall(tmp_path)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "SAGEMAKER_PROJECT_NAME": "demo",
+        "SAGEMAKER_PIPELINE_ROLE_ARN": "arn:aws:iam::111122223333:role/pipeline",
+        "ARTIFACT_BUCKET": "sagemaker-project-p-1",
+        "AWS_REGION": "eu-west-1",
+    }
+    where = "import pipelines, deploy.build; print(pipelines.__file__, deploy.build.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert all(Path(path).is_relative_to(tmp_path) for path in found.stdout.split())
+    command = ["-m", "pipelines.get_pipeline_definition", "-n", "pipelines.churn.pipeline", "-f", "definition.json"]
+    made = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    assert '"Train"' in (tmp_path / "definition.json").read_text()
