@@ -9,7 +9,11 @@ from loopback.core.artifacts import Artifact
 from loopback.core.kinds import BUILD, BUILD_PROJECT
 from loopback.core.store import Resource
 from loopback.services.codebuild import projects
-from loopback.services.codebuild.errors import InvalidInputException, ResourceNotFoundException
+from loopback.services.codebuild.errors import (
+    AccountLimitExceededException,
+    InvalidInputException,
+    ResourceNotFoundException,
+)
 from loopback.services.codebuild.overrides import effective, for_pipeline
 from loopback.services.codebuild.paging import page
 from loopback.services.registry import Context, Request, Response, handles
@@ -72,6 +76,7 @@ def start_for_pipeline(  # noqa: PLR0913 - what an action of a pipeline knows
 
 
 def _create(project: Resource, doc: dict[str, Any], context: Context) -> Resource:
+    _check_limit(project, context)
     number = context.store.next_number(f"builds of {project.name}")
     mark = str(uuid.uuid4())
     name = f"{project.name}:{mark}"
@@ -84,6 +89,16 @@ def _create(project: Resource, doc: dict[str, Any], context: Context) -> Resourc
     )
     context.changed(BUILD.slug, name)
     return row
+
+
+def _check_limit(project: Resource, context: Context) -> None:
+    limit = project.doc.get("concurrentBuildLimit")
+    if limit is None or limit < 1:
+        return
+    running = [row for row in context.store.find(BUILD, status="IN_PROGRESS") if row.parent == project.name]
+    if len(running) >= limit:
+        builds = "build" if limit == 1 else "builds"
+        raise AccountLimitExceededException(f"Project {project.name} runs {limit} {builds} at a time; try again later")
 
 
 def _logs(doc: dict[str, Any], project: str, mark: str) -> dict[str, str]:
@@ -129,7 +144,7 @@ def list_for_project(request: Request, context: Context) -> Response:
 
 
 def _ids(rows: list[Resource], request: Request) -> Response:
-    names = [row.name for row in rows]
+    names = [row.name for row in sorted(rows, key=lambda row: (row.created, row.doc["buildNumber"]))]
     if request.get("sortOrder", "DESCENDING") == "DESCENDING":
         names.reverse()
     return page(names, request, "ids", IDS_A_PAGE)

@@ -6,7 +6,6 @@ from typing import Any
 
 from loopback.services.codebuild.errors import InvalidInputException
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,149}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TIMEOUT = (5, 2160)  # minutes
@@ -28,14 +27,6 @@ def check(doc: Mapping[str, Any]) -> None:
     _artifacts(doc)
     _environment(doc["environment"])
     _cache(doc.get("cache", {"type": "NO_CACHE"}))
-
-
-def check_name(name: str) -> None:
-    """Raise InvalidInputException unless it is a project's name."""
-    if not NAME.fullmatch(name):
-        raise InvalidInputException(
-            f"Project name {name!r}: 2 to 150 letters, digits, hyphens and underscores, a letter or digit first"
-        )
 
 
 def _between(member: str, doc: Mapping[str, Any], bounds: tuple[int, int]) -> None:

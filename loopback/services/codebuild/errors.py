@@ -13,3 +13,7 @@ class ResourceNotFoundException(ServiceError):
 
 class ResourceAlreadyExistsException(ServiceError):
     """A project or report group of that name exists."""
+
+
+class AccountLimitExceededException(ServiceError):
+    """More builds at a time than the project allows."""

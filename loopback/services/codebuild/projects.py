@@ -7,7 +7,7 @@ from loopback.core import states
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import BUILD, BUILD_PROJECT
 from loopback.core.store import Resource
-from loopback.services.codebuild.checks import check, check_name
+from loopback.services.codebuild.checks import check
 from loopback.services.codebuild.errors import (
     InvalidInputException,
     ResourceAlreadyExistsException,
@@ -23,7 +23,6 @@ NAMES_A_PAGE = 100
 @handles("CreateProject", service="codebuild")
 def create(request: Request, context: Context) -> Response:
     """A project; the image is kept as a name, for builds run with this machine's tools."""
-    check_name(request["name"])
     doc = {**DEFAULTS, "encryptionKey": _default_key(context), **request}
     doc.pop("tags", None)
     check(doc)
