@@ -99,7 +99,8 @@ class ProvisionedStack:
             return
         request: dict[str, Any] = {"StackName": self.order.stack, "Capabilities": CAPABILITIES}
         request |= {"ClientRequestToken": self._token, **self.order.template}
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in self.order.tags.items()]
+        tags = {key: value for key, value in self.order.tags.items() if not key.startswith("aws:")}  # AWS's own stay
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         request["Parameters"] = [
             {"ParameterKey": key, "ParameterValue": value} for key, value in self.order.parameters.items()
         ]

@@ -143,14 +143,17 @@ def _merged(doc: dict[str, Any], catalog: Any, providers: Any) -> dict[str, Any]
 
 @handles("DeleteProject")
 def delete(request: Request, context: Context) -> Response:
-    """Delete the stack; resources that the template retains stay. The project is shown as DeleteCompleted."""
+    """Delete the stack; resources that the template retains stay. The project is shown as DeleteCompleted.
+
+    Where there never was a stack the role may be why: it is not needed to find that out.
+    """
     row = _find(request["ProjectName"], context)
     if "delete" not in PROJECT.lifecycle[row.status]:
         raise ConflictException(f"Project {row.name} is {row.status}; it cannot be deleted")
     with context.store.transaction():
         row = context.store.fire(PROJECT, row.name, "delete")
         if _CATALOG not in row.doc:
-            _submit(row, Order("delete", _stack(row), _role(row)), context)
+            _submit(row, Order("delete", _stack(row), _role(row) if row.result.get("stack_id") else ""), context)
             return {}
         wanted = {"ProvisionedProductId": row.result.get("product", ""), "TerminateToken": uuid.uuid4().hex}
         try:

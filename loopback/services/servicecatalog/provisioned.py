@@ -114,7 +114,8 @@ def terminate(request: Request, context: Context) -> Response:
     more = {"IdempotencyToken": request["TerminateToken"], "ignores": bool(request.get("IgnoreErrors"))}
     with context.store.transaction():
         context.store.fire(PROVISIONED_PRODUCT, row.name, "change")
-        return _begin(row, Order("delete", _stack(row.name, context), row.doc["role"]), more, context)
+        role = row.doc["role"] if row.result.get("stack_id") else ""  # the role may be why there never was a stack
+        return _begin(row, Order("delete", _stack(row.name, context), role), more, context)
 
 
 def _ready(request: Request, context: Context) -> Resource:

@@ -10,13 +10,12 @@ from loopback.services.provisioning import Provisioner
 from loopback.services.registry import Context
 from loopback.services.sagemaker import projects  # noqa: F401 - registers the handlers
 from loopback.services.servicecatalog import registered as _registered  # noqa: F401
-from tests.loopback.services.fake_stacks import ROLLED_BACK, FakeStacks
+from tests.loopback.services.fake_stacks import ROLLED_BACK, FakeStacks, refused
 
 ROLE = "arn:aws:iam::000000000000:role/launch"
 URL = "https://bucket.s3.us-east-1.amazonaws.com/t.yaml"
 PROVIDER = {"TemplateName": "small", "TemplateURL": URL, "RoleARN": ROLE, "Parameters": [{"Key": "Size", "Value": "1"}]}
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:project/churn"
-TEMPLATE = b"Parameters: {Size: {Type: String}}\nResources: {A: {Type: 'AWS::SNS::Topic'}}\n"
 
 
 @pytest.fixture
@@ -201,6 +200,25 @@ def test_a_stack_that_cannot_be_deleted(sagemaker: Any, stacks: FakeStacks, fini
     assert status(sagemaker) == "DeleteCompleted"
 
 
+def test_a_role_that_cannot_be_used_is_told_and_is_not_in_the_way(
+    sagemaker: Any, stacks: FakeStacks, finish: Any, base: Any
+) -> None:
+    class Denied:
+        def __getattr__(self, name: str) -> Any:
+            raise refused("not authorized to perform: sts:AssumeRole", "AccessDenied", 403)
+
+    base.clients["cloudformation", ROLE] = Denied()
+    create(sagemaker)
+    finish()
+    detail = sagemaker("DescribeProject", ProjectName="churn")["TemplateProviderDetails"][0][
+        "CfnTemplateProviderDetail"
+    ]
+    assert (status(sagemaker), detail["StackDetail"]["StatusMessage"][:14]) == ("CreateFailed", "not authorized")
+    sagemaker("DeleteProject", ProjectName="churn")
+    finish()
+    assert status(sagemaker) == "DeleteCompleted"
+
+
 def test_projects_are_listed(sagemaker: Any, clock: Any) -> None:
     for name in ("a", "b"):
         create(sagemaker, name)
@@ -215,75 +233,3 @@ def test_there_is_no_such_project(sagemaker: Any) -> None:
     for operation in ("DescribeProject", "DeleteProject", "UpdateProject"):
         with pytest.raises(ValidationException, match="project/churn does not exist"):
             sagemaker(operation, ProjectName="churn")
-
-
-@pytest.fixture
-def product(context: Context, objects: Any, stacks: FakeStacks) -> str:
-    """A product that can be launched."""
-    from loopback.services import registry
-
-    objects.buckets["bucket"]["t.yaml"] = TEMPLATE
-
-    def catalog(operation: str, **request: Any) -> dict[str, Any]:
-        return registry.call("servicecatalog", operation, request, context)
-
-    made = catalog(
-        "CreateProduct",
-        Name="small",
-        Owner="me",
-        ProductType="CLOUD_FORMATION_TEMPLATE",
-        IdempotencyToken="1",
-        ProvisioningArtifactParameters={"Info": {"LoadTemplateFromURL": URL}},
-    )
-    identity = str(made["ProductViewDetail"]["ProductViewSummary"]["ProductId"])
-    portfolio = catalog("CreatePortfolio", DisplayName="ML", ProviderName="me", IdempotencyToken="2")
-    target = {"PortfolioId": portfolio["PortfolioDetail"]["Id"]}
-    catalog("AssociateProductWithPortfolio", ProductId=identity, **target)
-    catalog("AssociatePrincipalWithPortfolio", PrincipalARN=ROLE, PrincipalType="IAM", **target)
-    return identity
-
-
-def test_a_project_from_a_product(sagemaker: Any, product: str, stacks: FakeStacks, finish: Any) -> None:
-    details = {"ProductId": product, "ProvisioningParameters": [{"Key": "Size", "Value": "1"}]}
-    sagemaker("CreateProject", ProjectName="churn", ServiceCatalogProvisioningDetails=details)
-    finish()
-    shown = sagemaker("DescribeProject", ProjectName="churn")
-    assert shown["ProjectStatus"] == "CreateCompleted"
-    launched = shown["ServiceCatalogProvisionedProductDetails"]["ProvisionedProductId"]
-    (asked,) = stacks.asked("create_stack")
-    assert asked["StackName"] == f"SC-000000000000-{launched}"
-    values = {entry["ParameterKey"]: entry["ParameterValue"] for entry in asked["Parameters"]}
-    assert values == {"Size": "1", "SageMakerProjectName": "churn", "SageMakerProjectId": shown["ProjectId"]}
-    assert {"Key": "sagemaker:project-name", "Value": "churn"} in asked["Tags"]
-    update = {"ProvisioningParameters": [{"Key": "Size", "Value": "2"}]}
-    sagemaker("UpdateProject", ProjectName="churn", ServiceCatalogProvisioningUpdateDetails=update)
-    finish()
-    assert status(sagemaker) == "UpdateCompleted"
-    sagemaker("DeleteProject", ProjectName="churn")
-    finish()
-    assert status(sagemaker) == "DeleteCompleted"
-
-
-def test_a_project_whose_product_somebody_terminated(
-    sagemaker: Any, context: Context, product: str, stacks: FakeStacks, finish: Any
-) -> None:
-    from loopback.services import registry
-
-    sagemaker("CreateProject", ProjectName="churn", ServiceCatalogProvisioningDetails={"ProductId": product})
-    finish()
-    details = sagemaker("DescribeProject", ProjectName="churn")["ServiceCatalogProvisionedProductDetails"]
-    request = {"ProvisionedProductId": details["ProvisionedProductId"], "TerminateToken": "9"}
-    registry.call("servicecatalog", "TerminateProvisionedProduct", request, context)
-    finish()
-    assert status(sagemaker) == "CreateCompleted"
-    sagemaker("DeleteProject", ProjectName="churn")
-    assert status(sagemaker) == "DeleteCompleted"
-
-
-def test_tags_of_a_product_need_a_constraint(sagemaker: Any, product: str, finish: Any) -> None:
-    sagemaker("CreateProject", ProjectName="churn", ServiceCatalogProvisioningDetails={"ProductId": product})
-    finish()
-    with pytest.raises(ValidationException, match="RESOURCE_UPDATE constraint"):
-        sagemaker("UpdateProject", ProjectName="churn", Tags=[{"Key": "a", "Value": "b"}])
-    assert status(sagemaker) == "CreateCompleted"
-    assert sagemaker("ListTags", ResourceArn=ARN)["Tags"] == []

@@ -27,7 +27,12 @@ def shown(catalog: Any, name: str = "mine") -> dict[str, Any]:
 
 def test_a_launch(catalog: Any, offered: str, stacks: FakeStacks, finish: Any) -> None:
     parameters = [{"Key": "Secret", "Value": "a"}]
-    record = launch(catalog, offered, ProvisioningParameters=parameters, Tags=[{"Key": "team", "Value": "a"}])
+    record = launch(
+        catalog,
+        offered,
+        ProvisioningParameters=parameters,
+        Tags=[{"Key": "team", "Value": "a"}, {"Key": "aws:cloudformation:stack-name", "Value": "s"}],
+    )
     assert (record["Status"], record["RecordType"], record["LaunchRoleArn"]) == ("CREATED", "PROVISION_PRODUCT", ROLE)
     assert shown(catalog)["Status"] == "UNDER_CHANGE"
     finish()
