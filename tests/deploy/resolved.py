@@ -107,5 +107,5 @@ FUNCTIONS = {
     "Fn::Not": lambda stack, body: not stack.resolve(body[0]),
     "Fn::And": lambda stack, body: all(stack.resolve(part) for part in body),
     "Fn::Or": lambda stack, body: any(stack.resolve(part) for part in body),
-    "Fn::Join": lambda stack, body: body[0].join(stack.resolve(body[1])),
+    "Fn::Select": lambda stack, body: stack.resolve(body[1])[body[0]],
 }
