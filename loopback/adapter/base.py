@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from loopback.adapter import stack_recovery, stacks
+from loopback.adapter import conditions, stack_recovery, stacks
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -94,6 +94,7 @@ class Base:
         self._touched: Callable[[], None] = lambda: None
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
         self._fronts: dict[str, Front] = {}
+        conditions.install()
         self._recovery = stack_recovery.Recovery()
         self._deliver = self._events._invoke_target
         self._events._invoke_target = self._invoke_target
@@ -457,7 +458,7 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    wanted = _together(HOOKS, stacks.HOOKS, stack_recovery.HOOKS)
+    wanted = _together(HOOKS, stacks.HOOKS, stack_recovery.HOOKS, conditions.HOOKS)
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
     if missing:

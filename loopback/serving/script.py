@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from loopback.serving import formats
+from loopback.serving import formats, toolkit
 from loopback.serving.answers import ModelNotLoaded, Refused, Response, as_json
 
 HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
@@ -25,6 +25,7 @@ def import_script(path: Path) -> ModuleType:
         raise ModelNotLoaded(f"{path.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
+    toolkit.provide()
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -84,7 +85,7 @@ class ScriptHandler:
             raise ModelNotLoaded(f"model_fn failed: {type(error).__name__}: {error}") from error
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Response:
-        """Call the user's functions; what they raise is a 500 with its stack trace."""
+        """Call the user's functions; what they raise is a 500 with its stack trace, unless it has a status."""
         kind = content_type or formats.JSON
         wanted = self.accept if accept in {None, "", "*/*"} else accept
         assert wanted is not None
@@ -98,6 +99,8 @@ class ScriptHandler:
             return _response(result, wanted)
         except Refused as refusal:
             return as_json(refusal.status, refusal)
+        except toolkit.BaseInferenceToolkitError as refusal:
+            return as_json(refusal.status_code, refusal)
         except Exception as error:  # noqa: BLE001 - the user's code
             return as_json(500, error)
 

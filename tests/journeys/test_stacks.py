@@ -49,8 +49,14 @@ def template(mark: str, **endpoint: Any) -> str:
             },
         },
     }
+    resources["Never"] = {"Type": "AWS::SNS::Topic", "Condition": "HasSubnets"}
+    empty = {"Fn::Equals": [{"Fn::Join": ["", {"Ref": "Subnets"}]}, ""]}
+    more = {
+        "Parameters": {"Subnets": {"Type": "CommaDelimitedList", "Default": ""}},
+        "Conditions": {"HasSubnets": {"Fn::Not": [empty]}},
+    }
     outputs = {"Name": {"Value": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}}, "Arn": {"Value": {"Ref": "Endpoint"}}}
-    return json.dumps({"Resources": resources, "Outputs": outputs})
+    return json.dumps({"Resources": resources, "Outputs": outputs, **more})
 
 
 class Shop:
@@ -107,6 +113,8 @@ def test_an_endpoint_from_a_template(shop: Shop) -> None:
     assert outputs["Name"] == "shop"
     assert outputs["Arn"].endswith(":endpoint/shop")
     assert shop.answer() == "one"
+    made = shop.cloudformation.list_stack_resources(StackName="shop")["StackResourceSummaries"]
+    assert {entry["LogicalResourceId"] for entry in made} == {"Model", "Config", "Endpoint"}
     before = shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"]
     assert before.startswith("shop-Config-")
 

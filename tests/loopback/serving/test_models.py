@@ -175,6 +175,20 @@ def test_transform_fn_replaces_the_three(tmp_path: Path) -> None:
     assert handler.invoke(b"ab", "text/csv", "text/csv").body == b"abab"
 
 
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [("GenericInferenceToolkitError(422, 'too many')", 422), ("UnsupportedFormatError('x/y')", 415)],
+)
+def test_an_error_of_the_toolkit_has_its_own_status(tmp_path: Path, raised: str, status: int) -> None:
+    text = (
+        "from sagemaker_inference import errors\n"
+        "def model_fn(d): return 1\n"
+        f"def input_fn(body, kind): raise errors.{raised}\n"
+    )
+    answer = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN}).invoke(b"1", "text/csv", None)
+    assert answer.status == status
+
+
 def test_an_error_of_the_users_is_a_500_with_its_trace(tmp_path: Path) -> None:
     text = "def model_fn(d): return 2\ndef predict_fn(data, model): raise KeyError('age')"
     answer = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN}).invoke(b"[1]", None, None)
