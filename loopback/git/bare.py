@@ -86,7 +86,9 @@ class Bare:
         try:
             fields = self._git(name, *command).decode(errors="replace").split("\0")
         except Fault:
-            raise CommitDoesNotExistException(f"{name} has no branch or commit {revision}") from None
+            fields = []
+        if len(fields) < 10:  # not there, or a file or folder
+            raise CommitDoesNotExistException(f"{name} has no branch or commit {revision}")
         author, committer = (_signature(*fields[at : at + 3]) for at in (3, 6))
         return Commit(fields[0], fields[1], tuple(fields[2].split()), author, committer, fields[9].rstrip("\n"))
 
@@ -117,8 +119,8 @@ class Bare:
             environ = {**who, "GIT_INDEX_FILE": str(Path(folder) / "index")}
             if note.parent:
                 self._git(name, "read-tree", note.parent, environ=environ)
-            for path, body in files.items():
-                self._stage(name, path, body, environ)
+            staged = b"".join(self._entry(name, path, body) for path, body in files.items())
+            self._git(name, "update-index", "-z", "--index-info", environ=environ, given=staged)
             tree = self._git(name, "write-tree", environ=environ).decode().strip()
         parents = ("-p", note.parent) if note.parent else ()
         made = self._git(name, "commit-tree", tree, *parents, environ=who, given=note.message.encode())
@@ -126,12 +128,12 @@ class Bare:
         self._git(name, "update-ref", f"refs/heads/{branch}", commit, note.parent or "0" * 40)
         return commit
 
-    def _stage(self, name: str, path: str, body: bytes | None, environ: Mapping[str, str]) -> None:
+    def _entry(self, name: str, path: str, body: bytes | None) -> bytes:
+        """A line of the index; mode 0 takes a file out."""
         if body is None:
-            self._git(name, "update-index", "--force-remove", "--", path, environ=environ)
-            return
+            return f"0 {'0' * 40}\t{path}\0".encode()
         blob = self._git(name, "hash-object", "-w", "--stdin", given=body).decode().strip()
-        self._git(name, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", environ=environ)
+        return f"100644 {blob}\t{path}\0".encode()
 
     def _git(self, name: str, *command: str, environ: Mapping[str, str] | None = None, given: bytes = b"") -> bytes:
         path = self.path(name)

@@ -1,0 +1,79 @@
+"""What the front lets through to git, without a socket."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loopback.git.bare import Bare
+from loopback.git.front import Front
+
+CONNECTION = "0" * 8 + "-0000-0000-0000-" + "0" * 12
+HERE = f"/git-http/000000000000/us-east-1/{CONNECTION}"
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Bare:
+    return Bare(tmp_path)
+
+
+def ask(
+    bare: Bare, path: str, method: str = "GET", query: str = "", told: list[str] | None = None
+) -> tuple[int, bytes]:
+    admitted = lambda account, region, connection: connection == CONNECTION  # noqa: E731
+    front = Front(bare, admitted, lambda name: name == "known", (told if told is not None else []).append)
+    scope = {"method": method, "raw_path": path.encode(), "query_string": query.encode(), "headers": []}
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(event: dict[str, Any]) -> None:
+        sent.append(event)
+
+    asyncio.run(front(scope, receive, send))
+    return sent[0]["status"], b"".join(event.get("body", b"") for event in sent[1:])
+
+
+PUSH, FETCH = "service=git-receive-pack", "service=git-upload-pack"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "query", "status"),
+    [
+        ("/git/team/app.git/info/refs", "GET", PUSH, 200),
+        ("/git/team/app/info/refs", "GET", PUSH, 200),
+        (f"{HERE}/team/app.git/info/refs", "GET", PUSH, 200),
+        ("/v1/repos/known/info/refs", "GET", FETCH, 200),
+        ("/git/team/app.git/info/refs", "GET", FETCH, 404),
+        ("/v1/repos/other/info/refs", "GET", PUSH, 404),
+        (f"{HERE.replace('0-', '1-')}/team/app.git/info/refs", "GET", PUSH, 404),
+        ("/git/team/app.git/HEAD", "GET", "", 404),
+        ("/git/team/app.git/info/refs", "GET", "", 404),
+        ("/git/team/app.git/info/refs", "GET", "service=git-upload-archive", 404),
+        ("/git/team/app.git/git-receive-pack", "GET", "", 404),
+        ("/git/..%2F..%2Fx/info/refs", "GET", PUSH, 404),
+        ("/git/../x.git/info/refs", "GET", PUSH, 400),
+        ("/git/a/b/c.git/info/refs", "GET", PUSH, 404),
+        ("/git/a/%2e%2e.git/info/refs", "GET", PUSH, 400),
+    ],
+)
+def test_only_git_s_smart_protocol_on_names_that_are_some(bare, path, method, query, status) -> None:
+    found, body = ask(bare, path, method, query)
+    assert found == status, body
+    assert status == 200 or body
+
+
+def test_a_first_push_makes_the_repository(bare: Bare) -> None:
+    assert not bare.exists("team/app")
+    _, body = ask(bare, "/git/team/app.git/info/refs", query=PUSH)
+    assert b"# service=git-receive-pack" in body
+    assert bare.exists("team/app")
+
+
+def test_after_a_push_somebody_is_told(bare: Bare) -> None:
+    told: list[str] = []
+    bare.ensure("team/app")
+    ask(bare, "/git/team/app.git/git-receive-pack", "POST", told=told)
+    assert told == ["team/app"]
