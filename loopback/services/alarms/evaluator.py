@@ -25,8 +25,8 @@ from loopback.services.registry import Context
 
 GATHER_SECONDS = 0.1  # data comes in batches
 EVERY_SECONDS = 5.0
-COMPACT_SECONDS = 60.0
-COMPACT_ALL = 60  # every so many times, also metrics that did not grow
+COMPACT_SECONDS = 20.0
+COMPACT_ALL = 180  # every so many times, also metrics that did not grow
 DEEPEST = 100  # composite alarms over composite alarms
 PutEvent = Callable[[str, list[str], Mapping[str, Any], str], None]
 log = logging.getLogger("loopback")
