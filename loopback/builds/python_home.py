@@ -14,10 +14,10 @@ from pathlib import Path
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _PIP = """#!{python}
-import sys
-from pip._internal.cli.main import main
-sys.exit(main())
+import runpy
+runpy.run_path({program!r}, run_name="__main__")
 """
+_PIP_PROGRAM = str(Path(__file__).parent / "pip_front.py")
 # A script is run by the Python of the build in whose `tools` it was called.
 _SCRIPT = """#!/bin/sh
 '''exec' "${0%/tools/*}/python/bin/python" "$0" "$@"
@@ -52,7 +52,7 @@ def make(folder: Path) -> Path:
     (packages / "_machine.pth").write_text("".join(f"{place}\n" for place in installed_in()))
     for name in ("pip", "pip3", f"pip{VERSION}"):
         path = commands / name
-        path.write_text(_PIP.format(python=commands / "python"))
+        path.write_text(_PIP.format(python=commands / "python", program=_PIP_PROGRAM))
         path.chmod(0o755)
     return commands
 

@@ -78,7 +78,7 @@ class Fetcher:
         return ""
 
     def _clone(self, source: Mapping[str, Any], version: str, folder: Path) -> str:
-        url = repository_url(source)
+        url = repository_url(source, self.environ.get("AWS_ENDPOINT_URL", ""))
         if version and (version.startswith("-") or not _VERSION.fullmatch(version)):
             raise ClientFault(f"source version {version!r} is not the name of a commit, branch or tag")
         depth = source.get("gitCloneDepth", 0)
@@ -118,8 +118,10 @@ class Fetcher:
         return text
 
 
-def repository_url(source: Mapping[str, Any]) -> str:
-    """The URL to clone. A provider's repository is reached through a connection of this loopback. Raises ClientFault.
+def repository_url(source: Mapping[str, Any], own: str = "") -> str:
+    """The URL to clone. A provider's repository is reached through a connection of this loopback, which is at `own`.
+
+    Raises ClientFault.
 
     >>> repository_url({"type": "CODECOMMIT", "location": "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/r"})
     'https://git-codecommit.us-east-1.amazonaws.com/v1/repos/r'
@@ -127,6 +129,8 @@ def repository_url(source: Mapping[str, Any]) -> str:
     location: str = source["location"]
     host = re.fullmatch(r"https://([a-z0-9.-]+\.amazonaws\.com)/[A-Za-z0-9_./-]+", location)
     if host and re.match(r"(git-codecommit|codeconnections|codestar-connections)\.", host[1]):
+        return location
+    if own and re.fullmatch(re.escape(own) + r"/(v1/repos|git-http|git)/[A-Za-z0-9_./-]+", location):
         return location
     auth = source.get("auth", {})
     connection = _CONNECTION.fullmatch(auth.get("resource", ""))
