@@ -25,6 +25,8 @@ class ScalableTarget:
     def _registered(self, given: Properties, old: Properties, call: Call) -> Made:
         actions, before = _actions(given), _actions(old)
         target = {key: value for key, value in given.items() if key != "ScheduledActions"}
+        if tags := target.get("Tags"):  # a list in CloudFormation, a map in the API
+            target["Tags"] = {tag["Key"]: tag["Value"] for tag in tags}
         call(SERVICE, "RegisterScalableTarget", request_for(SERVICE, "RegisterScalableTarget", target))
         where = {key: given[key] for key in WHERE}
         for name in before.keys() - actions.keys():
