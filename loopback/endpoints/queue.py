@@ -108,7 +108,10 @@ class Queue:
 
     def answer(self, key: str, path: Path) -> None:
         """Ask the model, write down what it says, tell who wants to know. Raises Unreachable."""
-        ticket: Ticket = json.loads(path.read_text())
+        try:
+            ticket: Ticket = json.loads(path.read_text())
+        except FileNotFoundError:  # answered since it was listed, or its endpoint is deleted
+            return
         if time.time() > ticket["ends"]:
             self._fail(ticket, f"The request waited longer than its RequestTTLSeconds in the queue of {key}")
         else:

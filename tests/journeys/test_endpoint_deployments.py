@@ -104,8 +104,8 @@ def test_an_alarm_brings_the_old_version_back(site: Site, wait_until: Callable[.
     site.create("guarded", "old")
     site.model("failing", {"code/inference.py": FAILS.encode()}, SAGEMAKER_PROGRAM="inference.py")
     site.config("failing", {"ModelName": "failing"})
+    missing = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "nobody"}]}}
     with pytest.raises(site.sagemaker.exceptions.ClientError, match="Could not find CloudWatch alarms: nobody"):
-        missing = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "nobody"}]}}
         update(site, "guarded", "failing", missing)
     with Load(site, "guarded") as load:
         update(site, "guarded", "failing", policy("CANARY", 600, CanarySize=percent(10)))
