@@ -27,6 +27,9 @@ def check(doc: Mapping[str, Any]) -> None:
     _artifacts(doc)
     _environment(doc["environment"])
     _cache(doc.get("cache", {"type": "NO_CACHE"}))
+    logs = doc.get("logsConfig", {}).get("s3Logs", {})
+    if logs.get("status") == "ENABLED" and not logs.get("location"):
+        raise InvalidInputException("logsConfig.s3Logs needs a location: bucket, or bucket/prefix")
 
 
 def _between(member: str, doc: Mapping[str, Any], bounds: tuple[int, int]) -> None:

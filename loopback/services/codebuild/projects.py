@@ -7,6 +7,7 @@ from loopback.core import states
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import BUILD, BUILD_PROJECT
 from loopback.core.store import Resource
+from loopback.services.codebuild import tags
 from loopback.services.codebuild.checks import check
 from loopback.services.codebuild.errors import (
     InvalidInputException,
@@ -33,7 +34,7 @@ def create(request: Request, context: Context) -> Response:
             raise ResourceAlreadyExistsException(
                 f"Project already exists: {arn_of(request['name'], context)}"
             ) from None
-        _keep_tags(row.name, request, context)
+        tags.keep(arn_of(row.name, context), request, context)
     context.changed(BUILD_PROJECT.slug, row.name)
     return {"project": view(row, context)}
 
@@ -48,7 +49,7 @@ def update(request: Request, context: Context) -> Response:
         row = context.store.amend(BUILD_PROJECT, row.name, "update", doc=doc)
         if "tags" in request:
             context.store.untag(arn_of(row.name, context))
-            _keep_tags(row.name, request, context)
+            tags.keep(arn_of(row.name, context), request, context)
     context.changed(BUILD_PROJECT.slug, row.name)
     return {"project": view(row, context)}
 
@@ -110,15 +111,13 @@ def arn_of(name: str, context: Context) -> str:
 def view(row: Resource, context: Context) -> Response:
     """A row as AWS's Project."""
     arn = arn_of(row.name, context)
-    tags = [{"key": key, "value": value} for key, value in context.store.tags(arn).items()]
     badge = {"badge": {"badgeEnabled": row.doc.get("badgeEnabled", False)}}
-    return row.doc | badge | {"arn": arn, "created": row.created, "lastModified": row.changed, "tags": tags}
+    return (
+        row.doc
+        | badge
+        | {"arn": arn, "created": row.created, "lastModified": row.changed, "tags": tags.shown(arn, context)}
+    )
 
 
 def _default_key(context: Context) -> str:
     return context.place.arn("alias/aws/s3", "kms")
-
-
-def _keep_tags(name: str, request: Request, context: Context) -> None:
-    tags = {tag["key"]: tag.get("value", "") for tag in request.get("tags", [])}
-    context.store.tag(arn_of(name, context), tags)

@@ -5,6 +5,7 @@ from typing import Any
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import REPORT, REPORT_GROUP
 from loopback.core.store import Resource
+from loopback.services.codebuild import tags
 from loopback.services.codebuild.errors import (
     InvalidInputException,
     ResourceAlreadyExistsException,
@@ -29,8 +30,7 @@ def create_group(request: Request, context: Context) -> Response:
             row = context.store.create(REPORT_GROUP, request["name"], doc)
         except ResourceInUse:
             raise ResourceAlreadyExistsException(f"Report group already exists: {request['name']}") from None
-        tags = {tag["key"]: tag.get("value", "") for tag in request.get("tags", [])}
-        context.store.tag(_arn(row, context), tags)
+        tags.keep(_arn(row, context), request, context)
     return {"reportGroup": _group(row, context)}
 
 
@@ -134,6 +134,5 @@ def _arn(row: Resource, context: Context) -> str:
 
 def _group(row: Resource, context: Context) -> Response:
     arn = _arn(row, context)
-    tags = [{"key": key, "value": value} for key, value in context.store.tags(arn).items()]
     times = {"created": row.created, "lastModified": row.changed}
-    return row.doc | times | {"arn": arn, "status": "ACTIVE", "tags": tags}
+    return row.doc | times | {"arn": arn, "status": "ACTIVE", "tags": tags.shown(arn, context)}

@@ -78,6 +78,8 @@ VARIABLE = {"name": "CODEBUILD_X", "value": "1"}
         ({"cache": {"type": "S3"}}, "needs a location"),
         ({"fileSystemLocations": [{"type": "EFS"}]}, "does not carry out fileSystemLocations"),
         ({"environment": ENVIRONMENT | {"computeType": "HUGE"}}, "HUGE"),
+        ({"logsConfig": {"s3Logs": {"status": "ENABLED"}}}, "s3Logs needs a location"),
+        ({"tags": [{"value": "v"}]}, "every tag needs a key"),
     ],
 )
 def test_projects_that_are_refused(codebuild: CodeBuild, more: dict[str, Any], words: str) -> None:
