@@ -109,10 +109,24 @@ def update(request: Request, context: Context) -> Response:
     if "DataCaptureConfig" in excluded:
         raise ValidationException("loopback does not carry out ExcludeRetainedVariantProperties DataCaptureConfig")
     pending = _fleet(request["EndpointConfigName"], context)
+    _check_serverless(pending, row.result["serving"], config)
     if request.get("RetainAllVariantProperties"):
         retain(pending, row.result["serving"], excluded)
         _check_count(pending["variants"])
     return _begin(row, _planned(pending, config, context), context, {"deployment": config})
+
+
+def _check_serverless(pending: Fleet, serving: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:
+    """What AWS refuses of serverless variants. Raises ValidationException."""
+    new, old = (
+        any("ServerlessConfig" in variant["given"] for variant in fleet["variants"].values())
+        for fleet in (pending, serving)
+    )
+    if new and not old:
+        raise ValidationException("An endpoint with instances cannot become serverless; create another endpoint")
+    routing = ((config or {}).get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    if new and ((config or {}).get("RollingUpdatePolicy") or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE"):
+        raise ValidationException("Traffic to a serverless endpoint shifts all at once: it has no instances to count")
 
 
 def retain(pending: Fleet, serving: Mapping[str, Any], excluded: list[str]) -> None:

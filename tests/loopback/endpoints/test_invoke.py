@@ -160,3 +160,50 @@ def test_the_instance_with_the_least_to_do() -> None:
     assert pool.choose(()) is free
     assert pool.choose([free]) is busy  # type: ignore[list-item]
     assert pool.choose([free, busy]) is None  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("pings", "busy", "stopped"), [([False, False], 0, True), ([False, True], 0, False), ([], 1, False)]
+)
+def test_an_instance_that_fails_pings_is_ended(pings: list[bool], busy: int, stopped: bool) -> None:
+    instance = Fake(OK)
+    instance.outstanding = busy
+
+    async def ping() -> bool:
+        return pings.pop(0)
+
+    instance.ping = ping  # type: ignore[attr-defined]
+    pool = Pool("e", Variant("a", 1.0, 1, "/m", {}), None)  # type: ignore[arg-type]
+    asyncio.run(pool._check(instance))  # type: ignore[arg-type]
+    assert instance.stopped == stopped
+
+
+def test_a_request_that_waits_in_a_released_pool_looks_elsewhere() -> None:
+    plane, later = FakePlane(AllTraffic=[]), FakePlane(AllTraffic=[Fake(OK)])
+    pool = plane.endpoints["ep"].sides[0].pools["AllTraffic"]
+    pool.some.clear()
+
+    async def story() -> Answer:
+        request = Request(b"POST", "/endpoints/Ep/invocations", {}, b"1")
+        asked = asyncio.create_task(invoke(request, plane))
+        await asyncio.sleep(0.01)
+        plane.endpoints = later.endpoints
+        pool.release()
+        return await asyncio.wait_for(asked, 5)
+
+    assert asyncio.run(story()).status == 200
+
+
+def test_a_shadow_that_fails_is_nobodys_error() -> None:
+    bad = Fake(Answer(500, b"bad"))
+    plane = FakePlane(AllTraffic=[Fake(OK)], shadow=[bad])
+    side = plane.endpoints["ep"].sides[0]
+    production, shadow = side.fleet.variants
+    fleet = Fleet("Ep", "g", (production,), shadows=(shadow,))
+    plane.endpoints = {"ep": Endpoint((Side(fleet, side.pools),))}
+    copies: list[Any] = []
+    plane.copy = copies.append  # type: ignore[attr-defined]
+    assert ask(plane, content_type="text/csv").status == 200
+    (copy,) = copies
+    asyncio.run(copy)
+    assert plane.counted == [("AllTraffic", 200), ("shadow", 500)]

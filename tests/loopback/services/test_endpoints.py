@@ -245,6 +245,16 @@ def test_serverless_variants_have_no_instances(sagemaker: Any, serve: Any) -> No
     wanted = [{"VariantName": "a", "DesiredInstanceCount": 2}]
     with pytest.raises(ValidationException, match="Variant a is serverless"):
         sagemaker("UpdateEndpointWeightsAndCapacities", EndpointName="ep", DesiredWeightsAndCapacities=wanted)
+    part = {"Type": "CANARY", "WaitIntervalInSeconds": 0, "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10}}
+    canary = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": part}}
+    with pytest.raises(ValidationException, match="shifts all at once"):
+        sagemaker("UpdateEndpoint", EndpointName="ep", EndpointConfigName="s", DeploymentConfig=canary)
+
+
+def test_instances_do_not_become_serverless(sagemaker: Any, endpoint: str) -> None:
+    sagemaker("CreateEndpointConfig", EndpointConfigName="s", ProductionVariants=[SERVERLESS])
+    with pytest.raises(ValidationException, match="cannot become serverless"):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="s")
 
 
 @pytest.mark.parametrize(
