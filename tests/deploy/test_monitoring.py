@@ -1,0 +1,285 @@
+"""monitoring.yml and the script beside it: what choices make of it, what its functions do, whose its images are."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import sagemaker.core
+import yaml
+from cfnlint.api import ManualArgs, lint
+
+from deploy import monitor_preprocessor
+
+from . import resolved
+from .resolved import Loader, Stack
+
+TEMPLATE = Path(monitor_preprocessor.__file__).with_name("monitoring.yml")
+LONGEST = {"SageMakerProjectName": "p" * 32, "SageMakerProjectId": "i" * 20, "StageName": "s" * 16}
+GIVEN = {
+    "SageMakerProjectName": "demo",
+    "SageMakerProjectId": "p-1",
+    "StageName": "prod",
+    "DataCaptureUploadPath": "s3://bucket/capture",
+    "ReportPath": "s3://bucket/monitoring/prod",
+    "PreprocessorUri": "s3://bucket/code/abc/monitor_preprocessor.py",
+    "DataQualityStatisticsUri": "s3://bucket/base/statistics.json",
+    "DataQualityConstraintsUri": "s3://bucket/base/constraints.json",
+}
+RETRAIN = {"RetrainPipelineArn": "arn:aws:codepipeline:us-east-1:111122223333:demo-modelbuild"}
+HOURLY = "cron(0 * ? * * *)"
+EVERYTHING = {
+    "ModelQualitySchedule": "cron(0 6 ? * * *)",
+    "ModelQualityConstraintsUri": "s3://bucket/base/mq.json",
+    "BiasSchedule": HOURLY,
+    "AttributionSchedule": HOURLY,
+}
+
+
+def source():
+    return yaml.load(TEMPLATE.read_text(), Loader)
+
+
+class Monitors(Stack):
+    """With the functions that endpoint.yml has no use for."""
+
+    def resolve(self, node):
+        (name, body), *_ = node.items() if isinstance(node, dict) and len(node) == 1 else [(None, None)]
+        if name == "Fn::Sub" and isinstance(body, list):
+            text, names = body
+            for key, value in self.resolve(names).items():
+                text = text.replace(f"${{{key}}}", str(value))
+            return self.substitute(text)
+        if name == "Fn::Split":
+            return str(self.resolve(body[1])).split(body[0])
+        if name == "Fn::Join":
+            return body[0].join(self.resolve(body[1]))
+        if name == "Fn::FindInMap":
+            return f"<{body[2]}>"
+        return super().resolve(node)
+
+
+@pytest.fixture
+def stack(monkeypatch):
+    monkeypatch.setattr(resolved, "template", source)
+    return lambda **more: Monitors(GIVEN | more)
+
+
+def test_cfn_lint_finds_nothing():
+    assert not lint(TEMPLATE.read_text(), config=ManualArgs(regions=["us-east-1", "eu-central-1"]))
+
+
+def test_accounts_are_the_sdk_s():
+    folder = Path(sagemaker.core.__file__).parent / "image_uri_config"
+    analyzer = json.loads((folder / "model-monitor.json").read_text())["versions"][""]["registries"]
+    clarify = json.loads((folder / "clarify.json").read_text())["processing"]["versions"]["1.0"]["registries"]
+    wanted = {region: {"Analyzer": analyzer[region], "Clarify": clarify.get(region, "none")} for region in analyzer}
+    lines = [
+        f'    {region}: {{Analyzer: "{a["Analyzer"]}", Clarify: "{a["Clarify"]}"}}' for region, a in wanted.items()
+    ]
+    assert source()["Mappings"]["Accounts"] == wanted, "write this block:\n" + "\n".join(lines)
+
+
+def test_every_parameter_is_described():
+    told = {name.strip() for names in source()["Metadata"]["Parameters"] for name in names.split(",")}
+    silent = {name for name, rule in source()["Parameters"].items() if "Description" not in rule} - told
+    assert silent == {
+        "ProbabilityThreshold",
+        "InstanceType",
+        "VolumeSizeInGB",
+        "RetrainCoolDownHours",
+    }  # say it by name
+    assert told <= set(source()["Parameters"])
+
+
+@pytest.mark.parametrize("name", ["MonitoringScheduleName", "RoleName", "FunctionName", "Name", "AlarmName"])
+def test_names_fit_their_limits(stack, name):
+    limits = {"MonitoringScheduleName": 63, "RoleName": 64, "FunctionName": 64, "Name": 64, "AlarmName": 255}
+    made = stack(**(LONGEST | EVERYTHING | RETRAIN))
+    names = [r["Properties"][name] for r in made.resources.values() if name in r["Properties"]]
+    assert names
+    assert max(map(len, names)) <= limits[name]
+
+
+def test_definitions_have_no_names_so_that_an_update_can_replace_them(stack):
+    made = stack(**EVERYTHING)
+    definitions = [r for r in made.resources.values() if r["Type"].endswith("JobDefinition")]
+    assert len(definitions) == 4
+    assert not [d for d in definitions if "JobDefinitionName" in d["Properties"]]
+
+
+def test_an_empty_schedule_leaves_a_monitor_out(stack):
+    kinds = [r["Type"] for r in stack(DataQualitySchedule="").resources.values()]
+    assert not [kind for kind in kinds if kind.endswith(("JobDefinition", "MonitoringSchedule"))]
+    assert "RetrainFunction" not in stack().resources
+
+
+def test_what_the_job_reads_is_what_its_role_may_read(stack):
+    made = stack(**EVERYTHING, GroundTruthUri="s3://labels/churn")
+    statements = made.properties("MonitoringRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    reads = next(s for s in statements if s["Sid"] == "Reads")["Resource"]
+    for wanted in ("bucket/capture/*", "bucket/base/statistics.json", "bucket/base/mq.json", "labels/churn/*"):
+        assert [arn for arn in reads if str(arn).endswith(f":s3:::{wanted}")], (wanted, reads)
+    assert not [s for s in statements if s["Resource"] == "*" and s["Sid"] not in ("Metrics", "ImageToken")]
+
+
+def test_the_probability_or_the_prediction_is_judged(stack):
+    for kind, named in (("BinaryClassification", "ProbabilityAttribute"), ("Regression", "InferenceAttribute")):
+        made = stack(ModelQualitySchedule=HOURLY, ProblemType=kind)
+        given = made.properties("ModelQualityJobDefinition")["ModelQualityJobInput"]["EndpointInput"]
+        assert [key for key in given if key.endswith("Attribute") and "Threshold" not in key] == [named]
+
+
+class Function:
+    """The inline code of a function, with services that are dictionaries of answers."""
+
+    def __init__(self, name, monkeypatch, services, **environ):
+        self.code = source()["Resources"][name]["Properties"]["Code"]["ZipFile"]
+        for key, value in environ.items():
+            monkeypatch.setenv(key, value)
+        monkeypatch.setitem(sys.modules, "boto3", SimpleNamespace(client=services.__getitem__))
+        self.module = {}
+        exec(self.code, self.module)
+        self.module["time"] = SimpleNamespace(sleep=lambda _seconds: None, time=lambda: self.now)
+        self.now = 1_000_000
+
+    def __call__(self):
+        return self.module["handler"]({}, None)
+
+
+@pytest.mark.parametrize("name", ["WatchFunction", "RetrainFunction"])
+def test_inline_code_fits(name):
+    assert len(source()["Resources"][name]["Properties"]["Code"]["ZipFile"].encode()) <= 4096
+
+
+class TestWatch:
+    """The figures that the two alarms look at."""
+
+    @pytest.fixture
+    def watch(self, monkeypatch):
+        def make(*answers):
+            self.put, pages = [], {"a": [], "b": []}
+            for schedule, statuses in answers:
+                pages[schedule].append(statuses)
+
+            def listed(MonitoringScheduleName, **_more):  # noqa: N803 - AWS's names
+                page = pages[MonitoringScheduleName]
+                statuses = page.pop(0) if len(page) > 1 else page[0] if page else []
+                moment = SimpleNamespace(isoformat=lambda: "t")
+                return {
+                    "MonitoringExecutionSummaries": [
+                        {"MonitoringExecutionStatus": status, "ScheduledTime": moment} for status in statuses
+                    ]
+                }
+
+            services = {
+                "sagemaker": SimpleNamespace(list_monitoring_executions=listed),
+                "cloudwatch": SimpleNamespace(put_metric_data=lambda **request: self.put.append(request)),
+            }
+            return Function("WatchFunction", monkeypatch, services, ENDPOINT="demo-prod", SCHEDULES="a,b")
+
+        return make
+
+    @pytest.mark.parametrize(
+        ("answers", "told"),
+        [
+            ([("a", ["Completed"]), ("b", ["Completed"])], {"Violated": False, "Failed": False}),
+            ([("a", ["Completed"]), ("b", ["CompletedWithViolations"])], {"Violated": True, "Failed": False}),
+            ([("a", ["Failed", "Completed"])], {"Failed": True}),
+            ([("a", ["InProgress"]), ("a", ["CompletedWithViolations"])], {"Violated": True, "Failed": False}),
+            ([("a", ["InProgress", "Completed"])], {"Violated": False, "Failed": False}),
+            ([("a", ["Pending"])], {}),
+            ([], {}),
+        ],
+    )
+    def test_the_latest_execution_that_ended_counts(self, watch, answers, told):
+        assert watch(*answers)() == told
+        found = {entry["MetricName"]: bool(entry["Value"]) for request in self.put for entry in request["MetricData"]}
+        assert found == told
+
+
+class TestRetrain:
+    """One drift, one retraining."""
+
+    @pytest.fixture
+    def retrain(self, monkeypatch):
+        self.parameter, self.started, self.fails = {"Value": "0", "Version": 1}, [], False
+
+        def put(Value, **_more):  # noqa: N803 - AWS's names
+            self.parameter = {"Value": Value, "Version": self.parameter["Version"] + 1}
+            return {"Version": self.parameter["Version"]}
+
+        def start(name):
+            if self.fails:
+                raise RuntimeError("throttled")
+            self.started.append(name)
+            return {"pipelineExecutionId": "x"}
+
+        services = {
+            "ssm": SimpleNamespace(get_parameter=lambda **_: {"Parameter": self.parameter}, put_parameter=put),
+            "codepipeline": SimpleNamespace(start_pipeline_execution=start),
+        }
+        return Function("RetrainFunction", monkeypatch, services, PIPELINE="p", LAST="l", COOL_DOWN_HOURS="2")
+
+    def test_within_the_cool_down_nothing_is_started(self, retrain):
+        for second, count in ((0, 1), (1, 1), (7199, 1), (7200, 2)):
+            retrain.now = 1_000_000 + second
+            retrain()
+            assert len(self.started) == count
+
+    def test_of_two_at_once_one_starts_it(self, retrain):
+        before = self.parameter
+        retrain()
+        retrain.module["ssm"].get_parameter = lambda **_: {"Parameter": before}  # read before the first one wrote
+        assert retrain() == {"started": None}
+        assert self.started == ["p"]
+
+    def test_a_start_that_failed_can_be_tried_again(self, retrain):
+        self.fails = True
+        with pytest.raises(RuntimeError):
+            retrain()
+        self.fails = False
+        assert retrain() == {"started": "x"}
+
+
+class TestPreprocessor:
+    """Requests as rows by the baseline's names."""
+
+    @pytest.fixture(autouse=True)
+    def baseline(self, tmp_path, monkeypatch):
+        features = [{"name": name, "inferred_type": "String"} for name in ("age", "intl_plan", "minutes")]
+        (tmp_path / "constraints.json").write_text(json.dumps({"features": features}))
+        monkeypatch.setenv("baseline_constraints", str(tmp_path / "constraints.json"))
+        monitor_preprocessor._names.cache_clear()
+        monitor_preprocessor._by_spelling.cache_clear()
+
+    @pytest.mark.parametrize(
+        ("encoding", "kind", "data", "rows"),
+        [
+            ("CSV", "text/csv", "41,yes,5.5\n42,no,\n", [("41", "yes", "5.5"), ("42", "no", None)]),
+            ("CSV", "text/csv; charset=utf-8", "Minutes,Age,Int'l Plan\n5.5,41,yes\n", [("41", "yes", "5.5")]),
+            (
+                "JSON",
+                "application/json",
+                '{"instances": [{"age": 41, "Intl Plan": true, "minutes": null}]}',
+                [(41, "true", None)],
+            ),
+            ("JSON", "application/json", '[[41, "yes", 5.5], [42, "no", 6]]', [(41, "yes", 5.5), (42, "no", 6)]),
+            ("JSON", "application/json", '[41, "yes", 5.5]', [(41, "yes", 5.5)]),
+            ("BASE64", "text/csv", "NDEseWVzLDUuNQ==", [("41", "yes", "5.5")]),
+        ],
+    )
+    def test_all_ways_to_ask_give_the_same_columns(self, encoding, kind, data, rows):
+        part = SimpleNamespace(encoding=encoding, observedContentType=kind, data=data, mode="INPUT")
+        found = monitor_preprocessor.preprocess_handler(SimpleNamespace(endpoint_input=part))
+        assert [(row["age"], row["intl_plan"], row["minutes"]) for row in found] == rows
+        assert all(len(row) == 3 for row in found)
+
+    def test_a_break_of_the_schema_shows(self):
+        part = SimpleNamespace(encoding="CSV", observedContentType="text/csv", data="1,2,3,4", mode="INPUT")
+        record = SimpleNamespace(endpoint_input=part)
+        assert monitor_preprocessor.preprocess_handler(record)[0]["extra_3"] == "4"
+        part.data, part.encoding = "{", "JSON"
+        assert monitor_preprocessor.preprocess_handler(record) == {"request_not_readable": "1"}
+        assert monitor_preprocessor.preprocess_handler(SimpleNamespace(endpoint_input=None)) == []
