@@ -44,7 +44,10 @@ def path_of(path: str, document: Any) -> Any:
 
 
 def _transformed(transformer: Mapping[str, Any], event: Any) -> str:
-    """Text goes into a quoted template as it is and elsewhere as a JSON value, as EventBridge does."""
+    """Text goes into a quoted template as it is and elsewhere as a JSON value, as EventBridge does.
+
+    What the event does not have becomes nothing.
+    """
     values = {name: path_of(path, event) for name, path in (transformer.get("InputPathsMap") or {}).items()}
     template: str = transformer.get("InputTemplate", "")
 
@@ -52,6 +55,8 @@ def _transformed(transformer: Mapping[str, Any], event: Any) -> str:
         if found[1] not in values:
             return found[0]
         value = values[found[1]]
+        if value is None:
+            return ""
         if _quoted(template, found.start()):
             return json.dumps(value if isinstance(value, str) else json.dumps(value))[1:-1]
         return json.dumps(value)

@@ -10,6 +10,7 @@ import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +351,93 @@ def test_a_kill_during_a_deployment_loses_nothing(loopback: Any, tmp_path: Path,
     assert delivery.latest("Deploy")["status"] == "InProgress"
     assert delivery.ended(40)["status"] == "Failed", "nobody signals the condition"
     assert delivery.latest("Deploy")["errorDetails"]["message"].startswith("Wait (AWS::CloudFormation::WaitCondition)")
+
+
+BUILDSPEC = """
+version: 0.2
+env: {exported-variables: [MADE_FROM]}
+phases: {build: {commands: ["export MADE_FROM=$COMMIT", "cp stack.json out.json"]}}
+artifacts: {files: [out.json, config.json]}
+"""
+
+
+def test_source_build_approval_and_deployment_in_one_run(delivery: Delivery) -> None:
+    delivery.loopback.client("codebuild").create_project(
+        name=delivery.name,
+        source={"type": "CODEPIPELINE"},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/standard:7.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+        },
+        serviceRole=ROLE,
+    )
+    commit = delivery.push({**files(), "buildspec.yml": BUILDSPEC})
+    told = json.dumps([{"name": "COMMIT", "value": "#{SourceVariables.CommitId}", "type": "PLAINTEXT"}])
+    configuration = {"ProjectName": delivery.name, "EnvironmentVariables": told}
+    build = action("Build", "Build/CodeBuild", configuration, ("Code",), ("Built",), namespace="Built")
+    overrides = json.dumps({"Commit": "#{Built.MADE_FROM}", "Name": f"/{delivery.name}/commit"})
+    where = {"TemplatePath": "Built::out.json", "TemplateConfiguration": "Built::config.json"}
+    made = deploy(delivery.name, ParameterOverrides=overrides, **where) | {"inputArtifacts": [{"name": "Built"}]}
+    delivery.create(("Build", [build]), ("Release", [approval(), made | {"runOrder": 2}]))
+    delivery.wait_until(lambda: delivery.latest("Build").get("status") in ("Succeeded", "Failed"), 60)
+    assert delivery.latest("Build")["status"] == "Succeeded", delivery.latest("Build")
+    delivery.approve()
+    assert delivery.ended()["status"] == "Succeeded", delivery.latest("Deploy")
+    value = delivery.loopback.client("ssm").get_parameter(Name=f"/{delivery.name}/commit")["Parameter"]["Value"]
+    assert value == commit
+    found = delivery.client.list_action_executions(pipelineName=delivery.name)["actionExecutionDetails"][::-1]
+    gaps = [(after["startTime"] - before["lastUpdateTime"]).total_seconds() for before, after in pairwise(found)]
+    assert max(gaps) < 0.1, "what is done and what follows from it are next to each other"
+
+
+def test_a_rule_starts_a_pipeline_and_hands_on_what_the_event_says(delivery: Delivery) -> None:
+    s3, events, bucket = delivery.loopback.client("s3"), delivery.loopback.client("events"), f"data-{delivery.name}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    s3.put_object(Bucket=bucket, Key="data.zip", Body=b"1")
+    where = {"S3Bucket": bucket, "S3ObjectKey": "data.zip", "PollForSourceChanges": "false"}
+    data = action("Data", "Source/S3", where, (), ("Data",))
+    source = {"name": "Source", "actions": [data]}
+    variables = [{"name": "Object", "defaultValue": "none"}]
+    stages = [source, {"name": "Release", "actions": [approval()]}]
+    delivery.create(stages=stages, variables=variables, executionMode="PARALLEL")
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
+    events.put_rule(Name=delivery.name, EventPattern=json.dumps(pattern))
+    transformer = {
+        "InputPathsMap": {"key": "$.detail.object.key"},
+        "InputTemplate": '{"variables": [{"name": "Object", "value": "<key>"}]}',
+    }
+    arn = f"arn:aws:codepipeline:us-east-1:000000000000:{delivery.name}"
+    target = {"Id": "1", "Arn": arn, "RoleArn": ROLE, "InputTransformer": transformer}
+    events.put_targets(Rule=delivery.name, Targets=[target])
+    version = s3.put_object(Bucket=bucket, Key="data.zip", Body=b"2")["VersionId"]
+    delivery.wait_until(lambda: len(delivery.executions()) == 2, 10)
+    newest = delivery.wait_until(
+        lambda: delivery.executions()[0].get("sourceRevisions"), 10, lambda: str(delivery.latest("Data"))
+    )
+    assert newest[0]["revisionId"] == version
+    execution = {"pipelineName": delivery.name, "pipelineExecutionId": delivery.executions()[0]["pipelineExecutionId"]}
+    found = delivery.client.get_pipeline_execution(**execution)["pipelineExecution"]
+    assert found["trigger"]["triggerType"] == "CloudWatchEvent"
+    assert found["variables"] == [{"name": "Object", "resolvedValue": "data.zip"}]
+
+
+def test_codecommit_is_cloned_pushed_and_told(delivery: Delivery) -> None:
+    codecommit = delivery.loopback.client("codecommit")
+    made = codecommit.create_repository(repositoryName=delivery.name)["repositoryMetadata"]
+    delivery.git("remote", "set-url", "origin", made["cloneUrlHttp"])
+    where = {"RepositoryName": delivery.name, "BranchName": "main"}
+    source = action("Code", "Source/CodeCommit", where, (), ("Code",))
+    commit = delivery.push({"a.txt": "1", "large.bin": "x" * 3_000_000})
+    stages = [{"name": "Source", "actions": [source]}, {"name": "Release", "actions": [approval()]}]
+    delivery.create(stages=stages, executionMode="PARALLEL")
+    assert codecommit.get_branch(repositoryName=delivery.name, branchName="main")["branch"]["commitId"] == commit
+    content = {"branchName": "main", "filePath": "b.txt", "fileContent": b"2", "parentCommitId": commit}
+    second = codecommit.put_file(repositoryName=delivery.name, **content)["commitId"]
+    delivery.git("pull", "--quiet", "origin", "main")
+    assert delivery.git("rev-parse", "HEAD") == second
+    newest = delivery.wait_until(lambda: delivery.executions()[0].get("sourceRevisions"), 10)
+    assert newest[0]["revisionId"] == second

@@ -92,8 +92,8 @@ EVENT = json.dumps({"source": "aws.s3", "detail": {"object": {"version-id": "v1"
         ({"InputPath": "$.detail.object"}, {"version-id": "v1", "size": 3}),
         (
             {"InputTransformer": {"InputPathsMap": {"v": "$.detail.object.version-id", "n": "$.detail.object.size",
-                                                    "l": "$.detail.list[0]"},
-                                  "InputTemplate": '{"x": "is <v> and <n>", "v": <v>, "n": <n>, "l": <l>}'}},
+                                                    "l": "$.detail.list[0]", "no": "$.detail.no"},
+                                  "InputTemplate": '{"x": "is <v> and <n><no>", "v": <v>, "n": <n>, "l": <l>}'}},
             {"x": "is v1 and 3", "v": "v1", "n": 3, "l": "a"},
         ),
     ],
