@@ -14,7 +14,7 @@ BAR_CELLS = 40
 
 @dataclass(frozen=True)
 class Trip:
-    """One change on its way: what began it, and the executions that carried it."""
+    """One change on its way: what began it, and the executions that carried it; `build` "" for a deployment alone."""
 
     began: datetime
     commit: str
@@ -27,7 +27,7 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
     """The closing screen."""
     spans = where_the_time_went(target, project, trip)
     rows = [stages.describe(target, project, stage) for stage in STAGES]
-    answered = golden_answer(target, project, trip.version)
+    answered = golden_answer(target, project, trip.version or rows[-1].version)
     lead = (spans[-1].ended - trip.began).total_seconds()
     waited = sum(span.seconds for span in spans if span.waiting)
     if as_json:
@@ -35,7 +35,7 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
             {
                 "project": project.name,
                 "commit": trip.commit,
-                "version": trip.version,
+                "version": trip.version or rows[-1].version,
                 "stages": [row.dump() for row in rows],
                 "lead_seconds": lead,
                 "approval_seconds": waited,
@@ -60,6 +60,8 @@ def where_the_time_went(target: Target, project: Project, trip: Trip) -> list[wa
     """The actions of both executions, and the steps of the SageMaker pipeline below the build."""
     spans: list[waterfall.Span] = []
     for pipeline, execution in ((project.build, trip.build), (project.deploy, trip.deploy)):
+        if not execution:
+            continue
         for action in deliveries.actions(target, pipeline, execution):
             if action.began is None or action.ended is None:
                 continue

@@ -1,6 +1,7 @@
 """`slipway ship`: a change of this checkout, from the push to production, and what each step of the way showed."""
 
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from slipway.target import Target, UserError
 
 BY_ITSELF = "approved by slipway ship --approve auto"
 SKEW = timedelta(seconds=2)  # between this clock and AWS's
+GRACE, GRACE_LOCAL = 90.0, 4.0  # seconds for a pipeline to start after a push
+GRACE_BUILD = 2.0  # of these at the end, in which modeldeploy alone counts too
 
 
 @dataclass(frozen=True)
@@ -42,27 +45,36 @@ def ship(target: Target, wishes: Wishes) -> int:
         _put_data(target, project, wishes)
         began = datetime.now(UTC)
     follower = follow.Follower(target, project, quiet=wishes.as_json)
-    commit, build = _begin(target, project, wishes, began)
-    actions = follower.follow(project.build, build)
-    if not _succeeded(target, project.build, build, actions, wishes):
+    commit = _pushed(target, project, wishes)
+    pipeline, execution = _begun(target, project, wishes, began, commit)
+    trip = closing.Trip(began, commit, "", 0, execution)
+    if pipeline == project.build:
+        actions = follower.follow(project.build, execution)
+        if not _succeeded(target, project.build, execution, actions, wishes):
+            return 1
+        number, deploy = _promoted(target, project, began, wishes)
+        if not deploy:
+            return 1
+        trip = closing.Trip(began, commit, execution, number, deploy)
+    actions = follower.follow(project.deploy, trip.deploy, lambda action: _answer(target, project, action, wishes))
+    if not _succeeded(target, project.deploy, trip.deploy, actions, wishes):
         return 1
+    closing.show(target, project, trip, as_json=wishes.as_json)
+    return 0
+
+
+def _promoted(target: Target, project: Project, began: datetime, wishes: Wishes) -> tuple[int, str]:
+    """The version that was registered, and the execution of modeldeploy that its approval started; "" without."""
     package = _registered(target, project, began)
     if package is None:
         raise UserError(f"{project.build} succeeded and registered no version; see: slipway steps")
-    number = package["ModelPackageVersion"]
+    number, arn = package["ModelPackageVersion"], package["ModelPackageArn"]
+    asked_at = datetime.now(UTC)
     if not _approved(target, project, number, wishes):
         _say(wishes, f"version {number} is not approved; nothing is deployed")
-        return 1
-    approved_at = datetime.now(UTC)
-    arn = package["ModelPackageArn"]
-    deploy = follow.started(
-        target, project.deploy, approved_at - SKEW, version=arn, what=f"the approval of version {number}"
-    )
-    actions = follower.follow(project.deploy, deploy, lambda action: _answer(target, project, action, wishes))
-    if not _succeeded(target, project.deploy, deploy, actions, wishes):
-        return 1
-    closing.show(target, project, closing.Trip(began, commit, build, number, deploy), as_json=wishes.as_json)
-    return 0
+        return number, ""
+    what = f"the approval of version {number}"
+    return number, follow.started(target, project.deploy, asked_at - SKEW, version=arn, what=what)
 
 
 def _launched(target: Target, wishes: Wishes) -> Project:
@@ -92,36 +104,36 @@ def _put_data(target: Target, project: Project, wishes: Wishes) -> None:
     _say(wishes, f"data s3://{project.bucket}/{key}")
 
 
-def _begin(target: Target, project: Project, wishes: Wishes, began: datetime) -> tuple[str, str]:
-    """The commit that is built, and the execution of modelbuild that builds it."""
+def _pushed(target: Target, project: Project, wishes: Wishes) -> str:
+    """The commit that the repository has now."""
     message = wishes.message or push.subject()
     commit = push.push(target, project, message) if wishes.pushes else ""
     if commit:
         _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {message}\n")
-    else:
-        commit = push.head(target, project)
-        _say(wishes, f"[bold]nothing to push[/bold]: {commit[:12]} is what the repository has\n")
-    found = deliveries.newest(target, project.build, began - SKEW, commit=commit)
-    if found is None and not _expects_start(target, project, began, wishes):
-        client = target.client("codepipeline")
-        return commit, str(client.start_pipeline_execution(name=project.build)["pipelineExecutionId"])
-    what = f"the push of {commit[:12]}" if commit else "the new data"
-    return commit, found or follow.started(target, project.build, began - SKEW, commit=commit, what=what)
-
-
-def _expects_start(target: Target, project: Project, began: datetime, wishes: Wishes) -> bool:
-    """Whether something of this trip starts modelbuild by itself: new data, or a commit that it has not seen."""
-    if wishes.data is not None:
-        return True
+        return commit
     commit = push.head(target, project)
-    built = target.client("codepipeline").list_pipeline_executions(pipelineName=project.build)
-    seen = {
-        revision.get("revisionId")
-        for execution in built["pipelineExecutionSummaries"]
-        if execution["startTime"] < began
-        for revision in execution.get("sourceRevisions", [])
-    }
-    return bool(commit) and commit not in seen
+    _say(wishes, f"[bold]nothing to push[/bold]: {commit[:12]} is what the repository has\n")
+    return commit
+
+
+def _begun(target: Target, project: Project, wishes: Wishes, began: datetime, commit: str) -> tuple[str, str]:
+    """The pipeline that this commit or the new data have started, and its execution.
+
+    A commit that changes deploy/ alone starts modeldeploy with the version that is approved already; one that starts
+    neither, or none at all, is built again.
+    """
+    deadline = time.monotonic() + (GRACE_LOCAL if target.local else GRACE)
+    while time.monotonic() < deadline:
+        for pipeline in (project.build, project.deploy):
+            if found := deliveries.newest(target, pipeline, began - SKEW, commit=commit):
+                if pipeline == project.deploy and time.monotonic() < deadline - GRACE_BUILD:
+                    continue  # modelbuild may be about to start
+                return pipeline, found
+        time.sleep(follow.pause(target))
+    if wishes.data is not None:
+        raise UserError(f"the new data have not started {project.build}; see its rules: aws events list-rules")
+    client = target.client("codepipeline")
+    return project.build, str(client.start_pipeline_execution(name=project.build)["pipelineExecutionId"])
 
 
 def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Action], wishes: Wishes) -> bool:
