@@ -83,6 +83,7 @@ class Base:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._changed = threading.Event()
+        self._saving = threading.Lock()  # the base writes each file by one temporary name
         self._modules = _load(settings)
         shutil.rmtree(settings.state / STAGED, ignore_errors=True)  # uploads that a kill has cut off
         self._app = self._modules["ministack.app"]
@@ -357,8 +358,9 @@ class Base:
 
     def save(self) -> None:
         """Write the base's state now."""
-        states = self._app._build_persistence_save_dict()
-        self._modules["ministack.core.persistence"].save_all({name: _steady(get) for name, get in states.items()})
+        with self._saving:
+            states = self._app._build_persistence_save_dict()
+            self._modules["ministack.core.persistence"].save_all({name: _steady(get) for name, get in states.items()})
 
     def _autosave(self) -> None:
         """The base saves at a clean shutdown only; this also saves a moment after every change.
