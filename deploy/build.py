@@ -38,6 +38,7 @@ REQUIRED = {
 OPTIONAL = {
     "model-package-arn": ("MODEL_PACKAGE_ARN", NEWEST),
     "sagemaker-project-arn": ("SAGEMAKER_PROJECT_ARN", ""),
+    "notification-topic": ("NOTIFICATION_TOPIC_ARN", ""),
     "import-staging-config": ("IMPORT_STAGING_CONFIG", str(stage.STAGES / "staging.yml")),
     "import-prod-config": ("IMPORT_PROD_CONFIG", str(stage.STAGES / "prod.yml")),
     "export-staging-config": ("EXPORT_TEMPLATE_STAGING_CONFIG", "staging-config-export.json"),
@@ -87,6 +88,7 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
         role=found.model_execution_role,
         bucket=found.s3_bucket,
         model_package_arn=package["ModelPackageArn"],
+        topic=found.notification_topic,
     )
     tags = _project_tags(services.sagemaker, found.sagemaker_project_arn)
     written: dict[str, str] = {}

@@ -18,6 +18,7 @@ class Release:
     role: str
     bucket: str
     model_package_arn: str
+    topic: str = ""  # the project's, for stages whose alarms name no other
 
 
 def configuration(stage: Stage, name: str, release: Release, others: dict[int, str]) -> dict[str, dict[str, str]]:
@@ -34,7 +35,7 @@ def configuration(stage: Stage, name: str, release: Release, others: dict[int, s
         **(_serverless(stage.serverless) if stage.serverless else _traffic(stage.traffic)),
         **(_asynchronous(stage.asynchronous, release, name) if stage.asynchronous else {}),
         **(_autoscaling(stage.autoscaling) if stage.autoscaling else {"EnableAutoscaling": "false"}),
-        **_alarms(stage),
+        **_alarms(stage, release),
         **_environment(stage),
     }
     tags = {
@@ -146,7 +147,7 @@ def _autoscaling(scaling: Autoscaling) -> dict[str, Any]:
     }
 
 
-def _alarms(stage: Stage) -> dict[str, Any]:
+def _alarms(stage: Stage, release: Release) -> dict[str, Any]:
     alarms = stage.alarms
     return {
         "ErrorRateThreshold": alarms.error_rate_percent / 100,
@@ -155,7 +156,7 @@ def _alarms(stage: Stage) -> dict[str, Any]:
         "AlarmPeriod": alarms.period_seconds,
         "AlarmPeriods": alarms.periods,
         "NoTrafficMinutes": alarms.no_traffic_minutes,
-        "NotificationTopicArn": alarms.topic,
+        "NotificationTopicArn": alarms.topic or release.topic or None,
         "EnableDashboard": stage.dashboard,
     }
 

@@ -115,7 +115,9 @@ class Alarms(Section):
     period_seconds: Literal[60, 120, 180, 240, 300, 600, 900] = 60
     periods: Annotated[int, Field(ge=1, le=60)] = 3
     no_traffic_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(default=0, description="0: silence is no alarm.")
-    topic: Topic | None = Field(default=None, description="An SNS topic; alarms and recoveries are sent there.")
+    topic: Topic | None = Field(
+        default=None, description="An SNS topic for alarms and recoveries. Default: the project's."
+    )
 
 
 class Ab(Section):

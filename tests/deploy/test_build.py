@@ -259,6 +259,15 @@ def test_no_version_stands_beside_itself(world, folder, capsys):
     assert "version 7 can't stand beside itself" in capsys.readouterr().err
 
 
+def test_alarms_go_to_the_projects_topic_unless_the_stage_names_another(world, folder):
+    project, own = (f"arn:aws:sns:us-east-1:123456789012:{name}" for name in ("project", "own"))
+    world.describes(7)
+    world.reports()
+    assert world.run(*staged(folder, f'alarms: {{topic: "{own}"}}'), NOTIFICATION_TOPIC_ARN=project) == 0
+    topics = {n: read(folder, f"{n}-config-export.json")["Parameters"]["NotificationTopicArn"] for n in build.NAMES}
+    assert topics == {"staging": project, "prod": own}
+
+
 def test_the_projects_own_tags(world, folder):
     project = "arn:aws:sagemaker:us-east-1:123456789012:project/demo"
     world.describes(7)

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deploy import captured, staging_tests
-from deploy.stage import Tests
+from deploy import captured, stage, staging_tests
 
 from .staging import ARN, CSV, GOLDEN, JSON, Refusal, Registry, Staging, container
 
@@ -23,7 +22,9 @@ PARAMETERS = {
     "SamplingPercentage": "100",
     "DataCaptureUploadPath": "s3://demo-bucket/datacapture-staging",
 }
-LIMITS = Tests(requests=20, warm_up=2, p95_ms=50, capture_timeout_seconds=60, answer_timeout_seconds=30).model_dump()
+LIMITS = stage.Tests(
+    requests=20, warm_up=2, p95_ms=50, capture_timeout_seconds=60, answer_timeout_seconds=30
+).model_dump()
 PROMOTION = {
     "ModelPackageArn": ARN,
     "ModelPackageVersion": 7,
