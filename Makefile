@@ -3,6 +3,7 @@
 .PHONY: help run test check bench lock clean
 
 PIPELINE ?= churn
+PROJECT ?= $(if $(filter churn,$(PIPELINE)),slipway,slipway-$(PIPELINE))
 DATA ?=
 PORT ?= 4566
 BIN := .venv/bin
@@ -11,9 +12,9 @@ TRY := python3.12 python3.11 python3
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: .venv/installed  ## train, judge and register a model on this machine: make run [PIPELINE=churn] [DATA=FILE]
+run: .venv/installed  ## this checkout, all the way to production on this machine: make run [PIPELINE=] [DATA=FILE] [APPROVE=auto]
 	@$(BIN)/slipway local up --detach --port $(PORT)
-	@$(BIN)/slipway run $(PIPELINE) $(if $(DATA),--data "$(DATA)")
+	@SAGEMAKER_PROJECT_NAME="$(PROJECT)" $(BIN)/slipway ship $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
 test: check  ## everything: lint, types, layers, docs, unit tests and journeys
 	$(BIN)/python -m pytest -n 2 -m journey

@@ -41,12 +41,11 @@ def ship(target: Target, wishes: Wishes) -> int:
             f"Project {project.name} builds pipelines/{project.pipeline}, not {wishes.pipeline}; "
             f"another project for it: SAGEMAKER_PROJECT_NAME=... slipway ship {wishes.pipeline}"
         )
-    else:
-        _put_data(target, project, wishes)
-        began = datetime.now(UTC)
+    since = datetime.now(UTC) if wishes.data else began - SKEW  # what began before new data came trains without them
+    _put_data(target, project, wishes)
     follower = follow.Follower(target, project, quiet=wishes.as_json)
     commit = _pushed(target, project, wishes)
-    pipeline, execution = _begun(target, project, wishes, began, commit)
+    pipeline, execution = _begun(target, project, wishes, since, commit)
     trip = closing.Trip(began, commit, "", 0, execution)
     if pipeline == project.build:
         actions = follower.follow(project.build, execution)
@@ -89,7 +88,6 @@ def _launched(target: Target, wishes: Wishes) -> Project:
     local.launch(target, wishes.pipeline, quiet=wishes.as_json)
     project = projects.needed(target)
     _say(wishes, f"project {project.name} ({project.id}), repository {push.remote(target, project)}\n")
-    _put_data(target, project, wishes)
     return project
 
 
@@ -116,7 +114,7 @@ def _pushed(target: Target, project: Project, wishes: Wishes) -> str:
     return commit
 
 
-def _begun(target: Target, project: Project, wishes: Wishes, began: datetime, commit: str) -> tuple[str, str]:
+def _begun(target: Target, project: Project, wishes: Wishes, since: datetime, commit: str) -> tuple[str, str]:
     """The pipeline that this commit or the new data have started, and its execution.
 
     A commit that changes deploy/ alone starts modeldeploy with the version that is approved already; one that starts
@@ -125,7 +123,7 @@ def _begun(target: Target, project: Project, wishes: Wishes, began: datetime, co
     deadline = time.monotonic() + (GRACE_LOCAL if target.local else GRACE)
     while time.monotonic() < deadline:
         for pipeline in (project.build, project.deploy):
-            if found := deliveries.newest(target, pipeline, began - SKEW, commit=commit):
+            if found := deliveries.newest(target, pipeline, since, commit=commit):
                 if pipeline == project.deploy and time.monotonic() < deadline - GRACE_BUILD:
                     continue  # modelbuild may be about to start
                 return pipeline, found
