@@ -182,7 +182,7 @@ def next_steps(wish: Wish, told: dict[str, str]) -> list[str]:
     url, bucket = told.get("RepositoryUrl", ""), told.get("ArtifactBucketName", "")
     steps = [f"aws s3 cp DATA.csv {told.get('DataUri', '')}    # new data starts a build"]
     if wish.source == "s3":
-        steps.append(f"aws s3 cp {url} project.zip    # the code; a new zip at that place starts the pipelines")
+        steps.append(f"aws s3 cp {url} project.zip    # the code; copying another zip there starts the pipelines")
     elif wish.source == "codecommit":
         helper = "-c credential.helper='!aws codecommit credential-helper $@' -c credential.UseHttpPath=true"
         steps.append(f"git {helper} clone {url} {wish.name}    # the code; a push starts the pipelines")
