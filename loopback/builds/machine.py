@@ -16,7 +16,7 @@ from loopback.workers import processes
 
 TICK = 0.1  # seconds; how late a stop is noticed
 CHUNK = 1 << 16
-DRAINED = 256  # chunks read when a command has ended: what it left in the background may write for ever
+DRAINED = 1 << 16  # bytes that a pipe holds: all that an ended command can have left there
 ENDING = 10.0  # seconds that the minder has to end everything
 _HERE = Path(__file__).parent
 _MARK = "__CODEBUILD_TEXT_ENDS__"
@@ -177,13 +177,16 @@ class Machine:
         return bool(data)
 
     def _drain(self) -> None:
-        for _ in range(DRAINED):
+        """What was written before now. What runs on in the background may write for ever."""
+        taken = 0
+        while taken < DRAINED:
             try:
                 data = os.read(self._output, CHUNK)
             except BlockingIOError:
                 return
             if not data:
                 return
+            taken += len(data)
             self._log.feed(data)
 
 

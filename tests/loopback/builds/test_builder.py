@@ -6,6 +6,7 @@ import signal
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,22 @@ def test_what_runs_in_the_background_ends_with_the_build(bench: Any, tmp_path: P
     )
     assert row.status == "SUCCEEDED"
     assert gone(mark.read_text())
+
+
+def test_a_flood_from_the_background_holds_nobody_up(bench: Any) -> None:
+    row = bench.build(commands("(while :; do echo flood; done) & sleep 0.05", "echo end", "seq 1 2000 | tail -1"))
+    assert row.status == "SUCCEEDED"
+    assert {"end", "2000"} <= set(bench.output(row))
+
+
+def test_a_role_that_cannot_be_assumed(bench: Any, phases: Phases) -> None:
+    def refuse(role: str, _session: str) -> dict[str, str]:
+        raise PermissionError(f"{role} may not be assumed")
+
+    bench.builder._means = replace(bench.means, credentials=refuse)
+    row = bench.build(commands("true"))
+    assert (row.status, phases(row)["PROVISIONING"]) == ("FAILED", "FAILED")
+    assert "not authorized to perform: sts:AssumeRole on service role arn:aws:iam::0:role/r" in row.result["failure"]
 
 
 def test_a_waiting_build_is_stopped_before_it_starts(bench: Any, tmp_path: Path) -> None:
