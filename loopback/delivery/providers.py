@@ -69,9 +69,9 @@ PROVIDERS: dict[tuple[str, str, str], Provider] = {
     ),
     ("Invoke", "AWS", "Lambda"): Provider((0, 5), (0, 5), ("FunctionName",), ("UserParameters",), 20 * MINUTES),
 }
-CHOICES = {
-    ("CodeStarSourceConnection", "OutputArtifactFormat"): ("CODE_ZIP", "CODEBUILD_CLONE_REF"),
-    ("CodeCommit", "OutputArtifactFormat"): ("CODE_ZIP", "CODEBUILD_CLONE_REF"),
+CHOICES = {  # a source is handed on as a zip here, never as a reference to clone
+    ("CodeStarSourceConnection", "OutputArtifactFormat"): ("CODE_ZIP",),
+    ("CodeCommit", "OutputArtifactFormat"): ("CODE_ZIP",),
     ("CodeStarSourceConnection", "DetectChanges"): ("true", "false"),
     ("CodeCommit", "PollForSourceChanges"): ("true", "false"),
     ("S3", "PollForSourceChanges"): ("true", "false"),

@@ -431,7 +431,7 @@ def test_codecommit_is_cloned_pushed_and_told(delivery: Delivery) -> None:
     delivery.git("remote", "set-url", "origin", made["cloneUrlHttp"])
     where = {"RepositoryName": delivery.name, "BranchName": "main"}
     source = action("Code", "Source/CodeCommit", where, (), ("Code",))
-    commit = delivery.push({"a.txt": "1", "large.bin": "x" * 3_000_000})
+    commit = delivery.push({"a.txt": "1", "large.txt": os.urandom(2_000_000).hex()})
     stages = [{"name": "Source", "actions": [source]}, {"name": "Release", "actions": [approval()]}]
     delivery.create(stages=stages, executionMode="PARALLEL")
     assert codecommit.get_branch(repositoryName=delivery.name, branchName="main")["branch"]["commitId"] == commit
@@ -441,3 +441,35 @@ def test_codecommit_is_cloned_pushed_and_told(delivery: Delivery) -> None:
     assert delivery.git("rev-parse", "HEAD") == second
     newest = delivery.wait_until(lambda: delivery.executions()[0].get("sourceRevisions"), 10)
     assert newest[0]["revisionId"] == second
+
+
+def test_a_large_template_by_change_set_with_its_outputs_as_an_artifact_and_deleted(delivery: Delivery) -> None:
+    stack = delivery.name
+    template = json.loads(files()["stack.json"]) | {"Description": "a"}
+    template["Metadata"] = {f"Note{i}": "x" * 1000 for i in range(60)}
+    configuration = {"Parameters": {"Name": f"/{stack}/commit", "Commit": "c"}}
+    delivery.push({"stack.json": json.dumps(template), "config.json": json.dumps(configuration)})
+    named = {"ChangeSetName": "next"}
+    prepare = deploy(stack, ActionMode="CHANGE_SET_REPLACE", **named) | {"name": "Prepare", "namespace": "Prepared"}
+    where = {"ActionMode": "CHANGE_SET_EXECUTE", "StackName": stack, "OutputFileName": "outputs.json", **named}
+    execute = action("Execute", "Deploy/CloudFormation", where, (), ("Outputs",), namespace="Done", runOrder=2)
+    gone = {"ActionMode": "DELETE_ONLY", "StackName": stack, "RoleArn": ROLE}
+    delete = action("Delete", "Deploy/CloudFormation", gone)
+    delivery.create(("Deploy", [prepare, execute]), ("Release", [approval()]), ("Clean", [delete]))
+    for first in (True, False):  # the second time there is nothing to change
+        token = delivery.token()
+        found = delivery.details("Execute")["output"]
+        where_to = found["outputArtifacts"][0]["s3location"]
+        body = delivery.loopback.client("s3").get_object(Bucket=where_to["bucket"], Key=where_to["key"])["Body"].read()
+        with zipfile.ZipFile(io.BytesIO(body)) as zipped:
+            assert json.loads(zipped.read("outputs.json")) == found["outputVariables"]
+        assert found["outputVariables"]["BucketName"]
+        if first:
+            delivery.approve("Rejected")
+            assert delivery.ended()["status"] == "Failed"
+            delivery.client.start_pipeline_execution(name=stack)
+    assert token
+    delivery.approve()
+    assert delivery.ended()["status"] == "Succeeded", delivery.latest("Delete")
+    listed = delivery.loopback.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE"])
+    assert stack not in [each["StackName"] for each in listed["StackSummaries"]]

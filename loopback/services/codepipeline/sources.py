@@ -77,8 +77,6 @@ def _described(commit: Commit, branch: str) -> dict[str, str]:
 
 def _made(work: Work, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
     output = work.outputs[0]
-    if work.configuration.get("OutputArtifactFormat", "CODE_ZIP") == "CODEBUILD_CLONE_REF":
-        return Ended("ConfigurationError", "loopback hands on source as CODE_ZIP, not as CODEBUILD_CLONE_REF")
     with tempfile.TemporaryDirectory() as folder:
         zipped = Path(folder) / "source.zip"
         repositories(work.context).archive(name, commit.id, zipped)

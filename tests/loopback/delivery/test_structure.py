@@ -77,6 +77,8 @@ def add(declared: dict[str, Any], made: dict[str, Any], i: int = 1) -> None:
         (lambda p: act(p, 1, 0, inputArtifacts=[]), "InvalidActionDeclarationException", "less than the minimum"),
         (lambda p: add(p, action("X", "Deploy/ECS")), "InvalidActionDeclarationException", "'ECS'"),
         (lambda p: configure(p, 1, 0, Colour="red"), "InvalidActionDeclarationException", "'Colour'"),
+        (lambda p: configure(p, 1, 0, BatchEnabled="true"), "InvalidActionDeclarationException", "'BatchEnabled'"),
+        (lambda p: configure(p, 0, 0, PollForSourceChanges="no"), "InvalidActionDeclarationException", "true, false"),
         (lambda p: configure(p, 1, 0, ProjectName=""), "InvalidActionDeclarationException", "1 to 1000"),
         (lambda p: p["stages"][0]["actions"][0]["configuration"].pop("S3Bucket"),
          "InvalidActionDeclarationException", "missing required configuration 'S3Bucket'"),
