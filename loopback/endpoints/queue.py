@@ -28,7 +28,7 @@ from loopback.endpoints.tickets import Ticket, Tickets
 PAUSE_SECONDS, METRICS_SECONDS = 0.1, 60.0
 CONCURRENT = 4  # requests of an instance at a time, where the configuration does not say
 THREADS = 32
-FAILED_STATUS = 500
+FAILED_STATUS, UNAVAILABLE_STATUS = 500, 503  # the second: no instance is there to ask
 log = logging.getLogger("loopback.endpoints")
 Notify = Callable[[str, str], None]  # a topic's ARN, a message
 
@@ -116,6 +116,8 @@ class Queue:
             self._fail(ticket, f"The request waited longer than its RequestTTLSeconds in the queue of {key}")
         else:
             status, headers, body = self._asked(key, ticket)
+            if status == UNAVAILABLE_STATUS:
+                raise Unreachable(_message(body))
             if status == 200:
                 self._write(ticket["output"], body)
                 self._tell(ticket, "Completed", {"contentType": headers.get("content-type"), "body": body})

@@ -72,7 +72,7 @@ class Usage:
             then, spent = before[instance.id]
             values["CPUUtilization"].append(round(100 * max(0.0, seconds - spent) / max(now - then, 1e-3), 3))
         values["MemoryUtilization"].append(round(100 * size / _memory(), 3))
-        values["DiskUtilization"].append(round(100 * _size(instance.root) / shutil.disk_usage("/").total, 4))
+        values["DiskUtilization"].append(round(100 * _size(instance.root) / shutil.disk_usage("/").total, 6))
 
     def _table(self) -> Mapping[int, list[tuple[int, float, int]]]:
         """Processes by their parent: id, seconds of CPU, bytes in memory."""

@@ -113,7 +113,7 @@ def update(request: Request, context: Context) -> Response:
     if request.get("RetainAllVariantProperties"):
         retain(pending, row.result["serving"], excluded)
         _check_count(pending["variants"])
-    return _begin(row, _planned(pending, config, context), context, {"deployment": config})
+    return _begin(row, _planned(pending, config, context), context, {"deployment": config} if config else {})
 
 
 def _check_serverless(pending: Fleet, serving: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:
