@@ -111,7 +111,7 @@ class Control:
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
         self.resources = Resources(self.context, enforced=settings.enforce_iam)
         Stacks(self.resources)
-        self.provisioner = Provisioner(self.context)
+        self.provisioner = Provisioner(self.context, self.base.save)
         self.scaler = Scaler(self.context, self.base.put_event)
         self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
         self.deliveries = Deliveries(self.context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))

@@ -59,10 +59,16 @@ class _Closing(Exception):
 
 
 class Provisioner:
-    """Carries operations out on threads of its own. `wait(seconds)` says whether the process is ending meanwhile."""
+    """Carries operations out on threads of its own.
 
-    def __init__(self, context: Context, wait: Callable[[float], bool] | None = None) -> None:
-        self._context, self._store = context, context.store
+    `save` puts CloudFormation's state on disk: an operation has not ended before its stack would outlive a crash.
+    `wait(seconds)` says whether the process is ending meanwhile.
+    """
+
+    def __init__(
+        self, context: Context, save: Callable[[], None] = lambda: None, wait: Callable[[float], bool] | None = None
+    ) -> None:
+        self._context, self._store, self._save = context, context.store, save
         self._closing = threading.Event()
         self._wait = wait or self._closing.wait
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="stack")
@@ -96,6 +102,7 @@ class Provisioner:
             row = self._store.get(STACK_OPERATION, name)
             if not states.is_final(STACK_OPERATION.lifecycle, row.status):
                 event, found = self._outcome(row)
+                self._save()
                 self._move(name, event, found)
         except _Closing:
             pass

@@ -86,6 +86,17 @@ def test_an_operation_and_its_owner_move_together(context: Context, stacks: Fake
     assert asked["ClientRequestToken"] == "op-1"
 
 
+def test_the_stack_is_on_disk_before_its_operation_has_ended(context: Context, stacks: FakeStacks) -> None:
+    assert stacks.stacks == {}
+    name, seen = operation(context), []
+    provisioner = Provisioner(
+        context, lambda: seen.append(context.store.get(STACK_OPERATION, name).status), lambda _seconds: False
+    )
+    provisioner.carry_out(name)
+    assert seen == ["IN_PROGRESS"]
+    assert context.store.get(STACK_OPERATION, name).status == "SUCCEEDED"
+
+
 def test_a_rollback_is_seen_while_it_goes_on(context: Context, stacks: FakeStacks) -> None:
     stacks.plan["create"] = ROLLED_BACK
     ended = carried_out(context, operation(context))
