@@ -92,11 +92,14 @@ class Machine:
         """Run a command in the shell, whatever lines it has; its exit status. Raises Halted."""
         self._count += 1
         (self._setting.folder / str(self._count)).write_text(text + "\n")
-        if not self._running:
-            os.write(self._orders, b"+")
-            self._running = True
-        os.write(self._requests, f"{self._count} {int(succeeding)}\n".encode())
-        return self._await(limits)
+        try:
+            if not self._running:
+                os.write(self._orders, b"+")
+                self._running = True
+            os.write(self._requests, f"{self._count} {int(succeeding)}\n".encode())
+            return self._await(limits)
+        except BrokenPipeError:  # nobody is left to read
+            raise LostMachine from None
 
     def expand(self, text: str, limits: Limits) -> str:
         """Text as the shell's double quotes would have it: $(commands) and $VARIABLES replaced. Raises Halted."""
