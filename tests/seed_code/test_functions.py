@@ -67,6 +67,19 @@ class TestStart:
         start.handler({"id": "e-2", "source": "aws.codecommit", "detail": detail}, None)
         assert [request["name"] for _, request in codepipeline.calls] == started
 
+    def test_a_push_that_can_not_be_looked_into_is_not_lost(self, function, client) -> None:
+        def pages():
+            raise refusal("AccessDeniedException")
+            yield
+
+        codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
+        sagemaker = client(list_model_packages={"ModelPackageSummaryList": [{}]})
+        played = {"codecommit": client(get_differences=pages()), "sagemaker": sagemaker}
+        start = function("StartFunction", codepipeline=codepipeline, **played)
+        detail = {"repositoryName": "r", "oldCommitId": "a", "commitId": "b"}
+        start.handler({"id": "e-4", "source": "aws.codecommit", "detail": detail}, None)
+        assert [request["name"] for _, request in codepipeline.calls] == [BUILD, DEPLOY]
+
     @pytest.mark.parametrize(("source", "detail"), [("aws.s3", {}), ("aws.codecommit", {"commitId": "b"})])
     def test_a_new_zip_or_branch_concerns_everything(self, source, detail, function, client) -> None:
         codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
