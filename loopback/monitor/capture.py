@@ -9,7 +9,7 @@ import inspect
 import json
 import logging
 import runpy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,11 +25,18 @@ Preprocess = Callable[[Any], Any]
 def rows(paths: Sequence[Path], sides: Sequence[str], preprocess: Preprocess | None = None) -> Iterator[Row]:
     """The rows of every captured record: response columns before request columns for CSV, after them for JSON."""
     for path in paths:
-        for number, record in json_lines(path):
-            try:
-                yield from _preprocessed(record, preprocess) if preprocess else _rows(record, sides)
-            except ValueError as error:
-                raise BadInput(f"{path.name}, line {number}: {error}") from error
+        yield from rows_of(json_lines(path), path, sides, preprocess)
+
+
+def rows_of(
+    records: Iterable[tuple[int, Row]], path: Path, sides: Sequence[str], preprocess: Preprocess | None = None
+) -> Iterator[Row]:
+    """The rows of the records of one file, each with the number of its line."""
+    for number, record in records:
+        try:
+            yield from _preprocessed(record, preprocess) if preprocess else _rows(record, sides)
+        except ValueError as error:
+            raise BadInput(f"{path.name}, line {number}: {error}") from error
 
 
 def judged(paths: Sequence[Path]) -> Iterator[Row]:

@@ -70,17 +70,22 @@ def read_parquet(paths: Sequence[Path]) -> Iterator[Any]:
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise BadInput(f"{path.name}, line {number} is not JSON: {error}") from error
-            if not isinstance(record, dict):
-                raise BadInput(f"{path.name}, line {number} is not a JSON object")
-            yield number, record
+    with path.open("rb") as file:
+        yield from numbered(file, 1, path)
+
+
+def numbered(lines: Iterable[bytes], first: int, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of the lines of a file that are not blank, from the line `first` on."""
+    for number, line in enumerate(lines, first):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise BadInput(f"{path.name}, line {number} is not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise BadInput(f"{path.name}, line {number} is not a JSON object")
+        yield number, record
 
 
 def batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import os
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -159,9 +160,20 @@ class DatasetProfile:
 
 
 def profile(chunks: Iterable[Any], domains: Mapping[str, Collection[str]] | None = None) -> DatasetProfile:
-    """Read Arrow record batches once; memory stays that of one batch and a few thousand numbers a column."""
-    each = (DatasetProfile.of(chunk, domains or {}) for chunk in chunks)
-    return reduce(DatasetProfile.merged, each, DatasetProfile(0, {}))
+    """Read Arrow record batches once; memory stays that of a few batches and a few thousand numbers a column.
+
+    Batches are measured side by side and merged in their order, so the result does not depend on the processors.
+    """
+    ahead = os.cpu_count() or 1
+    total, waiting = DatasetProfile(0, {}), deque[Future[DatasetProfile]]()
+    with ThreadPoolExecutor(ahead, thread_name_prefix="measure") as pool:
+        for chunk in chunks:
+            waiting.append(pool.submit(DatasetProfile.of, chunk, domains or {}))
+            if len(waiting) > ahead:
+                total = total.merged(waiting.popleft().result())
+        for left in waiting:
+            total = total.merged(left.result())
+    return total
 
 
 def statistics(data: DatasetProfile) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from loopback.monitor import capture, datasets
+from loopback.monitor import capture, capture_blocks, datasets
 from loopback.monitor.settings import Settings
 
 
@@ -20,10 +21,15 @@ def chunks(settings: Settings, known: list[str]) -> Iterator[Any]:
         found = datasets.read_parquet(paths)
     else:
         sides = settings.options.get("captureIndexNames") or capture.SIDES
-        script = capture.load_preprocessor(settings.preprocessor) if settings.preprocessor else None
-        found = datasets.batches(capture.rows(paths, sides, script))
+        found = _captured(settings, paths, sides)
     for chunk in found:
         yield _kept(_named(chunk, known), settings.excluded)
+
+
+def _captured(settings: Settings, paths: Sequence[Path], sides: Sequence[str]) -> Iterator[Any]:
+    if settings.preprocessor is None:
+        return capture_blocks.batches(paths, sides)
+    return datasets.batches(capture.rows(paths, sides, capture.load_preprocessor(settings.preprocessor)))
 
 
 def _named(chunk: Any, known: list[str]) -> Any:
