@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import churn, commands, five_steps, idle, no_ops, processes, table
+from benchmarks import churn, commands, five_steps, idle, monitor, no_ops, processes, table
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.local_aws import Failed
 from benchmarks.rows import Row
@@ -21,10 +21,12 @@ BENCHMARKS: dict[str, Benchmark] = {
     "no-ops": no_ops.measure,
     "commands": commands.measure,
     "idle": idle.measure,
+    "monitor": monitor.small,
     "five-steps-large": five_steps.large,
     "churn-large": churn.large,
+    "monitor-large": monitor.large,
 }
-SLOW = frozenset({"five-steps-large", "churn-large"})
+SLOW = frozenset({"five-steps-large", "churn-large", "monitor-large"})
 QUIET = 0.15  # of the processors
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -120,12 +120,13 @@ class ColumnProfile:
         """Categories of any column of few values; distinct texts only where there is text at all."""
         values = found.present
         few = len(pc.unique(values.slice(0, _PEEK))) <= MAX_CATEGORIES
-        counted = pc.value_counts(values) if few or found.texts else None
-        names = counted.field("values").cast(pa.string()).to_pylist() if counted is not None else []
         self.categories = None
-        if counted is not None and len(names) <= MAX_CATEGORIES:
-            self.categories = Counter(dict(zip(names, counted.field("counts").to_pylist(), strict=True)))
-        self.distinct = self.distinct.adding(names)
+        if few or found.texts:
+            counted = pc.value_counts(values)
+            names, counts = counted.field("values").cast(pa.string()), counted.field("counts")
+            if len(names) <= MAX_CATEGORIES:
+                self.categories = Counter(dict(zip(names.to_pylist(), counts.to_pylist(), strict=True)))
+            self.distinct = self.distinct.adding(names)
         if domain:
             known = pa.array(sorted(domain), pa.string())
             self.in_domain = pc.sum(pc.is_in(values.cast(pa.string()), value_set=known)).as_py() or 0
