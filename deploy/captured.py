@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.calls import CSV, JSON, split_uri
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = (0.5, 5.0)  # the first pause and the longest: files come after a second, or after minutes
 CHANCE = 1e-6  # that sampling passes over all requests of one kind
 MOST_REQUESTS = 500
 ENCODINGS = {CSV: "CSV", JSON: "JSON"}
@@ -45,11 +45,13 @@ def wait(
     wanted = {one.content_type for one in sent.values()}
     # a file is named for the time at which it was begun, which may have been the hour before
     after = (started - timedelta(hours=1)).astimezone(UTC).strftime("%Y/%m/%d/%H")
+    pause, longest = POLL_SECONDS
     while True:
         found |= {key: record for key, record in _new(s3, folder, after, read) if key in sent}
         if {sent[key].content_type for key in found} == wanted or (now() - started).total_seconds() >= timeout:
             return found
-        sleep(POLL_SECONDS)
+        sleep(pause)
+        pause = min(pause * 1.5, longest)
 
 
 def faults(record: Mapping[str, Any], sent: Sent) -> list[str]:

@@ -41,6 +41,16 @@ class Commit:
     message: str
 
 
+@dataclass(frozen=True)
+class Change:
+    """A path that differs between two commits: A(dded), M(odified), D(eleted); blob id and mode of each side."""
+
+    path: str
+    kind: str
+    before: tuple[str, str] | None
+    after: tuple[str, str] | None
+
+
 class Repositories(Protocol):
     """The git port. What needs a repository raises RepositoryDoesNotExistException."""
 
@@ -67,6 +77,9 @@ class Repositories(Protocol):
 
     def changed_files(self, name: str, old: str, new: str) -> list[str]:
         """The paths that differ between two commits; all paths of `new` where `old` is ""."""
+
+    def changes(self, name: str, old: str, new: str) -> list[Change]:
+        """The same, with the blobs on both sides."""
 
     def write(self, name: str, branch: str, files: Mapping[str, bytes | None], note: "Note") -> str:
         """Commit these files onto a branch (None deletes one) and return the new commit's id."""

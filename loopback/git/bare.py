@@ -11,6 +11,7 @@ from pathlib import Path
 
 from loopback.core.errors import ServiceError
 from loopback.core.repositories import (
+    Change,
     Commit,
     CommitDoesNotExistException,
     Note,
@@ -102,15 +103,19 @@ class Bare:
 
     def changed_files(self, name: str, old: str, new: str) -> list[str]:
         """The paths that differ; all of `new` where `old` is "" or no longer there."""
-        before = old or EMPTY_TREE
-        command = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options")
+        return [change.path for change in self.changes(name, old, new)]
+
+    def changes(self, name: str, old: str, new: str) -> list[Change]:
+        """The same, with the blobs on both sides."""
+        command = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--end-of-options")
         try:
-            found = self._git(name, *command, before, new)
+            found = self._git(name, *command, old or EMPTY_TREE, new)
         except Fault:
             if not old:
                 raise
             found = self._git(name, *command, EMPTY_TREE, new)
-        return found.decode(errors="surrogateescape").split("\0")[:-1]
+        fields = found.decode(errors="surrogateescape").split("\0")[:-1]
+        return [_change(head, path) for head, path in zip(fields[::2], fields[1::2], strict=True)]
 
     def write(self, name: str, branch: str, files: Mapping[str, bytes | None], note: Note) -> str:
         """Commit these files onto a branch; fails when the branch is not at `note.parent` any more."""
@@ -161,6 +166,13 @@ class Fault(ServiceError):
 def _signature(name: str, email: str, moment: str) -> Signature:
     seconds, _, offset = moment.partition(" ")
     return Signature(name, email, int(seconds), offset)
+
+
+def _change(head: str, path: str) -> Change:
+    """`:100644 100755 <blob> <blob> M`, as git tells one; zeros stand for what is not there."""
+    modes, blobs, kind = head[1:].split()[:2], head.split()[2:4], head[-1]
+    sides = [(blob, mode) if blob.strip("0") else None for blob, mode in zip(blobs, modes, strict=True)]
+    return Change(path, kind, *sides)
 
 
 def _who(note: Note) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ServiceError
 from loopback.core.kinds import CODECOMMIT_REPOSITORY, GIT_REPOSITORY
 from loopback.core.repositories import (
+    Change,
     Commit,
     CommitDoesNotExistException,
     Note,
@@ -144,6 +145,26 @@ def commit(request: Request, context: Context) -> Response:
     except CommitDoesNotExistException:
         raise CommitIdDoesNotExistException(f"Commit {wanted} does not exist in repository {name}") from None
     return {"commit": _commit_view(found)}
+
+
+@handles("GetDifferences", SERVICE)
+def differences(request: Request, context: Context) -> Response:
+    """The files that differ between two commits, or all files of one; one page."""
+    if refused := [key for key in ("beforePath", "afterPath") if key in request]:
+        raise InvalidPathException(f"loopback does not carry out {refused[0]} of GetDifferences")
+    name = get(request["repositoryName"], context).name
+    ends = [request.get("beforeCommitSpecifier", ""), request["afterCommitSpecifier"]]
+    try:
+        old, new = (_git(context).commit(name, end).id if end else "" for end in ends)
+    except CommitDoesNotExistException as fault:
+        raise CommitIdDoesNotExistException(str(fault)) from None
+    return {"differences": [_difference(change) for change in _git(context).changes(name, old, new)]}
+
+
+def _difference(change: Change) -> Response:
+    sides = {"beforeBlob": change.before, "afterBlob": change.after}
+    blobs = {key: {"blobId": s[0], "path": change.path, "mode": s[1]} for key, s in sides.items() if s}
+    return {"changeType": change.kind, **blobs}
 
 
 @handles("PutFile", SERVICE)

@@ -38,6 +38,11 @@ def test_a_repository_with_two_commits(ask: Any, context: registry.Context) -> N
     assert ask("ListBranches", repositoryName="app") == {"branches": ["main"]}
     shown = ask("GetCommit", repositoryName="app", commitId=first)["commit"]
     assert (shown["message"], shown["author"]["name"]) == ("one", "Ann")
+    changes = ask("GetDifferences", repositoryName="app", beforeCommitSpecifier=first, afterCommitSpecifier="main")
+    [change] = changes["differences"]
+    assert (change["changeType"], change["afterBlob"]["path"], "beforeBlob" in change) == ("A", "b.txt", False)
+    every = ask("GetDifferences", repositoryName="app", afterCommitSpecifier=second)["differences"]
+    assert [change["afterBlob"]["path"] for change in every] == ["a.txt", "b.txt"]
     told = [found for event in context.store.events(0) for found in announcements(event, context)]
     assert [(each.source, each.detail["event"], each.detail["commitId"]) for each in told] == [
         ("aws.codecommit", "referenceCreated", first),
