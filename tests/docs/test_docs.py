@@ -21,6 +21,7 @@ from loopback.services.sagemaker import (
     projects,
     tags,
 )
+from loopback.services.sagemaker.monitoring import monitor
 from loopback.workers.images import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,7 @@ FAMILIES = (
     experiments,
     jobs,
     models,
+    monitor,
     packages,
     pipelines,
     projects,

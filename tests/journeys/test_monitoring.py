@@ -7,6 +7,7 @@ import signal
 import tarfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,18 @@ CAPTURE = {
     "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
 }
 NOW = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+STACK = {
+    "SageMakerProjectName": "demo",
+    "SageMakerProjectId": "p-1",
+    "StageName": "prod",
+    "DataCaptureUploadPath": "s3://bucket/captured",
+    "ReportPath": "s3://bucket/monitoring/prod",
+    "PreprocessorUri": "s3://bucket/code/monitor_preprocessor.py",
+    "DataQualityStatisticsUri": "s3://bucket/baseline/statistics.json",
+    "DataQualityConstraintsUri": "s3://bucket/baseline/constraints.json",
+    "RetrainPipelineArn": "arn:aws:codepipeline:us-east-1:000000000000:demo-modelbuild",
+}
 FINAL = ("Completed", "CompletedWithViolations", "Failed", "Stopped")
 
 
@@ -298,6 +311,54 @@ def test_an_execution_survives_the_death_of_the_control_plane(monitored: Monitor
     assert execution["MonitoringExecutionStatus"] in ("Completed", "CompletedWithViolations"), execution
     assert execution["ProcessingJobArn"] != first
     assert len(monitored.executions("slow")) == 1
+
+
+def test_a_stage_s_stack_makes_drift_an_alarm_and_asks_for_retraining(monitored: Monitored) -> None:
+    monitored.sagemaker.create_endpoint(EndpointName="demo-prod", EndpointConfigName="c")
+    described = lambda: monitored.sagemaker.describe_endpoint(EndpointName="demo-prod")  # noqa: E731
+    monitored.wait(lambda: described()["EndpointStatus"] == "InService", 30)
+    monitored.put("code/monitor_preprocessor.py", (DEPLOY / "monitor_preprocessor.py").read_text())
+    stacks = monitored.loopback.client("cloudformation")
+    given = {"StackName": "mon", "Capabilities": ["CAPABILITY_NAMED_IAM"], "Parameters": parameters(STACK)}
+    stacks.create_stack(TemplateBody=(DEPLOY / "monitoring.yml").read_text(), **given)
+    stacks.get_waiter("stack_create_complete").wait(StackName="mon", WaiterConfig={"Delay": 1})
+
+    def definitions() -> list[str]:
+        found = monitored.sagemaker.list_data_quality_job_definitions()["JobDefinitionSummaries"]
+        return [definition["MonitoringJobDefinitionName"] for definition in found]
+
+    (first,) = definitions()
+    body = "\n".join(rows(1000, drifted=True))
+    monitored.runtime.invoke_endpoint(EndpointName="demo-prod", ContentType="text/csv", Body=body)
+    config = {"ScheduleConfig": NOW, "MonitoringJobDefinitionName": first, "MonitoringType": "DataQuality"}
+    name = "demo-prod-data-quality"
+    monitored.sagemaker.update_monitoring_schedule(MonitoringScheduleName=name, MonitoringScheduleConfig=config)
+    assert monitored.ended(name)["MonitoringExecutionStatus"] == "CompletedWithViolations"
+
+    def alarm() -> bool:
+        found = monitored.cloudwatch.describe_alarms(AlarmNames=["demo-prod-monitor-violations"])["MetricAlarms"]
+        return bool(found[0]["StateValue"] == "ALARM")
+
+    monitored.wait(alarm, 30)
+    logs = monitored.loopback.client("logs")
+
+    def asked() -> bool:
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        group = "/aws/lambda/demo-prod-retrain"
+        told = logs.filter_log_events(logGroupName=group)["events"] if group in groups else []
+        return any("StartPipelineExecution" in event["message"] for event in told)  # there is no such pipeline here
+
+    monitored.wait(asked, 20)
+    changed = STACK | {"DataQualityConstraintsUri": "s3://bucket/other/constraints.json"}
+    stacks.update_stack(UsePreviousTemplate=True, **(given | {"Parameters": parameters(changed)}))
+    stacks.get_waiter("stack_update_complete").wait(StackName="mon", WaiterConfig={"Delay": 1})
+    (second,) = definitions()
+    schedule = monitored.sagemaker.describe_monitoring_schedule(MonitoringScheduleName=name)
+    assert schedule["MonitoringScheduleConfig"]["MonitoringJobDefinitionName"] == second != first
+
+
+def parameters(values: dict[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
 
 def _answers(monitored: Monitored) -> bool:

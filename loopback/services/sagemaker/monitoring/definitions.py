@@ -1,4 +1,4 @@
-"""Job definitions: Create, Describe, List and Delete for data quality and model quality; the others are refused."""
+"""Job definitions: Create, Describe, List and Delete for data quality and model quality. Nothing runs the others."""
 
 from typing import Any
 
@@ -107,22 +107,5 @@ def _register(kind: str) -> None:
         handles(operation)(handler)
 
 
-def _refuse(kind: str, noun: str) -> None:
-    """None of these can be made, so none is found and the list is empty."""
-
-    @handles(f"Create{kind}JobDefinition")
-    def create_refused(_request: Request, _context: Context) -> Response:
-        raise ValidationException(f"loopback does not carry out {kind}JobDefinition: it runs no {noun} analysis")
-
-    def missing(request: Request, _context: Context) -> Response:
-        raise ResourceNotFound(f"There is no model {noun} job definition named {request['JobDefinitionName']}")
-
-    handles(f"Describe{kind}JobDefinition")(missing)
-    handles(f"Delete{kind}JobDefinition")(missing)
-    handles(f"List{kind}JobDefinitions")(lambda request, _context: select([], request, LISTING))
-
-
 for _kind in specs.KINDS:
     _register(_kind)
-for _kind, _noun in specs.REFUSED.items():
-    _refuse(_kind, _noun)

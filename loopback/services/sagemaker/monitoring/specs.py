@@ -9,7 +9,7 @@ from loopback.core.kinds import DATA_QUALITY_DEFINITION, MODEL_QUALITY_DEFINITIO
 from loopback.services.sagemaker.monitoring.windows import check_span, duration
 
 KINDS: Mapping[str, Kind] = {"DataQuality": DATA_QUALITY_DEFINITION, "ModelQuality": MODEL_QUALITY_DEFINITION}
-REFUSED = {"ModelBias": "bias", "ModelExplainability": "explainability"}
+REFUSED = ("ModelBias", "ModelExplainability")
 INLINE = "MonitoringJobDefinition"
 MOST_SECONDS = {"DataQuality": 3600, "ModelQuality": 3600}
 Doc = Mapping[str, Any]

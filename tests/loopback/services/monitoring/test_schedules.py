@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
+from loopback.core.errors import ResourceInUse, ResourceNotFound, UnknownOperationException, ValidationException
 
 from .conftest import ANALYZER, BASELINE, CLUSTER, ENDPOINT_INPUT, OUTPUT, ROLE
 
@@ -65,9 +65,8 @@ def test_an_endpoint_without_capture_cannot_be_monitored(site: Any) -> None:
 def test_monitors_that_loopback_lacks_are_refused_by_name(site: Any, kind: str) -> None:
     with pytest.raises(ValidationException, match=f"does not carry out MonitoringType {kind}"):
         site.schedule(MonitoringType=kind)
-    with pytest.raises(ResourceNotFound):
-        site.call(f"Describe{kind}JobDefinition", JobDefinitionName="x")
-    assert site.call(f"List{kind}JobDefinitions")["JobDefinitionSummaries"] == []
+    with pytest.raises(UnknownOperationException, match=f"does not run sagemaker Create{kind}JobDefinition"):
+        site.call(f"Create{kind}JobDefinition", JobDefinitionName="x")
 
 
 @pytest.mark.parametrize(
