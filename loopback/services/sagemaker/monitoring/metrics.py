@@ -5,10 +5,7 @@ from datetime import datetime
 from typing import Any
 
 TARGET = "GraniteServiceVersion20100801.PutMetricData"
-NAMESPACES = {
-    "DATA_QUALITY": "aws/sagemaker/Endpoints/data-metrics",
-    "MODEL_QUALITY": "aws/sagemaker/Endpoints/model-metrics",
-}
+DATA, MODEL = "aws/sagemaker/Endpoints/data-metrics", "aws/sagemaker/Endpoints/model-metrics"
 MOST = 500  # entries of one request; AWS takes 1,000
 Put = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 
@@ -28,7 +25,7 @@ def requests(environ: Mapping[str, str], lines: Sequence[Mapping[str, Any]]) -> 
     enabled = environ.get("publish_cloudwatch_metrics") == "Enabled"
     if not enabled or not environ.get("sagemaker_monitoring_schedule_name"):
         return
-    namespace = NAMESPACES[environ.get("analysis_type", "DATA_QUALITY")]
+    namespace = MODEL if environ.get("analysis_type") == "MODEL_QUALITY" else DATA
     data = [_entry(line) for line in lines]
     for start in range(0, len(data), MOST):
         yield {"Namespace": namespace, "MetricData": data[start : start + MOST]}
