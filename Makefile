@@ -1,12 +1,14 @@
 # The commands a person needs; CI runs the same. Everything lands in .venv and .slipway, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check scan bench lock clean
 
 PIPELINE ?= churn
 PROJECT ?= $(if $(filter churn,$(PIPELINE)),slipway,slipway-$(PIPELINE))
 DATA ?=
 PORT ?= 4566
 BIN := .venv/bin
+TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml deploy/endpoint.yml deploy/monitoring.yml
+CHECKOV := checkov==3.3.30
 TRY := python3.12 python3.11 python3
 
 help:  ## this list
@@ -25,6 +27,11 @@ check: .venv/installed  ## the fast part of `make test`
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "not journey"
+
+scan: .venv/installed  ## the templates through cfn-lint and a security scan, which has an environment of its own
+	$(BIN)/cfn-lint $(TEMPLATES)
+	@test -x .slipway/checkov/bin/checkov || { $(BIN)/python -m venv .slipway/checkov && .slipway/checkov/bin/python -m pip install -qq --disable-pip-version-check $(CHECKOV); }
+	.slipway/checkov/bin/checkov --framework cloudformation --compact --quiet --skip-download $(addprefix -f ,$(TEMPLATES))
 
 bench: .venv/installed  ## measure against the floor and the peers; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
