@@ -251,6 +251,55 @@ def traffic(
 
 
 @app.command()
+def drift(
+    stage: Stage,
+    page: Annotated[Path | None, typer.Option(help="Where the page goes; below .slipway/drift without it.")] = None,
+    hours: Annotated[float, typer.Option(min=0, help="How far back to look for since when.")] = 24,
+    open_nothing: Annotated[bool, typer.Option("--open-nothing", help="Do not open the page.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What a stage's monitors found: violations, since when, how sure; and a page. Exits 1 with violations."""
+    from slipway import drift as verb
+
+    wishes = verb.Wishes(hours, page, opens=not open_nothing)
+    raise typer.Exit(verb.drift(_target(), stage, wishes, as_json=as_json))
+
+
+MONITOR_EXAMPLES = """
+Examples:
+
+  slipway monitor run prod --hours 3   look at the last three hours and the running one, now
+
+  slipway monitor status               every monitor, its last execution, its alarms
+"""
+monitor = typer.Typer(
+    help="Look at a stage now, and how its monitors stand.", epilog=MONITOR_EXAMPLES, no_args_is_help=True
+)
+app.add_typer(monitor, name="monitor")
+
+
+@monitor.command("run")
+def monitor_run(
+    stage: Stage,
+    hours: Annotated[int, typer.Option(min=0, max=168, help="Whole hours before the running one.")] = 1,
+    wait: Annotated[bool, typer.Option(help="Wait for the end, and show what it found.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Compare what a stage was asked in the last hours with the baseline, without waiting for the schedule."""
+    from slipway import monitor as verbs
+
+    raise typer.Exit(verbs.run(_target(), stage, verbs.Options(hours, wait), as_json=as_json))
+
+
+@monitor.command("status")
+def monitor_status(as_json: Json = False) -> None:
+    """Each monitor: schedule, state, last execution, violations; and the alarms."""
+    from slipway import monitor as verbs
+
+    verbs.status(_target(), as_json=as_json)
+
+
+@app.command()
 def publish(
     bucket: Annotated[str, typer.Option(help="Where to; slipway-templates-ACCOUNT-REGION without it.")] = "",
     domain: Annotated[str, typer.Option(help="The Studio domain that shall offer it.")] = "",

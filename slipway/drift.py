@@ -1,0 +1,187 @@
+"""`slipway drift`: what the monitors of a stage's endpoint found, at the terminal and as a page."""
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from slipway import monitor_executions, projects, screen, stages
+from slipway.drift_report import page, sparklines
+from slipway.drift_report import report as reports
+from slipway.drift_report.executions import Execution
+from slipway.drift_report.report import DATA_QUALITY, Monitor, Report, Row
+from slipway.drift_report.wording import figure, percent
+from slipway.monitor_executions import Schedule
+from slipway.target import Target, UserError, WrongUsage
+
+PAGES = Path(".slipway/drift")
+_BUILDERS = {"DataQuality": reports.data_quality, "ModelQuality": reports.model_quality}
+_NAME_WIDTH = 26
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How far back from the newest execution `since` is looked for, and where the page goes."""
+
+    hours: float = 24
+    page: Path | None = None
+    opens: bool = True
+
+
+def drift(target: Target, stage: str, wishes: Wishes, *, as_json: bool) -> int:
+    """Exit code: 0 without violations, 1 with, or when a monitor failed. Raises UserError where none ever ran."""
+    project = projects.needed(target)
+    report = gather(target, project, stage, wishes.hours)
+    return show(report, wishes, as_json=as_json)
+
+
+def stage_endpoint(project: projects.Project, stage: str) -> str:
+    """The endpoint of a stage. Raises WrongUsage for a stage that no project has."""
+    if stage not in projects.STAGES:
+        raise WrongUsage(f"There is no stage {stage}; there is: {', '.join(projects.STAGES)}")
+    return project.endpoint(stage)
+
+
+def gather(
+    target: Target, project: projects.Project, stage: str, hours: float, asked: Execution | None = None
+) -> Report:
+    """Read everything; `asked` is the execution of data quality to show in place of the newest one."""
+    endpoint = stage_endpoint(project, stage)
+    found = [one for one in monitor_executions.schedules(target, endpoint) if one.type in _BUILDERS]
+    if not found:
+        raise UserError(
+            f"The endpoint {endpoint} has no data or model quality schedule; set `monitor` in deploy/stages/{stage}.yml"
+        )
+    monitors = tuple(
+        _monitor(target, schedule, hours, asked if schedule.type == DATA_QUALITY else None) for schedule in found
+    )
+    if not any(monitor.execution for monitor in monitors):
+        told = "; ".join(f"{one.schedule}: {one.note}" for one in monitors)
+        raise UserError(f"{stage} has no verdict. {told}. Run one now: slipway monitor run {stage}")
+    now = stages.describe(target, project, stage)
+    return Report(project.name, stage, endpoint, now.version, datetime.now(UTC), monitors)
+
+
+def _monitor(target: Target, schedule: Schedule, hours: float, asked: Execution | None) -> Monitor:
+    """One schedule's newest verdict, with those before it."""
+    listed = monitor_executions.executions(target, schedule, hours)
+    if asked is not None:
+        listed = [asked, *(one for one in listed if one.at < asked.at and one.job != asked.job)]
+    note = _note(listed)
+    newest = next((one for one in listed if one.has_verdict), None)
+    if newest is None:
+        return Monitor(schedule.type, schedule.name, history=tuple(listed), note=note)
+    newest = monitor_executions.read(target, newest)
+    history = [newest if one.job == newest.job else monitor_executions.read_past(target, one) for one in listed]
+    documents = monitor_executions.documents(target, schedule, newest)
+    return replace(_BUILDERS[schedule.type](schedule.name, newest, history, documents), note=note)
+
+
+def _note(listed: list[Execution]) -> str:
+    """What is to be said of the newest executions when they have no verdict; empty when the newest has one."""
+    if not listed:
+        return "no execution yet"
+    newest = listed[0]
+    if newest.has_verdict:
+        return ""
+    when = f"the execution of {newest.at.astimezone(UTC):%d %b %H:%M} UTC"
+    reason = f": {newest.reason}" if newest.reason else ""
+    return f"{when} {'failed' if newest.status == 'Failed' else 'is ' + newest.status}{reason}"
+
+
+def failed(monitor: Monitor) -> bool:
+    """Whether the newest execution that has ended ended without a verdict."""
+    ended = [one for one in monitor.history if one.status not in ("Pending", "InProgress", "Starting", "Stopping")]
+    newest = max(ended, key=lambda one: one.at, default=None)
+    return newest is not None and not newest.has_verdict
+
+
+def show(report: Report, wishes: Wishes, *, as_json: bool) -> int:
+    """Write the page, print the rest; the exit code."""
+    path = write(report, wishes.page)
+    code = 1 if report.findings or any(failed(monitor) for monitor in report.monitors) else 0
+    if as_json:
+        screen.show_json(report.dump() | {"verdict": page.verdict(report), "page": str(path)})
+        return code
+    say(report)
+    screen.say(f"\npage  {path}")
+    if wishes.opens and _has_desktop():
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())
+    return code
+
+
+def _has_desktop() -> bool:
+    """Without one, opening a page starts a browser in the terminal."""
+    graphical = sys.platform == "darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return screen.console.is_terminal and graphical
+
+
+def write(report: Report, path: Path | None) -> Path:
+    """The page of a report. Raises UserError when it cannot be written."""
+    path = path or PAGES / f"{report.stage}-{report.made:%Y%m%d-%H%M%S}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page.page(report), encoding="utf-8")
+    except OSError as fault:
+        raise UserError(f"The page {path} cannot be written: {fault.strerror}") from None
+    return path
+
+
+def say(report: Report) -> None:
+    """Violations first, then everything else."""
+    screen.say(page.verdict(report), style="bold red" if report.findings else "bold green", markup=False)
+    version = f"version {report.version}" if report.version else "version not known"
+    screen.say(f"endpoint {report.endpoint}, {version}", markup=False)
+    for monitor in report.monitors:
+        shown = f"{page.seen(monitor.execution)}, {figure(monitor.counted)} rows" if monitor.execution else ""
+        told = "; ".join(part for part in (shown, monitor.note) if part)
+        screen.say(f"{page.TITLES[monitor.type].lower()}: {told}", markup=False)
+    for monitor in report.monitors:
+        _say_findings(monitor)
+    for monitor in report.monitors:
+        _say_rest(monitor)
+
+
+def _say_findings(monitor: Monitor) -> None:
+    for finding in monitor.findings:
+        screen.say()
+        screen.say(f"{finding.subject or 'data set'}: {finding.words}", style="red", markup=False)
+        for line in (page.lasting(finding), finding.how_sure):
+            if line:
+                screen.say(f"  {line}", markup=False)
+
+
+def _say_rest(monitor: Monitor) -> None:
+    rows = [_columns(row) for row in monitor.rows if not row.findings]
+    if rows:
+        heads = ("without violation", "baseline", "live", "distance", "limit", "missing")
+        screen.say()
+        screen.console.print(screen.table(heads, rows, right=heads[3:]))
+    figures: list[tuple[Any, ...]] = [
+        (one.name, figure(one.value), figure(one.deviation), figure(one.bound))
+        for one in monitor.metrics
+        if not one.findings
+    ]
+    if figures:
+        screen.say()
+        titles = ("without violation", "value", "±", "bound")
+        screen.console.print(screen.table(titles, figures, right=titles[1:]))
+
+
+def _columns(row: Row) -> tuple[str, ...]:
+    from slipway.drift_report.drawing import shortened
+
+    before, after = sparklines.pair(row)
+    found = row.distance
+    return (
+        shortened(row.name, _NAME_WIDTH),
+        before,
+        after,
+        f"{found.distance:.2f}" if found else "",
+        f"{found.threshold:.2f}" if found else "",
+        percent(row.live.missing_share) if row.live else "",
+    )

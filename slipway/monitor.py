@@ -1,0 +1,222 @@
+"""`slipway monitor`: look at a stage now, and how its monitors stand."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.live import Live
+from rich.text import Text
+
+from slipway import drift, monitor_executions, monitor_job, projects, screen
+from slipway.drift_report.executions import Execution
+from slipway.drift_report.report import DATA_QUALITY
+from slipway.monitor_executions import Schedule
+from slipway.target import Target, UserError
+
+POLL_SECONDS = 0.3  # of the local AWS; the real one is asked every five seconds
+FINAL = ("Completed", "Failed", "Stopped")
+_NAMESPACES = ("ModelMonitor", "aws/sagemaker/", "/aws/sagemaker/")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of a run: so many whole hours before the running one, and whether to wait for its end."""
+
+    hours: int = 1
+    wait: bool = True
+    history_hours: float = 24
+
+
+def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
+    """Look at the requests of the last hours now; exit code as of `slipway drift`.
+
+    AWS cannot run an hourly schedule at once, and a second schedule with the expression NOW looks at whole hours only,
+    begins when AWS likes to, counts for the stage's alarms, and has to be removed. So this is a processing job of its
+    own, equal to what the schedule would run: image, script, environment, baseline and role are those of the schedule's
+    job definition. It reads the running hour too, and starts neither an alarm nor a retraining. The caller needs
+    iam:PassRole for the monitor's role, and s3:PutObject below the monitor's reports, for the list of captures.
+    """
+    project = projects.needed(target)
+    endpoint = drift.stage_endpoint(project, stage)
+    schedule = _data_quality(target, endpoint, stage)
+    now = datetime.now(UTC)
+    name = start(target, schedule, options.hours, now)
+    if not options.wait:
+        folder = monitor_executions.folder_of(monitor_executions.described(target, name))
+        if as_json:
+            screen.show_json({"job": name, "folder": folder})
+        else:
+            screen.say(f"started {name}; when it has ended: slipway drift {stage}", markup=False)
+        return 0
+    job = watch(target, name, quiet=as_json)
+    if job["ProcessingJobStatus"] != "Completed":
+        reason = job.get("ExitMessage") or job.get("FailureReason") or "without a reason"
+        raise UserError(f"The job {name} ended {job['ProcessingJobStatus']}: {' '.join(reason.split())}")
+    report = drift.gather(target, project, stage, options.history_hours, monitor_executions.of_job(job))
+    return drift.show(report, drift.Wishes(opens=False), as_json=as_json)
+
+
+def _data_quality(target: Target, endpoint: str, stage: str) -> Schedule:
+    found = [one for one in monitor_executions.schedules(target, endpoint) if one.type == DATA_QUALITY]
+    if not found:
+        raise UserError(
+            f"The endpoint {endpoint} has no data quality schedule; set `monitor` in deploy/stages/{stage}.yml"
+        )
+    return found[0]
+
+
+def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
+    """Start the job; its name. Raises UserError where there is nothing to analyze."""
+    definition = monitor_executions.definition(target, schedule)
+    if not definition["input"]:
+        raise UserError(f"The schedule {schedule.name} watches batch transforms; only those of endpoints can be run")
+    capture, variants = _captures(target, schedule.endpoint)
+    times = monitor_job.window(now, hours)
+    bucket = capture.removeprefix("s3://").partition("/")[0]
+    keys = [
+        f"s3://{bucket}/{key}" for uri in monitor_job.prefixes(capture, variants, *times) for key in _keys(target, uri)
+    ]
+    if not keys:
+        raise UserError(
+            f"{schedule.endpoint} has captured nothing since {times[0]:%d %b %H:%M} UTC below {capture}/; "
+            "send requests and wait for the capture (up to some minutes on AWS), or look farther back with --hours"
+        )
+    folder = monitor_job.output_folder(definition, schedule.endpoint, schedule.name, times[1])
+    listed = f"{folder}/captures.manifest"
+    baseline = monitor_executions.baseline_uris(target, definition, DATA_QUALITY)
+    request = monitor_job.request(definition, schedule.name, capture, baseline, listed, times)
+    place, _, key = listed.removeprefix("s3://").partition("/")
+    body = json.dumps(monitor_job.manifest(capture, keys)).encode()
+    target.client("s3").put_object(Bucket=place, Key=key, Body=body)
+    target.client("sagemaker").create_processing_job(**request)
+    return str(request["ProcessingJobName"])
+
+
+def _captures(target: Target, endpoint: str) -> tuple[str, list[str]]:
+    """(S3 URI of the endpoint's captures, names of its variants)."""
+    client = target.client("sagemaker")
+    try:
+        found = client.describe_endpoint(EndpointName=endpoint)
+    except client.exceptions.ClientError:
+        raise UserError(f"There is no endpoint {endpoint}; deploy it first: slipway stages") from None
+    capture = found.get("DataCaptureConfig") or {}
+    if not capture.get("DestinationS3Uri"):
+        raise UserError(f"The endpoint {endpoint} captures nothing; set `capture` in the stage's file")
+    names = [variant["VariantName"] for variant in found.get("ProductionVariants", [])]
+    return f"{capture['DestinationS3Uri'].rstrip('/')}/{endpoint}", names
+
+
+def _keys(target: Target, prefix: str) -> Iterator[str]:
+    """The objects below an S3 URI that hold something."""
+    bucket, _, key = prefix.removeprefix("s3://").partition("/")
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+    return (item["Key"] for page in pages for item in page.get("Contents", []) if item["Size"])
+
+
+def watch(target: Target, name: str, *, quiet: bool) -> dict[str, Any]:
+    """Wait for the end of a job; its description then. Ctrl-C leaves it running."""
+    began, said = time.monotonic(), ""
+    shows = screen.console.is_terminal and not quiet
+    with Live(console=screen.console, refresh_per_second=4) if shows else contextlib.nullcontext() as live:
+        while True:
+            job = monitor_executions.described(target, name)
+            status = job["ProcessingJobStatus"]
+            if live:
+                live.update(Text(f"{name}  {status}  {screen.duration(time.monotonic() - began)}"))
+            elif not quiet and status != said:
+                screen.say(f"{name}  {status}", markup=False)
+            said = status
+            if status in FINAL:
+                return job
+            time.sleep(POLL_SECONDS if target.local else 5.0)
+
+
+def status(target: Target, *, as_json: bool) -> None:
+    """Each schedule of the project's endpoints with its last execution, and the alarms of its stage."""
+    project = projects.needed(target)
+    rows: list[dict[str, Any]] = []
+    alarms: dict[str, str] = {}
+    for stage in projects.STAGES:
+        endpoint = project.endpoint(stage)
+        rows += [_state(target, stage, schedule) for schedule in monitor_executions.schedules(target, endpoint)]
+        alarms |= _alarms(target, endpoint)
+    if as_json:
+        screen.show_json({"monitors": rows, "alarms": alarms})
+        return
+    screen.say(f"project {project.name} on {target.title}\n", markup=False)
+    if not rows:
+        screen.say("no monitor yet; set `monitor` in deploy/stages/<stage>.yml and deploy", markup=False)
+        return
+    now = datetime.now(UTC)
+    shown = [
+        (
+            row["stage"],
+            row["type"],
+            row["expression"],
+            row["status"],
+            screen.ago(row["time"], now) if row["time"] else "",
+            "" if row["violations"] is None else row["violations"],
+            row["message"],
+        )
+        for row in rows
+    ]
+    columns = ("stage", "monitor", "schedule", "state", "last", "violations", "what it said")
+    screen.console.print(screen.table(columns, shown, right=("violations",)))
+    if alarms:
+        screen.say()
+        screen.console.print(screen.table(("alarm", "state"), list(alarms.items())))
+
+
+def _state(target: Target, stage: str, schedule: Schedule) -> dict[str, Any]:
+    found = target.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=schedule.name)
+    config = found["MonitoringScheduleConfig"].get("ScheduleConfig") or {}
+    last = next(iter(monitor_executions.executions(target, schedule, 0, most=1)), None)
+    state: dict[str, Any] = {
+        "stage": stage,
+        "endpoint": schedule.endpoint,
+        "schedule": schedule.name,
+        "type": schedule.type,
+        "expression": config.get("ScheduleExpression", ""),
+        "status": schedule.status,
+        "time": None,
+        "execution": "",
+        "violations": None,
+        "message": found.get("FailureReason") or "no execution yet",
+    }
+    return state | _of_execution(target, last) if last else state
+
+
+def _of_execution(target: Target, last: Execution) -> dict[str, Any]:
+    message = last.reason
+    with contextlib.suppress(UserError):  # the job or its documents are gone; what is known is shown
+        if last.job and not message:
+            message = monitor_executions.described(target, last.job).get("ExitMessage") or ""
+    read = monitor_executions.read_past(target, last)
+    violations = len(read.violations) if read.has_verdict else None
+    return {
+        "time": last.at,
+        "execution": last.status,
+        "violations": violations,
+        "message": message or read.reason or last.status,
+    }
+
+
+def _alarms(target: Target, endpoint: str) -> dict[str, str]:
+    """The states of the alarms about what an endpoint's monitors found."""
+    pages = target.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{endpoint}-")
+    return {
+        alarm["AlarmName"]: alarm["StateValue"]
+        for page in pages
+        for alarm in page["MetricAlarms"]
+        if of_monitor(alarm, endpoint)
+    }
+
+
+def of_monitor(alarm: Mapping[str, Any], endpoint: str) -> bool:
+    """Whether an alarm watches a monitor of the endpoint."""
+    about = {entry["Value"] for entry in alarm.get("Dimensions", [])}
+    return endpoint in about and str(alarm.get("Namespace", "")).startswith(_NAMESPACES)
