@@ -150,7 +150,7 @@ def _say_findings(monitor: Monitor) -> None:
     for finding in monitor.findings:
         screen.say()
         screen.say(f"{finding.subject or 'data set'}: {finding.words}", style="red", markup=False)
-        for line in (page.lasting(finding), finding.how_sure):
+        for line in (page.lasting(finding), *finding.how_sure.split("; ")):
             if line:
                 screen.say(f"  {line}", markup=False)
 

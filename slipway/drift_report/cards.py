@@ -18,9 +18,9 @@ LEGEND = (
     '<details class="small soft"><summary>How to read the figures</summary>'
     "<p>Outermost bins hold everything beyond them. The gap is the largest difference of the two cumulative "
     "distributions, or of one category's share. By chance alone, two samples of these sizes from one distribution "
-    f"stay below the figure given in 99.9 % of cases ({KOLMOGOROV} for numbers; for categories a normal bound of the "
-    "shares, Bonferroni-corrected). The distance is what the monitor compares with its threshold: the gap, with the "
-    "method Robust less what chance explains.</p></details>"
+    f"stay below the figure given in 99.9 % of cases (two-sample {KOLMOGOROV} for numbers; for categories a normal "
+    "bound of the shares, Bonferroni-corrected). The distance is what the monitor compares with its threshold: "
+    "the gap, with the method Robust less what chance explains.</p></details>"
 )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from slipway.drift_report.distributions import Feature, Sketch
 
 CONFIDENCE = 0.999
-KOLMOGOROV = "two-sample Kolmogorov-Smirnov"
-SHARES = "largest difference of one category's share, Bonferroni"
+KOLMOGOROV = "Kolmogorov-Smirnov"
+SHARES = "difference of shares, Bonferroni"
 _ROBUST = 1.8  # what the monitor's Robust method takes off, in units of sqrt((n + m) / (n * m)); from Deequ
 
 Doc = Mapping[str, Any]

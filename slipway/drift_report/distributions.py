@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 BINS = 20  # of a drawn distribution
+_MOST_WHOLE = 2.0**52  # beyond, floating point has no half numbers
 _TAIL = 0.005  # of the values on each side that the first and the last bin take in, however far out they are
 
 Doc = Mapping[str, Any]
@@ -133,13 +134,13 @@ def histogram(baseline: Feature | None, live: Feature | None) -> Histogram | Non
 
 def _edges(low: float, high: float, *, whole: bool) -> tuple[float, ...]:
     """Whole numbers get bins of whole width around them, so that no bin has more of them than its neighbour."""
-    if whole:
+    if whole and high - low < _MOST_WHOLE:
         step = max(1, math.ceil((high - low + 1) / BINS))
         bins = max(1, math.ceil((high - low + 1) / step))
         return tuple(low - 0.5 + step * number for number in range(bins + 1))
     if high <= low:
         return (low - 0.5, low + 0.5)
-    return tuple(low + (high - low) * number / BINS for number in range(BINS + 1))
+    return tuple(low * (1 - number / BINS) + high * (number / BINS) for number in range(BINS + 1))
 
 
 def _shares(side: Sketch, edges: Sequence[float]) -> Iterable[float]:
@@ -173,7 +174,7 @@ def bars(
         return Bar(names[0], first, second, new, others)
 
     made = [bar([name], new=bool(known) and name not in known) for name in {**before, **after}]
-    made.sort(key=lambda one: (not one.new, -max(one.baseline or 0.0, one.live or 0.0), one.name))
+    made.sort(key=lambda one: (not one.new, -(one.baseline or 0.0) - (one.live or 0.0), one.name))
     if len(made) <= most + 1:
         return made
     return [*made[:most], bar([one.name for one in made[most:]], others=len(made) - most)]

@@ -21,8 +21,8 @@ def pair(row: Row, width: int = WIDTH) -> tuple[str, str]:
             row.domain,
             width - 1,
         )
-        before = [bar.baseline for bar in shown if bar.baseline is not None]
-        after = [bar.live for bar in shown if bar.live is not None]
+        before = [bar.baseline for bar in shown if bar.baseline is not None and not bar.others]
+        after = [bar.live for bar in shown if bar.live is not None and not bar.others]
     top = max([*before, *after], default=0.0)
     return line(before, top), line(after, top)
 

@@ -28,7 +28,8 @@ ol.violations > li { border-left: .25rem solid var(--bad); background: var(--car
 ol.violations svg { max-width: 21.25rem; margin-bottom: 0; }
 .kind { font-weight: 400; font-size: .875rem; }
 .words { color: var(--bad); font-weight: 600; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem;
+  align-items: start; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1rem; min-width: 0;
   break-inside: avoid; }
 .card.violated { border-color: var(--bad); }

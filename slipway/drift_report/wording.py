@@ -103,9 +103,7 @@ def how_sure(distance: Distance | None) -> str:
     """What stands behind a distance: the sizes of the samples, and the gap that chance alone explains."""
     if distance is None:
         return ""
-    side = "above" if distance.gap > distance.chance else "below"
     return (
-        f"{figure(distance.live_count)} live and {figure(distance.baseline_count)} baseline values; largest gap "
-        f"{figure(distance.gap)}, {side} the {figure(distance.chance)} that chance alone stays under "
-        f"99.9 % of the time ({distance.test})"
+        f"{figure(distance.live_count)} live, {figure(distance.baseline_count)} baseline values; "
+        f"gap {figure(distance.gap)}, by chance alone under {figure(distance.chance)} (99.9 %, {distance.test})"
     )
