@@ -128,7 +128,7 @@ def _monitor(monitor: Monitor) -> str:
 
 def _history(monitor: Monitor) -> str:
     rows = [
-        f"<tr><td>{moment(one.at)}</td><td>{escaped(one.status)}</td>"
+        f'<tr><td class="time">{moment(one.at)}</td><td>{escaped(one.status)}</td>'
         f'<td class="number">{len(one.violations) if one.has_verdict else ""}</td>'
         f"<td>{escaped('asked for; ' * one.asked + one.reason)}</td></tr>"
         for one in sorted(monitor.history, key=lambda one: one.at, reverse=True)
@@ -146,7 +146,7 @@ def _documents(monitors: Iterable[Monitor]) -> str:
     if not pairs:
         return ""
     shown = "".join(f"<dt>{escaped(name)}</dt><dd>{_link(uri)}</dd>" for name, uri in pairs)
-    return f"<section><h2>Documents</h2><dl>{shown}</dl></section>"
+    return f'<section><h2>Documents</h2><dl class="long">{shown}</dl></section>'
 
 
 def _link(uri: str) -> str:

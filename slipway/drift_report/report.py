@@ -145,7 +145,7 @@ class Report:
 
 
 def data_quality(schedule: str, execution: Execution, history: Sequence[Execution], found: Documents) -> Monitor:
-    """The rows of a data quality execution: those with violations first, then by distance."""
+    """The rows of a data quality execution: those with violations first, of these what cannot even be compared."""
     before, after = distributions.features(found.baseline_statistics), distributions.features(found.statistics)
     rules = {str(entry["name"]): entry for entry in found.baseline_constraints.get("features") or []}
     rows = [
@@ -154,7 +154,7 @@ def data_quality(schedule: str, execution: Execution, history: Sequence[Executio
     ]
     findings = _findings(execution, history, {row.name: row for row in rows}, rules)
     told = [replace(row, findings=tuple(f for f in findings if f.subject == row.name)) for row in rows]
-    told.sort(key=lambda row: (not row.findings, -_excess(row)))
+    told.sort(key=lambda row: (not row.findings, bool(row.findings and row.distance), -_excess(row)))
     order = {row.name: place for place, row in enumerate(told)}
     findings.sort(key=lambda finding: (order.get(finding.subject, len(order)), finding.check))
     counted = int((found.statistics.get("dataset") or {}).get("item_count", 0))

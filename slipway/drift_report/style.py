@@ -21,6 +21,8 @@ a { color: var(--live); }
 .note { border-left: .25rem solid var(--bad); padding: .3rem .8rem; background: var(--bad-paper); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .6rem 0 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
+dl.long { display: block; }
+dl.long dd { margin-bottom: .4rem; }
 ol.violations { list-style: none; margin: 0; padding: 0; display: grid; gap: .6rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
 ol.violations > li { border-left: .25rem solid var(--bad); background: var(--card); padding: .6rem .9rem;
@@ -51,6 +53,7 @@ svg .faint { stroke: var(--line); stroke-dasharray: 2 3; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 400; white-space: nowrap; }
+.time { white-space: nowrap; }
 td.number, th.number { text-align: right; }
 code { font-size: .85em; overflow-wrap: anywhere; }
 summary { cursor: pointer; }

@@ -76,8 +76,8 @@ class Watched:
             EndpointConfigName="c", ProductionVariants=[variant], DataCaptureConfig=CAPTURE
         )
         self.sagemaker.create_endpoint(EndpointName="demo-prod", EndpointConfigName="c")
-        described = lambda: self.sagemaker.describe_endpoint(EndpointName="demo-prod")["EndpointStatus"]  # noqa: E731
-        self.wait(lambda: described() == "InService", 30, described)
+        described = lambda: self.sagemaker.describe_endpoint(EndpointName="demo-prod")  # noqa: E731
+        self.wait(lambda: described()["EndpointStatus"] == "InService", 30, lambda: str(described()))
 
     def _baseline(self) -> None:
         self._put("base/data.csv", ("\n".join([",".join(NAMES), *rows(3000)]) + "\n").encode())
