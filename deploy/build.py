@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import parameters, promotion, stage, versions
+from deploy import monitors, parameters, promotion, stage, versions
 from deploy.parameters import Release
 from deploy.stage import Stage
 from deploy.versions import NEWEST, NotDeployableError
@@ -24,6 +24,7 @@ from pipelines.project import UsageError
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE / "endpoint.yml"
+MONITORING = HERE / "monitoring.yml"
 NAMES = ("staging", "prod")
 
 # argument: environment variable
@@ -39,11 +40,15 @@ OPTIONAL = {
     "model-package-arn": ("MODEL_PACKAGE_ARN", NEWEST),
     "sagemaker-project-arn": ("SAGEMAKER_PROJECT_ARN", ""),
     "notification-topic": ("NOTIFICATION_TOPIC_ARN", ""),
+    **{argument: (variable, "") for argument, variable in monitors.ARNS.values()},
     "import-staging-config": ("IMPORT_STAGING_CONFIG", str(stage.STAGES / "staging.yml")),
     "import-prod-config": ("IMPORT_PROD_CONFIG", str(stage.STAGES / "prod.yml")),
     "export-staging-config": ("EXPORT_TEMPLATE_STAGING_CONFIG", "staging-config-export.json"),
     "export-prod-config": ("EXPORT_TEMPLATE_PROD_CONFIG", "prod-config-export.json"),
     "export-template": ("EXPORT_TEMPLATE_NAME", "template-export.yml"),
+    "export-staging-monitoring-config": ("EXPORT_STAGING_MONITORING_CONFIG", "staging-monitoring-config-export.json"),
+    "export-prod-monitoring-config": ("EXPORT_PROD_MONITORING_CONFIG", "prod-monitoring-config-export.json"),
+    "export-monitoring-template": ("EXPORT_MONITORING_TEMPLATE_NAME", "monitoring-template-export.yml"),
     "export-promotion": ("EXPORT_PROMOTION", "promotion.json"),
     "export-variables": ("EXPORT_VARIABLES", "deploy-variables.sh"),
     "export-staging-params": ("EXPORT_STAGING_PARAMS", "staging-params-export.json"),
@@ -80,7 +85,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.
 
 def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str], list[str]]:
     """The content of every file to write, and what to tell."""
-    stages = {name: stage.load(Path(_value(found, f"import-{name}-config"))) for name in NAMES}
+    stages = _stages(found)
     package, how = _version(services.sagemaker, found)
     release = Release(
         project=found.sagemaker_project_name,
@@ -92,19 +97,49 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     )
     tags = _project_tags(services.sagemaker, found.sagemaker_project_arn)
     written: dict[str, str] = {}
+    endpoints: dict[str, dict[str, dict[str, str]]] = {}
     lists: dict[str, str] = {}
     for name, settings in stages.items():
         others = _others(services.sagemaker, found.model_package_group_name, package, settings)
         configuration = parameters.configuration(settings, name, release, others)
         configuration["Tags"] = tags | configuration["Tags"]
+        endpoints[name] = configuration
         written[_value(found, f"export-{name}-config")] = _json(configuration)
         lists |= _lists(found, name, configuration) if found.export_cfn_params_tags else {}
     written[found.export_template] = TEMPLATE.read_text()
     record = promotion.record(package, promotion.evaluation(services.s3, package), stages, written)
-    written |= lists
+    monitoring = _monitoring(found, stages, endpoints, record)
+    record["Sha256"] |= promotion.digests(monitoring)
+    written |= monitoring | lists
     written[found.export_promotion] = _json(record)
     written[found.export_variables] = _variables(promotion.variables(record))
     return written, [f"{package['ModelPackageArn']}: {how}", *promotion.told(record)]
+
+
+def _stages(found: argparse.Namespace) -> dict[str, Stage]:
+    return {name: stage.load(Path(_value(found, f"import-{name}-config"))) for name in NAMES}
+
+
+def _monitoring(
+    found: argparse.Namespace,
+    stages: Mapping[str, Stage],
+    endpoints: Mapping[str, dict[str, dict[str, str]]],
+    record: Mapping[str, Any],
+) -> dict[str, str]:
+    arns = {parameter: _value(found, argument) for parameter, (argument, _) in monitors.ARNS.items()}
+    written = {
+        _value(found, f"export-{name}-monitoring-config"): _json(
+            monitors.configuration(settings, name, endpoints[name], arns, record)
+        )
+        for name, settings in stages.items()
+    }
+    return written | {found.export_monitoring_template: MONITORING.read_text()}
+
+
+def _upload_script(found: argparse.Namespace, s3: Any) -> None:
+    """What the monitors' containers load; nothing when no stage has a monitor."""
+    if any(map(monitors.wanted, _stages(found).values())):
+        s3.put_object(Bucket=found.s3_bucket, Key=monitors.script_key(), Body=monitors.SCRIPT.read_bytes())
 
 
 def _version(sagemaker: Any, found: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -167,6 +202,7 @@ def main(
 
             services = Services(boto3.client("sagemaker"), boto3.client("s3"))
         written, told = files(found, services)
+        _upload_script(found, services.s3)
         for path, content in written.items():
             Path(path).write_text(content)
     except UsageError as error:

@@ -85,7 +85,7 @@ def unchanged(contents: Mapping[str, str], promotion: Mapping[str, Any]) -> Find
     wrong += [
         path
         for path, content in contents.items()
-        if path.endswith(".json") and json.loads(content)["Parameters"].get("ModelPackageName") != arn
+        if path.endswith(".json") and json.loads(content)["Parameters"].get("ModelPackageName", arn) != arn
     ]
     fault = f"not as promotion.json says: {', '.join(sorted(set(wrong)))}" if wrong else ""
     return Finding.of("prod gets what is tested here", fault, f"{len(promotion['Sha256'])} files, as they were built")

@@ -50,10 +50,15 @@ def record(
         "MetricsSection": section,
         "Metrics": dict(_metrics(report.get(section, {}))),
         "EvaluationRows": report.get("rows"),
-        "Sha256": {path: hashlib.sha256(content.encode()).hexdigest() for path, content in written.items()},
+        "Sha256": digests(written),
         "Tests": {name: settings.tests.model_dump() for name, settings in stages.items()},
         "Monitor": {name: settings.monitor.model_dump() for name, settings in stages.items()},
     }
+
+
+def digests(written: Mapping[str, str]) -> dict[str, str]:
+    """SHA-256 of each file's content."""
+    return {path: hashlib.sha256(content.encode()).hexdigest() for path, content in written.items()}
 
 
 def summary(document: Mapping[str, Any]) -> str:

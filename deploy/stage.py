@@ -21,6 +21,7 @@ SCHEMA = STAGES / "stage.schema.json"
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.large"])]
 Topic = Annotated[str, Field(pattern=r"^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$")]
 S3Uri = Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
+Labels = Annotated[str, Field(pattern=r"^(s3://[^/]+/.+|[\w.-]+(/[\w.-]+)*/?)$", examples=["labels/"])]
 Key = Annotated[str, Field(min_length=1, max_length=2048, description="A KMS key: id, ARN or alias.")]
 Wait = Annotated[int, Field(ge=0, le=3600)]
 Capacity = Annotated[int, Field(ge=1, le=1000)]
@@ -172,12 +173,22 @@ class Tests(Section):
 
 
 class Monitor(Section):
-    """Which monitors watch this stage, and how often."""
+    """Which monitors watch this stage, how often, and what drift starts."""
 
     data_quality: Frequency = "off"
     model_quality: Frequency = "off"
     bias: Frequency = "off"
     explainability: Frequency = "off"
+    ground_truth: Labels | None = Field(
+        default=None, description="Where labels are uploaded: a folder of the artifact bucket, or an s3:// URI."
+    )
+    labels_after_hours: Annotated[int, Field(ge=1, le=168)] = Field(
+        default=24, description="How old requests are when their labels are complete."
+    )
+    retrain: bool = Field(default=False, description="Drift starts the build pipeline.")
+    cool_down_hours: Annotated[int, Field(ge=1, le=720)] = Field(
+        default=24, description="Drift starts it once in so many hours."
+    )
 
 
 class Stage(Section):

@@ -22,6 +22,10 @@ NEEDS_ANSWERS = {
     "ab": "an asynchronous endpoint has one variant only",
     "shadow": "an asynchronous endpoint has no shadow variant",
 }
+MONITORS = ("data_quality", "model_quality", "bias", "explainability")
+LABELLED = ("model_quality", "bias")
+NEEDS_CAPTURE = "needs capture: without it there is nothing to monitor; allowed: off, or sampling_percent above 0"
+NEEDS_LABELS = "needs monitor.ground_truth; allowed: off, or the labels' folder in the artifact bucket or s3:// URI"
 WHOLE = 100
 RESERVED = ("aws:", "sagemaker:")
 
@@ -55,8 +59,7 @@ def _kinds(stage: dict[str, Any], given: AbstractSet[str]) -> Iterator[Disagreem
         yield from _excluded(stage, "asynchronous", NEEDS_ANSWERS)
     if "ab" in stage and "shadow" in stage:
         yield ("shadow",), "not with ab: a shadow variant stands beside exactly one production variant"
-    if stage["monitor"]["data_quality"] != "off" and not captures(stage):
-        yield ("monitor", "data_quality"), "needs capture: without captured requests there is nothing to monitor"
+    yield from _monitors(stage)
 
 
 def _excluded(stage: dict[str, Any], kind: str, sections: dict[str, str]) -> Iterator[Disagreement]:
@@ -130,6 +133,18 @@ def _waits(stage: dict[str, Any]) -> Iterator[Disagreement]:
         )
     if alarms["period_seconds"] * alarms["periods"] > 86400:
         yield ("alarms", "periods"), "period_seconds x periods must be one day at most"
+
+
+def _monitors(stage: dict[str, Any]) -> Iterator[Disagreement]:
+    monitor = stage["monitor"]
+    for name in MONITORS:
+        found = monitor[name]
+        if found == "off":
+            continue
+        if not captures(stage):
+            yield ("monitor", name), f"found {found}, {NEEDS_CAPTURE}"
+        if name in LABELLED and "ground_truth" not in monitor:
+            yield ("monitor", name), f"found {found}, {NEEDS_LABELS}"
 
 
 def _names(stage: dict[str, Any]) -> Iterator[Disagreement]:

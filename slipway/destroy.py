@@ -98,9 +98,10 @@ def _stop_deliveries(target: Target, place: Place, say: stacks.Say) -> None:
     from botocore.exceptions import ClientError
 
     events, client = target.client("events"), target.client("codepipeline")
-    for rule in ("approved", "source", "data", "schedule"):
+    rules = [f"sagemaker-{place.id}-{rule}" for rule in ("approved", "source", "data", "schedule")]
+    for rule in (*rules, *(f"{place.name}-{stage}-monitor-drift" for stage in STAGES)):
         try:
-            events.disable_rule(Name=f"sagemaker-{place.id}-{rule}")
+            events.disable_rule(Name=rule)
         except ClientError as fault:
             if not missing(fault):
                 raise
@@ -126,7 +127,7 @@ def _clear_stage(target: Target, place: Place, stage: str, say: stacks.Say) -> N
     """Monitors go before the endpoint they watch, the endpoint with its stack, and then what was left of scaling."""
     endpoint = f"{place.name}-{stage}"
     _delete_monitors(target, endpoint, say)
-    for stack in (place.part(f"deploy-{stage}-monitor"), place.part(f"monitor-{stage}"), place.part(f"deploy-{stage}")):
+    for stack in (place.part(f"monitor-{stage}"), place.part(f"deploy-{stage}")):
         if stacks.delete(target, stack):
             say(f"deleted stack {stack}")
     _release_scaling(target, endpoint, say)

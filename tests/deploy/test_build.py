@@ -9,7 +9,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from deploy import build, stage
+from deploy import build, monitors, stage
 from deploy.build import Services
 
 from .resolved import Stack
@@ -22,6 +22,10 @@ ENVIRONMENT = {
     "SAGEMAKER_PROJECT_ID": "p-1",
     "SAGEMAKER_PROJECT_NAME": "demo",
     "ARTIFACT_BUCKET": "demo-bucket",
+    "MONITORING_ROLE_ARN": "arn:aws:iam::123456789012:role/Monitor",
+    "WATCH_ROLE_ARN": "arn:aws:iam::123456789012:role/Watch",
+    "RETRAIN_ROLE_ARN": "arn:aws:iam::123456789012:role/Retrain",
+    "MODELBUILD_PIPELINE_ARN": "arn:aws:codepipeline:us-east-1:123456789012:demo-modelbuild",
 }
 REPORT = {
     "binary_classification_metrics": {
@@ -56,6 +60,12 @@ class World:
                 "EvaluationReport": "s3://demo-bucket/run/evaluation.json",
                 "GoldenRequests": "s3://demo-bucket/run/golden.json",
             },
+            "DriftCheckBaselines": {
+                "ModelDataQuality": {
+                    name: {"ContentType": "application/json", "S3Uri": f"s3://demo-bucket/base/{name.lower()}.json"}
+                    for name in ("Statistics", "Constraints")
+                }
+            },
         }
         self.registry.add_response("describe_model_package", package | changes, {"ModelPackageName": f"{ARN}{version}"})
 
@@ -65,6 +75,10 @@ class World:
             "get_object",
             {"Body": StreamingBody(io.BytesIO(body), len(body))},
             {"Bucket": "demo-bucket", "Key": "run/evaluation.json"},
+        )
+        script = monitors.SCRIPT.read_bytes()
+        self.bucket.add_response(
+            "put_object", {}, {"Bucket": "demo-bucket", "Key": monitors.script_key(), "Body": script}
         )
 
     def run(self, *arguments, **environment):
@@ -138,7 +152,11 @@ def test_the_record_of_the_promotion(world, folder):
     assert found["EvaluationRows"] == 500
     assert found["Tests"]["staging"]["requests"] == 100
     assert found["Monitor"]["prod"]["data_quality"] == "hourly"
-    assert set(found["Sha256"]) == {"staging-config-export.json", "prod-config-export.json", "template-export.yml"}
+    assert set(found["Sha256"]) == {
+        *(f"{stage}-{kind}-export.json" for stage in build.NAMES for kind in ("config", "monitoring-config")),
+        "template-export.yml",
+        "monitoring-template-export.yml",
+    }
     variables = (folder / "deploy-variables.sh").read_text().splitlines()
     assert f"export MODEL_PACKAGE_ARN={ARN}7" in variables
     assert "export MODEL_METRICS='auc 0.9700, f1 0.9000'" in variables

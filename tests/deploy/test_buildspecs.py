@@ -36,6 +36,8 @@ ENVIRONMENT = dict.fromkeys((*build.REQUIRED.values(), "ARTIFACT_BUCKET"), "x")
 def test_the_artifact_is_what_the_build_writes():
     found = build.parse([], ENVIRONMENT)
     written = {found.export_template, found.export_staging_config, found.export_prod_config, found.export_promotion}
+    written |= {found.export_staging_monitoring_config, found.export_prod_monitoring_config}
+    written |= {found.export_monitoring_template}
     assert written < set(spec("build-deploy.yml")["artifacts"]["files"])
 
 

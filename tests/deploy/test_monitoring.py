@@ -16,12 +16,10 @@ from . import resolved
 from .resolved import Loader, Stack
 
 TEMPLATE = Path(monitor_preprocessor.__file__).with_name("monitoring.yml")
-LONGEST = {"SageMakerProjectName": "p" * 32, "SageMakerProjectId": "i" * 20, "StageName": "s" * 16}
+LONGEST = {"SageMakerProjectName": "p" * 32, "StageName": "s" * 16}
 GIVEN = {
     "SageMakerProjectName": "demo",
-    "SageMakerProjectId": "p-1",
     "StageName": "prod",
-    "DataCaptureUploadPath": "s3://bucket/capture",
     "ReportPath": "s3://bucket/monitoring/prod",
     "PreprocessorUri": "s3://bucket/code/abc/monitor_preprocessor.py",
     "DataQualityStatisticsUri": "s3://bucket/base/statistics.json",
@@ -88,14 +86,13 @@ def test_every_parameter_is_described():
         "ProbabilityThreshold",
         "InstanceType",
         "VolumeSizeInGB",
-        "RetrainCoolDownHours",
     }  # say it by name
     assert told <= set(source()["Parameters"])
 
 
-@pytest.mark.parametrize("name", ["MonitoringScheduleName", "RoleName", "FunctionName", "Name", "AlarmName"])
+@pytest.mark.parametrize("name", ["MonitoringScheduleName", "FunctionName", "Name", "AlarmName"])
 def test_names_fit_their_limits(stack, name):
-    limits = {"MonitoringScheduleName": 63, "RoleName": 64, "FunctionName": 64, "Name": 64, "AlarmName": 255}
+    limits = {"MonitoringScheduleName": 63, "FunctionName": 64, "Name": 64, "AlarmName": 255}
     made = stack(**(LONGEST | EVERYTHING | RETRAIN))
     names = [r["Properties"][name] for r in made.resources.values() if name in r["Properties"]]
     assert names
@@ -115,13 +112,21 @@ def test_an_empty_schedule_leaves_a_monitor_out(stack):
     assert "RetrainFunction" not in stack().resources
 
 
-def test_what_the_job_reads_is_what_its_role_may_read(stack):
-    made = stack(**EVERYTHING, GroundTruthUri="s3://labels/churn")
-    statements = made.properties("MonitoringRole")["Policies"][0]["PolicyDocument"]["Statement"]
-    reads = next(s for s in statements if s["Sid"] == "Reads")["Resource"]
-    for wanted in ("bucket/capture/*", "bucket/base/statistics.json", "bucket/base/mq.json", "labels/churn/*"):
-        assert [arn for arn in reads if str(arn).endswith(f":s3:::{wanted}")], (wanted, reads)
-    assert not [s for s in statements if s["Resource"] == "*" and s["Sid"] not in ("Metrics", "ImageToken")]
+def test_without_a_monitor_what_is_left_costs_nothing(stack):
+    left = stack(DataQualitySchedule="", **RETRAIN)
+    assert {name: body["Type"] for name, body in left.resources.items()} == {"LastRetraining": "AWS::SSM::Parameter"}
+    assert not left.outputs
+
+
+def test_it_makes_no_role(stack):
+    assert not [r for r in stack(**EVERYTHING, **RETRAIN).resources.values() if r["Type"].startswith("AWS::IAM")]
+
+
+def test_data_are_encrypted_between_machines_and_on_their_disks(stack):
+    made = stack(**EVERYTHING, VolumeKmsKeyId="k")
+    definitions = [r["Properties"] for r in made.resources.values() if r["Type"].endswith("JobDefinition")]
+    assert [d["NetworkConfig"] for d in definitions] == [{"EnableInterContainerTrafficEncryption": True}] * 4
+    assert {d["JobResources"]["ClusterConfig"]["VolumeKmsKeyId"] for d in definitions} == {"k"}
 
 
 def test_the_probability_or_the_prediction_is_judged(stack):

@@ -141,7 +141,21 @@ RULES = {
         "traffic.wait_seconds: found 60; the alarms need 180",
     ),
     "a key for nothing": ("kms: {capture: k}", 1, "kms.capture: nothing is captured"),
-    "a monitor without capture": ("monitor: {data_quality: hourly}", 1, "monitor.data_quality: needs capture"),
+    "a monitor without capture": (
+        "monitor: {data_quality: hourly}",
+        1,
+        "monitor.data_quality: found hourly, needs capture: without it there is nothing to monitor; allowed: off",
+    ),
+    "a monitor of a capture that is off": (
+        "capture: {sampling_percent: 0}\nmonitor:\n  explainability: daily",
+        3,
+        "monitor.explainability: found daily, needs capture",
+    ),
+    "model quality without labels": (
+        "capture: {sampling_percent: 5}\nmonitor:\n  model_quality: daily",
+        3,
+        "monitor.model_quality: found daily, needs monitor.ground_truth; allowed: off, or the labels' folder",
+    ),
     "a reserved tag": ("tags: {'aws:x': y}", 1, "are reserved"),
 }
 

@@ -48,9 +48,10 @@ NOW = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnaly
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 STACK = {
     "SageMakerProjectName": "demo",
-    "SageMakerProjectId": "p-1",
     "StageName": "prod",
-    "DataCaptureUploadPath": "s3://bucket/captured",
+    "MonitoringRoleArn": ROLE,
+    "WatchRoleArn": "arn:aws:iam::000000000000:role/watch",
+    "RetrainRoleArn": "arn:aws:iam::000000000000:role/retrain",
     "ReportPath": "s3://bucket/monitoring/prod",
     "PreprocessorUri": "s3://bucket/code/monitor_preprocessor.py",
     "DataQualityStatisticsUri": "s3://bucket/baseline/statistics.json",

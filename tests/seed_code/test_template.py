@@ -140,12 +140,12 @@ def test_the_way_to_production(resources) -> None:
     stages = [(stage["Name"], [a["Name"] for a in stage["Actions"]]) for stage in properties["Stages"][1:]]
     assert stages == [
         ("Build", ["Build"]),
-        ("DeployStaging", ["DeployStaging", "TestStaging"]),
+        ("DeployStaging", ["DeployStaging", "TestStaging", "DeployStagingMonitor"]),
         ("ApproveProd", ["ApproveProd"]),
-        ("DeployProd", ["StillApproved", "DeployProd", "RecordProduction"]),
+        ("DeployProd", ["StillApproved", "DeployProd", "RecordProduction", "DeployProdMonitor"]),
     ]
     orders = [a.get("RunOrder", 1) for stage in properties["Stages"][1:] for a in stage["Actions"]]
-    assert orders == [1, 1, 2, 1, 1, 2, 3]
+    assert orders == [1, 1, 2, 2, 1, 1, 2, 3, 3]
     assert properties["ExecutionMode"] == "SUPERSEDED"
 
 

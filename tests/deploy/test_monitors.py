@@ -1,0 +1,117 @@
+"""A stage's monitor block as parameters of monitoring.yml, and when there is nothing that could be deployed."""
+
+import pytest
+
+from deploy import monitors, parameters, stage
+from deploy.parameters import Release
+from deploy.versions import NotDeployableError
+from pipelines.project import UsageError
+
+from . import resolved
+from .test_monitoring import Monitors, source
+
+RELEASE = Release("demo", "p-1", "arn:role", "bucket", "arn:package/7", topic="arn:aws:sns:us-east-1:1:t")
+ARNS = {name: f"arn:a:b:c:d:{name}" for name in monitors.ARNS}
+BASELINE = {name: {"S3Uri": f"s3://bucket/base/{name.lower()}.json"} for name in ("Statistics", "Constraints")}
+RECORD = {
+    "ModelPackageArn": "arn:package/7",
+    "MetricsSection": "regression_metrics",
+    "DriftCheckBaselines": {"ModelDataQuality": BASELINE},
+}
+CAPTURED = "capture: {sampling_percent: 20}\n"
+HOURLY = CAPTURED + "monitor: {data_quality: hourly}"
+LABELLED = CAPTURED + "monitor: {model_quality: hourly, ground_truth: labels/}"
+
+
+@pytest.fixture
+def configured(tmp_path, monkeypatch):
+    """The parameters that a stage's file makes, accepted by the template, and the stack that they make."""
+    monkeypatch.setattr(resolved, "template", source)
+
+    def make(text, record=RECORD, arns=ARNS):
+        path = tmp_path / "prod.yml"
+        path.write_text(text)
+        settings = stage.load(path)
+        endpoint = parameters.configuration(settings, "prod", RELEASE, {})
+        found = monitors.configuration(settings, "prod", endpoint, arns, record)
+        assert found["Tags"] == endpoint["Tags"]
+        return found["Parameters"], Monitors(found["Parameters"])
+
+    return make
+
+
+def test_the_default_of_production(configured):
+    given, stack = configured((stage.STAGES / "prod.yml").read_text())
+    assert given["DataQualitySchedule"] == "cron(0 * ? * * *)"
+    assert given["DataQualityStatisticsUri"] == "s3://bucket/base/statistics.json"
+    assert given["ReportPath"] == "s3://bucket/monitoring/prod"
+    assert given["NotificationTopicArn"] == RELEASE.topic
+    assert given["RetrainPipelineArn"] == ARNS["RetrainPipelineArn"]
+    assert {"DataQualityMonitor", "ViolationAlarm", "RetrainFunction"} <= set(stack.resources)
+
+
+def test_the_default_of_staging_is_a_stack_with_nothing_that_costs(configured):
+    _, stack = configured((stage.STAGES / "staging.yml").read_text(), arns={})
+    assert set(stack.resources) == {"LastRetraining"}
+
+
+def test_without_retrain_drift_only_tells_people(configured):
+    given, stack = configured(HOURLY, arns={name: arn for name, arn in ARNS.items() if "Retrain" not in name})
+    assert "RetrainPipelineArn" not in given
+    assert {"ViolationAlarm", "RetrainFunction"} & set(stack.resources) == {"ViolationAlarm"}
+
+
+@pytest.mark.parametrize(
+    ("frequency", "labels", "uri", "window"),
+    [
+        ("hourly", "labels/", "s3://bucket/labels", ("-PT25H", "-PT24H")),
+        ("daily", "s3://other/truth/churn", "s3://other/truth/churn", ("-PT48H", "-PT24H")),
+    ],
+)
+def test_where_labels_are_and_when_they_are_complete(configured, frequency, labels, uri, window):
+    given, stack = configured(f"{CAPTURED}monitor: {{model_quality: {frequency}, ground_truth: '{labels}'}}")
+    assert (given["GroundTruthUri"], given["LabelsFrom"], given["LabelsTo"]) == (uri, *window)
+    assert given["ProblemType"] == "Regression"
+    assert "ModelQualityBaselineConfig" not in stack.properties("ModelQualityJobDefinition")
+
+
+def test_keys_and_network_are_the_endpoint_s(configured):
+    text = "\nkms: {volume: k}\nvpc: {subnets: [subnet-1, subnet-2], security_groups: [sg-1]}"
+    _, stack = configured(HOURLY + text)
+    definition = stack.properties("DataQualityJobDefinition")
+    assert definition["JobResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "k"
+    assert definition["NetworkConfig"]["VpcConfig"]["Subnets"] == ["subnet-1", "subnet-2"]
+
+
+REFUSED = {
+    "a role that is not given": (HOURLY, RECORD, {}, UsageError, "--monitoring-role or $MONITORING_ROLE_ARN"),
+    "a version without a baseline": (
+        HOURLY,
+        RECORD | {"DriftCheckBaselines": None},
+        ARNS,
+        NotDeployableError,
+        "arn:package/7 has no DriftCheckBaselines.ModelDataQuality.Statistics",
+    ),
+    "a version without a bias baseline": (
+        CAPTURED + "monitor: {bias: daily, ground_truth: labels}",
+        RECORD,
+        ARNS,
+        NotDeployableError,
+        "DriftCheckBaselines.Bias.ConfigFile, which monitor.bias of prod.yml compares with",
+    ),
+    "a version that predicts nobody knows what": (
+        LABELLED,
+        RECORD | {"MetricsSection": ""},
+        ARNS,
+        NotDeployableError,
+        "monitor.model_quality of prod.yml needs",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_be_monitored(configured, case):
+    text, record, arns, kind, message = REFUSED[case]
+    with pytest.raises(kind) as error:
+        configured(text, record, arns)
+    assert message in str(error.value)
