@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 from deploy.checks import Finding, Subject
 
 BARS = 30
+FAR = 5  # times the slowest answer
 WIDTH, HEIGHT, PAD = 360, 220, 40
 INK, PALE, MARK = "#37474f", "#b0bec5", "#c62828"
 
@@ -75,7 +76,9 @@ def picture(subject: Subject) -> str:
 def _histogram(values: Sequence[float], limit: float | None) -> str:
     if not values:
         return _title("latency: nothing was measured")
-    top = max(*values, limit or 0.0) or 1.0
+    slowest = max(values) or 1.0
+    near = limit is not None and limit <= FAR * slowest  # a limit that is far away would squeeze what was measured
+    top = max(slowest, limit or 0.0) if near else slowest * 1.05
     counts = [0] * BARS
     for value in values:
         counts[min(int(value / top * BARS), BARS - 1)] += 1
@@ -85,7 +88,10 @@ def _histogram(values: Sequence[float], limit: float | None) -> str:
         tall = count / most * (HEIGHT - 2 * PAD)
         where = f'x="{PAD + place * wide:.1f}" y="{HEIGHT - PAD - tall:.1f}"'
         parts.append(f'<rect {where} width="{wide - 1:.1f}" height="{tall:.1f}" fill="{INK}"/>')
-    if limit is not None:
+    if limit is not None and not near:
+        said = f"limit {limit:g}, {limit / slowest:.0f} times the slowest"
+        parts.append(f'<text x="{WIDTH - PAD}" y="{PAD - 4}" text-anchor="end" fill="{INK}">{said} \u2192</text>')
+    elif limit is not None:
         x = PAD + limit / top * (WIDTH - 2 * PAD)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{PAD}" y2="{HEIGHT - PAD}" stroke="{MARK}"/>')
         parts.append(f'<text x="{x - 4:.1f}" y="{PAD - 4}" text-anchor="end" fill="{MARK}">limit {limit:g}</text>')
