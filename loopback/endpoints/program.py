@@ -13,6 +13,8 @@ import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import uvloop
+
 from loopback.endpoints.http1 import STREAMED, Answer, Reply, Request, Server
 from loopback.serving.answers import Handler, ModelNotLoaded, Response, as_json
 from loopback.serving.models import load_model
@@ -49,7 +51,7 @@ def main(environ: Mapping[str, str]) -> int:
             print("a worker of the model server could not load the model", file=sys.stderr)
             return 1
     os.rename(f"{path}.part", path)  # whoever sees the socket can connect to it
-    asyncio.run(_serve(handler, listener, others=others))
+    uvloop.run(_serve(handler, listener, others=others))
     return 0
 
 
@@ -74,7 +76,7 @@ def _worker(environ: Mapping[str, str], listener: socket.socket, life: int, tell
         os.write(tell, NOT_LOADED if isinstance(handler, str) else LOADED)
         os.close(tell)
         if not isinstance(handler, str):
-            asyncio.run(_serve(handler, listener, life))
+            uvloop.run(_serve(handler, listener, life))
     except BaseException:  # noqa: BLE001 - this process is a copy: nothing above may run
         traceback.print_exc()
         return 1

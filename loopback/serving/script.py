@@ -79,6 +79,7 @@ class ScriptHandler:
             **hooks,
         }
         self.accept = environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or formats.JSON
+        self._contextual: dict[str, bool] = {}  # looking at a signature takes as long as a small prediction
         try:
             self.model = self._call("model_fn", str(folder))
         except Exception as error:
@@ -107,13 +108,18 @@ class ScriptHandler:
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call a hook, with the context as one more argument if it takes one."""
         hook = self.hooks[name]
-        positional = [
-            parameter
-            for parameter in inspect.signature(hook).parameters.values()
-            if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-            and (parameter.default is parameter.empty or parameter.name == "context")
-        ]
-        return hook(*arguments, self.context) if len(positional) > len(arguments) else hook(*arguments)
+        if name not in self._contextual:
+            self._contextual[name] = _positional(hook) > len(arguments)
+        return hook(*arguments, self.context) if self._contextual[name] else hook(*arguments)
+
+
+def _positional(hook: Callable[..., Any]) -> int:
+    """How many arguments it wants by place: those without a default, and `context`."""
+    return sum(
+        parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+        and (parameter.default is parameter.empty or parameter.name == "context")
+        for parameter in inspect.signature(hook).parameters.values()
+    )
 
 
 def _response(result: Any, accept: str) -> Response:

@@ -76,8 +76,10 @@ class Model:
         return predictions
 
     @cached_property
-    def _places(self) -> dict[str, dict[str, float]]:
-        return {name: {v: float(i) for i, v in enumerate(known)} for name, known in self.encoder.categories.items()}
+    def _coders(self) -> list[dict[str, float] | None]:
+        """The places of the categories of each feature; None for a number."""
+        places = {name: {v: float(i) for i, v in enumerate(known)} for name, known in self.encoder.categories.items()}
+        return [places.get(name) for name in self.encoder.features]
 
     @cached_property
     def _columns(self) -> dict[str, int]:
@@ -134,23 +136,30 @@ class Model:
 
     def _matrix(self, rows: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
         width = len(self.encoder.features)
-        coders = [self._places.get(name) for name in self.encoder.features]
-        flat: list[float] = []
         for number, row in enumerate(rows, 1):
             if len(row) != width:
                 names = ", ".join(self.encoder.features)
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
-            for place, (value, coder) in enumerate(zip(row, coders, strict=True)):
-                flat.append(
-                    self._number(value, number, place) if coder is None else coder.get(_category(value), np.nan)
-                )
-        matrix = np.array(flat, dtype=np.float32).reshape(len(rows), width)
+        flat: list[float] = []
+        for place, values in enumerate(zip(*rows, strict=True)):  # its kind is looked up once for each column
+            flat += self._column(place, values)
+        matrix = np.array(flat, dtype=np.float32).reshape(width, len(rows)).T
         if np.isinf(matrix).any():
             row, place = np.argwhere(np.isinf(matrix))[0]
             raise BadRequest(
                 f"row {row + 1}, column {self.encoder.features[place]!r}: {rows[row][place]!r} is not a finite number"
             )
         return matrix
+
+    def _column(self, place: int, values: Sequence[Any]) -> Iterable[float]:
+        """A feature's numbers, row by row."""
+        coder = self._coders[place]
+        if coder is not None:
+            return [coder.get(v if isinstance(v, str) else _category(v), np.nan) for v in values]
+        try:
+            return [*map(float, values)]
+        except (TypeError, ValueError):  # one of them is missing or wrong
+            return [self._number(value, row, place) for row, value in enumerate(values, 1)]
 
     def _number(self, value: Any, row: int, place: int) -> float:
         try:
