@@ -48,8 +48,7 @@ def _time(key: str, value: Any) -> Any:
 def _package(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
     shown = packages.view(row, context)
     detail = {key: iso(value) if key.endswith("Time") else value for key, value in shown.items() if key[0].isupper()}
-    if event.event == "update":
-        detail["UpdatedModelPackageFields"] = row.result.get("updated_fields", [])
+    detail |= packages.told(event.event, row)
     yield Announcement("SageMaker Model Package State Change", [shown["ModelPackageArn"]], detail)
 
 

@@ -70,7 +70,7 @@ def create(request: Request, context: Context) -> Response:
         else:
             name = request["ModelPackageName"]
         doc.setdefault("ModelPackageRegistrationType", "Registered")
-        context.store.create(PACKAGE, name, doc, parent=group)
+        context.store.create(PACKAGE, name, doc, parent=group, result={"registered_as": doc.get("ModelApprovalStatus")})
         arn = context.place.arn(f"model-package/{name}")
         keep_tags(arn, request, context)
     context.changed(PACKAGE.slug, name)
@@ -120,6 +120,26 @@ CHANGEABLE = (
 )
 
 
+def updated(approval: str, fields: list[str]) -> str:
+    """An update as the event table says it: the approval after it, and the fields that it has changed.
+
+    An event is told later than it happened, and the row may have changed again by then.
+    """
+    return f"update {approval or '-'} {','.join(fields)}"
+
+
+def told(event: str, row: Resource) -> dict[str, Any]:
+    """What an event of the table says that the row may not say any more: approval, and fields of an update."""
+    what, _, rest = event.partition(" ")
+    if what != "update":
+        approval, found = row.result.get("registered_as"), {}
+    else:
+        shown, _, fields = rest.partition(" ")
+        approval = "" if shown == "-" else shown
+        found = {"UpdatedModelPackageFields": [field for field in fields.split(",") if field]}
+    return {**found, "ModelApprovalStatus": approval} if approval else found
+
+
 @handles("UpdateModelPackage")
 def update(request: Request, context: Context) -> Response:
     """Change approval, life cycle, metadata; what a package is made of cannot be changed, as on AWS."""
@@ -136,7 +156,7 @@ def update(request: Request, context: Context) -> Response:
             *request.get("AdditionalInferenceSpecificationsToAdd", []),
         ]
         changed = sorted(key for key in doc if doc[key] != row.doc.get(key) and doc[key])
-        context.store.amend(PACKAGE, row.name, "update", doc=doc, result={"updated_fields": changed})
+        context.store.amend(PACKAGE, row.name, updated(doc.get("ModelApprovalStatus", ""), changed), doc=doc)
     context.changed(PACKAGE.slug, row.name)
     return {"ModelPackageArn": context.place.arn(f"model-package/{row.name}")}
 

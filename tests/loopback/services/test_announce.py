@@ -33,6 +33,26 @@ def test_approval_is_told_with_what_was_updated(context: registry.Context, sagem
     assert detail["CreationTime"].endswith("Z")
 
 
+def test_what_is_told_late_is_told_as_it_was(context: registry.Context, sagemaker: Any) -> None:
+    """Otherwise a creation would look like a second approval, and an approval like the note that came after it."""
+    sagemaker("CreateModelPackageGroup", ModelPackageGroupName="g")
+    arn = sagemaker("CreateModelPackage", ModelPackageGroupName="g")["ModelPackageArn"]
+    sagemaker("UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    sagemaker("UpdateModelPackage", ModelPackageArn=arn, CustomerMetadataProperties={"Note": "x"})
+    sagemaker("UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+    sent: Sent = []
+    while announcer(context, sent).announce_some():
+        pass
+    details = [detail for _, resources, detail, _ in sent if resources == [arn]]
+    told = [(detail["ModelApprovalStatus"], detail.get("UpdatedModelPackageFields")) for detail in details]
+    assert told == [
+        ("PendingManualApproval", None),
+        ("Approved", ["ModelApprovalStatus"]),
+        ("Approved", ["CustomerMetadataProperties"]),
+        ("Rejected", ["ModelApprovalStatus"]),
+    ]
+
+
 def test_jobs_are_told_by_every_status(context: registry.Context) -> None:
     context.store.create(PROCESSING_JOB, "j", {"ProcessingJobName": "j"})
     context.store.fire(PROCESSING_JOB, "j", "lease")
