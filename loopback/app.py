@@ -14,6 +14,8 @@ from loopback.adapter.base import Base
 from loopback.adapter.stacks import Stacks
 from loopback.builds.build import Means as BuildMeans
 from loopback.builds.builder import Builder
+from loopback.core.acting import Acting
+from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.endpoints.courier import Courier
@@ -69,6 +71,8 @@ class Control:
         self.zygote = Zygote(idle_seconds=settings.idle_seconds)
         self._listeners: list[Callable[[str, str], None]] = []
         self.clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
+        permit = self.base.permissions.permit if self.base.permissions else anything
+        acting = Acting(self.base, permit, self.clients.credentials) if settings.enforce_iam else None
         self.context = registry.Context(
             self.store,
             settings.place,
@@ -78,10 +82,13 @@ class Control:
             self.changed,
             self.clients.client,
             Bare(settings.state),
+            permit,
         )
         logs, images = _Logs(self.base), mapped((Path.cwd(), settings.state))
         publish = partial(monitoring_metrics.put, self.base.call)
-        ports = Ports(self.base, logs, self.zygote, settings.state / "jobs", images=images, publish=publish)
+        ports = Ports(
+            self.base, logs, self.zygote, settings.state / "jobs", images=images, acting=acting, publish=publish
+        )
         limit = max(4, 2 * (os.cpu_count() or 1))
         self.dispatcher = Dispatcher(
             self.store, settings.place, ports, settings.client_environment(), self.changed, limit
@@ -100,17 +107,18 @@ class Control:
                 settings.client_environment(),
                 settings.state / "codebuild",
                 self.changed,
+                acting=acting,
             )
         )
         folder = settings.state / "endpoints"
         self.link = Link(folder, settings)
-        means = Means(self.base, folder, settings.client_environment(), images)
+        means = Means(self.base, folder, settings.client_environment(), images, acting)
         self.deployer = Deployer(self.store, self.link, means, self.changed, self._alarm_states)
         ends = Ends(self.base, self._notify, self._put_metrics, settings.place.region)
         self.queue = Queue(folder / "queue", self.store, self.link, ends)
         self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
-        self.resources = Resources(self.context, enforced=settings.enforce_iam)
-        Stacks(self.resources)
+        self.resources = Resources(self.context)
+        Stacks(self.resources, settings.place, permit)
         self.provisioner = Provisioner(self.context, self.base.save)
         self.scaler = Scaler(self.context, self.base.put_event)
         self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
@@ -118,7 +126,7 @@ class Control:
         self.watch = Watch(self.context)
         for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES):
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
-        self.base.add_front("/endpoints/", Front(self.link.path))
+        self.base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
         git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved)
         for prefix in GIT_PREFIXES:
             self.base.add_front(prefix, git)
@@ -180,7 +188,7 @@ class Control:
             self.store.close()
 
     def _door(self) -> Door:
-        return Door(bound(self.settings.port), self.link.entrance)
+        return Door(bound(self.settings.port), None if self.settings.enforce_iam else self.link.entrance)
 
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""

@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from loopback.adapter import conditions, stack_recovery, stacks
+from loopback.adapter import conditions, permissions, stack_recovery, stack_roles, stacks
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
+from loopback.core.permissions import Check
 from loopback.core.settings import Settings
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case;
 Scope = dict[str, Any]
 OpenDoor = Callable[[], socket.socket]
 Front = Callable[[Scope, Any, Any], Awaitable[None]]  # an ASGI application
+Asks = Callable[[str, str], Check | None]  # (method, path) -> what a front's caller must be allowed
 log = logging.getLogger("loopback")
 
 THREADS = 64  # requests at a time: some ask this same port while they are answered
@@ -95,7 +97,12 @@ class Base:
         self._touched: Callable[[], None] = lambda: None
         self._targets: dict[str, Callable[[dict[str, Any], str], None]] = {}
         self._fronts: dict[str, Front] = {}
+        self._services: list[str] = []
         conditions.install()
+        self.permissions: permissions.Permissions | None = None
+        if settings.enforce_iam:
+            self.permissions = permissions.Permissions(settings.place, self._services)
+            stack_roles.StackRoles(self.permissions)
         self._recovery = stack_recovery.Recovery()
         self._deliver = self._events._invoke_target
         self._events._invoke_target = self._invoke_target
@@ -110,6 +117,8 @@ class Base:
         """
 
         async def handle(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Answer:
+            if self.permissions and (refused := self.permissions.refused(name, headers, body)):
+                return refused
             return await asyncio.to_thread(serve, headers, body)
 
         module = types.ModuleType(f"ministack.services.{name}")
@@ -120,10 +129,16 @@ class Base:
         self._app._loaded_modules[name] = module
         self._modules["ministack.core.router"].SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix]}
         self._modules["ministack.core.iam_actions"].SERVICE_TO_IAM_NAMESPACE[name] = name
+        self._services.append(name)
 
-    def add_front(self, prefix: str, front: Front) -> None:
-        """Let an ASGI application answer every path that begins with `prefix`, before the base looks at it."""
+    def add_front(self, prefix: str, front: Front, asks: Asks | None = None) -> None:
+        """Let an ASGI application answer every path that begins with `prefix`, before the base looks at it.
+
+        With IAM enforced and `asks`, only requests that are signed, by a caller who may do what it says, get there.
+        """
         self._fronts[prefix] = front
+        if asks is not None and self.permissions:
+            self._fronts[prefix] = self.permissions.guarded(front, asks)
 
     def call(self, service: str, target: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call a JSON operation of the base, for example `logs`, `Logs_20140328.PutLogEvents`.
@@ -187,6 +202,9 @@ class Base:
 
     def _invoke_target(self, target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> Any:
         deliver = self._targets.get((target.get("Arn", "").split(":") + [""] * 3)[2])
+        if self.permissions and (refusal := self.permissions.of_target(target)):
+            log.warning("event target %s: %s", target.get("Arn"), refusal)
+            return None
         if deliver is None:
             return self._deliver(target, event, rule, view)
         if view is None:
@@ -460,7 +478,8 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    wanted = _together(HOOKS, stacks.HOOKS, stack_recovery.HOOKS, conditions.HOOKS)
+    parts = (stacks.HOOKS, stack_recovery.HOOKS, stack_roles.HOOKS, permissions.HOOKS, conditions.HOOKS)
+    wanted = _together(HOOKS, *parts)
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
     if missing:

@@ -4,6 +4,10 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from loopback.adapter.stack_roles import actor
+from loopback.core.arn import Place
+from loopback.core.permissions import Permit, anything
+from loopback.core.stack_permissions import stack_checks
 from loopback.stacks import schemas
 from loopback.stacks.properties import checked
 
@@ -47,8 +51,8 @@ class Resources(Protocol):
 class Stacks:
     """Made once, before the base serves."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, resources: Resources, place: Place | None = None, permit: Permit = anything) -> None:
+        self._resources, self._place, self._permit = resources, place or Place(), permit
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._state, self._provisioners, self._engine = modules
         self._provision, self._update = self._provisioners._provision_resource, self._provisioners._update_resource
@@ -61,7 +65,7 @@ class Stacks:
 
     def _register(self, kind: str) -> None:
         def delete(physical_id: str, properties: dict[str, Any]) -> None:
-            self._resources.delete(kind, physical_id, _plain(kind, "", properties), "")
+            self._resources.delete(kind, physical_id, _plain(kind, "", properties), actor({}))
 
         self._provisioners._RESOURCE_HANDLERS[kind] = {"delete": delete, "create": self._create, "update": self._change}
         self._provisioners._REPLACING_PROPERTIES[kind] = schemas.create_only(kind)
@@ -71,6 +75,7 @@ class Stacks:
     def _create(self, kind: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
         plain = _plain(kind, logical_id, properties)
         if kind not in self._resources.types:
+            self._ask("create", kind, properties, "", stack_name)
             made: Made = self._provision(kind, logical_id, properties, stack_name)
             return made
 
@@ -89,6 +94,8 @@ class Stacks:
         old, new, stack_name, logical_id, attributes = (*rest, None, None)[:5]  # as the base's _update_resource
         plain = _plain(kind, logical_id or physical_id, new)
         ours = kind in self._resources.types
+        if not ours:
+            self._ask("update", kind, new, physical_id, stack_name)
         if not ours or self._provisioners._replacing_change(kind, old, new):
             made: Made = self._update(kind, physical_id, *rest)
             return made
@@ -98,8 +105,11 @@ class Stacks:
         return self._resources.update(kind, before, _plain(kind, "", old), plain, self._role(stack_name))
 
     def _role(self, stack_name: str) -> str:
-        stack = self._state._stacks.get(stack_name) or {}
-        return stack.get("RoleARN") or ""
+        return actor(self._state._stacks.get(stack_name) or {})
+
+    def _ask(self, verb: str, kind: str, properties: dict[str, Any], physical_id: str, stack_name: str) -> None:
+        checks = stack_checks(verb, kind, properties, physical_id, self._place)
+        self._permit(self._role(stack_name), checks)
 
 
 def _plain(kind: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:

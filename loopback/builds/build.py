@@ -9,6 +9,7 @@ from typing import Any
 from loopback.builds.environment import Folders
 from loopback.builds.machine import Limits
 from loopback.builds.phases import Announce
+from loopback.core.acting import Acting
 from loopback.core.arn import Place
 from loopback.core.objects import Objects
 from loopback.core.store import Resource, Store
@@ -34,6 +35,7 @@ class Means:
     announce: Announce
     clock: Callable[[], float] = time.time
     minute: float = 60.0
+    acting: Acting | None = None  # where IAM is enforced: sources and artifacts are the build role's to read and write
 
     @property
     def pip(self) -> Path:

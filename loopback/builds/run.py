@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from loopback.builds import environment, preparation, python_home, runtimes
@@ -27,6 +28,8 @@ class Run:
     """One build. Call `run` once, on a thread of its own; `stop` ends it early."""
 
     def __init__(self, row: Resource, means: Means, tools: python_home.Tools, stop: threading.Event) -> None:
+        if means.acting is not None and (role := row.doc.get("serviceRole")):
+            means = replace(means, objects=means.acting.objects_of(role))
         limits = Limits(stop, time.monotonic() + row.doc["timeoutInMinutes"] * means.minute)
         self._build, self._tools = Build(row, means, limits), tools
         self._spec = Buildspec()

@@ -16,9 +16,12 @@ PAUSE_SECONDS = 0.005
 
 
 class Door(socket.socket):
-    """Made on the loop's thread. `listener` is bound; `plane` is the path of the socket that takes descriptors."""
+    """Made on the loop's thread. `listener` is bound; `plane` is the path of the socket that takes descriptors.
 
-    def __init__(self, listener: socket.socket, plane: str) -> None:
+    Without `plane` the base gets every connection: where IAM is enforced, requests are looked at before anybody else.
+    """
+
+    def __init__(self, listener: socket.socket, plane: str | None) -> None:
         ours, theirs = socket.socketpair()
         super().__init__(theirs.family, theirs.type, theirs.proto, theirs.detach())
         for end in (self, ours, listener):
@@ -84,6 +87,8 @@ class Door(socket.socket):
             self._loop.add_reader(connection, self._sort, connection, address)
 
     def _handed_over(self, connection: socket.socket) -> bool:
+        if self._plane is None:
+            return False
         for _ in range(2):  # the line may be one to a data plane that is gone
             try:
                 if self._line is None:

@@ -3,10 +3,11 @@
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from loopback.core.acting import Acting
 from loopback.core.objects import Objects
 from loopback.endpoints.fleet import Fleet, Variant, capture_of
 from loopback.endpoints.guardrails import instances
@@ -30,6 +31,14 @@ class Means:
     folder: Path
     environ: Mapping[str, str]
     images: Images = field(default_factory=Images)
+    acting: Acting | None = None  # where IAM is enforced: what instances do, they do with their model's role
+
+    def of_role(self, role: str) -> "Means":
+        """What the instances of a model with this role are made with."""
+        if self.acting is None or not role:
+            return self
+        environ = {**self.environ, **self.acting.credentials(role, "SageMaker")}
+        return replace(self, objects=self.acting.objects_of(role), environ=environ)
 
 
 def unpacked(means: Means, name: str, wanted: Mapping[str, Any], share: float, part: float) -> Fleet:
@@ -56,6 +65,7 @@ def unpacked(means: Means, name: str, wanted: Mapping[str, Any], share: float, p
 
 def _variant(means: Means, name: str, wanted: Mapping[str, Any], folder: Path, part: float) -> Variant:
     container, given = wanted["container"], wanted["given"]
+    means = means.of_role(wanted.get("role", ""))
     runtime = means.images.runtime(container["Image"])
     if runtime.name not in SERVING:
         image = container["Image"]

@@ -14,6 +14,7 @@ from loopback.core.errors import (
     UnknownOperationException,
 )
 from loopback.core.objects import Objects
+from loopback.core.permissions import Permit, anything, checks
 from loopback.core.repositories import Repositories
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Store
@@ -30,7 +31,8 @@ class Context:
     """What every handler may use. `changed(kind slug, name)` tells the threads that carry out work of a change.
 
     `base` calls a JSON operation of the base's services, `invoke` a Lambda function (ARN, payload). `client` makes a
-    boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account.
+    boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account. `permit` asks
+    IAM what a role may do; without enforcement that is everything.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Context:
     changed: Callable[[str, str], None]
     client: Callable[[str, str], Any]
     repositories: Repositories | None = None
+    permit: Permit = anything
 
 
 Handler = Callable[[Request, Context], Response]
@@ -77,6 +80,12 @@ def call(service: str, operation: str, request: Mapping[str, Any], context: Cont
         return handler(present, context)
     except IllegalTransition as fault:
         raise ConflictException(str(fault)) from None
+
+
+def call_as(role: str, service: str, operation: str, request: Mapping[str, Any], context: Context) -> Response:
+    """`call` with the permissions of a role: its ARN, or "" for the account. Raises ServiceError."""
+    context.permit(role, checks(service, operation, request, context.place))
+    return call(service, operation, request, context)
 
 
 def answer(service: str, headers: Mapping[str, str], body: bytes, context: Context) -> Answer:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from loopback.core import states
@@ -109,8 +110,19 @@ class Dispatcher:
             account=self._place.account,
             environ=self._environ,
         )
+        ports = self._ports
+        if (acting := ports.acting) is not None:
+            role = self._role(kind, row)
+            job = replace(job, environ={**self._environ, **acting.credentials(role, "SageMaker")})
+            ports = replace(ports, objects=acting.objects_of(role))
         report = self._transition(row.name) if kind is TRAINING_JOB else lambda _status, _message: None
-        return run_job(job, self._ports, stop, report)
+        return run_job(job, ports, stop, report)
+
+    def _role(self, kind: Kind, row: Resource) -> str:
+        """A transform job has the role of its model."""
+        if kind is TRANSFORM_JOB:
+            return str(self._store.get(MODEL, row.doc["ModelName"]).doc.get("ExecutionRoleArn", ""))
+        return str(row.doc.get("RoleArn", ""))
 
     def _transition(self, name: str) -> Callable[[str, str], None]:
         """Write SecondaryStatusTransitions as they happen, for those who watch a training job."""

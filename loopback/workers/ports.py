@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from loopback.core.acting import Acting
 from loopback.core.objects import Objects
 from loopback.workers.images import Images
 
@@ -59,6 +60,7 @@ class Ports:
     capacity: int = 20  # the most hosts that one job may have
     grace_seconds: float = 120.0  # between SIGTERM and SIGKILL, as on AWS
     keep_folders: bool = False
+    acting: Acting | None = None  # where IAM is enforced: what a job does, it does with its role
     publish: Publish | None = None  # what processing jobs leave in /opt/ml/output/metrics/cloudwatch
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BUILD, DELIVERY, DELIVERY_ACTION
+from loopback.core.permissions import checks
 from loopback.services import registry
 from loopback.services.codepipeline.facts import actions_of
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
@@ -38,6 +39,8 @@ def _start(work: Work) -> Outcome:
         environment = _environment(configuration.get("EnvironmentVariables", "[]"))
     except ValueError as fault:
         return Ended("ConfigurationError", f"EnvironmentVariables: {fault}")
+    project = {"projectName": configuration["ProjectName"]}
+    work.permit(*checks("codebuild", "StartBuild", project, work.context.place))
     minutes = work.row.doc["timeout_minutes"]
     with store.transaction():
         build = start_for_pipeline(
@@ -77,4 +80,4 @@ def _source_version(work: Work) -> str:
 def stop(work: Work) -> None:
     """Stop the build of an action that was given up. Raises ServiceError."""
     if build := work.noted.get("external_id"):
-        registry.call("codebuild", "StopBuild", {"id": build}, work.context)
+        registry.call_as(work.row.doc["role"], "codebuild", "StopBuild", {"id": build}, work.context)

@@ -16,7 +16,7 @@ from concurrent.futures import Executor
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loopback.core.errors import ResourceNotFound, ServiceError
+from loopback.core.errors import AccessDeniedException, ResourceNotFound, ServiceError
 from loopback.core.kinds import BUILD, DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_STAGE
 from loopback.core.store import Resource
 from loopback.delivery.plan import plan
@@ -152,7 +152,8 @@ class Deliveries:
                 return Ended("ConfigurationError", row.result["unresolved"])
             return providers.RUN[row.doc["type"]["provider"]](Work(row, self._context, self._boot))
         except ServiceError as fault:
-            return Ended("JobFailed", f"{fault} (Error Code: {fault.code})")
+            kind = "PermissionError" if isinstance(fault, AccessDeniedException) else "JobFailed"
+            return Ended(kind, f"{fault} (Error Code: {fault.code})")
         except ClientError as fault:
             error = fault.response["Error"]
             return Ended("PermissionError" if "AccessDenied" in error["Code"] else "JobFailed", str(fault))

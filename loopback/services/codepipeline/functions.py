@@ -6,6 +6,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import DELIVERY_ACTION
+from loopback.core.permissions import Check
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import (
@@ -30,6 +31,7 @@ def run(work: Work) -> Outcome:
         return Wait(None)  # it was called, and has not answered yet
     if token is not None and (pause := work.noted["continued"] + AGAIN_SECONDS - time.time()) > 0:
         return Wait(pause)
+    work.permit(Check("lambda:InvokeFunction", _function(work)))
     noted = {"calls": calls + 1, "boot": work.boot, "continuation": None}
     row = work.context.store.amend(DELIVERY_ACTION, work.row.name, "invoke", result=noted)
     try:

@@ -6,8 +6,11 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import CONNECTION, DELIVERY
+from loopback.core.permissions import Check
 from loopback.core.repositories import Commit, checked
 from loopback.services.codepipeline.work import Ended, Outcome, Work, repositories
+
+CODECOMMIT = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus")  # what a source action calls
 
 
 def from_s3(work: Work) -> Outcome:
@@ -38,6 +41,7 @@ def from_connection(work: Work) -> Outcome:
     arn = configuration["ConnectionArn"]
     if not work.context.store.exists(CONNECTION, arn.rpartition("/")[2]):
         return Ended("ConfigurationError", f"Connection {arn} does not exist")
+    work.permit(Check(f"{arn.split(':')[2]}:UseConnection", arn))  # the action is called after the ARN's service
     name = configuration["FullRepositoryId"]
     commit, branch = _commit(work, name)
     shared = {"ConnectionArn": arn, "FullRepositoryName": name}
@@ -47,6 +51,8 @@ def from_connection(work: Work) -> Outcome:
 def from_codecommit(work: Work) -> Outcome:
     """The head of a branch of a CodeCommit repository, or the commit that was pushed."""
     name = work.configuration["RepositoryName"]
+    repository = work.context.place.arn(name, "codecommit")
+    work.permit(*(Check(f"codecommit:{action}", repository) for action in CODECOMMIT))
     commit, branch = _commit(work, name)
     committer = {"RepositoryName": name, "CommitterDate": _iso(commit.committer.seconds)}
     return _made(work, name, commit, committer | _described(commit, branch))

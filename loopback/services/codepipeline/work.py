@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loopback.core.artifacts import Artifact
+from loopback.core.permissions import Check
 from loopback.core.repositories import Repositories, RepositoryDoesNotExistException
 from loopback.core.store import Resource
 from loopback.services.registry import Context
@@ -67,6 +68,10 @@ class Work:
     def client(self, service: str) -> Any:
         """A boto3 client that acts with the action's role."""
         return self.context.client(service, self.row.doc["role"])
+
+    def permit(self, *checks: Check) -> None:
+        """Whether the action's role may do this. Raises AccessDeniedException."""
+        self.context.permit(self.row.doc["role"], checks)
 
     def input(self, name: str) -> Artifact | None:
         """The input artifact of that name."""

@@ -55,6 +55,7 @@ def _fleet(config_name: str, context: Context) -> Fleet:
             "count": _count(variant),
             "weight": variant["InitialVariantWeight"],
             "container": model.result["containers"][0],
+            "role": model.doc.get("ExecutionRoleArn", ""),
             "isolated": bool(model.doc.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
             "given": variant,
         }

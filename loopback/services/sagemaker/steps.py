@@ -17,9 +17,10 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import PACKAGE_GROUP, Kind
 from loopback.core.objects import split_uri
+from loopback.core.permissions import Check
 from loopback.core.store import Resource
 from loopback.engine.plan import Start
-from loopback.services.registry import Context, call
+from loopback.services.registry import Context, call, call_as
 from loopback.services.sagemaker import jobs, models, packages, quality
 
 _TOKEN = string.ascii_letters + string.digits
@@ -79,10 +80,15 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_TOKEN) for _ in range(length))
 
 
+def _call(work: Work, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """With the permissions of the execution's role. Raises ServiceError."""
+    return call_as(work.execution.doc["RoleArn"], "sagemaker", operation, request, work.context)
+
+
 def _job(work: Work, family: jobs.Family, arguments: dict[str, Any]) -> Begun:
     name = arguments.get(family.name) or job_name(work.execution.name, work.start.name)
     defaults = {"RoleArn": work.execution.doc["RoleArn"]} if family is not jobs.TRANSFORM else {}
-    answer = call("sagemaker", f"Create{family.noun}", defaults | arguments | {family.name: name}, work.context)
+    answer = _call(work, f"Create{family.noun}", defaults | arguments | {family.name: name})
     return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
 
 
@@ -107,8 +113,8 @@ def _quality_check(work: Work) -> Begun:
 def _model(work: Work) -> Ended:
     name = work.start.arguments.get("ModelName") or job_name(work.execution.name, work.start.name)
     defaults = {"ExecutionRoleArn": work.execution.doc["RoleArn"]}
-    answer = call("sagemaker", "CreateModel", defaults | work.start.arguments | {"ModelName": name}, work.context)
-    properties = call("sagemaker", "DescribeModel", {"ModelName": name}, work.context)
+    answer = _call(work, "CreateModel", defaults | work.start.arguments | {"ModelName": name})
+    properties = _call(work, "DescribeModel", {"ModelName": name})
     return Ended("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
 
 
@@ -120,10 +126,10 @@ def _register(work: Work) -> Ended:
     request["MetadataProperties"] = metadata
     group = request.get("ModelPackageGroupName", "")
     if group and not group.startswith("arn:") and not work.context.store.exists(PACKAGE_GROUP, group):
-        call("sagemaker", "CreateModelPackageGroup", {"ModelPackageGroupName": group}, work.context)
+        _call(work, "CreateModelPackageGroup", {"ModelPackageGroupName": group})
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         models.require_data(container.get("ModelDataUrl"), work.context)
-    answer = call("sagemaker", "CreateModelPackage", request, work.context)
+    answer = _call(work, "CreateModelPackage", request)
     row = packages.find(answer["ModelPackageArn"], work.context)
     return Ended("Succeeded", packages.view(row, work.context), {"RegisterModel": {"Arn": answer["ModelPackageArn"]}})
 
@@ -139,6 +145,7 @@ def _invoke(work: Work, arn: str) -> Ended:
     outputs = work.start.step.raw.get("OutputParameters") or []
     metadata: dict[str, Any] = {"Lambda": {"Arn": arn}}
     try:
+        work.context.permit(work.execution.doc["RoleArn"], [Check("lambda:InvokeFunction", arn)])
         returned = work.context.invoke(arn, work.start.arguments)
         values = returned if isinstance(returned, dict) else {}
         found = _outputs(outputs, values)

@@ -13,12 +13,12 @@ TYPES: dict[str, ResourceType] = {**sagemaker.TYPES, **delivery.TYPES, **autosca
 
 
 class Resources:
-    """Made once; its methods run on the stack engine's threads. `enforced`: operations go through IAM."""
+    """Made once; its methods run on the stack engine's threads."""
 
     types = tuple(TYPES)
 
-    def __init__(self, context: registry.Context, *, enforced: bool) -> None:
-        self._context, self._enforced = context, enforced
+    def __init__(self, context: registry.Context) -> None:
+        self._context = context
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -38,7 +38,7 @@ class Resources:
         TYPES[kind].delete(physical_id, properties, self._calls(role))
 
     def _calls(self, role: str) -> "_Calls":
-        return _Calls(self._context, role if self._enforced else "", self._closing)
+        return _Calls(self._context, role, self._closing)
 
 
 class _Calls:
@@ -46,31 +46,8 @@ class _Calls:
         self._context, self._role, self._closing = context, role, closing
 
     def __call__(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        if not self._role:
-            return registry.call(service, operation, request, self._context)
-        from botocore import xform_name
-        from botocore.exceptions import ClientError
-
-        try:
-            answer: dict[str, Any] = getattr(self._context.client(service, self._role), xform_name(operation))(
-                **request
-            )
-        except ClientError as fault:
-            raise _Refused(fault.response["Error"]) from None
-        return answer
+        return registry.call_as(self._role, service, operation, request, self._context)
 
     def pause(self, seconds: float) -> None:
         if self._closing.wait(seconds):
             raise ServiceError("The stack operation was interrupted")
-
-
-class _Refused(ServiceError):
-    """What another service answered, with its own code."""
-
-    def __init__(self, error: Mapping[str, str]) -> None:
-        super().__init__(error.get("Message", ""))
-        self._code = error.get("Code", "")
-
-    @property
-    def code(self) -> str:
-        return self._code

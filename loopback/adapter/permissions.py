@@ -1,0 +1,208 @@
+"""IAM for what the base does not ask it about: the resources of our operations, and work that is done with a role.
+
+The base checks signatures and one action a request, of the caller. Here its evaluator gets the right resource of our
+operations, is asked for what goes with an operation (iam:PassRole, tags), for operations that our services carry out
+for a role in this process, and for requests that never reach the base's router. All of it only with AUTH=true.
+"""
+
+import importlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs
+
+from loopback.core.arn import Place
+from loopback.core.errors import AccessDeniedException
+from loopback.core.permissions import Check, checks
+
+HOOKS: dict[str, tuple[str, ...]] = {
+    "ministack.core.iam_actions": ("extract_resource_arn", "identity_denial_message"),
+    "ministack.core.iam_evaluator": (
+        "AuthError",
+        "EvalContext",
+        "_gather_role_policies",
+        "_permissions_boundary",
+        "authenticate",
+        "caller_arn",
+        "evaluate",
+        "is_root_access_key",
+        "pin_signed_body",
+        "pin_signed_request",
+    ),
+    "ministack.core.responses": ("set_request_account_id", "set_request_region"),
+    "ministack.core.router": ("extract_access_key_id",),
+    "ministack.services.iam": ("_roles",),
+}
+REMEMBERED_SECONDS = 1.0  # how long an answer about an invocation counts
+SESSION = "loopback"
+# What EventBridge does with the role of a target, and the services whose targets are nothing without a role.
+DELIVERIES = {
+    "codebuild": "codebuild:StartBuild",
+    "codepipeline": "codepipeline:StartPipelineExecution",
+    "events": "events:PutEvents",
+    "lambda": "lambda:InvokeFunction",
+    "sagemaker": "sagemaker:StartPipelineExecution",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+    "states": "states:StartExecution",
+}
+NEED_ROLE = frozenset({"codebuild", "codepipeline", "sagemaker", "states"})
+Refusal = tuple[str, str]  # code, message
+Answer = tuple[int, dict[str, str], bytes]
+Front = Callable[[dict[str, Any], Any, Any], Awaitable[None]]  # an ASGI application
+
+
+class Permissions:
+    """Made once, before the base serves."""
+
+    def __init__(self, place: Place, services: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
+        self._place, self._services, self._now = place, services, now
+        modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
+        self._actions, self._evaluator, self._responses, self._router, self._iam = modules
+        self._known: dict[tuple[str, Check], tuple[Refusal | None, float]] = {}
+        extract = self._actions.extract_resource_arn
+
+        def resource(service: str, *rest: Any) -> str:
+            headers, body = rest[2], rest[3]
+            if service in self._services:
+                return self.of_request(service, headers, body)[0].resource
+            arn: str = extract(service, *rest)
+            return arn.replace(":rule/default/", ":rule/") if service == "events" else arn
+
+        self._actions.extract_resource_arn = resource
+
+    def of_request(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[Check, ...]:
+        """The checks of a request to one of our services; a body that is not JSON is refused later, by its service."""
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        request: Any = {}
+        with suppress(ValueError):
+            request = json.loads(body or b"{}")
+        return checks(service, operation, request if isinstance(request, dict) else {}, self._place)
+
+    def refused(self, service: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+        """What the caller of one of our services is told who may not do all that goes with the operation."""
+        try:
+            self.permit_caller(self.of_request(service, headers, body)[1:])
+        except AccessDeniedException as fault:
+            return _answer(403, fault.code, str(fault))
+        return None
+
+    def of_target(self, target: Mapping[str, Any]) -> str:
+        """Why the role of an event target may not do what delivering to it means, or ""."""
+        arn, role = target.get("Arn", ""), target.get("RoleArn", "")
+        service = (arn.split(":") + [""] * 3)[2]
+        if not role:
+            needs = service in NEED_ROLE
+            return f"a target of {service} needs a RoleArn" if needs else ""
+        action = DELIVERIES.get(service)
+        try:
+            self.permit(role, [Check(action, arn)] if action else [])
+        except AccessDeniedException as fault:
+            return str(fault)
+        return ""
+
+    def guarded(self, front: Front, asks: Callable[[str, str], Check | None]) -> Front:
+        """An ASGI application that signed requests of callers get to whose policies allow what `asks` says."""
+
+        async def guard(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            check, body = asks(scope["method"], scope["path"]), await _body(receive)
+            if check is not None and (refusal := self.refusal(scope, body, check)):
+                status, headers, text = _answer(403, *refusal)
+                pairs = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+                await send({"type": "http.response.start", "status": status, "headers": pairs})
+                await send({"type": "http.response.body", "body": text})
+                return
+
+            async def again() -> dict[str, Any]:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            await front(scope, again, send)
+
+        return guard
+
+    def permit_caller(self, asked: Sequence[Check]) -> None:
+        """Whether the caller of the request that is being served may do all this. Raises AccessDeniedException."""
+        self.permit(self.caller(), asked)
+
+    def caller(self) -> str:
+        """The ARN of the caller of the request that is being served; "" for the account itself."""
+        arn: str = self._evaluator.caller_arn()
+        return "" if arn.endswith(":root") else arn
+
+    def permit(self, principal: str, asked: Sequence[Check]) -> None:
+        """Whether a role, or a session of one, may do all this; "" is the account. Raises AccessDeniedException."""
+        for check in asked if principal else ():
+            if refusal := self._refusal(principal, check):
+                raise AccessDeniedException(refusal[1])
+
+    def _refusal(self, principal: str, check: Check) -> Refusal | None:
+        parts = principal.split(":")
+        name = parts[5].split("/")[1] if parts[5].startswith("assumed-role/") else parts[5].rpartition("/")[2]
+        role = self._iam._roles.get_scoped(parts[4], None, name)
+        if role is None:
+            return "AccessDenied", f"{principal} cannot be assumed: there is no role {name}"
+        session = principal.replace(":iam:", ":sts:").partition(":role/")[0]
+        arn = principal if ":assumed-role/" in principal else f"{session}:assumed-role/{name}/{SESSION}"
+        context = self._evaluator.EvalContext(
+            principal_arn=arn,
+            principal_type="AssumedRole",
+            principal_account=parts[4],
+            action=check.action,
+            resource_arn=check.resource,
+            region=self._place.region,
+            service_context=dict(check.context),
+        )
+        policies = self._evaluator._gather_role_policies(name, parts[4])
+        limits = self._evaluator._permissions_boundary(self._iam._roles, name, parts[4])
+        found = self._evaluator.evaluate(context, policies, *limits)
+        if found.decision == "Allow":
+            return None
+        explicit = found.decision == "Deny"
+        return "AccessDenied", self._actions.identity_denial_message(check.action, arn, check.resource, explicit)
+
+    def refusal(self, scope: Mapping[str, Any], body: bytes, check: Check) -> Refusal | None:
+        """Why a request that the base's router does not see is refused: its signature, or its caller's policies."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        key = self._router.extract_access_key_id(headers, query)
+        if not key:
+            return "MissingAuthenticationToken", "Missing Authentication Token"
+        if self._evaluator.is_root_access_key(key):
+            return None
+        self._responses.set_request_account_id(self._place.account)
+        self._responses.set_request_region(self._place.region)
+        self._evaluator.pin_signed_request(scope["method"], scope["raw_path"].decode(), query, scope["headers"])
+        self._evaluator.pin_signed_body(body)
+        found = self._evaluator.authenticate(key, self._place.account)
+        if isinstance(found, self._evaluator.AuthError):
+            return found.code, found.message
+        if found is None:
+            return "UnrecognizedClientException", "The security token included in the request is invalid."
+        return self._remembered(found.principal_arn, check)
+
+    def _remembered(self, principal: str, check: Check) -> Refusal | None:
+        known = (principal, Check(check.action, check.resource))
+        refusal, until = self._known.get(known, (None, 0.0))
+        if self._now() >= until:
+            refusal = self._refusal(principal, check)
+            if len(self._known) > 1000:
+                self._known.clear()
+            self._known[known] = refusal, self._now() + REMEMBERED_SECONDS
+        return refusal
+
+
+async def _body(receive: Any) -> bytes:
+    parts, more = [], True
+    while more:
+        event = await receive()
+        more = event.get("more_body", False)
+        parts.append(event.get("body", b""))
+    return b"".join(parts)
+
+
+def _answer(status: int, code: str, message: str) -> Answer:
+    code = "AccessDeniedException" if code == "AccessDenied" else code
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": code}
+    return status, headers, json.dumps({"__type": code, "message": message, "Message": message}).encode()
