@@ -33,7 +33,7 @@ def preprocess_handler(inference_record: Any) -> Any:
         rows = _of_json(text) if captured.encoding == "JSON" or "json" in kind else _of_csv(text)
     except ValueError:
         return {UNREADABLE: "1"}
-    return [{name: _told(value) for name, value in row.items()} for row in rows]
+    return [{name: _told(name, value) for name, value in row.items()} for row in rows]
 
 
 def _of_csv(text: str) -> list[dict[str, Any]]:
@@ -67,19 +67,43 @@ def _by_position(row: Sequence[Any]) -> dict[str, Any]:
     return {names[place] if place < len(names) else f"extra_{place}": value for place, value in enumerate(row)}
 
 
-def _told(value: Any) -> Any:
+def _told(name: str, value: Any) -> Any:
+    """The model reads 94 and 94.0 alike, and so must the monitor: of one such value it would call the type wrong."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, bool):
         return str(value).lower()
-    return value.strip() if isinstance(value, str) else value
+    text = value.strip() if isinstance(value, str) else value
+    if name in _integral() and isinstance(text, (str, float)):
+        return _as_integer(text)
+    return text
+
+
+def _as_integer(value: str | float) -> Any:
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    if not number.is_integer():
+        return value
+    return str(int(number)) if isinstance(value, str) else int(number)
+
+
+@lru_cache(maxsize=1)
+def _features() -> tuple[dict[str, Any], ...]:
+    document = json.loads(Path(os.environ.get(VARIABLE, CONSTRAINTS)).read_text(encoding="utf-8"))
+    return tuple(document["features"])
 
 
 @lru_cache(maxsize=1)
 def _names() -> tuple[str, ...]:
     """The columns of the baseline, in its order."""
-    document = json.loads(Path(os.environ.get(VARIABLE, CONSTRAINTS)).read_text(encoding="utf-8"))
-    return tuple(feature["name"] for feature in document["features"])
+    return tuple(feature["name"] for feature in _features())
+
+
+@lru_cache(maxsize=1)
+def _integral() -> frozenset[str]:
+    return frozenset(feature["name"] for feature in _features() if feature["inferred_type"] == "Integral")
 
 
 @lru_cache(maxsize=1)

@@ -253,11 +253,12 @@ class TestPreprocessor:
 
     @pytest.fixture(autouse=True)
     def baseline(self, tmp_path, monkeypatch):
-        features = [{"name": name, "inferred_type": "String"} for name in ("age", "intl_plan", "minutes")]
+        types = {"age": "Integral", "intl_plan": "String", "minutes": "Fractional"}
+        features = [{"name": name, "inferred_type": kind} for name, kind in types.items()]
         (tmp_path / "constraints.json").write_text(json.dumps({"features": features}))
         monkeypatch.setenv("baseline_constraints", str(tmp_path / "constraints.json"))
-        monitor_preprocessor._names.cache_clear()
-        monitor_preprocessor._by_spelling.cache_clear()
+        for cached in ("_features", "_names", "_integral", "_by_spelling"):
+            getattr(monitor_preprocessor, cached).cache_clear()
 
     @pytest.mark.parametrize(
         ("encoding", "kind", "data", "rows"),
@@ -272,6 +273,13 @@ class TestPreprocessor:
             ),
             ("JSON", "application/json", '[[41, "yes", 5.5], [42, "no", 6]]', [(41, "yes", 5.5), (42, "no", 6)]),
             ("JSON", "application/json", '[41, "yes", 5.5]', [(41, "yes", 5.5)]),
+            ("JSON", "application/json", '[[41.0, "yes", 5.0], [41.5, 1.0, 5]]', [(41, "yes", 5.0), (41.5, 1.0, 5)]),
+            (
+                "CSV",
+                "text/csv",
+                "41.0,yes,5.0\nold,no,1e3\n4.1e1,no,5",
+                [("41", "yes", "5.0"), ("old", "no", "1e3"), ("41", "no", "5")],
+            ),
             ("BASE64", "text/csv", "NDEseWVzLDUuNQ==", [("41", "yes", "5.5")]),
         ],
     )
