@@ -22,6 +22,7 @@ from loopback.serving.models import load_model
 WORKERS = "SAGEMAKER_MODEL_SERVER_WORKERS"
 MOST_WORKERS = 2  # where the model does not say: the vCPUs of the smallest instance types
 BACKLOG = 1024
+LOOK_SECONDS = 0.2  # between two looks whether a worker has gone
 LOADED, NOT_LOADED = b"+", b"-"
 
 
@@ -93,12 +94,13 @@ async def _serve(
     if life is not None:
         loop.add_reader(life, stop.set)
 
-    def look() -> None:
+    def look() -> None:  # uvloop keeps SIGCHLD for itself
         if any(os.waitpid(pid, os.WNOHANG)[0] for pid in others):
             stop.set()
+        else:
+            loop.call_later(LOOK_SECONDS, look)
 
     if others:
-        loop.add_signal_handler(signal.SIGCHLD, look)
         look()
     server = await loop.create_unix_server(
         lambda: Server(lambda request, reply: answer(handler, request, reply)), sock=listener
