@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loopback.core.settings import Settings
+from loopback.core.settings import ENFORCE, IAM, Settings
 
 PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
@@ -189,6 +189,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     """
     root = str(Path(__file__).resolve().parent.parent)
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    if settings.enforce_iam:
+        kept[IAM] = ENFORCE
     paths = [root, *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]
     return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "AWS_DEFAULT_REGION": settings.place.region}
 

@@ -34,6 +34,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.responses": ("set_request_account_id", "set_request_region"),
     "ministack.core.router": ("extract_access_key_id",),
     "ministack.services.iam": ("_roles",),
+    "ministack.app": ("pin_request_origin",),
 }
 REMEMBERED_SECONDS = 1.0  # how long an answer about an invocation counts
 SESSION = "loopback"
@@ -60,7 +61,10 @@ class Permissions:
     def __init__(self, place: Place, services: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
         self._place, self._services, self._now = place, services, now
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
-        self._actions, self._evaluator, self._responses, self._router, self._iam = modules
+        self._actions, self._evaluator, self._responses, self._router, self._iam, app = modules
+        pin = app.pin_request_origin
+        # Policies refuse what does not come over TLS; here the port on 127.0.0.1 stands for AWS's TLS endpoints.
+        app.pin_request_origin = lambda address, _secure: pin(address, True)  # as the base calls it
         self._known: dict[tuple[str, Check], tuple[Refusal | None, float]] = {}
         extract = self._actions.extract_resource_arn
 
@@ -152,6 +156,7 @@ class Permissions:
             action=check.action,
             resource_arn=check.resource,
             region=self._place.region,
+            secure_transport=True,
             service_context=dict(check.context),
         )
         policies = self._evaluator._gather_role_policies(name, parts[4])
@@ -183,7 +188,7 @@ class Permissions:
         return self._remembered(found.principal_arn, check)
 
     def _remembered(self, principal: str, check: Check) -> Refusal | None:
-        known = (principal, Check(check.action, check.resource))
+        known = (principal, check)
         refusal, until = self._known.get(known, (None, 0.0))
         if self._now() >= until:
             refusal = self._refusal(principal, check)

@@ -23,7 +23,7 @@ class Check:
 
     action: str
     resource: str = "*"
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 Permit = Callable[[str, Sequence[Check]], None]  # (role or "" for the account, checks): raises AccessDeniedException

@@ -9,6 +9,7 @@ from pathlib import Path
 from loopback.core.arn import Place
 
 DEFAULT_PORT = 4566
+IAM, ENFORCE = "LOOPBACK_IAM", "enforce"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Settings:
     def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
         """The region is the caller's; the account is fixed, as the base knows it."""
         region = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or "us-east-1"
-        enforce = environ.get("LOOPBACK_IAM", "") == "enforce"
+        enforce = environ.get(IAM, "") == ENFORCE
         return cls(state.absolute(), port, Place(region=region), enforce_iam=enforce)
 
     @property

@@ -86,7 +86,8 @@ def _made(work: Work, name: str, commit: Commit, variables: dict[str, str]) -> O
     with tempfile.TemporaryDirectory() as folder:
         zipped = Path(folder) / "source.zip"
         repositories(work.context).archive(name, commit.id, zipped)
-        work.client("s3").upload_file(str(zipped), output.bucket, output.key)
+        with zipped.open("rb") as body:
+            work.client("s3").put_object(Bucket=output.bucket, Key=output.key, Body=body)
     noted: dict[str, Any] = {
         "revision": commit.id,
         "revision_summary": commit.message[:2048] or "-",

@@ -36,11 +36,9 @@ class S3:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
 
-    def upload_file(self, path: str, bucket: str, key: str) -> None:
-        self.objects[bucket, key] = Path(path).read_bytes()
-
     def put_object(self, **put):
-        self.objects[put["Bucket"], put["Key"]] = put["Body"]
+        body = put["Body"]
+        self.objects[put["Bucket"], put["Key"]] = body if isinstance(body, bytes) else body.read()
 
     def get_object(self, **get):
         body = self.objects[get["Bucket"], get["Key"]]
