@@ -55,6 +55,22 @@ class InvalidPathException(ServiceError):
     """The path is not one inside the repository."""
 
 
+class RepositoryNameRequiredException(ServiceError):
+    """The repository is not named."""
+
+
+class BranchNameRequiredException(ServiceError):
+    """The branch is not named. The service model leaves these members optional; AWS does not."""
+
+
+class FileContentRequiredException(ServiceError):
+    """A file is put without its content."""
+
+
+class SerializationException(ServiceError):
+    """Content that is not base64."""
+
+
 def get(name: str, context: Context) -> Resource:
     """The row of a repository. Raises RepositoryDoesNotExistException."""
     try:
@@ -129,6 +145,10 @@ def list_branches(request: Request, context: Context) -> Response:
 @handles("GetBranch", SERVICE)
 def branch(request: Request, context: Context) -> Response:
     """The commit that it is at."""
+    if "repositoryName" not in request:
+        raise RepositoryNameRequiredException("repositoryName is required")
+    if "branchName" not in request:
+        raise BranchNameRequiredException("branchName is required")
     name, wanted = request["repositoryName"], request["branchName"]
     found = _branches(name, context)
     if wanted not in found:
@@ -182,6 +202,8 @@ def create_commit(request: Request, context: Context) -> Response:
     for each in request.get("putFiles") or ():
         if "sourceFile" in each:
             raise InvalidPathException("putFiles.sourceFile: loopback puts files by their content")
+        if "fileContent" not in each:
+            raise FileContentRequiredException(f"putFiles: {each['filePath']} has no fileContent")
         files[each["filePath"]] = each["fileContent"]
     files |= {each["filePath"]: None for each in request.get("deleteFiles") or ()}
     made = _write(request, request.get("commitMessage", ""), files, context)
@@ -211,7 +233,12 @@ def _path(path: str) -> str:
 
 def _bytes(content: Any) -> bytes | None:
     """Blobs travel as base64 in JSON."""
-    return content if content is None or isinstance(content, bytes) else base64.b64decode(content)
+    if content is None or isinstance(content, bytes):
+        return content
+    try:
+        return base64.b64decode(content)
+    except ValueError as fault:
+        raise SerializationException(f"fileContent is not base64: {fault}") from None
 
 
 def _branches(name: str, context: Context) -> dict[str, str]:
