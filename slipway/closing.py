@@ -10,6 +10,8 @@ from slipway.projects import STAGES, Project
 from slipway.target import Target
 
 BAR_CELLS = 40
+WIDTH = 80  # of a terminal that nobody has widened
+MOST_OF_ANSWER = 40
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,19 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
     screen.say()
     stages.show_alarms(rows)
     if answered:
-        screen.say(f"\nprod answers {answered['request'][:70]}  ->  [bold]{answered['response']}[/bold]")
+        screen.say(f"\n{_exchange(answered['request'], answered['response'])}", markup=False)
     screen.say(f"\n[bold]{screen.duration(lead)}[/bold] from commit to production (approvals {waited:.1f} s)\n")
     drawn = waterfall.bars(spans, BAR_CELLS)
     for span, bar in zip(spans, drawn, strict=True):
         name = f"{'  ' * span.depth}{span.name}"
-        screen.say(f"{name:<24} {screen.duration(span.seconds):>9}  [{'dim' if span.depth else 'cyan'}]{bar}[/]")
+        screen.say(f"{name:<20} {screen.duration(span.seconds):>11}  [{'dim' if span.depth else 'cyan'}]{bar}[/]")
+
+
+def _exchange(request: str, response: str) -> str:
+    """A question and its answer on one line; of a long question as much as fits."""
+    answer = response if len(response) <= MOST_OF_ANSWER else f"{response[:MOST_OF_ANSWER]} ..."
+    room = WIDTH - len(f"prod answers   ->  {answer}")
+    return f"prod answers {request if len(request) <= room else f'{request[: room - 4]} ...'}  ->  {answer}"
 
 
 def where_the_time_went(target: Target, project: Project, trip: Trip) -> list[waterfall.Span]:

@@ -95,6 +95,18 @@ def _tokens(state: Mapping[str, Any], execution: str) -> dict[tuple[str, str], s
     }
 
 
+def held(target: Target, pipeline: str, execution: str) -> tuple[str, str] | None:
+    """The stage that an execution waits for and the one in it, when that one waits for an approval; else None."""
+    for stage in target.client("codepipeline").get_pipeline_state(name=pipeline)["stageStates"]:
+        inside = stage.get("latestExecution", {})
+        if stage.get("inboundExecution", {}).get("pipelineExecutionId") != execution:
+            continue
+        waits = any(action.get("latestExecution", {}).get("token") for action in stage["actionStates"])
+        if inside.get("status") == "InProgress" and waits:
+            return stage["stageName"], inside["pipelineExecutionId"]
+    return None
+
+
 def answer(target: Target, pipeline: str, action: Action, *, approved: bool, why: str) -> None:
     """Approve or reject what waits."""
     target.client("codepipeline").put_approval_result(

@@ -15,6 +15,7 @@ from slipway.projects import Project
 from slipway.target import Target, UserError
 
 START_SECONDS = 90.0  # for an execution to begin after what causes it
+IDLE_SECONDS = 15.0  # without a change, then the local AWS is asked less often too
 Answer = Callable[[Action], None]  # gives, or refuses, an approval that waits
 
 
@@ -33,9 +34,14 @@ def started(
     )
 
 
-def pause(target: Target) -> float:
-    """Seconds between two looks: the local AWS answers in milliseconds, the real one has limits."""
-    return 0.15 if target.local else 5.0
+def pause(target: Target, idle: float = 0.0) -> float:
+    """Seconds between two looks, when nothing has changed for `idle` seconds.
+
+    The local AWS answers in milliseconds, the real one has limits; a canary that is watched for minutes needs no more.
+    """
+    if target.local:
+        return 0.15 if idle < IDLE_SECONDS else 1.0
+    return 5.0
 
 
 class Follower:
@@ -44,9 +50,12 @@ class Follower:
     def __init__(self, target: Target, project: Project, *, quiet: bool) -> None:
         self._target, self._project, self._quiet = target, project, quiet
         self._said: dict[tuple[str, str, datetime | None], str] = {}
+        self._held: set[tuple[str, str]] = set()
 
     def follow(self, pipeline: str, execution: str, answer: Answer | None = None) -> list[Action]:
         """Until it ends; `answer` is asked whenever an approval waits. Its actions then."""
+        last: list[Action] = []
+        changed = time.monotonic()
         with self._shown() as show:
             while True:
                 status = deliveries.described(self._target, pipeline, execution)["status"]
@@ -57,10 +66,25 @@ class Follower:
                     return actions
                 if waiting and answer:
                     break
-                time.sleep(pause(self._target))
+                if actions != last:
+                    last, changed = actions, time.monotonic()
+                elif not any(action.status == "InProgress" for action in actions):
+                    self._say_who_is_ahead(pipeline, execution)
+                time.sleep(pause(self._target, time.monotonic() - changed))
         for action in waiting:
             answer(action)
         return self.follow(pipeline, execution, answer)
+
+    def _say_who_is_ahead(self, pipeline: str, execution: str) -> None:
+        """A stage holds one execution; one that waits for a person holds it until somebody answers."""
+        held = deliveries.held(self._target, pipeline, execution)
+        if held is None or held in self._held or self._quiet:
+            return
+        self._held.add(held)
+        screen.say(
+            f"[yellow]{held[0]} is taken by execution {held[1][:8]}, which waits for a person[/yellow]; "
+            "answer it with slipway release, or slipway release --refuse REASON"
+        )
 
     @contextmanager
     def _shown(self) -> Iterator[Callable[[list[Action]], None]]:

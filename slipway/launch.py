@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ LONGEST_NAME = 32
 CONNECTION = re.compile(r"arn:[\w-]+:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+")
 ENDED = ("CreateCompleted", "CreateFailed", "DeleteInProgress", "DeleteFailed", "DeleteCompleted")
 LONGEST = 1800.0  # seconds
+Tell = Callable[[list[dict[str, Any]]], None]  # is given all events of the stack so far, the oldest first
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,25 @@ class Wish:
 
 def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
     """Exit code: 0 when the project is there, 1 when it failed."""
+    said = set[str]()
+
+    def tell(events: list[dict[str, Any]]) -> None:
+        for line in stacks.lines(events, said):
+            screen.say(f"  {line}", markup=False)
+
+    role = begin(target, wish)
+    if not as_json:
+        screen.say(f"[bold]{wish.name}[/bold] on {target.title}, " + (f"made by {role}" if role else "made by you"))
+    found = end(target, wish.name, None if as_json else tell)
+    if as_json:
+        screen.show_json(found)
+    else:
+        _show(wish, found)
+    return 0
+
+
+def begin(target: Target, wish: Wish) -> str:
+    """Have the project made, once nothing speaks against it; the role that makes it, "" for the caller."""
     given = parameters(wish)
     bucket = wish.bucket or publish.default_bucket(target)
     _published(target, bucket)
@@ -43,23 +64,21 @@ def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
     role = wish.role or publish.launch_role(target)
     if role:
         provider["RoleARN"] = role
-    if not as_json:
-        screen.say(f"[bold]{wish.name}[/bold] on {target.title}, " + (f"made by {role}" if role else "made by you"))
     target.client("sagemaker").create_project(
         ProjectName=wish.name, TemplateProviders=[{"CfnTemplateProvider": provider}]
     )
-    project = follow(target, wish.name, quiet=as_json)
+    return role
+
+
+def end(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
+    """Wait for a project that is being made; it as `described` says it. Raises UserError when it failed."""
+    project = follow(target, name, tell)
     if project["ProjectStatus"] != "CreateCompleted":
         raise UserError(
-            f"project {wish.name} is {project['ProjectStatus']}: {_why(target, project)}. "
-            f"Remove what there is of it with: slipway destroy {wish.name}"
+            f"project {name} is {project['ProjectStatus']}: {_why(target, project)}. "
+            f"Remove what there is of it with: slipway destroy {name}"
         )
-    found = described(target, project)
-    if as_json:
-        screen.show_json(found)
-    else:
-        _show(wish, found)
-    return 0
+    return described(target, project)
 
 
 def parameters(wish: Wish) -> dict[str, str]:
@@ -116,16 +135,15 @@ def _free(target: Target, wish: Wish) -> None:
     )
 
 
-def follow(target: Target, name: str, *, quiet: bool) -> dict[str, Any]:
-    """The project when nothing goes on with it any more; on the way a line for each resource."""
-    client, said = target.client("sagemaker"), set[str]()
+def follow(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
+    """The project when nothing goes on with it any more; on the way `tell` gets the events of its stack."""
+    client = target.client("sagemaker")
     until = time.monotonic() + LONGEST
     while True:
         project: dict[str, Any] = client.describe_project(ProjectName=name)
         stack = stack_of(project)
-        if stack and not quiet:
-            for line in stacks.lines(stacks.events(target, stack), said):
-                screen.say(f"  {line}", markup=False)
+        if stack and tell:
+            tell(stacks.events(target, stack))
         if project["ProjectStatus"] in ENDED:
             return project
         if time.monotonic() > until:

@@ -53,17 +53,31 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
     """
     import contextlib
     import io
+    import time
 
     from slipway import launch as launching
-    from slipway import publish
+    from slipway import publish, screen
 
+    began = time.monotonic()
     client = target.client("codeconnections")
     arn = client.create_connection(ProviderType="GitHub", ConnectionName="local")["ConnectionArn"]
     wish = launching.Wish(target.project, source=arn, repository=f"slipway/{target.project}", pipeline=pipeline)
     with contextlib.redirect_stdout(io.StringIO()):  # of interest to those who publish, not to those who try it
         publish.publish(target, publish.Options(roles=True), as_json=True)
-    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
-        launching.launch(target, wish, as_json=quiet)
+    launching.begin(target, wish)
+    if quiet:
+        launching.end(target, wish.name, None)
+        return
+    made: set[str] = set()
+    with screen.console.status("resources ...") as status:
+
+        def tell(events: list[dict[str, Any]]) -> None:
+            made.update(e["LogicalResourceId"] for e in events if e["ResourceStatus"] == "CREATE_COMPLETE")
+            status.update(f"{len(made)} resources, {screen.duration(time.monotonic() - began)}")
+
+        launching.end(target, wish.name, tell)
+    made.discard("")
+    screen.say(f"launched in {screen.duration(time.monotonic() - began)}: {len(made)} resources")
 
 
 def exports(state: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from slipway import deliveries, follow, projects, screen, stages, versions
 from slipway.deliveries import Action
 from slipway.projects import Project
-from slipway.target import Target, UserError, WrongUsage
+from slipway.target import Target, UserError
 
 DEPLOYS = {"staging": "DeployStaging", "prod": "DeployProd"}  # the CodePipeline stage of each
 VARIABLE = "ModelPackageArn"
@@ -51,8 +51,7 @@ def _waiting(target: Target, project: Project) -> tuple[str, Action]:
 
 def rollback(target: Target, stage: str, to: int, *, as_json: bool) -> int:
     """Redeploy what the stage ran before, from the artifact that was deployed then. Exit code: 0 when it serves."""
-    if stage not in DEPLOYS:
-        raise WrongUsage(f"There is no stage {stage}; there is: {', '.join(DEPLOYS)}")
+    stages.known(stage)
     project = projects.needed(target)
     now = stages.describe(target, project, stage).version
     execution, number = _earlier(target, project, stage, now, to)
@@ -118,7 +117,7 @@ def _follow(target: Target, project: Project, execution: str, *, as_json: bool) 
             screen.say(f"\n{action.name} waits for a person: slipway release, or slipway release --refuse REASON")
         for action in actions:
             if action.status == "Failed":
-                screen.say(f"\n{action.name}: {action.summary}", style="red")
+                screen.say(f"\n{action.name}: {action.summary}", style="red", markup=False)
     return 0 if status == "Succeeded" or waiting else 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from slipway import closing, deliveries, follow, projects, push, screen, versions
 from slipway.deliveries import Action
 from slipway.projects import Project
-from slipway.target import Target, UserError
+from slipway.target import Target, UserError, WrongUsage
 
 BY_ITSELF = "approved by slipway ship --approve auto"
 SKEW = timedelta(seconds=2)  # between this clock and AWS's
@@ -32,6 +32,7 @@ class Wishes:
 
 def ship(target: Target, wishes: Wishes) -> int:
     """Exit code: 0 when the version is in production, 1 when it was refused or something failed."""
+    _checked(wishes)
     project = projects.find(target)
     began = datetime.now(UTC)
     if project is None:
@@ -60,6 +61,17 @@ def ship(target: Target, wishes: Wishes) -> int:
         return 1
     closing.show(target, project, trip, as_json=wishes.as_json)
     return 0
+
+
+def _checked(wishes: Wishes) -> None:
+    """What can be told to be wrong before anything is made. Raises WrongUsage."""
+    from seed_code import seed
+
+    if wishes.data is not None and not (wishes.data.is_file() and wishes.data.stat().st_size):
+        raise WrongUsage(f"{wishes.data} is not a file with rows in it; give a CSV file (DATA= with make)")
+    known = sorted(path.parent.name for path in Path(seed.ROOT, "pipelines").glob("*/pipeline.py"))
+    if wishes.pipeline not in known:
+        raise WrongUsage(f"There is no pipelines/{wishes.pipeline} in {seed.ROOT}; there is: {', '.join(known)}")
 
 
 def _promoted(target: Target, project: Project, began: datetime, wishes: Wishes) -> tuple[int, str]:
@@ -95,8 +107,6 @@ def _put_data(target: Target, project: Project, wishes: Wishes) -> None:
     """Own data replace what the project trains on; their arrival starts a build by itself."""
     if wishes.data is None:
         return
-    if not wishes.data.is_file() or not wishes.data.stat().st_size:
-        raise UserError(f"{wishes.data} is not a file with rows in it; give a CSV file (DATA= with make)")
     key = f"data/{project.pipeline}/{wishes.data.name}"
     target.client("s3").upload_file(str(wishes.data), project.bucket, key)
     _say(wishes, f"data s3://{project.bucket}/{key}")

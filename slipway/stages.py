@@ -1,5 +1,6 @@
 """What runs in staging and in production: version, endpoint, since when, approved by whom, and its alarms."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from slipway import projects, screen
 from slipway.projects import Project
-from slipway.target import Target
+from slipway.target import Target, WrongUsage
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class StageState:
     def dump(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)
+
+
+def known(stage: str) -> str:
+    """The name of a stage. Raises WrongUsage for another word."""
+    if stage not in projects.STAGES:
+        raise WrongUsage(f"There is no stage {stage}; there is: {', '.join(projects.STAGES)}")
+    return stage
 
 
 def show(target: Target, *, as_json: bool) -> None:
@@ -99,20 +107,27 @@ def show_table(rows: list[StageState]) -> None:
     shown = [
         (
             row.stage,
-            f"version {row.version}" if row.version else "",
+            row.version or "",
             row.endpoint,
             row.status,
             row.instances,
             screen.ago(row.since, now) if row.since else "",
-            row.approved_by.rpartition("/")[2] or row.approved_by.rpartition(":")[2],
+            person(row.approved_by),
         )
         for row in rows
     ]
-    columns = ("stage", "runs", "endpoint", "state", "instances", "since", "approved by")
-    screen.console.print(screen.table(columns, shown))
+    columns = ("stage", "version", "endpoint", "state", "instances", "since", "approved by")
+    made = screen.table(columns, shown)
+    made.padding = (0, 2, 0, 0)
+    screen.console.print(made)
     for row in rows:
         if row.failure:
             screen.say(f"{row.stage}: {row.failure}", style="red")
+
+
+def person(arn: str) -> str:
+    """Who an ARN is: the user, the session of a role, or `root`."""
+    return re.split(r"[/:]", arn)[-1]
 
 
 def show_alarms(rows: list[StageState]) -> None:

@@ -58,6 +58,7 @@ class Load:
 
 def traffic(target: Target, stage: str, load: Load, *, as_json: bool) -> int:
     """Exit code: 0 when every request was answered."""
+    stages.known(stage)
     project = projects.needed(target)
     now = stages.describe(target, project, stage)
     if now.status == "not deployed":
@@ -83,10 +84,15 @@ def _bodies(project: Project, drift: float) -> list[str]:
     """Requests like those that the model was trained on, moved by `drift` (0 to 1)."""
     from pipelines import sample_data
     from pipelines.config import load as load_config
+    from pipelines.project import UsageError
 
     if project.pipeline not in sample_data.KINDS:
         raise UserError(f"There are no made-up requests for {project.pipeline}; there are for churn and abalone")
-    columns = load_config(Path("pipelines", project.pipeline, "config.yml")).data.columns
+    beside = Path(sample_data.__file__).parent
+    try:
+        columns = load_config(beside / project.pipeline / "config.yml").data.columns
+    except UsageError as fault:
+        raise UserError(str(fault)) from None
     places = [place for place, kind in enumerate(columns.values()) if kind in ("number", "category")]
     batch = next(sample_data.tables(project.pipeline, ROWS, 7, drift))
     return [",".join(str(batch.column(place)[row].as_py()) for place in places) for row in range(ROWS)]
