@@ -36,6 +36,8 @@ def load(path: Path, model: type[Whole]) -> Whole:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:  # bytes, characters and dates that are none
+        raise UsageError(f"{path}:1: not YAML: {' '.join(str(error).split())}") from None
     try:
         whole = model.model_validate(document)
     except ValidationError as error:

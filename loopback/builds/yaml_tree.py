@@ -31,7 +31,10 @@ class Tree:
 
 def read(text: str) -> Tree:
     """Raises NotYaml with the parser's words."""
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as fault:  # a character that YAML does not allow
+        raise NotYaml(" ".join(str(fault).split())) from None
     try:
         node = loader.get_single_node()
         lines: dict[Path, int] = {}
