@@ -34,6 +34,7 @@ from loopback.services.announce import Announcer
 from loopback.services.autoscaling.scaler import Scaler
 from loopback.services.clients import Clients
 from loopback.services.codebuild import registered as codebuild
+from loopback.services.codedeploy import registered as codedeploy
 from loopback.services.codepipeline import registered as delivery
 from loopback.services.codepipeline.driver import Deliveries
 from loopback.services.codepipeline.targets import start_build, start_pipeline
@@ -124,7 +125,7 @@ class Control:
         self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
         self.deliveries = Deliveries(self.context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
         self.watch = Watch(self.context)
-        for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES):
+        for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES, *codedeploy.SERVICES):
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
         git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved)

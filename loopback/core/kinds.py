@@ -69,6 +69,11 @@ CATALOG_PRINCIPAL = Kind("catalog-principal", "principal", states.PRESENT, "Comp
 CATALOG_CONSTRAINT = Kind("catalog-constraint", "constraint", states.PRESENT, "Completed")  # parent: its portfolio
 PROVISIONED_PRODUCT = Kind("provisioned-product", "provisioned product", states.PROVISIONED_PRODUCT, "UNDER_CHANGE")
 
+DEPLOY_APPLICATION = Kind("deploy-application", "application", states.PRESENT, "Completed")  # of CodeDeploy
+DEPLOY_GROUP = Kind("deploy-group", "deployment group", states.PRESENT, "Completed")  # `<application>/<group>`
+DEPLOY_CONFIG = Kind("deploy-config", "deployment configuration", states.PRESENT, "Completed")
+DEPLOYMENT = Kind("deployment", "deployment", states.DEPLOYMENT, "Created")  # named by its id; parent is its group
+
 SCALABLE_TARGET = Kind("scalable-target", "scalable target", states.PRESENT, "Completed")  # named by its ResourceId,
 SCALING_POLICY = Kind("scaling-policy", "scaling policy", states.PRESENT, "Completed")  # which is the others' parent
 SCHEDULED_ACTION = Kind("scheduled-scaling-action", "scheduled action", states.PRESENT, "Completed")
@@ -115,6 +120,10 @@ ALL = (
     CATALOG_PRINCIPAL,
     CATALOG_CONSTRAINT,
     PROVISIONED_PRODUCT,
+    DEPLOY_APPLICATION,
+    DEPLOY_GROUP,
+    DEPLOY_CONFIG,
+    DEPLOYMENT,
     SCALABLE_TARGET,
     SCALING_POLICY,
     SCHEDULED_ACTION,

@@ -149,6 +149,13 @@ SCALING_ACTIVITY: Table = {
     "Successful": {},
     "Failed": {},
 }
+DEPLOYMENT: Table = {  # of CodeDeploy; a rollback is a deployment of its own
+    "Created": {"begin": "InProgress", "fail": "Failed", "stop": "Stopped"},
+    "InProgress": {"succeed": "Succeeded", "fail": "Failed", "stop": "Stopped"},
+    "Succeeded": {},
+    "Failed": {},
+    "Stopped": {},
+}
 PIPELINE: Table = {"Active": {"delete": "Deleting"}, "Deleting": {}}
 PRESENT: Table = {"Completed": {}}  # what is whole as soon as its row is: models, groups, packages, trials
 

@@ -6,10 +6,16 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.services import registry
-from loopback.services.stacks import autoscaling, catalog, delivery, sagemaker
+from loopback.services.stacks import autoscaling, catalog, codedeploy, delivery, sagemaker
 from loopback.services.stacks.types import Made, Properties, ResourceType, Wanted
 
-TYPES: dict[str, ResourceType] = {**sagemaker.TYPES, **delivery.TYPES, **autoscaling.TYPES, **catalog.TYPES}
+TYPES: dict[str, ResourceType] = {
+    **sagemaker.TYPES,
+    **delivery.TYPES,
+    **autoscaling.TYPES,
+    **catalog.TYPES,
+    **codedeploy.TYPES,
+}
 
 
 class Resources:

@@ -1,0 +1,1 @@
+"""CodeDeploy for Lambda aliases: applications, deployment groups and configurations."""

@@ -1,0 +1,64 @@
+"""Traffic shares over time."""
+
+from typing import Any
+
+import pytest
+
+from loopback.delivery.shifting import BUILT_IN, InvalidRouting, Step, due, steps
+
+
+def canary(percent: Any, minutes: Any) -> dict[str, Any]:
+    return {"type": "TimeBasedCanary", "timeBasedCanary": {"canaryPercentage": percent, "canaryInterval": minutes}}
+
+
+def linear(percent: Any, minutes: Any) -> dict[str, Any]:
+    return {"type": "TimeBasedLinear", "timeBasedLinear": {"linearPercentage": percent, "linearInterval": minutes}}
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "first", "last"),
+    [
+        ("LambdaCanary10Percent5Minutes", 2, Step(0, 10), Step(300, 100)),
+        ("LambdaCanary10Percent30Minutes", 2, Step(0, 10), Step(1800, 100)),
+        ("LambdaLinear10PercentEvery1Minute", 10, Step(0, 10), Step(540, 100)),
+        ("LambdaLinear10PercentEvery10Minutes", 10, Step(0, 10), Step(5400, 100)),
+        ("LambdaAllAtOnce", 1, Step(0, 100), Step(0, 100)),
+    ],
+)
+def test_the_built_in_configurations(name: str, count: int, first: Step, last: Step) -> None:
+    plan = steps(BUILT_IN[f"CodeDeployDefault.{name}"])
+    assert (len(plan), plan[0], plan[-1]) == (count, first, last)
+
+
+def test_there_are_nine_built_in_ones() -> None:
+    assert len(BUILT_IN) == 9
+    assert all(steps(config) for config in BUILT_IN.values())
+
+
+def test_a_linear_shift_ends_at_100_when_its_step_does_not_divide_it() -> None:
+    assert [step.percent for step in steps(linear(30, 2))] == [30, 60, 90, 100]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "percent", "wait"), [(-5, 10, 300), (0, 10, 300), (299, 10, 1), (300, 100, None), (9999, 100, None)]
+)
+def test_what_holds_when(seconds: float, percent: int, wait: float | None) -> None:
+    step, more = due(steps(canary(10, 5)), seconds)
+    assert (step.percent, more) == (percent, wait)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "type is None"),
+        (canary(0, 5), "canaryPercentage is 0"),
+        (canary(100, 5), "canaryPercentage is 100"),
+        (canary(10, 0), "canaryInterval is 0"),
+        (canary(10, 2881), "2881 minutes; at most 2880"),
+        ({"type": "TimeBasedLinear"}, "linearPercentage is None"),
+        (canary(10, 5) | {"type": "AllAtOnce"}, "timeBasedCanary does not go with type AllAtOnce"),
+    ],
+)
+def test_what_is_no_shift_is_refused(config: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidRouting, match=said):
+        steps(config)
