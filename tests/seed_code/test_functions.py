@@ -124,7 +124,7 @@ class TestPromotion:
     def test_production_is_recorded_and_what_was_there_archived(self, function, client) -> None:
         live = {"Stage": "Production", "StageStatus": "Approved"}
         pages = [
-            {"ModelPackageSummaryList": [{"ModelPackageArn": ARN.format(3), "ModelLifeCycle": live}]},
+            {"ModelPackageSummaryList": [{"ModelPackageArn": ARN.format(3)}]},
             {
                 "ModelPackageSummaryList": [
                     {"ModelPackageArn": ARN.format(2), "ModelLifeCycle": live},
@@ -146,6 +146,16 @@ class TestPromotion:
             if operation == "update_model_package"
         ]
         assert written == [(ARN.format(3), "Production"), (ARN.format(2), "Archived")]
+        assert codepipeline.calls[0][0] == "put_job_success_result"
+
+    def test_what_is_in_production_already_is_not_recorded_again(self, function, client) -> None:
+        """Its event would name no field, and start the next deployment."""
+        live = {"ModelPackageArn": ARN.format(3), "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Approved"}}
+        sagemaker, codepipeline = client(list_model_packages=[{"ModelPackageSummaryList": [live]}]), client()
+        function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(
+            self.job("RecordProduction"), None
+        )
+        assert [operation for operation, _ in sagemaker.calls] == ["list_model_packages"]
         assert codepipeline.calls[0][0] == "put_job_success_result"
 
     def test_a_fault_is_told_and_never_leaves_the_action_waiting(self, function, client) -> None:
