@@ -202,7 +202,7 @@ class Base:
 
     def _invoke_target(self, target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> Any:
         deliver = self._targets.get((target.get("Arn", "").split(":") + [""] * 3)[2])
-        if self.permissions and (refusal := self.permissions.of_target(target)):
+        if self.permissions and (refusal := self.permissions.of_target(target, rule)):
             log.warning("event target %s: %s", target.get("Arn"), refusal)
             return None
         if deliver is None:

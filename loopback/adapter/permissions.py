@@ -27,6 +27,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "authenticate",
         "caller_arn",
         "evaluate",
+        "evaluate_resource_policy",
         "is_root_access_key",
         "pin_signed_body",
         "pin_signed_request",
@@ -35,6 +36,8 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.router": ("extract_access_key_id",),
     "ministack.services.iam": ("_roles",),
     "ministack.app": ("pin_request_origin",),
+    "ministack.services.lambda_svc": ("_functions",),
+    "ministack.services.sts": ("_sessions", "get_state", "load_persisted_state"),
 }
 REMEMBERED_SECONDS = 1.0  # how long an answer about an invocation counts
 SESSION = "loopback"
@@ -49,6 +52,7 @@ DELIVERIES = {
     "sqs": "sqs:SendMessage",
     "states": "states:StartExecution",
 }
+EVENTBRIDGE = "events.amazonaws.com"
 NEED_ROLE = frozenset({"codebuild", "codepipeline", "sagemaker", "states"})
 Refusal = tuple[str, str]  # code, message
 Answer = tuple[int, dict[str, str], bytes]
@@ -61,11 +65,14 @@ class Permissions:
     def __init__(self, place: Place, services: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
         self._place, self._services, self._now = place, services, now
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
-        self._actions, self._evaluator, self._responses, self._router, self._iam, app = modules
+        self._actions, self._evaluator, self._responses, self._router, self._iam, app, self._functions, sts = modules
         pin = app.pin_request_origin
         # Policies refuse what does not come over TLS; here the port on 127.0.0.1 stands for AWS's TLS endpoints.
         app.pin_request_origin = lambda address, _secure: pin(address, True)  # as the base calls it
         self._known: dict[tuple[str, Check], tuple[Refusal | None, float]] = {}
+        # What holds credentials of a role outlives this process, and so do the credentials.
+        sts.get_state = lambda: {"sessions": dict(sts._sessions)}
+        sts.load_persisted_state = lambda state: sts._sessions.update(state["sessions"])
         extract = self._actions.extract_resource_arn
 
         def resource(service: str, *rest: Any) -> str:
@@ -93,19 +100,40 @@ class Permissions:
             return _answer(403, fault.code, str(fault))
         return None
 
-    def of_target(self, target: Mapping[str, Any]) -> str:
-        """Why the role of an event target may not do what delivering to it means, or ""."""
+    def of_target(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
+        """Why a rule may not deliver to a target: its role's policies, or without a role the function's own; or ""."""
         arn, role = target.get("Arn", ""), target.get("RoleArn", "")
         service = (arn.split(":") + [""] * 3)[2]
+        if not role and service == "lambda":
+            return self._of_function(arn, rule)
         if not role:
-            needs = service in NEED_ROLE
-            return f"a target of {service} needs a RoleArn" if needs else ""
+            return f"a target of {service} needs a RoleArn" if service in NEED_ROLE else ""
         action = DELIVERIES.get(service)
         try:
             self.permit(role, [Check(action, arn)] if action else [])
         except AccessDeniedException as fault:
             return str(fault)
         return ""
+
+    def _of_function(self, arn: str, rule: Mapping[str, Any]) -> str:
+        """Whether the policy of a function lets EventBridge call it for this rule."""
+        name = arn.rsplit(":function:", maxsplit=1)[-1].partition(":")[0]
+        policy = (self._functions._functions.get(name) or {}).get("policy") or {}
+        action = DELIVERIES["lambda"]
+        context = self._evaluator.EvalContext(
+            principal_arn="",
+            principal_type="Service",
+            principal_account="",
+            action=action,
+            resource_arn=arn,
+            region=self._place.region,
+            secure_transport=True,
+            service_context={"aws:sourcearn": rule.get("Arn", ""), "aws:sourceaccount": self._place.account},
+        )
+        found = self._evaluator.evaluate_resource_policy(policy, context, service=EVENTBRIDGE)
+        if found.decision == "Allow":
+            return ""
+        return f"{EVENTBRIDGE} is not authorized to perform: {action} on resource: {arn}; its policy does not allow it"
 
     def guarded(self, front: Front, asks: Callable[[str, str], Check | None]) -> Front:
         """An ASGI application that signed requests of callers get to whose policies allow what `asks` says."""

@@ -16,6 +16,9 @@ from loopback.builds.sources import S3_ARN, missing
 from loopback.builds.specification import Buildspec
 from loopback.core.artifacts import Artifact
 from loopback.core.errors import ServiceError
+from loopback.core.permissions import Check
+
+REPORTING = ("CreateReportGroup", "CreateReport", "UpdateReport", "BatchPutTestCases")  # what a report takes
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,22 @@ class Handover:
         means = self.build.means
         reporter = Reporter(means.store, means.place, self.build.project, self.build.arn, means.clock)
         for name, files in self.spec.reports.items():
+            self._may_report(name)
             self.say(f"Preparing to copy TEST report {name}")
             arn = reporter.report(name, files, self.build.folders.src)
             self.result["reportArns"] = [*self.result.get("reportArns", []), arn]
+
+    def _may_report(self, name: str) -> None:
+        """The build's role writes reports. Raises ClientFault."""
+        build, acting = self.build, self.build.means.acting
+        if acting is None:
+            return
+        group = name if name.startswith("arn:") else f"report-group/{build.project}-{name}"
+        arn = group if group.startswith("arn:") else build.means.place.arn(group, "codebuild")
+        try:
+            acting.permit(build.role, [Check(f"codebuild:{action}", arn) for action in REPORTING])
+        except ServiceError as fault:
+            raise ClientFault(str(fault)) from None
 
     def _artifacts(self) -> None:
         build, spec = self.build, self.spec
