@@ -10,7 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import churn, commands, five_steps, idle, monitor, no_ops, processes, table
+from benchmarks import (
+    churn,
+    commands,
+    five_steps,
+    idle,
+    invocations,
+    lead_time,
+    model_server,
+    monitor,
+    no_ops,
+    processes,
+    stack,
+    table,
+)
 from benchmarks.bench import Bench, Benchmark
 from benchmarks.local_aws import Failed
 from benchmarks.rows import Row
@@ -22,6 +35,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "commands": commands.measure,
     "idle": idle.measure,
     "monitor": monitor.small,
+    "model-server": model_server.measure,
+    "invocations": invocations.measure,
+    "stack": stack.measure,
+    "lead-time": lead_time.measure,
     "five-steps-large": five_steps.large,
     "churn-large": churn.large,
     "monitor-large": monitor.large,
@@ -46,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(table.header(), flush=True)
     rows: list[Row] = []
     try:
-        faults = [fault for name in names if (fault := _measure(name, rows, quick=parsed.quick))]
+        faults = [fault for name in names if (fault := _measure(name, rows, parsed))]
     except KeyboardInterrupt:
         _progress("benchmarks: interrupted; nothing was written", last=True)
         return 130
@@ -63,17 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no 1,000,000 rows")
+    parser.add_argument("--long", action="store_true", help="ten minutes of requests rather than two")
     parser.add_argument(
         "--out", type=Path, help="where the results go; a whole run without it writes benchmarks/results.json"
     )
     return parser
 
 
-def _measure(name: str, rows: list[Row], *, quick: bool) -> str | None:
+def _measure(name: str, rows: list[Row], parsed: argparse.Namespace) -> str | None:
     """Run one benchmark, printing its rows; what went wrong, or None."""
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
-        for row in BENCHMARKS[name](Bench(folder, quick, _prefixed(name))):
+        for row in BENCHMARKS[name](Bench(folder, parsed.quick, _prefixed(name), parsed.long)):
             rows.append(row)
             _progress("")
             print(table.line(row), flush=True)

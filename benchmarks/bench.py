@@ -14,6 +14,7 @@ class Bench:
     folder: Path
     quick: bool
     progress: Callable[[str], None]
+    long: bool = False
 
     @property
     def rounds(self) -> int:

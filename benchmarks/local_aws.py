@@ -106,6 +106,15 @@ def free_port() -> int:
     return port
 
 
+def free_low_port(first: int = 0) -> int:
+    """The same from `first` on and below 2**15: multi-model-server takes no other."""
+    for port in range(first or 21_000 + os.getpid() % 9_000, 1 << 15):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Failed("no port below 32768 is free")
+
+
 def put_pipeline(sagemaker: Any, name: str, definition: dict[str, Any]) -> None:
     """Create a pipeline from its document."""
     sagemaker.create_pipeline(

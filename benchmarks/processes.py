@@ -149,6 +149,14 @@ def zygote_of(supervisor: int) -> int:
     raise Failed("loopback has no warm process to fork jobs from")
 
 
+def command_line(pid: int) -> bytes:
+    """What a process was started with; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 @dataclass
 class Peak:
     """The most memory that was seen so far, in MB."""

@@ -9,28 +9,37 @@ Measure = Callable[[], float]
 
 @dataclass(frozen=True)
 class Goal:
-    """The most that `of` ("ours" or "ratio") may be; `below` when the limit itself is too much."""
+    """The most that `of` ("ours" or "ratio") may be; `below` when the limit itself is too much.
+
+    With `least` it is what it has to be at least.
+    """
 
     of: str
     limit: float
     below: bool = False
+    least: bool = False
 
     def met(self, row: "Row") -> bool:
         """Whether a row that has been measured keeps to it."""
         value = row.ours if self.of == "ours" else row.ratio
         if value is None:
             raise ValueError(f"{row.name}: a goal for the {self.of}, which was not measured")
+        if self.least:
+            return value >= self.limit
         return value < self.limit if self.below else value <= self.limit
 
     def text(self, unit: str) -> str:
-        """`ratio <= 1.2`, `< 0.3 s`."""
-        sign = "<" if self.below else "<="
+        """`ratio <= 1.2`, `< 0.3 s`, `>= 5000 requests/s`."""
+        sign = ">=" if self.least else "<" if self.below else "<="
         return f"{sign} {self.limit:g} {unit}" if self.of == "ours" else f"ratio {sign} {self.limit:g}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. `floor` and `peer` are None when there is nothing to compare with on this machine."""
+    """A line of the table. `floor` and `peer` are None when there is nothing to compare with on this machine.
+
+    `details` are printed below it.
+    """
 
     name: str
     unit: str
@@ -39,6 +48,7 @@ class Row:
     floor: float | None = None
     peer: float | None = None
     note: str = ""
+    details: Sequence[str] = ()
 
     @property
     def ratio(self) -> float | None:
@@ -60,6 +70,7 @@ class Row:
             "goal": self.goal.text(self.unit),
             "met": self.met,
             "note": self.note,
+            **({"details": list(self.details)} if self.details else {}),
         }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.rows import Row
 
-COLUMNS = (("name", 58), ("ours", 10), ("floor", 10), ("peer", 8), ("ratio", 7), ("goal", 14), ("met", 4))
+COLUMNS = (("name", 58), ("ours", 10), ("floor", 10), ("peer", 8), ("ratio", 7), ("goal", 18), ("met", 4))
 
 
 def header() -> str:
@@ -15,9 +15,10 @@ def header() -> str:
 
 
 def line(row: Row) -> str:
-    """One row; what was not measured is a dash."""
+    """One row, and its details below it; what was not measured is a dash."""
     figures = [_figure(value) for value in (row.ours, row.floor, row.peer, row.ratio)]
-    return _aligned([f"{row.name}, {row.unit}", *figures, row.goal.text(row.unit), "yes" if row.met else "NO"])
+    told = _aligned([f"{row.name}, {row.unit}", *figures, row.goal.text(row.unit), "yes" if row.met else "NO"])
+    return "\n".join([told, *(f"    {detail}" for detail in row.details)])
 
 
 def _figure(value: float | None) -> str:

@@ -41,7 +41,7 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
                 "stages": [row.dump() for row in rows],
                 "lead_seconds": lead,
                 "approval_seconds": waited,
-                "spans": [{"name": s.name, "depth": s.depth, "seconds": s.seconds} for s in spans],
+                "spans": [_dumped(span, trip.began) for span in spans],
                 "answer": answered,
             }
         )
@@ -63,6 +63,12 @@ def _exchange(request: str, response: str) -> str:
     answer = response if len(response) <= MOST_OF_ANSWER else f"{response[:MOST_OF_ANSWER]} ..."
     room = WIDTH - len(f"prod answers   ->  {answer}")
     return f"prod answers {request if len(request) <= room else f'{request[: room - 4]} ...'}  ->  {answer}"
+
+
+def _dumped(span: waterfall.Span, start: datetime) -> dict[str, Any]:
+    """A span as JSON; `at` counts seconds from `start`."""
+    at = (span.began - start).total_seconds()
+    return {"name": span.name, "depth": span.depth, "at": at, "seconds": span.seconds, "waiting": span.waiting}
 
 
 def where_the_time_went(target: Target, project: Project, trip: Trip) -> list[waterfall.Span]:

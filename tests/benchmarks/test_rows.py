@@ -42,6 +42,8 @@ def test_median_of_an_even_count_is_between_the_middle_two():
         (Goal("ours", 3.0), 3.001, 100.0, False),
         (Goal("ours", 0.3, below=True), 0.3, None, False),
         (Goal("ours", 0.3, below=True), 0.299, None, True),
+        (Goal("ours", 5000.0, least=True), 5000.0, None, True),
+        (Goal("ours", 5000.0, least=True), 4999.0, None, False),
     ],
 )
 def test_a_goal_is_kept_or_not(goal: Goal, ours: float, floor: float | None, met: bool):
@@ -59,6 +61,7 @@ def test_a_goal_for_a_ratio_needs_a_floor():
         (Goal("ratio", 1.05), "ratio <= 1.05"),
         (Goal("ours", 250, below=True), "< 250 MB"),
         (Goal("ours", 3.0), "<= 3 MB"),
+        (Goal("ours", 5000.0, least=True), ">= 5000 MB"),
     ],
 )
 def test_a_goal_as_text(goal: Goal, text: str):
