@@ -27,6 +27,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     ),
     "ministack.services.cloudformation.stacks": (
         "_runs_on_worker_thread",
+        "_delete_resource",
         "_provision_resource",
         "_update_resource",
     ),
@@ -58,6 +59,7 @@ class Stacks:
         self._provision, self._update = self._provisioners._provision_resource, self._provisioners._update_resource
         for module in modules[1:]:
             module._provision_resource, module._update_resource = self._create, self._change
+        self._delete, self._engine._delete_resource = self._engine._delete_resource, self._remove
         blocking = self._engine._runs_on_worker_thread
         self._engine._runs_on_worker_thread = lambda kind: kind in resources.types or blocking(kind)
         for kind in resources.types:
@@ -103,6 +105,11 @@ class Stacks:
         if old == new:
             return before
         return self._resources.update(kind, before, _plain(kind, "", old), plain, self._role(stack_name))
+
+    def _remove(self, kind: str, physical_id: str, properties: dict[str, Any], stack_name: str, *rest: Any) -> None:
+        if kind not in self._resources.types:
+            self._ask("delete", kind, properties, physical_id or "", stack_name)
+        self._delete(kind, physical_id, properties, stack_name, *rest)
 
     def _role(self, stack_name: str) -> str:
         return actor(self._state._stacks.get(stack_name) or {})
