@@ -5,6 +5,7 @@ at a time. They end together.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -51,6 +52,7 @@ def main(environ: Mapping[str, str]) -> int:
         if os.read(loaded, 1) != LOADED:
             print("a worker of the model server could not load the model", file=sys.stderr)
             return 1
+    gc.freeze()  # what is loaded stays: looking through all of it would hold up a request for tens of milliseconds
     os.rename(f"{path}.part", path)  # whoever sees the socket can connect to it
     uvloop.run(_serve(handler, listener, others=others))
     return 0
@@ -77,6 +79,7 @@ def _worker(environ: Mapping[str, str], listener: socket.socket, life: int, tell
         os.write(tell, NOT_LOADED if isinstance(handler, str) else LOADED)
         os.close(tell)
         if not isinstance(handler, str):
+            gc.freeze()
             uvloop.run(_serve(handler, listener, life))
     except BaseException:  # noqa: BLE001 - this process is a copy: nothing above may run
         traceback.print_exc()

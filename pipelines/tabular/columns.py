@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 NUMBER, CATEGORY, IDENTIFIER, LABEL = "number", "category", "identifier", "label"
+_IGNORED = re.compile(r"[\W_]")
 
 
 def spelling(name: str) -> str:
     """What is left of a column name when case, spaces and punctuation don't count: `Int'l Plan` is `intl_plan`."""
-    return re.sub(r"[\W_]", "", name.casefold())
+    return _IGNORED.sub("", name.casefold())
 
 
 def label_spelling(value: str) -> str:
