@@ -18,7 +18,7 @@ from benchmarks.local_aws import ROOT, bare_environment, free_low_port, free_por
 from benchmarks.served import CSV, Served, http, stopped
 
 ENVIRONMENTS = ROOT / ".slipway" / "bench"
-INSTALL_SECONDS, START_SECONDS = 600.0, 90.0
+INSTALL_SECONDS, START_SECONDS = 600.0, 60.0
 MMS = ("multi-model-server==1.1.11", "sagemaker-inference==1.10.1", "setuptools<80")
 SAME = ("numpy", "pyarrow", "scipy", "xgboost-cpu")  # what the template's inference.py imports, as here
 HANDLER = "sagemaker_inference.default_handler_service"
@@ -86,7 +86,13 @@ def multi_model_server(served: Served, folder: Path) -> Iterator[Peer]:
         "decode_input_request": "false",
     }
     (home / "config.properties").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    arguments = ["--foreground", "--model-store", str(home), "--mms-config", str(home / "config.properties")]
+    arguments = [
+        "--foreground",
+        "--model-store",
+        str(served.folder.parent),
+        "--mms-config",
+        str(home / "config.properties"),
+    ]
     environ = {
         **bare_environment(),
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
@@ -96,9 +102,10 @@ def multi_model_server(served: Served, folder: Path) -> Iterator[Peer]:
         "OMP_NUM_THREADS": "1",
         "TEMP": str(home),
     }
-    command = [str(binaries / "multi-model-server"), "--start", *arguments, "--models", f"model={served.folder}"]
-    with _running("multi-model-server", command, environ, home, port):
-        yield Peer("multi-model-server", port, CSV)
+    command = [str(binaries / "multi-model-server"), "--start", *arguments, "--models", f"model={served.folder.name}"]
+    peer = Peer("multi-model-server", port, CSV)
+    with _running(peer, served.body(1), command, environ, home):
+        yield peer
 
 
 @contextlib.contextmanager
@@ -120,8 +127,9 @@ def mlflow(served: Served, folder: Path) -> Iterator[Peer]:
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--workers", "1"]
     command += ["--model-uri", str(home / "model"), "--host", "127.0.0.1", "--port", str(port)]
     environ = {**bare_environment(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    with _running("MLflow", command, environ | {"OMP_NUM_THREADS": "1"}, home, port):
-        yield Peer("MLflow", port, {**CSV, "Accept": "application/json"}, ",".join(names) + "\n")
+    peer = Peer("MLflow", port, {**CSV, "Accept": "application/json"}, ",".join(names) + "\n")
+    with _running(peer, in_numbers(served, 1), command, environ | {"OMP_NUM_THREADS": "1"}, home):
+        yield peer
 
 
 def in_numbers(served: Served, rows: int) -> bytes:
@@ -139,7 +147,8 @@ def _number(cell: str, known: list[str] | None) -> str:
 
 
 @contextlib.contextmanager
-def _running(name: str, command: list[str], environ: dict[str, str], home: Path, port: int) -> Iterator[None]:
+def _running(peer: Peer, body: bytes, command: list[str], environ: dict[str, str], home: Path) -> Iterator[None]:
+    """Start it and wait until it answers a request. Raises NotInstalled with the last thing that it said."""
     log = home / "log.txt"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -147,10 +156,10 @@ def _running(name: str, command: list[str], environ: dict[str, str], home: Path,
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(port):
+        while not _answers(peer.port, peer.request(body)):
             if process.poll() is not None or time.monotonic() > deadline:
                 said = log.read_text().strip().splitlines() or ["it said nothing"]
-                raise NotInstalled(f"{name} did not start: {said[-1][:200]}")
+                raise NotInstalled(f"{peer.name} did not start: {said[-1][:200]}")
             time.sleep(0.1)
         yield
     finally:
@@ -159,11 +168,11 @@ def _running(name: str, command: list[str], environ: dict[str, str], home: Path,
         stopped(process)
 
 
-def _answers(port: int) -> bool:
-    """Whether GET /ping answers 200."""
+def _answers(port: int, request: bytes) -> bool:
+    """Whether it answers with 200: a ping is answered before there is a model."""
     try:
-        with socket.create_connection(("127.0.0.1", port), 2) as line:
-            line.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port), 5) as line:
+            line.sendall(request)
             return b" 200 " in line.recv(100).partition(b"\r\n")[0]
     except OSError:
         return False
