@@ -35,6 +35,7 @@ from loopback.services.autoscaling.scaler import Scaler
 from loopback.services.clients import Clients
 from loopback.services.codebuild import registered as codebuild
 from loopback.services.codedeploy import registered as codedeploy
+from loopback.services.codedeploy.shifts import Shifts
 from loopback.services.codepipeline import registered as delivery
 from loopback.services.codepipeline.driver import Deliveries
 from loopback.services.codepipeline.targets import start_build, start_pipeline
@@ -125,6 +126,7 @@ class Control:
         self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
         self.deliveries = Deliveries(self.context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
         self.watch = Watch(self.context)
+        self.shifts = Shifts(self.context, ThreadPoolExecutor(8, thread_name_prefix="deployment hook"))
         for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES, *codedeploy.SERVICES):
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
@@ -150,14 +152,16 @@ class Control:
         for loop in (*loops, self.scaler.loop, self.evaluator.loop, self.deployer.wait, self.queue.loop):
             threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
-        self._listeners += [self.deliveries.changed, self.watch.changed]
+        self._listeners += [self.deliveries.changed, self.watch.changed, self.shifts.changed]
         threading.Thread(target=self.deliveries.loop, name="deliveries", daemon=True).start()
+        threading.Thread(target=self.shifts.loop, name="deployments", daemon=True).start()
 
         def open_for_business() -> None:
             self.dispatcher.recover()
             self.driver.recover()
             self.deliveries.recover()
             self.watch.recover()
+            self.shifts.recover()
             self.deployer.recover()
             self.builder.recover()
             self.provisioner.recover()
@@ -178,6 +182,7 @@ class Control:
             self.monitor.close()
             self.dispatcher.close()
             self.deliveries.close()
+            self.shifts.close()
             self.driver.close()
             self.announcer.close()
             self.queue.close()

@@ -65,12 +65,9 @@ def steps(config: Mapping[str, Any]) -> tuple[Step, ...]:
     return found
 
 
-def due(plan: tuple[Step, ...], seconds: float) -> tuple[Step, float | None]:
-    """The step that holds `seconds` after the start, and how many seconds the next one is away; None after the last."""
-    past = [step for step in plan if step.at <= max(seconds, 0.0)]
-    if len(past) == len(plan):
-        return past[-1], None
-    return past[-1], plan[len(past)].at - max(seconds, 0.0)
+def hold(plan: tuple[Step, ...], index: int) -> float | None:
+    """How many seconds a step of a plan holds before the next one; None for the last."""
+    return None if index + 1 == len(plan) else plan[index + 1].at - plan[index].at
 
 
 def _read(config: Mapping[str, Any], member: str, prefix: str) -> tuple[int, int]:

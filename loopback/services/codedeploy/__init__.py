@@ -1,1 +1,1 @@
-"""CodeDeploy for Lambda aliases: applications, deployment groups and configurations."""
+"""CodeDeploy for Lambda aliases: applications, deployment groups, configurations, deployments."""

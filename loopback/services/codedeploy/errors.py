@@ -81,3 +81,43 @@ class InvalidNextTokenException(ServiceError):
 
 class InvalidArnException(ServiceError):
     """The ARN is not that of an application or a deployment group."""
+
+
+class RevisionRequiredException(ServiceError):
+    """The request has no revision."""
+
+
+class InvalidRevisionException(ServiceError):
+    """The revision is no AppSpec that loopback can follow."""
+
+
+class DeploymentDoesNotExistException(ServiceError):
+    """There is no deployment of that id."""
+
+
+class DeploymentLimitExceededException(ServiceError):
+    """A deployment group has one active deployment at a time."""
+
+
+class DeploymentAlreadyCompletedException(ServiceError):
+    """The deployment has ended already."""
+
+
+class DeploymentTargetDoesNotExistException(ServiceError):
+    """The deployment has no target of that id."""
+
+
+class InvalidTimeRangeException(ServiceError):
+    """The range of creation times ends before it begins."""
+
+
+class InvalidLifecycleEventHookExecutionIdException(ServiceError):
+    """No hook of the deployment has that id."""
+
+
+class InvalidLifecycleEventHookExecutionStatusException(ServiceError):
+    """A hook answers Succeeded or Failed."""
+
+
+class LifecycleEventAlreadyCompletedException(ServiceError):
+    """The hook was answered, or its deployment has ended."""

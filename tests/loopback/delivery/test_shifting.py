@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loopback.delivery.shifting import BUILT_IN, InvalidRouting, Step, due, steps
+from loopback.delivery.shifting import BUILT_IN, InvalidRouting, Step, hold, steps
 
 
 def canary(percent: Any, minutes: Any) -> dict[str, Any]:
@@ -39,12 +39,10 @@ def test_a_linear_shift_ends_at_100_when_its_step_does_not_divide_it() -> None:
     assert [step.percent for step in steps(linear(30, 2))] == [30, 60, 90, 100]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "percent", "wait"), [(-5, 10, 300), (0, 10, 300), (299, 10, 1), (300, 100, None), (9999, 100, None)]
-)
-def test_what_holds_when(seconds: float, percent: int, wait: float | None) -> None:
-    step, more = due(steps(canary(10, 5)), seconds)
-    assert (step.percent, more) == (percent, wait)
+def test_how_long_each_step_holds() -> None:
+    plan = steps(linear(40, 2))
+    assert [hold(plan, index) for index in range(3)] == [120, 120, None]
+    assert hold(steps({"type": "AllAtOnce"}), 0) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""What hook functions answer, and what a deployment's target went through."""
+
+import time
+from typing import Any
+
+from loopback.core import states
+from loopback.core.kinds import DEPLOYMENT
+from loopback.core.store import Resource
+from loopback.services.codedeploy import rows
+from loopback.services.codedeploy.appspec import AFTER, BEFORE
+from loopback.services.codedeploy.deployments import deployment
+from loopback.services.codedeploy.errors import (
+    DeploymentTargetDoesNotExistException,
+    InvalidLifecycleEventHookExecutionIdException,
+    InvalidLifecycleEventHookExecutionStatusException,
+    LifecycleEventAlreadyCompletedException,
+)
+from loopback.services.registry import Context, Request, Response, handles
+
+ALLOW = "AllowTraffic"
+EVENTS = (BEFORE, ALLOW, AFTER)
+SHOWN = {"Created": "Pending", "Stopped": "Failed"}  # a target's status, where it is not its deployment's
+
+
+@handles("PutLifecycleEventHookExecutionStatus", rows.SERVICE)
+def answered(request: Request, context: Context) -> Response:
+    """What a hook function found; it counts once."""
+    identity, status = request.get("lifecycleEventHookExecutionId", ""), request.get("status")
+    if status not in ("Succeeded", "Failed"):
+        raise InvalidLifecycleEventHookExecutionStatusException(f"status is {status}; expected Succeeded or Failed")
+    with context.store.transaction():
+        row = deployment(request.get("deploymentId", ""), context)
+        event = next((name for name in (BEFORE, AFTER) if row.result.get(name, {}).get("id") == identity), None)
+        if event is None:
+            raise InvalidLifecycleEventHookExecutionIdException(f"No hook of {row.name} has the id {identity}")
+        noted = row.result[event]
+        if noted["status"] != "InProgress" or states.is_final(DEPLOYMENT.lifecycle, row.status):
+            raise LifecycleEventAlreadyCompletedException(f"{event} of {row.name} is over: {noted['status']}")
+        ended = noted | {"status": status, "endTime": time.time()}
+        context.store.amend(DEPLOYMENT, row.name, f"{event} {status}", result={event: ended})
+    context.changed(DEPLOYMENT.slug, row.name)
+    return {"lifecycleEventHookExecutionId": identity}
+
+
+@handles("ListDeploymentTargets", rows.SERVICE)
+def list_targets(request: Request, context: Context) -> Response:
+    """The one alias that a deployment shifts."""
+    return {"targetIds": [target_id(deployment(request["deploymentId"], context))]}
+
+
+@handles("GetDeploymentTarget", rows.SERVICE)
+def target(request: Request, context: Context) -> Response:
+    """With its lifecycle events and the share of the new version."""
+    row = deployment(request["deploymentId"], context)
+    return {"deploymentTarget": _view(row, request["targetId"], context)}
+
+
+@handles("BatchGetDeploymentTargets", rows.SERVICE)
+def targets(request: Request, context: Context) -> Response:
+    """As GetDeploymentTarget."""
+    row = deployment(request["deploymentId"], context)
+    return {"deploymentTargets": [_view(row, each, context) for each in request["targetIds"]]}
+
+
+def target_id(row: Resource) -> str:
+    """`function:alias`."""
+    return f"{row.doc['spec']['function']}:{row.doc['spec']['alias']}"
+
+
+def _view(row: Resource, asked: str, context: Context) -> dict[str, Any]:
+    if asked != target_id(row):
+        raise DeploymentTargetDoesNotExistException(f"The deployment {row.name} has no target {asked}")
+    spec = row.doc["spec"]
+    shown = {
+        "deploymentId": row.name,
+        "targetId": asked,
+        "targetArn": context.place.arn(f"function:{asked}", "lambda"),
+        "status": SHOWN.get(row.status, row.status),
+        "lastUpdatedAt": row.changed,
+        "lifecycleEvents": [_event(name, row) for name in EVENTS if name in row.result],
+        "lambdaFunctionInfo": {
+            "functionName": spec["function"],
+            "functionAlias": spec["alias"],
+            "currentVersion": spec["current"],
+            "targetVersion": spec["target"],
+            "targetVersionWeight": row.result.get("percent", 0) / 100,
+        },
+    }
+    return {"deploymentTargetType": "LambdaTarget", "lambdaTarget": shown}
+
+
+def _event(name: str, row: Resource) -> dict[str, Any]:
+    noted = row.result[name]
+    return {"lifecycleEventName": name} | {key: value for key, value in noted.items() if key != "id"}

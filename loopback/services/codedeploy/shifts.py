@@ -1,0 +1,267 @@
+"""What carries deployments out: hooks, the alias's weights step by step, alarms, and the way back.
+
+All that it knows stands in the rows: after a kill it goes on where it was, with the rest of a step's time. A hook that
+has not answered is called again then, since the process that ran it is gone.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from loopback.core import states
+from loopback.core.errors import AccessDeniedException, ServiceError
+from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP, DEPLOYMENT
+from loopback.core.permissions import Check
+from loopback.core.store import Resource
+from loopback.delivery.shifting import ALL_AT_ONCE, hold, steps
+from loopback.services.codedeploy import configs
+from loopback.services.codedeploy.appspec import AFTER, BEFORE, AppSpec
+from loopback.services.codedeploy.deployments import new_id
+from loopback.services.codedeploy.hooks import ALLOW
+from loopback.services.registry import Context
+
+POLL_SECONDS = 1.0
+HOOK_SECONDS = 3600.0  # for a hook's answer
+FAILURE, ON_ALARM, ON_REQUEST = "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"
+log = logging.getLogger("loopback")
+
+
+@dataclass
+class Halt(Exception):
+    """The deployment ends here: an event of its lifecycle, CodeDeploy's error, and the event that rolls it back."""
+
+    event: str
+    code: str
+    message: str
+    why: str = FAILURE
+
+
+class Shifts:
+    """Run `loop` on one thread. `now` gives epoch seconds; `executor` runs hooks, minutes at a time."""
+
+    def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
+        self._context, self._store, self._executor, self._now = context, context.store, executor, now
+        self._wake, self._ready = threading.Event(), threading.Event()
+        self._called: set[str] = set()  # hooks that this process has called
+        self._open = True
+
+    def changed(self, kind: str, _name: str) -> None:
+        """A row changed: there may be something to do."""
+        if kind in (DEPLOYMENT.slug, DEPLOY_GROUP.slug, DEPLOY_APPLICATION.slug):
+            self._wake.set()
+
+    def recover(self) -> None:
+        """Everything can be called from now on: go on with what was being done."""
+        self._ready.set()
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the loop; hooks that run go on at the next start."""
+        self._open = False
+        self._ready.set()
+        self._wake.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def loop(self) -> None:
+        """Work until `close`, from `recover` on."""
+        self._ready.wait()
+        while self._open:
+            busy = self.tick()
+            self._wake.wait(timeout=POLL_SECONDS if busy else None)
+            self._wake.clear()
+
+    def tick(self) -> bool:
+        """Do all that is due now; whether any deployment is left that has not ended."""
+        active = [row for status in ("Created", "InProgress") for row in self._store.find(DEPLOYMENT, status=status)]
+        for row in active:
+            try:
+                self._carry_on(row)
+            except Exception:  # tried again at the next look
+                if self._open:
+                    log.exception("deployment %s", row.name)
+        return bool(active)
+
+    def _carry_on(self, row: Resource) -> None:
+        try:
+            self._watch(row)
+            if row.status == "Created":
+                row = self._begin(row)
+            spec = AppSpec(**row.doc["spec"])
+            done = self._hook(row, BEFORE, spec.before) and self._traffic(row, spec)
+            if done and self._hook(self._store.get(DEPLOYMENT, row.name), AFTER, spec.after):
+                self._end(row, "succeed", {})
+        except Halt as halt:
+            self._halt(row, halt)
+        except ClientError as fault:
+            error = fault.response["Error"]
+            denied = "AccessDenied" in error["Code"]
+            self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS" if denied else "INVALID_LAMBDA_FUNCTION", str(fault)))
+        except AccessDeniedException as fault:
+            self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS", str(fault)))
+
+    def _watch(self, row: Resource) -> None:
+        """Raises Halt for a stop that was asked for, a group that is gone and an alarm."""
+        if "stop" in row.result:
+            raise Halt("stop", "MANUAL_STOP", "The deployment was stopped by a user", ON_REQUEST)
+        if row.doc["creator"] == "user" and not self._store.exists(DEPLOY_GROUP, row.parent):
+            raise Halt("fail", "DEPLOYMENT_GROUP_MISSING", "The deployment group was deleted")
+        config = row.doc["alarmConfiguration"]
+        if not config.get("enabled"):
+            return
+        names = [alarm["name"] for alarm in config["alarms"]]
+        try:
+            found = self._alarms(names, row.doc["serviceRoleArn"])
+        except ServiceError as fault:
+            if config.get("ignorePollAlarmFailure"):
+                return
+            raise Halt("stop", "ALARM_ACTIVE", f"The alarms could not be read: {fault}", ON_ALARM) from None
+        if ringing := sorted(name for name, state in found.items() if state == "ALARM"):
+            raise Halt(
+                "stop", "ALARM_ACTIVE", f"One or more alarms have been activated: {', '.join(ringing)}", ON_ALARM
+            )
+        missing = sorted(set(names) - found.keys())
+        if missing and not config.get("ignorePollAlarmFailure"):
+            raise Halt("stop", "ALARM_ACTIVE", f"These alarms do not exist: {', '.join(missing)}", ON_ALARM)
+
+    def _alarms(self, names: list[str], role: str) -> dict[str, str]:
+        self._context.permit(role, [Check("cloudwatch:DescribeAlarms")])
+        request = {"AlarmNames": names, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+        shown = self._context.base("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", request)
+        alarms = [*shown.get("MetricAlarms", ()), *shown.get("CompositeAlarms", ())]
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+
+    def _begin(self, row: Resource) -> Resource:
+        spec = row.doc["spec"]
+        found = self._lambda(row).get_alias(FunctionName=spec["function"], Name=spec["alias"])
+        if row.doc["creator"] == "user" and found["FunctionVersion"] != spec["current"]:
+            raise Halt(
+                "fail",
+                "INVALID_LAMBDA_CONFIGURATION",
+                f"The alias {spec['alias']} of {spec['function']} is at version {found['FunctionVersion']}, "
+                f"not at CurrentVersion {spec['current']}",
+            )
+        self._lambda(row).get_function_configuration(FunctionName=spec["function"], Qualifier=spec["target"])
+        return self._store.fire(DEPLOYMENT, row.name, "begin", {"startTime": self._now()})
+
+    def _hook(self, row: Resource, event: str, function: str) -> bool:
+        """Whether the deployment may go on behind this event. Raises Halt."""
+        if not function:
+            return True
+        noted = row.result.get(event)
+        if noted is None:
+            noted = {"id": str(uuid.uuid4()), "status": "InProgress", "startTime": self._now()}
+            self._store.amend(DEPLOYMENT, row.name, f"{event} begins", result={event: noted})
+        if noted["status"] == "Failed":
+            raise Halt("fail", "HOOK_EXECUTION_FAILURE", f"The lifecycle event validation function {function} failed")
+        if noted["status"] == "InProgress":
+            if self._now() > noted["startTime"] + HOOK_SECONDS:
+                raise Halt("fail", "TIMEOUT", f"{function} has not answered {event} within an hour")
+            if noted["id"] not in self._called:
+                self._called.add(noted["id"])
+                self._executor.submit(self._call, row, event, function, noted["id"])
+        return bool(noted["status"] == "Succeeded")
+
+    def _call(self, row: Resource, event: str, function: str, identity: str) -> None:
+        arn = function if function.startswith("arn:") else self._context.place.arn(f"function:{function}", "lambda")
+        try:
+            self._context.permit(row.doc["serviceRoleArn"], [Check("lambda:InvokeFunction", arn)])
+            self._context.invoke(function, {"DeploymentId": row.name, "LifecycleEventHookExecutionId": identity})
+            return
+        except ServiceError as fault:
+            log.info("%s of %s: %s", event, row.name, fault)
+            said = str(fault)
+        except Exception:
+            if self._open:
+                log.exception("%s of %s", event, row.name)
+            said = "loopback failed to call the function; its log has the details"
+        if self._open:
+            self._failed(row.name, event, said)
+
+    def _failed(self, name: str, event: str, said: str) -> None:
+        """A hook that could not be run, unless it has answered."""
+        with self._store.transaction():
+            noted = self._store.get(DEPLOYMENT, name).result[event]
+            if noted["status"] != "InProgress":
+                return
+            diagnostics = {"errorCode": "ScriptFailed", "message": said}
+            ended = noted | {"status": "Failed", "endTime": self._now(), "diagnostics": diagnostics}
+            self._store.amend(DEPLOYMENT, name, f"{event} Failed", result={event: ended})
+        self._context.changed(DEPLOYMENT.slug, name)
+
+    def _traffic(self, row: Resource, spec: AppSpec) -> bool:
+        """Whether all traffic is at the new version; one step at a time, each for its whole time."""
+        plan, noted = steps(row.doc["routing"]), row.result.get(ALLOW)
+        if noted is None:
+            self._step(row, spec, 0)
+            return len(plan) == 1
+        if noted["status"] == "Succeeded":
+            return True
+        at = int(row.result["step"])
+        pause = hold(plan, at)
+        if pause is not None and self._now() >= row.result["stepped"] + pause:
+            self._step(row, spec, at + 1)
+            return at + 2 == len(plan)
+        return False
+
+    def _step(self, row: Resource, spec: AppSpec, index: int) -> None:
+        plan, now = steps(row.doc["routing"]), self._now()
+        percent = plan[index].percent
+        self._route(row, spec, percent)
+        noted = {"status": "InProgress", "startTime": now} | row.result.get(ALLOW, {})
+        if percent == 100:
+            noted |= {"status": "Succeeded", "endTime": now}
+        told = {ALLOW: noted, "step": index, "stepped": now, "percent": percent}
+        self._store.amend(DEPLOYMENT, row.name, f"{percent} percent", result=told)
+
+    def _route(self, row: Resource, spec: AppSpec, percent: int) -> None:
+        weights = {} if percent == 100 else {spec.target: percent / 100}
+        self._lambda(row).update_alias(
+            FunctionName=spec.function,
+            Name=spec.alias,
+            FunctionVersion=spec.target if percent == 100 else spec.current,
+            RoutingConfig={"AdditionalVersionWeights": weights},
+        )
+
+    def _lambda(self, row: Resource) -> Any:
+        return self._context.client("lambda", row.doc["serviceRoleArn"])
+
+    def _halt(self, row: Resource, halt: Halt) -> None:
+        self._end(row, halt.event, {"errorInformation": {"code": halt.code, "message": halt.message}}, halt.why)
+
+    def _end(self, row: Resource, event: str, told: dict[str, Any], why: str = "") -> None:
+        """One commit with the deployment that rolls this one back."""
+        with self._store.transaction():
+            row = self._store.get(DEPLOYMENT, row.name)
+            if states.is_final(DEPLOYMENT.lifecycle, row.status):
+                return
+            if why and row.status == "InProgress" and row.doc["creator"] == "user" and self._goes_back(row, why):
+                told = told | {"rollbackInfo": {"rollbackDeploymentId": self._back(row).name}}
+            self._store.fire(DEPLOYMENT, row.name, event, told | {"completeTime": self._now()})
+        self._context.changed(DEPLOYMENT.slug, row.name)
+
+    def _goes_back(self, row: Resource, why: str) -> bool:
+        asked = row.result.get("stop", {}).get("rollback")
+        config = row.doc["autoRollbackConfiguration"]
+        configured: bool = bool(config.get("enabled")) and why in config.get("events", [])
+        return bool(configured if why != ON_REQUEST or asked is None else asked)
+
+    def _back(self, row: Resource) -> Resource:
+        spec = AppSpec(**row.doc["spec"]).back()
+        doc = {key: row.doc[key] for key in ("applicationName", "deploymentGroupName", "serviceRoleArn")} | {
+            "deploymentConfigName": configs.DEFAULT,
+            "routing": ALL_AT_ONCE,
+            "spec": spec.kept(),
+            "revision": spec.revision(),
+            "alarmConfiguration": {},
+            "autoRollbackConfiguration": {},
+            "creator": "codeDeployRollback",
+        }
+        told = {"rollbackInfo": {"rollbackTriggeringDeploymentId": row.name}}
+        return self._store.create(DEPLOYMENT, new_id(), doc, parent=row.parent, result=told)
