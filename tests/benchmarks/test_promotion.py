@@ -49,16 +49,19 @@ def test_the_bars_are_on_one_scale():
 def test_one_line_is_changed(tmp_path: Path):
     path = tmp_path / "config.yml"
     path.write_text("hyperparameters:\n  num_round: 400\n  eta: 0.1\n")
-    lead_time.change(path, 2)
+    lead_time.set_line(path, "  num_round: 40", "2")
     assert path.read_text() == "hyperparameters:\n  num_round: 402\n  eta: 0.1\n"
     path.write_text("nothing\n")
     with pytest.raises(Failed, match="has 0 lines that begin with 'num_round: 40'"):
-        lead_time.change(path, 2)
+        lead_time.set_line(path, "  num_round: 40", "2")
 
 
-def test_the_line_is_in_the_template():
+def test_the_lines_are_in_the_template():
     found = (lead_time.ROOT / lead_time.FILE).read_text().splitlines()
     assert found.count(lead_time.LINE) == 1
+    stage = (lead_time.ROOT / lead_time.STAGE).read_text().splitlines()
+    for start in lead_time.WAITS:
+        assert sum(line.startswith(start) for line in stage) == 1
 
 
 def test_a_row_names_its_peers_and_those_that_are_absent():
