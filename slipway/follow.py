@@ -51,6 +51,7 @@ class Follower:
         self._target, self._project, self._quiet = target, project, quiet
         self._said: dict[tuple[str, str, datetime | None], str] = {}
         self._held: set[tuple[str, str]] = set()
+        self._live: Live | None = None
 
     def follow(self, pipeline: str, execution: str, answer: Answer | None = None) -> list[Action]:
         """Until it ends; `answer` is asked whenever an approval waits. Its actions then."""
@@ -65,6 +66,8 @@ class Follower:
                 if status in deliveries.FINAL:
                     return actions
                 if waiting and answer:
+                    if self._live:
+                        self._live.transient = True  # the same table comes again, with the answer in it
                     break
                 if actions != last:
                     last, changed = actions, time.monotonic()
@@ -93,6 +96,7 @@ class Follower:
             yield self._say_changes
             return
         with Live(console=screen.console, refresh_per_second=10) as live:
+            self._live = live
             yield lambda actions: live.update(self._table(actions), refresh=True)
 
     def _table(self, actions: list[Action]) -> Table:

@@ -99,7 +99,7 @@ def _launched(target: Target, wishes: Wishes) -> Project:
     _say(wishes, f"[bold]launching project {target.project}[/bold] on {target.title}")
     local.launch(target, wishes.pipeline, quiet=wishes.as_json)
     project = projects.needed(target)
-    _say(wishes, f"project {project.name} ({project.id}), repository {push.remote(target, project)}\n")
+    _say(wishes, f"project {project.name} ({project.id}), its repository:\n{push.remote(target, project)}\n")
     return project
 
 

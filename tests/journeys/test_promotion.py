@@ -1,0 +1,157 @@
+"""Versions that travel at once, and versions that must not arrive: nothing is deployed that nobody approved."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journeys.conftest import until
+from tests.journeys.launched import FINAL, Launched, launched
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture(scope="module")
+def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    with launched(tmp_path_factory.mktemp("mill")) as site:
+        yield site
+
+
+def test_of_two_approvals_at_once_each_goes_its_own_way_or_is_overtaken(mill: Launched) -> None:
+    versions = [mill.registered() for _ in range(3)]
+    for number in versions:
+        mill.approve(number)
+    first, second, third = (mill.deployment_of(number) for number in versions)
+    for execution in (first, second):  # it is overtaken, or ahead: then it waits for its person, who says no
+        until(lambda e=execution: mill.status(e) in FINAL or "ApproveProd" in mill.actions(e), 60)
+        if mill.status(execution) == "InProgress":
+            mill.answer(execution, "Rejected")
+            assert mill.ended(execution) == "Failed"
+        else:
+            assert mill.status(execution) == "Superseded"
+        assert "DeployProd" not in mill.actions(execution)
+    mill.answer(third)
+    assert mill.ended(third) == "Succeeded"
+    assert (mill.serves("staging"), mill.serves("prod")) == (versions[2], versions[2])
+
+
+def test_an_approval_and_a_push_during_a_deployment_wait_for_it(mill: Launched) -> None:
+    earlier, later = mill.registered(), mill.registered()
+    mill.approve(earlier)
+    before = mill.deployment_of(earlier)
+    mill.at(before, "DeployStaging", "InProgress", "Succeeded")
+    mill.approve(later)
+    after = mill.deployment_of(later)
+    mill.answer(before)
+    assert mill.ended(before) == "Succeeded"
+    mill.at(after, "ApproveProd", "InProgress")
+    assert (mill.serves("staging"), mill.serves("prod")) == (later, earlier)
+    mill.answer(after)
+    mill.at(after, "DeployProd", "InProgress", "Succeeded")
+    mill.edit("deploy/stages/staging.yml", "latency_ms: 500", "latency_ms: 501")
+    pushing = mill.begin("ship", "churn", "--approve", "auto", "--json")
+    assert mill.ended(after) == "Succeeded"
+    told = mill.end(pushing).json
+    assert told["version"] == later
+    assert (mill.serves("staging"), mill.serves("prod")) == (later, later)
+    assert [span["name"] for span in told["spans"]][:2] == ["Source", "Build"]  # modeldeploy alone: nothing to build
+
+
+def test_a_version_that_is_rejected_while_it_waits_stays_out_of_production(mill: Launched) -> None:
+    serving, number = mill.serves("prod"), mill.registered()
+    mill.approve(number)
+    execution = mill.deployment_of(number)
+    mill.at(execution, "ApproveProd", "InProgress")
+    mill.decide(number, "Rejected")
+    mill.answer(execution)
+    assert mill.ended(execution) == "Failed"
+    actions = mill.actions(execution)
+    assert actions["StillApproved"]["status"] == "Failed"
+    why = actions["StillApproved"]["output"]["executionResult"]["errorDetails"]["message"]
+    assert f"/{number} is Rejected by now (by the story)" in why
+    assert "DeployProd" not in actions
+    assert mill.serves("prod") == serving
+
+
+def test_a_rejection_deploys_nothing(mill: Launched) -> None:
+    serving, number = mill.serves("prod"), mill.registered()
+    known = len(mill.deployments())
+    mill.slipway("reject", str(number), "--reason", "by the story")
+    refused = mill.slipway("promote", str(number), code=1)
+    assert "is Rejected" in refused.err
+    assert f"slipway approve {number}" in refused.err
+    approved = mill.registered()
+    mill.approve(approved)
+    execution = mill.deployment_of(approved)  # the event of the rejection came before this one
+    assert len(mill.deployments()) == known + 1
+    mill.answer(execution, "Rejected")
+    assert mill.ended(execution) == "Failed"
+    assert mill.serves("prod") == serving
+
+
+def test_release_promote_and_rollback(mill: Launched) -> None:
+    serving, number = mill.serves("prod"), mill.registered()
+    mill.slipway("approve", str(number))
+    mill.at(mill.deployment_of(number), "ApproveProd", "InProgress")
+    refused = mill.slipway("release", "--refuse", "not today", "--json").json
+    assert refused["status"] == "Failed"
+    assert mill.serves("prod") == serving
+    assert mill.slipway("release", code=1).err.startswith("slipway: Nothing waits for approval")
+
+    promoted = mill.slipway("promote", str(number))
+    assert "ApproveProd waits for a person: slipway release" in promoted.out
+    released = mill.slipway("release", "--json").json
+    assert released["status"] == "Succeeded"
+    assert [row["version"] for row in released["stages"]] == [number, number]
+
+    back = mill.slipway("rollback", "prod")
+    assert f"prod goes back from version {number} to version {serving}" in back.out
+    assert (mill.serves("staging"), mill.serves("prod")) == (number, serving)
+    forth = mill.slipway("rollback", "prod", "--to", str(number), "--json").json
+    assert forth["status"] == "Succeeded"
+    assert mill.serves("prod") == number
+    again = mill.slipway("rollback", "prod", "--to", "1")
+    assert "to version 1" in again.out
+    assert mill.serves("prod") == 1
+
+
+def test_what_runs_where_and_how_it_answers(mill: Launched) -> None:
+    rows = mill.slipway("stages", "--json").json
+    assert [(row["stage"], row["endpoint"], row["status"]) for row in rows] == [
+        ("staging", "mill-staging", "InService"),
+        ("prod", "mill-prod", "InService"),
+    ]
+    assert [row["version"] for row in rows] == [mill.serves("staging"), mill.serves("prod")]
+    counted = mill.slipway("traffic", "staging", "--seconds", "2", "--json").json
+    assert counted["answered"]["AllTraffic"] >= 20
+    assert counted["failed"] == {}
+    assert counted["p95_ms"] >= counted["p50_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["promote", "999"], 1, "has no version 999"),
+        (["rollback", "prod", "--to", "999"], 1, "has not run version 999"),
+        (["rollback", "moon"], 2, "There is no stage moon"),
+        (["traffic", "moon", "--seconds", "1"], 2, "There is no stage moon"),
+        (["ship", "abalone"], 1, "builds pipelines/churn, not abalone"),
+        (["ship", "churn", "--data", "nothing.csv"], 2, "nothing.csv"),
+    ],
+)
+def test_a_wrong_word_is_one_line(mill: Launched, arguments: list[str], code: int, words: str) -> None:
+    said = mill.slipway(*arguments, code=code)
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("arguments", [["stages"], ["release"], ["promote", "1"], ["rollback", "prod"]])
+def test_without_a_project_it_says_how_to_launch_one(mill: Launched, arguments: list[str]) -> None:
+    mill.environ["SAGEMAKER_PROJECT_NAME"] = "nobody"
+    try:
+        said = mill.slipway(*arguments, code=1)
+    finally:
+        mill.environ["SAGEMAKER_PROJECT_NAME"] = "mill"
+    assert "There is no project nobody" in said.err
+    assert "slipway launch nobody" in said.err
+    assert said.err.count("\n") == 1
