@@ -18,7 +18,7 @@ from loopback.core.errors import AccessDeniedException
 from loopback.core.permissions import Check, checks
 
 HOOKS: dict[str, tuple[str, ...]] = {
-    "ministack.core.iam_actions": ("extract_resource_arn", "identity_denial_message"),
+    "ministack.core.iam_actions": ("extract_resource_arn", "identity_denial_message", "request_tag_context"),
     "ministack.core.iam_evaluator": (
         "AuthError",
         "EvalContext",
@@ -82,7 +82,13 @@ class Permissions:
             arn: str = extract(service, *rest)
             return arn.replace(":rule/default/", ":rule/") if service == "events" else arn
 
-        self._actions.extract_resource_arn = resource
+        tags = self._actions.request_tag_context
+
+        def keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = tags(service, action, body, parameters)
+            return found | metric_keys(action, body, parameters)
+
+        self._actions.extract_resource_arn, self._actions.request_tag_context = resource, keys
 
     def of_request(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[Check, ...]:
         """The checks of a request to one of our services; a body that is not JSON is refused later, by its service."""
@@ -224,6 +230,17 @@ class Permissions:
                 self._known.clear()
             self._known[known] = refusal, self._now() + REMEMBERED_SECONDS
         return refusal
+
+
+def metric_keys(action: str, body: bytes, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The condition key of PutMetricData, from a JSON body or a form: the only thing that confines a metric."""
+    if action != "cloudwatch:PutMetricData":
+        return {}
+    found = parameters.get("Namespace")
+    with suppress(ValueError):
+        found = json.loads(body)["Namespace"] if body[:1] == b"{" else found
+    value = found[0] if isinstance(found, list) and found else found
+    return {"cloudwatch:namespace": str(value)} if value else {}
 
 
 async def _body(receive: Any) -> bytes:
