@@ -80,7 +80,11 @@ class Named:
         properties = {self.name: wanted.properties.get(self.name) or wanted.name(self.longest)} | wanted.properties
         name = properties[self.name]
         response = call(self.service, f"Create{self.noun}", self._request("Create", properties))
-        self.settle(name, call)
+        try:
+            self.settle(name, call)
+        except ServiceError:
+            self.delete(name, {}, call)  # what did not come up is not left in the way of the next attempt
+            raise
         return (str(_at(response, self.ref)) if self.ref else name), self._attributes(name, response)
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:

@@ -52,6 +52,15 @@ def test_an_endpoint_is_there_when_it_serves() -> None:
     assert "RetainAllVariantProperties" not in asked.requests[0][1]
 
 
+def test_what_does_not_come_up_is_not_left_behind() -> None:
+    failed = {"EndpointStatus": "Failed", "FailureReason": "did not pass the ping health check"}
+    gone = ValidationException("Could not find endpoint")
+    asked = Asked({"CreateEndpoint": {"EndpointArn": "arn"}, "DescribeEndpoint": [failed, gone]})
+    with pytest.raises(ServiceError, match="ping health check"):
+        TYPES["AWS::SageMaker::Endpoint"].create(wanted(EndpointName="e", EndpointConfigName="c"), asked)
+    assert ("DeleteEndpoint", {"EndpointName": "e"}) in asked.requests
+
+
 def test_an_update_that_was_rolled_back_fails_the_resource() -> None:
     rolled_back = {"EndpointStatus": "InService", "FailureReason": "alarm e-5xx went off"}
     asked = Asked({"UpdateEndpoint": {"EndpointArn": "arn"}, "DescribeEndpoint": rolled_back})
