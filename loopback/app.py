@@ -126,7 +126,8 @@ class Control:
         self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
         self.deliveries = Deliveries(self.context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
         self.watch = Watch(self.context)
-        self.shifts = Shifts(self.context, ThreadPoolExecutor(8, thread_name_prefix="deployment hook"))
+        hooks = ThreadPoolExecutor(8, thread_name_prefix="deployment hook")
+        self.shifts = Shifts(self.context, hooks, self.base.save)
         for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES, *codedeploy.SERVICES):
             self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
         self.base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))

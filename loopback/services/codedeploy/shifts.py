@@ -44,9 +44,15 @@ class Halt(Exception):
 
 
 class Shifts:
-    """Run `loop` on one thread. `now` gives epoch seconds; `executor` runs hooks, minutes at a time."""
+    """Run `loop` on one thread. `executor` runs hooks, minutes at a time; `now` gives epoch seconds.
 
-    def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
+    `save` makes Lambda's own state durable, so that no row says more of an alias than a kill leaves of it.
+    """
+
+    def __init__(
+        self, context: Context, executor: Executor, save: Callable[[], None], now: Callable[[], float] = time.time
+    ) -> None:
+        self._save = save
         self._context, self._store, self._executor, self._now = context, context.store, executor, now
         self._wake, self._ready = threading.Event(), threading.Event()
         self._called: set[str] = set()  # hooks that this process has called
@@ -228,6 +234,7 @@ class Shifts:
             FunctionVersion=spec.target if percent == 100 else spec.current,
             RoutingConfig={"AdditionalVersionWeights": weights},
         )
+        self._save()
 
     def _lambda(self, row: Resource) -> Any:
         return self._context.client("lambda", row.doc["serviceRoleArn"])
