@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from loopback.adapter import conditions, permissions, stack_recovery, stack_roles, stacks
+from loopback.adapter import aliases, conditions, permissions, stack_recovery, stack_roles, stacks
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -99,6 +99,7 @@ class Base:
         self._fronts: dict[str, Front] = {}
         self._services: list[str] = []
         conditions.install()
+        aliases.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services)
@@ -478,7 +479,7 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    parts = (stacks.HOOKS, stack_recovery.HOOKS, stack_roles.HOOKS, permissions.HOOKS, conditions.HOOKS)
+    parts = (stacks.HOOKS, stack_recovery.HOOKS, stack_roles.HOOKS, permissions.HOOKS, conditions.HOOKS, aliases.HOOKS)
     wanted = _together(HOOKS, *parts)
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
