@@ -7,6 +7,7 @@ from benchmarks.lead_time import Trip
 from benchmarks.loads import Load
 from benchmarks.local_aws import Failed
 from benchmarks.served import http
+from deploy import stage
 
 
 def span(name: str, at: float, seconds: float, *, depth: int = 0, waiting: bool = False) -> dict:
@@ -56,12 +57,18 @@ def test_one_line_is_changed(tmp_path: Path):
         lead_time.set_line(path, "  num_round: 40", "2")
 
 
-def test_the_lines_are_in_the_template():
+def test_the_line_is_in_the_template():
     found = (lead_time.ROOT / lead_time.FILE).read_text().splitlines()
     assert found.count(lead_time.LINE) == 1
-    stage = (lead_time.ROOT / lead_time.STAGE).read_text().splitlines()
-    for start in lead_time.WAITS:
-        assert sum(line.startswith(start) for line in stage) == 1
+
+
+def test_the_stage_without_its_waits_is_a_stage(tmp_path: Path):
+    path = tmp_path / "prod.yml"
+    path.write_bytes((lead_time.ROOT / lead_time.STAGE).read_bytes())
+    for start, value in lead_time.CHOSEN.items():
+        lead_time.set_line(path, start, value)
+    traffic = stage.load(path).traffic
+    assert (traffic.shift, traffic.wait_seconds, traffic.termination_wait_seconds) == ("canary", 0, 0)
 
 
 def test_a_row_names_its_peers_and_those_that_are_absent():
