@@ -97,8 +97,11 @@ def main(orders: int, requests: int, answers: int, command: list[str]) -> None:
         signal.signal(number, lambda _number, _frame: None)  # a byte on `wake` is all that is needed
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     shell = 0
+    waiting = select.poll()  # select() itself knows no descriptor above 1023
+    for descriptor in (orders, woken):
+        waiting.register(descriptor, select.POLLIN)
     while True:
-        ready, _, _ = select.select([orders, woken], [], [])
+        ready = {descriptor for descriptor, _ in waiting.poll()}
         if woken in ready:
             if signal.SIGTERM in os.read(woken, 4096):
                 break

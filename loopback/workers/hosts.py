@@ -54,8 +54,10 @@ class HostProcess:
         """The exit, or None if the host still runs after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._exit is None:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self.report], [], [], left)[0]:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+            report = select.poll()  # select() itself knows no descriptor above 1023
+            report.register(self.report, select.POLLIN)
+            if not report.poll(left):
                 return None
             self._read()
         return self._exit
