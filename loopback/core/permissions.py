@@ -40,6 +40,9 @@ _EXECUTION = ("{PipelineExecutionArn}",)
 _PIPELINE = ("pipeline/{PipelineName}",)
 _STAGE = ("{pipelineName}/{stageName}",)
 _TARGET = ("scalable-target/*",)
+_DEPLOY_APPLICATION = ("application:{applicationName}",)
+_DEPLOY_GROUP = ("deploymentgroup:{applicationName}/{deploymentGroupName}",)
+_DEPLOY_CONFIG = ("deploymentconfig:{deploymentConfigName}",)
 
 # Forms of ARNs: `{member}` is the request's member; one that holds an ARN already stands for the whole.
 FORMS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -125,6 +128,23 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         "TagResource": ("{ResourceARN}",),
         "UntagResource": ("{ResourceARN}",),
     },
+    "codedeploy": {
+        "CreateApplication": _DEPLOY_APPLICATION,
+        "DeleteApplication": _DEPLOY_APPLICATION,
+        "GetApplication": _DEPLOY_APPLICATION,
+        "CreateDeployment": _DEPLOY_GROUP,
+        "CreateDeploymentGroup": _DEPLOY_GROUP,
+        "DeleteDeploymentGroup": _DEPLOY_GROUP,
+        "GetDeploymentGroup": _DEPLOY_GROUP,
+        "UpdateDeploymentGroup": ("deploymentgroup:{applicationName}/{currentDeploymentGroupName}",),
+        "ListDeploymentGroups": _DEPLOY_APPLICATION,
+        "CreateDeploymentConfig": _DEPLOY_CONFIG,
+        "DeleteDeploymentConfig": _DEPLOY_CONFIG,
+        "GetDeploymentConfig": _DEPLOY_CONFIG,
+        "ListTagsForResource": ("{ResourceArn}",),
+        "TagResource": ("{ResourceArn}",),
+        "UntagResource": ("{ResourceArn}",),
+    },
     "servicecatalog": {
         "DescribeProduct": ("product/{Id}",),
         "DescribeProvisioningParameters": ("product/{ProductId}",),
@@ -148,6 +168,7 @@ ROLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("MonitoringScheduleConfig.MonitoringJobDefinition.RoleArn", "sagemaker.amazonaws.com"),
     ),
     "codebuild": (("serviceRole", "codebuild.amazonaws.com"),),
+    "codedeploy": (("serviceRoleArn", "codedeploy.amazonaws.com"),),
     "codepipeline": (("pipeline.roleArn", "codepipeline.amazonaws.com"),),
     "application-autoscaling": (("RoleARN", "application-autoscaling.amazonaws.com"),),
 }
