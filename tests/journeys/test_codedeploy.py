@@ -106,7 +106,7 @@ class Shop:
         return found["FunctionVersion"], found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
 
-def test_a_canary_survives_a_kill_rolls_back_on_request_and_then_goes_all_the_way(
+def test_a_canary_survives_a_kill_rolls_back_on_request_and_alarm_and_then_goes_all_the_way(
     loopback: Any, wait_until: Callable[..., Any]
 ) -> None:
     shop = Shop(loopback)
@@ -124,6 +124,21 @@ def test_a_canary_survives_a_kill_rolls_back_on_request_and_then_goes_all_the_wa
     back = stopped["rollbackInfo"]["rollbackDeploymentId"]
     wait_until(lambda: shop.shown(back)["status"] == "Succeeded", 5, lambda: str(shop.shown(back)))
     assert shop.alias() == ("1", {})
+
+    alarms = loopback.client("cloudwatch")
+    given = {"Namespace": "Shop", "MetricName": "Errors", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    alarms.put_metric_alarm(AlarmName="e", Threshold=1, ComparisonOperator="GreaterThanThreshold", **given)
+    watched = shop.begin(
+        overrideAlarmConfiguration={"enabled": True, "alarms": [{"name": "e"}]},
+        autoRollbackConfiguration={"enabled": True, "events": ["DEPLOYMENT_STOP_ON_ALARM"]},
+    )
+    wait_until(lambda: shop.alias() == ("1", {"2": 0.5}), 10)
+    alarms.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Errors", "Value": 9.0}])
+    stopped = wait_until(lambda: (found := shop.shown(watched))["status"] == "Stopped" and found, 10)
+    assert stopped["errorInformation"]["code"] == "ALARM_ACTIVE"
+    wait_until(lambda: shop.alias() == ("1", {}), 5)
+    back = stopped["rollbackInfo"]["rollbackDeploymentId"]
+    wait_until(lambda: shop.shown(back)["status"] == "Succeeded", 5)
 
     whole = shop.begin(deploymentConfigName="CodeDeployDefault.LambdaAllAtOnce")
     shop.deploy.get_waiter("deployment_successful").wait(deploymentId=whole, WaiterConfig={"Delay": 0.2})

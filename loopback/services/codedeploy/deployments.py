@@ -137,11 +137,11 @@ def _spec(request: Request) -> appspec.AppSpec:
         raise InvalidRevisionException(f"revisionType {kind}: loopback deploys AppSpecContent only")
     given = revision.get("appSpecContent") or {}
     content = given.get("content", "")
-    if "sha256" in given and given["sha256"] != hashlib.sha256(content.encode()).hexdigest():
+    if "sha256" in given and given["sha256"] != hashlib.sha256(content.encode(errors="replace")).hexdigest():
         raise InvalidRevisionException("appSpecContent.sha256 is not that of its content")
     try:
         return appspec.read(content)
-    except appspec.InvalidAppSpec as fault:
+    except ValueError as fault:  # InvalidAppSpec, and numbers that are too long to be written
         raise InvalidRevisionException(str(fault)) from None
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from loopback.core import states
 from loopback.core.errors import AccessDeniedException, ServiceError
@@ -109,6 +109,8 @@ class Shifts:
             error = fault.response["Error"]
             denied = "AccessDenied" in error["Code"]
             self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS" if denied else "INVALID_LAMBDA_FUNCTION", str(fault)))
+        except ParamValidationError as fault:
+            self._halt(row, Halt("fail", "INVALID_LAMBDA_FUNCTION", str(fault)))
         except AccessDeniedException as fault:
             self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS", str(fault)))
 

@@ -255,6 +255,14 @@ def test_a_group_that_is_deleted_ends_its_deployment_and_the_alias_goes_back(sto
             {"revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": "{}", "sha256": "0"}}},
             "InvalidRevisionException",
         ),
+        (
+            {"revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": "\ud800", "sha256": "0"}}},
+            "InvalidRevisionException",
+        ),
+        (
+            {"revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": "version: 0x" + "f" * 9999}}},
+            "InvalidRevisionException",
+        ),
         ({"targetInstances": {"autoScalingGroups": ["a"]}}, "InvalidInputException"),
         ({}, "RevisionRequiredException"),
     ],
