@@ -6,6 +6,7 @@ PIPELINE ?= churn
 PROJECT ?= $(if $(filter churn,$(PIPELINE)),slipway,slipway-$(PIPELINE))
 DATA ?=
 PORT ?= 4566
+PACE ?= 60
 BIN := .venv/bin
 TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml deploy/endpoint.yml deploy/monitoring.yml
 CHECKOV := checkov==3.3.30
@@ -14,6 +15,7 @@ TRY := python3.12 python3.11 python3
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+run: export LOOPBACK_PACE := $(PACE)
 run: .venv/installed  ## this checkout, all the way to production on this machine: make run [PIPELINE=] [DATA=FILE] [APPROVE=auto]
 	@$(BIN)/slipway local up --detach --port $(PORT)
 	@SAGEMAKER_PROJECT_NAME="$(PROJECT)" $(BIN)/slipway ship $(PIPELINE) $(if $(DATA),--data "$(DATA)")

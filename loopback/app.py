@@ -114,7 +114,7 @@ class Control:
         )
         folder = settings.state / "endpoints"
         self.link = Link(folder, settings)
-        means = Means(self.base, folder, settings.client_environment(), images, acting)
+        means = Means(self.base, folder, settings.client_environment(), images, settings.pace, acting)
         self.deployer = Deployer(self.store, self.link, means, self.changed, self._alarm_states)
         ends = Ends(self.base, self._notify, self._put_metrics, settings.place.region)
         self.queue = Queue(folder / "queue", self.store, self.link, ends)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loopback.core.settings import ENFORCE, IAM, Settings
+from loopback.core.settings import ENFORCE, IAM, PACE, Settings
 
 PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
@@ -179,7 +179,7 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE")
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE", PACE)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

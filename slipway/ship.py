@@ -42,6 +42,9 @@ def ship(target: Target, wishes: Wishes) -> int:
             f"Project {project.name} builds pipelines/{project.pipeline}, not {wishes.pipeline}; "
             f"another project for it: SAGEMAKER_PROJECT_NAME=... slipway ship {wishes.pipeline}"
         )
+    pace = target.environ.get("LOOPBACK_PACE", "1")
+    if target.local and pace != "1":
+        _say(wishes, f"waits of deployments pass {pace} times as fast on this machine\n")
     since = datetime.now(UTC) if wishes.data else began - SKEW  # what began before new data came trains without them
     _put_data(target, project, wishes)
     follower = follow.Follower(target, project, quiet=wishes.as_json)

@@ -10,6 +10,15 @@ from loopback.core.arn import Place
 
 DEFAULT_PORT = 4566
 IAM, ENFORCE = "LOOPBACK_IAM", "enforce"
+PACE = "LOOPBACK_PACE"
+
+
+def _pace(text: str) -> float:
+    """At least 1; what is no number is 1, since the variable only saves time."""
+    try:
+        return max(float(text or 1), 1.0)
+    except ValueError:
+        return 1.0
 
 
 @dataclass(frozen=True)
@@ -23,12 +32,14 @@ class Settings:
     idle_seconds: float = 60.0  # without a job; then the warm process gives its memory back
     enforce_iam: bool = False  # requests are signed and allowed by policies, as on AWS; what works acts with its role
 
+    pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
+
     @classmethod
     def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
         """The region is the caller's; the account is fixed, as the base knows it."""
         region = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or "us-east-1"
         enforce = environ.get(IAM, "") == ENFORCE
-        return cls(state.absolute(), port, Place(region=region), enforce_iam=enforce)
+        return cls(state.absolute(), port, Place(region=region), enforce_iam=enforce, pace=_pace(environ.get(PACE, "")))
 
     @property
     def url(self) -> str:

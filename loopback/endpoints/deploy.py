@@ -143,7 +143,7 @@ class Deployer:
         while not self._closing.is_set():
             row = self._store.get(ENDPOINT, name)
             pending = row.result["pending"]
-            plan, at = Plan(**pending["plan"]), _progress(row)
+            plan, at = Plan(**pending["plan"], pace=self._means.pace), _progress(row)
             why = guardrails.turned_back(plan, at, self._now(), self._states(plan))
             if why is None and at.phase not in (guardrails.BAKING, guardrails.TERMINATING):
                 why = self._stood(row, guardrails.picture(plan, at))

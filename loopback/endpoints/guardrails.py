@@ -19,7 +19,10 @@ LOOK_SECONDS = 1.0  # between two looks at alarms
 
 @dataclass(frozen=True)
 class Plan:
-    """`shares` of the traffic that green has after each shift; the other members as in the row, in seconds."""
+    """`shares` of the traffic that green has after each shift; the other members as in the row, in seconds.
+
+    Waits pass `pace` times as fast as they say.
+    """
 
     type: str = "ALL_AT_ONCE"
     shares: Sequence[float] = (1.0,)
@@ -30,6 +33,7 @@ class Plan:
     gradual: bool = False
     rolling: bool = False
     retreat: float = 1.0
+    pace: float = 1.0
 
     def held(self, step: int) -> float:
         """The part of blue that stays until the shift after this one: what the shift before has left."""
@@ -121,10 +125,10 @@ def following(plan: Plan, at: Progress, now: float) -> Progress:
             return Progress(SHIFTING, at.began, now)
         case "Shifting":
             return Progress(BAKING, at.began, now, at.step)
-        case "Baking" if now - at.since >= plan.wait:
+        case "Baking" if now - at.since >= plan.wait / plan.pace:
             last = at.step == len(plan.shares) - 1
             return Progress(TERMINATING if last else SHIFTING, at.began, now, at.step + (not last))
-        case "Terminating" if now - at.since >= plan.termination:
+        case "Terminating" if now - at.since >= plan.termination / plan.pace:
             return Progress(ENDING, at.began, now, at.step)
         case "Ending":
             return Progress(DONE, at.began, now, at.step)
@@ -137,7 +141,7 @@ def following(plan: Plan, at: Progress, now: float) -> Progress:
 
 def pause(plan: Plan, at: Progress, now: float) -> float:
     """Seconds until there is something to do or to look at."""
-    lasts = plan.wait if at.phase == BAKING else plan.termination
+    lasts = (plan.wait if at.phase == BAKING else plan.termination) / plan.pace
     return min(max(0.0, at.since + lasts - now), LOOK_SECONDS)
 
 

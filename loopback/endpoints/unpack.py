@@ -31,6 +31,7 @@ class Means:
     folder: Path
     environ: Mapping[str, str]
     images: Images = field(default_factory=Images)
+    pace: float = 1.0  # waits of deployments pass so many times as fast
     acting: Acting | None = None  # where IAM is enforced: what instances do, they do with their model's role
 
     def of_role(self, role: str) -> "Means":

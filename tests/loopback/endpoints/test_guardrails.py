@@ -13,6 +13,7 @@ from loopback.endpoints.guardrails import (
     LAUNCHING,
     RETREATING,
     SHIFTING,
+    TERMINATING,
     UNDONE,
     Picture,
     Plan,
@@ -179,3 +180,11 @@ def test_what_is_shown() -> None:
         "Deleting",
         "Returning traffic to the old fleet and deleting 10 instance(s).",
     )
+
+
+def test_waits_pass_as_fast_as_the_pace_says() -> None:
+    plan = Plan(wait=300, termination=120, pace=60)
+    baking = Progress(BAKING, 0.0, 0.0)
+    assert following(plan, baking, 4.9) == baking
+    assert following(plan, baking, 5.0).phase == TERMINATING
+    assert pause(Plan(wait=6, pace=60), baking, 0.0) == pytest.approx(0.1)
