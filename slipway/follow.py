@@ -128,7 +128,7 @@ class Follower:
                 continue
             self._said[key] = now
             took = screen.duration(seconds(action)) if action.ended else ""
-            print(f"{action.name:<16} {now:<12} {took:>8}  {note(action)}".rstrip(), flush=True)
+            print(f"{action.name:<21} {now:<12} {took:>8}  {note(action)}".rstrip(), flush=True)
 
 
 def state(action: Action) -> str:
