@@ -330,11 +330,12 @@ class Base:
     async def _serve(self, open_door: OpenDoor, started: Callable[[], None], touched: Callable[[], None]) -> None:
         import signal
 
-        from hypercorn.asyncio import serve
+        from hypercorn.asyncio import serve, tcp_server
         from hypercorn.config import Config, Sockets
 
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
+        tcp_server.TCPServer._read_data = _to_the_end(tcp_server.TCPServer._read_data)
         config = Config()
         config.loglevel, config.keep_alive_timeout, config.graceful_timeout = "WARNING", 75, 1
         sockets = Sockets([], [open_door()], [])
@@ -419,6 +420,16 @@ def refuse(scope: Scope, port: int) -> str | None:
 async def _plain_answer(send: Callable[[dict[str, Any]], Awaitable[None]], status: int, text: str) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": text.encode()})
+
+
+def _to_the_end(read: Callable[[Any], Awaitable[None]]) -> Any:
+    """Hypercorn keeps the socket of a client that has hung up until the keep-alive ends; here it goes at once."""
+
+    async def read_data(server: Any) -> None:
+        await read(server)
+        await server.idle_task.stop()
+
+    return read_data
 
 
 class _Staged(mmap.mmap):
