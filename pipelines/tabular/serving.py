@@ -96,7 +96,10 @@ class Model:
         raise BadRequest(f"content type {content_type!r} is not supported: send {CSV} or {JSON}")
 
     def _csv_rows(self, text: str) -> list[Sequence[Any]]:
-        lines: list[list[str]] = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if row]
+        try:
+            lines: list[list[str]] = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if row]
+        except csv.Error as error:
+            raise BadRequest(f"the request is not CSV: {error}") from None
         if not lines:
             raise BadRequest("the request has no row: send one row a line")
         header = [self._columns.get(spelling(cell)) for cell in lines[0]]
@@ -158,13 +161,13 @@ class Model:
             return [coder.get(v if isinstance(v, str) else _category(v), np.nan) for v in values]
         try:
             return [*map(float, values)]
-        except (TypeError, ValueError):  # one of them is missing or wrong
+        except (TypeError, ValueError, OverflowError):  # one of them is missing or wrong
             return [self._number(value, row, place) for row, value in enumerate(values, 1)]
 
     def _number(self, value: Any, row: int, place: int) -> float:
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             if value is None or (isinstance(value, str) and value.strip().lower() in MISSING):
                 return np.nan
             name = self.encoder.features[place]

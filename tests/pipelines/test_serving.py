@@ -89,6 +89,8 @@ BAD = {
     "a number for rows": ("7", "application/json", "no row"),
     "a missing column": ('[{"state": "CA"}]', "application/json", "row 1: column 'account_length'.* is missing"),
     "a row of a wrong kind": ('[{"state": "CA"}, 3]', "application/json", "row 1: column|row 2: 3 is neither"),
+    "a line that ends halfway": ("1,\r2", "text/csv", "not CSV"),
+    "a number beyond all": ("[[" + "9" * 400 + "]]", "application/json", "values, expected"),
     "another content type": ("x", "text/plain", "'text/plain' is not supported"),
     "not utf-8": (b"\xff\xfe\xfa", "text/csv", "not UTF-8"),
 }
