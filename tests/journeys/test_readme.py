@@ -88,7 +88,7 @@ def test_every_command_of_the_readme_works(checkout: Checkout) -> None:
         said[line] = checkout.run(line)
     assert "prod answers" in said["make run"]
     assert "version 2" in said["again"]
-    assert re.search(r"prod +version 1", said["slipway rollback prod"])
+    assert re.search(r"prod +1 +slipway-prod", said["slipway rollback prod"])
     # figures and ids change from run to run; steps, headings and order do not
     captured = next(block for block in blocks(page, "") if "DeployProd" in block)
     for text in (captured, said["make run"]):
