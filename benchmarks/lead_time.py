@@ -63,7 +63,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             bench.progress(f"change {number} of {changes}")
             set_line(checkout / FILE, LINE[:-1], str(number))
             trips.append(Trip.of(ship(aws, checkout)))
-    name, note = "one line pushed to", f"median of {changes}; without the approvals, and the canary's waits set to 0"
+    name, note = "one line pushed to", f"median of {changes}; without approvals, canary waits 0, no alarm rollback"
     staging = statistics.median(trip.staging for trip in trips)
     production = statistics.median(trip.production for trip in trips)
     shown = sorted(trips, key=lambda trip: trip.production)[len(trips) // 2]
