@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Field
 
 from deploy import stage_rules
 from pipelines import settings_file
-from pipelines.project import UsageError
 from pipelines.settings_file import Section
 
 STAGES = Path(__file__).resolve().parent / "stages"
@@ -230,20 +229,7 @@ def schema() -> str:
 
 def main(arguments: list[str]) -> int:
     """`schema` writes stage.schema.json; `check` reads every stage."""
-    if arguments == ["schema"]:
-        SCHEMA.write_text(schema())
-        return 0
-    if arguments == ["check"]:
-        faults = []
-        for path in sorted(STAGES.glob("*.yml")):
-            try:
-                load(path)
-            except UsageError as error:
-                faults.append(str(error))
-        print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
-        return 2 if faults else 0
-    print("usage: python -m deploy.stage schema | check", file=sys.stderr)
-    return 2
+    return settings_file.command("deploy.stage", arguments, Stage, SCHEMA, STAGES.glob("*.yml"))
 
 
 if __name__ == "__main__":

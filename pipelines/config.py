@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipelines import settings_file
-from pipelines.project import UsageError
 from pipelines.settings_file import Section, nearest
 
 HERE = Path(__file__).resolve().parent
@@ -182,20 +181,7 @@ def schema() -> str:
 
 def main(arguments: list[str]) -> int:
     """`schema` writes config.schema.json; `check` reads every config.yml."""
-    if arguments == ["schema"]:
-        SCHEMA.write_text(schema())
-        return 0
-    if arguments == ["check"]:
-        faults = []
-        for path in sorted(HERE.glob("*/config.yml")):
-            try:
-                load(path)
-            except UsageError as error:
-                faults.append(str(error))
-        print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
-        return 2 if faults else 0
-    print("usage: python -m pipelines.config schema | check", file=sys.stderr)
-    return 2
+    return settings_file.command("pipelines.config", arguments, Config, SCHEMA, HERE.glob("*/config.yml"))
 
 
 if __name__ == "__main__":

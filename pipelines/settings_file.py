@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,3 +102,21 @@ def _children(node: Any) -> Iterator[tuple[Any, Any]]:
         yield from node.value
     elif isinstance(node, yaml.SequenceNode):
         yield from enumerate(node.value)
+
+
+def command(program: str, arguments: list[str], model: type[Section], published: Path, files: Iterable[Path]) -> int:
+    """`schema` writes the JSON Schema to `published`; `check` reads every file. 0 fine, 2 wrong file or usage."""
+    if arguments == ["schema"]:
+        published.write_text(schema(model))
+        return 0
+    if arguments != ["check"]:
+        print(f"usage: python -m {program} schema | check", file=sys.stderr)
+        return 2
+    faults = []
+    for path in sorted(files):
+        try:
+            load(path, model)
+        except UsageError as error:
+            faults.append(str(error))
+    print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
+    return 2 if faults else 0
