@@ -6,7 +6,7 @@ setup(
     name="slipway",
     version="0.1.0",
     description="Push code or data; get an approved, tested, monitored SageMaker endpoint",
-    packages=find_packages(include=["pipelines*", "deploy*", "slipway*", "loopback*"]),
+    packages=find_packages(include=["pipelines*", "deploy*", "seed_code*", "slipway*", "loopback*"]),
     package_data={"pipelines": ["*/config.yml", "config.schema.json"], "deploy": ["*.yml", "*.txt", "stages/*"]},
     python_requires=">=3.11",
     entry_points={

@@ -1,1 +1,1 @@
-"""Where a project starts: its template, the roles it needs beforehand, the zip of its first files."""
+"""Where a project starts: its template, its roles, and the files that it begins with."""
