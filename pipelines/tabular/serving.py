@@ -8,9 +8,11 @@ a row is `{"column": value}` or a list in the order of the encoder. An empty cel
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from pipelines.tabular.columns import spelling
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError
+from pipelines.tabular.predictor import predictor
 
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 CSV, JSON = "text/csv", "application/json"
@@ -72,18 +75,26 @@ class Model:
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """One number for each encoded row: a probability, or the value."""
-        predictions: NDArray[np.float32] = self.booster.inplace_predict(matrix, validate_features=False)
-        return predictions
+        return self._predict(matrix)
 
     @cached_property
-    def _coders(self) -> list[dict[str, float] | None]:
+    def _predict(self) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        return predictor(self.booster)
+
+    @cached_property
+    def _coders(self) -> "list[_Places | None]":
         """The places of the categories of each feature; None for a number."""
-        places = {name: {v: float(i) for i, v in enumerate(known)} for name, known in self.encoder.categories.items()}
-        return [places.get(name) for name in self.encoder.features]
+        known = self.encoder.categories
+        return [_Places(zip(known[name], count())) if name in known else None for name in self.encoder.features]
 
     @cached_property
     def _columns(self) -> dict[str, int]:
         return {spelling(name): index for index, name in enumerate(self.encoder.features)}
+
+    @cached_property
+    def _numbers_are_values(self) -> bool:
+        """Whether what begins with a digit cannot be a column's name."""
+        return not any(name[:1].isdigit() for name in self._columns)
 
     def parse(self, body: bytes | str, content_type: str) -> NDArray[np.float32]:
         """The encoded matrix of a request."""
@@ -100,12 +111,18 @@ class Model:
             lines: list[list[str]] = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if row]
         except csv.Error as error:
             raise BadRequest(f"the request is not CSV: {error}") from None
+        names = lines.pop(0) if lines and self._is_header(lines[0]) else None
         if not lines:
             raise BadRequest("the request has no row: send one row a line")
-        header = [self._columns.get(spelling(cell)) for cell in lines[0]]
-        if sum(place is not None for place in header) * 2 <= len(lines[0]):
+        if names is None:
             return [*lines]
-        return [self._in_order(dict(zip(lines[0], row, strict=False)), n) for n, row in enumerate(lines[1:], 1)]
+        return [self._in_order(dict(zip(names, row, strict=False)), n) for n, row in enumerate(lines, 1)]
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        """Whether more than half of the cells are column names, however they are spelled."""
+        if self._numbers_are_values and sum(cell.lstrip("+-.")[:1].isdigit() for cell in cells) * 2 >= len(cells):
+            return False  # to spell each cell would take as long as all the rest of reading a row
+        return sum(spelling(cell) in self._columns for cell in cells) * 2 > len(cells)
 
     def _json_rows(self, text: str) -> list[Sequence[Any]]:
         try:
@@ -143,10 +160,10 @@ class Model:
             if len(row) != width:
                 names = ", ".join(self.encoder.features)
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
-        flat: list[float] = []
+        flat = array("f")
         for place, values in enumerate(zip(*rows, strict=True)):  # its kind is looked up once for each column
-            flat += self._column(place, values)
-        matrix = np.array(flat, dtype=np.float32).reshape(width, len(rows)).T
+            self._append(flat, place, values)
+        matrix = np.frombuffer(flat, np.float32).reshape(width, len(rows)).T
         if np.isinf(matrix).any():
             row, place = np.argwhere(np.isinf(matrix))[0]
             raise BadRequest(
@@ -154,24 +171,24 @@ class Model:
             )
         return matrix
 
-    def _column(self, place: int, values: Sequence[Any]) -> Iterable[float]:
+    def _append(self, flat: "array[float]", place: int, values: Sequence[Any]) -> None:
         """A feature's numbers, row by row."""
-        coder = self._coders[place]
-        if coder is not None:
-            return [coder.get(v if isinstance(v, str) else _category(v), np.nan) for v in values]
+        coder, size = self._coders[place], len(flat)
         try:
-            return [*map(float, values)]
+            flat.extend(map(float if coder is None else coder.__getitem__, values))
         except (TypeError, ValueError, OverflowError):  # one of them is missing or wrong
-            return [self._number(value, row, place) for row, value in enumerate(values, 1)]
+            del flat[size:]
+            flat.extend(self._value(value, row, place) for row, value in enumerate(values, 1))
 
-    def _number(self, value: Any, row: int, place: int) -> float:
+    def _value(self, value: Any, row: int, place: int) -> float:
+        coder = self._coders[place]
         try:
-            return float(value)
+            return float(value) if coder is None else coder[value]
         except (TypeError, ValueError, OverflowError):
             if value is None or (isinstance(value, str) and value.strip().lower() in MISSING):
                 return np.nan
-            name = self.encoder.features[place]
-            raise BadRequest(f"row {row}, column {name!r}: {value!r} is not a number") from None
+            name, wanted = self.encoder.features[place], "number" if coder is None else "category"
+            raise BadRequest(f"row {row}, column {name!r}: {value!r} is not a {wanted}") from None
 
 
 _ABSENT = object()
@@ -186,11 +203,17 @@ def _text(body: bytes | str) -> str:
         raise BadRequest(f"the request is not UTF-8: {error}") from None
 
 
-def _category(value: Any) -> str:
-    """A category as the training files spell it: JSON may send 806 or 806.0 for "806"."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
+class _Places(dict[str, float]):
+    """The places of a feature's categories; what training has not seen is missing.
+
+    The training files spell a category as text: JSON may send 806 or 806.0 for "806".
+    """
+
+    def __missing__(self, value: Any) -> float:
+        """What is asked for most is answered without coming here."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return self.get(str(value), np.nan)
 
 
 def answer(predictions: Iterable[float], accept: str) -> tuple[str, str]:

@@ -198,7 +198,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing_half_made(terminal: Terminal, secon
 
 def test_help_loads_no_aws_client() -> None:
     code = (
-        "import sys; from slipway.__main__ import app\n"
+        "import sys; from slipway.verbs import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "print([name for name in ('boto3', 'botocore', 'sagemaker', 'pandas') if name in sys.modules], file=sys.stderr)"

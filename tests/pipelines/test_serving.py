@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.serving import BadRequest, Model, answer
 
 
@@ -83,6 +84,11 @@ def test_missing_values_and_unseen_categories_are_missing(model, rows):
 
 BAD = {
     "empty csv": ("", "text/csv", "the request has no row"),
+    "a header alone": (
+        "state,account_length,area_code,intl_plan,vmail_plan,vmail_message,day_mins,day_calls,day_charge,eve_mins",
+        "text/csv",
+        "the request has no row",
+    ),
     "too few cells": ("CA,1", "text/csv", r"row 1: 2 values, expected 19: state, account_length"),
     "not json": ("{", "application/json", "not JSON"),
     "no instances": ('{"instances": []}', "application/json", "no row"),
@@ -109,6 +115,32 @@ def test_a_bad_value_is_named_with_row_and_column(model, rows, value):
     good, bad = rows[0]["instance"], {**rows[1]["instance"], "day_mins": value}
     with pytest.raises(BadRequest, match=r"row 2, column 'day_mins': .* is not a"):
         model.parse(json.dumps([good, bad]), "application/json")
+
+
+@pytest.mark.parametrize("value", [[1], {}])
+def test_a_category_that_is_no_text_or_number_is_named_too(model, rows, value):
+    with pytest.raises(BadRequest, match=r"row 1, column 'state': .* is not a category"):
+        model.parse(json.dumps([{**rows[0]["instance"], "state": value}]), "application/json")
+
+
+@pytest.mark.parametrize(
+    ("features", "line", "is_header"),
+    [
+        (("age", "mins"), "age,mins", True),
+        (("age", "mins"), "Age,other,MINS", True),
+        (("age", "mins"), "1,2", False),
+        (("age", "mins"), "-1,+.5", False),
+        (("age", "mins"), "age,2", False),
+        (("age", "mins"), "nan,", False),
+        (("2024", "2025"), "2024,2025", True),
+        (("2024", "2025"), "2024,7", False),
+        (("2024", "age"), "-2024,AGE", True),
+    ],
+)
+def test_a_first_line_of_names_is_told_from_a_row(features, line, is_header):
+    bare = Model(None, Encoder(features, {}))
+    rows = bare._csv_rows(f"{line}\n{line}")
+    assert len(rows) == (1 if is_header else 2)
 
 
 @pytest.mark.parametrize(
