@@ -7,7 +7,6 @@ It is the same call of XGBoost's C API, whose configuration and array interface 
 import ctypes
 import json
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import xgboost as xgb
@@ -38,16 +37,22 @@ def predictor(booster: xgb.Booster) -> Callable[[NDArray[np.float32]], NDArray[n
 
     def predict(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         matrix = np.ascontiguousarray(matrix, dtype=np.float32)
-        shape, dimensions = ctypes.c_void_p(), ctypes.c_uint64()
-        values = ctypes.POINTER(ctypes.c_float)()
+        found = np.empty(len(matrix), dtype=np.float32)
+        shape, dimensions, values = ctypes.c_void_p(), ctypes.c_uint64(), ctypes.c_void_p()
         out = [ctypes.byref(each) for each in (shape, dimensions, values)]
         if call(booster.handle, _interface(matrix), config, None, *out):
             raise xgb.core.XGBoostError(why().decode())
-        return np.array(values[: len(matrix)], dtype=np.float32)  # XGBoost reuses its memory at the next call
+        ctypes.memmove(_address(found), values, found.nbytes)  # XGBoost uses its memory again at the next call
+        return found
 
     return predict
 
 
 def _interface(matrix: NDArray[np.float32]) -> bytes:
-    address: Any = matrix.__array_interface__["data"][0]
-    return b'{"data":[%d,true],"shape":[%d,%d],"typestr":"<f4","version":3}' % (address, *matrix.shape)
+    shape = _address(matrix), *matrix.shape
+    return b'{"data":[%d,true],"shape":[%d,%d],"typestr":"<f4","version":3}' % shape
+
+
+def _address(array: NDArray[np.float32]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
