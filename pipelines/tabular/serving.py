@@ -8,7 +8,6 @@ a row is `{"column": value}` or a list in the order of the encoder. An empty cel
 import csv
 import io
 import json
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -160,10 +159,10 @@ class Model:
             if len(row) != width:
                 names = ", ".join(self.encoder.features)
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
-        flat = array("f")
+        flat: list[float] = []
         for place, values in enumerate(zip(*rows, strict=True)):  # its kind is looked up once for each column
             self._append(flat, place, values)
-        matrix = np.frombuffer(flat, np.float32).reshape(width, len(rows)).T
+        matrix = np.array(flat, np.float32).reshape(width, len(rows)).T
         if np.isinf(matrix).any():
             row, place = np.argwhere(np.isinf(matrix))[0]
             raise BadRequest(
@@ -171,7 +170,7 @@ class Model:
             )
         return matrix
 
-    def _append(self, flat: "array[float]", place: int, values: Sequence[Any]) -> None:
+    def _append(self, flat: list[float], place: int, values: Sequence[Any]) -> None:
         """A feature's numbers, row by row."""
         coder, size = self._coders[place], len(flat)
         try:
@@ -219,7 +218,7 @@ class _Places(dict[str, float]):
 def answer(predictions: Iterable[float], accept: str) -> tuple[str, str]:
     """The body of a response and its content type; `*/*` and an empty Accept mean text/csv."""
     wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")} or {CSV}
-    numbers = [round(float(value), 7) for value in predictions]
+    numbers = [round(value, 7) for value in predictions]
     if JSON in wanted:
         return json.dumps({"predictions": numbers}), JSON
     if wanted & {CSV, "*/*", "text/*", ""}:
