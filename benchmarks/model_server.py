@@ -6,8 +6,9 @@ from pathlib import Path
 
 from benchmarks import loads, local_aws, peers
 from benchmarks.bench import Bench
+from benchmarks.environments import NotInstalled
 from benchmarks.loads import CONNECTIONS, Load
-from benchmarks.peers import NotInstalled, Peer
+from benchmarks.peers import Peer
 from benchmarks.rows import Goal, Row
 from benchmarks.served import CSV, TREES, Served, http, prepared
 

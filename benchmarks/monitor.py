@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import churn_data
+from benchmarks import churn_data, profilers
 from benchmarks.bench import Bench
 from benchmarks.local_aws import Failed
 from benchmarks.rows import Goal, Row, interleaved
 
-ROWS, QUICK_ROWS, TIMES = 1_000_000, 100_000, 10
-PEER = "peer: whylogs, evidently: not installed"
+ROWS, QUICK_ROWS, TIMES, ROUNDS = 1_000_000, 100_000, 10, 3
 HEADER, CAPTURE = '{"csv": {"header": true}}', '{"sagemakerCaptureJson": {}}'
 ANALYZE = """
 import json, os, resource, time
@@ -85,21 +84,40 @@ def _run(code: str, *arguments: str, environ: Mapping[str, str] | None = None) -
 def small(bench: Bench) -> Iterator[Row]:
     """One baseline, one check."""
     work = _prepared(bench, QUICK_ROWS if bench.quick else ROWS)
-    share, rounds = work.rows / ROWS, 3
+    share = work.rows / ROWS
+    yield _beside(work, bench, f"monitor: baseline of {work.rows:,} rows", 1.3 * share, BASELINE)
+    yield _beside(work, bench, f"monitor: {work.rows:,} captured records", 3.0 * share, CHECK)
+    peak = work.last["peak"]
+    yield Row(f"monitor: {work.rows:,} captured records, peak", "MB", peak, Goal("ours", 400.0))
+
+
+@dataclass(frozen=True)
+class Task:
+    """An analysis: its folder and file below the work's folder, and the folder of the baseline it is held against."""
+
+    folder: str
+    file: str
+    kind: str
+    against: str = ""
+
+
+BASELINE = Task("baseline", "a.csv", HEADER)
+CHECK = Task("captured", "a.jsonl", CAPTURE, against="requests")
+
+
+def _beside(work: Work, bench: Bench, name: str, limit: float, task: Task) -> Row:
+    """Ours and the floor in turns; then the others, on the same files."""
+    source = work.folder / task.folder / task.file
     ours, floor = interleaved(
-        lambda: work.analyze("baseline", HEADER), lambda: work.read("baseline/a.csv"), rounds, bench.progress
-    )
-    cpu = f"{work.last['cpu']:.2f} s of CPU time with imports; {PEER}"
-    yield Row(f"monitor: baseline of {work.rows:,} rows", "s", ours, Goal("ours", 1.3 * share), floor, note=cpu)
-    ours, floor = interleaved(
-        lambda: work.analyze("captured", CAPTURE, against="requests"),
-        lambda: work.read("captured/a.jsonl"),
-        rounds,
+        lambda: work.analyze(task.folder, task.kind, against=task.against),
+        lambda: work.read(f"{task.folder}/{task.file}"),
+        ROUNDS,
         bench.progress,
     )
-    cpu, peak = f"{work.last['cpu']:.2f} s of CPU time with imports; {PEER}", work.last["peak"]
-    yield Row(f"monitor: {work.rows:,} captured records", "s", ours, Goal("ours", 3.0 * share), floor, note=cpu)
-    yield Row(f"monitor: {work.rows:,} captured records, peak", "MB", peak, Goal("ours", 400.0))
+    note = f"{work.last['cpu']:.2f} s of CPU time with imports; floor: reading with pyarrow"
+    baseline = work.folder / task.against / "a.csv" if task.against else source
+    peer, details = profilers.beside(source, baseline, profilers.Profile(ours, work.last["peak"]), bench.progress)
+    return Row(name, "s", ours, Goal("ours", limit), floor, peer, note, details)
 
 
 def large(bench: Bench) -> Iterator[Row]:
@@ -119,7 +137,7 @@ def large(bench: Bench) -> Iterator[Row]:
 
         return measure
 
-    ours, once = interleaved(measured("many"), measured("baseline"), 3, bench.progress)
+    ours, once = interleaved(measured("many"), measured("baseline"), ROUNDS, bench.progress)
     name = f"monitor: baseline of {TIMES * ROWS:,} rows"
     yield Row(name, "s", ours, Goal("ratio", 10.5), once, note="floor: a tenth of the rows")
     yield Row(f"{name}, peak", "MB", peaks["many"], Goal("ratio", 1.5), peaks["baseline"], note="floor: the same")

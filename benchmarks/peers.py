@@ -14,18 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.local_aws import ROOT, bare_environment, free_low_port, free_port
+from benchmarks.environments import NotInstalled, environment, same
+from benchmarks.local_aws import bare_environment, free_low_port, free_port
 from benchmarks.served import CSV, Served, http, stopped
 
-ENVIRONMENTS = ROOT / ".slipway" / "bench"
-INSTALL_SECONDS, START_SECONDS = 600.0, 60.0
+START_SECONDS = 60.0
 MMS = ("multi-model-server==1.1.11", "sagemaker-inference==1.10.1", "setuptools<80")
 SAME = ("numpy", "pyarrow", "scipy", "xgboost-cpu")  # what the template's inference.py imports, as here
 HANDLER = "sagemaker_inference.default_handler_service"
-
-
-class NotInstalled(Exception):
-    """A peer that cannot be measured here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -42,37 +38,12 @@ class Peer:
         return http("/invocations", self.header.encode() + body, self.headers)
 
 
-def environment(name: str, packages: tuple[str, ...]) -> Path:
-    """A virtual environment with these packages, made once; its bin folder. Raises NotInstalled."""
-    folder = ENVIRONMENTS / name
-    wanted = "\n".join(packages)
-    mark = folder / "installed.txt"
-    if mark.exists() and mark.read_text() == wanted:
-        return folder / "bin"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-        command = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*command, *packages], check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
-        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        raise NotInstalled(said[-1][:200]) from None
-    mark.write_text(wanted)
-    return folder / "bin"
-
-
-def _same() -> tuple[str, ...]:
-    from importlib.metadata import version
-
-    return tuple(f"{name}=={version(name)}" for name in SAME)
-
-
 @contextlib.contextmanager
 def multi_model_server(served: Served, folder: Path) -> Iterator[Peer]:
     """With one worker, SageMaker's inference toolkit and the template's script. Raises NotInstalled."""
     if shutil.which("java") is None:
         raise NotInstalled("it needs Java, which is not here")
-    binaries = environment("multi-model-server", MMS + _same())
+    binaries = environment("multi-model-server", MMS + same(*SAME))
     home = folder / "multi-model-server"
     home.mkdir()
     port = free_low_port()
