@@ -153,6 +153,7 @@ def _alarms(stage: Stage, release: Release) -> dict[str, Any]:
         "ErrorRateThreshold": alarms.error_rate_percent / 100,
         "LatencyThreshold": alarms.latency_ms * MICROSECONDS,
         "LatencyStatistic": alarms.latency_statistic,
+        "MemoryThreshold": alarms.memory_percent,
         "AlarmPeriod": alarms.period_seconds,
         "AlarmPeriods": alarms.periods,
         "NoTrafficMinutes": alarms.no_traffic_minutes,

@@ -112,6 +112,7 @@ class Alarms(Section):
     error_rate_percent: Annotated[float, Field(ge=0, lt=100)] = 1.0
     latency_ms: Annotated[float, Field(gt=0)] = Field(default=500.0, description="In the container.")
     latency_statistic: Annotated[str, Field(pattern=r"^(Average|p[0-9]{1,2}([.][0-9]{1,2})?)$")] = "p95"
+    memory_percent: Annotated[float, Field(ge=1, le=100)] = Field(default=90.0, description="Of one instance.")
     period_seconds: Literal[60, 120, 180, 240, 300, 600, 900] = 60
     periods: Annotated[int, Field(ge=1, le=60)] = 3
     no_traffic_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(default=0, description="0: silence is no alarm.")

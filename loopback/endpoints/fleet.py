@@ -10,7 +10,8 @@ class Variant:
     """One production variant. `model` is the folder of the unpacked model, which each instance gets a copy of.
 
     `seconds` is how long an instance may take to answer its first ping. `concurrency` above 0 makes it serverless:
-    `count` instances are kept, and more come with requests, up to so many.
+    `count` instances are kept, and more come with requests, up to so many. `cpus` and `memory` (bytes) are what an
+    instance has; 0 is all that the machine has.
     """
 
     name: str
@@ -23,6 +24,8 @@ class Variant:
     least_outstanding: bool = False
     seconds: float = 480.0
     concurrency: int = 0
+    cpus: int = 0
+    memory: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -64,9 +65,7 @@ class Instance:
         except (CannotStart, OSError) as error:
             raise NotStarted(f"Unable to provision requested ML compute capacity: {error}") from None
         loop = asyncio.get_running_loop()
-        stream = f"{self.variant.name}/{self.id}"
-        group = f"{GROUP}/{self._endpoint}"
-        self._output = Output(self._process.output, self._ground.logs, group, stream, lambda _at, _line: None)
+        self._output = Output(self._process.output, self._ground.logs, *self._log, lambda _at, _line: None)
         loop.add_reader(self._process.output, self._read)
         loop.add_reader(self._process.report, self._report)
         self._flush()
@@ -159,6 +158,17 @@ class Instance:
         finally:
             self.outstanding -= 1
             connection.close()
+
+    async def exhaust(self, held: int, most: int) -> None:
+        """It holds more memory than it has: end it, as the kernel of its machine would, and say so in its log."""
+        text = f"OutOfMemory: the container held {held >> 20} MiB, and its instance has {most >> 20} MiB: it was killed"
+        self._ground.logs.append(*self._log, [(int(time.time() * 1000), text)])
+        await self.stop(signal.SIGKILL)
+
+    @property
+    def _log(self) -> tuple[str, str]:
+        """Its log's group and stream."""
+        return f"{GROUP}/{self._endpoint}", f"{self.variant.name}/{self.id}"
 
     @property
     def pid(self) -> int:

@@ -23,7 +23,7 @@ import uvloop
 
 from loopback.core.arn import Place
 from loopback.endpoints import fleet as fleets
-from loopback.endpoints import outbox
+from loopback.endpoints import outbox, usage
 from loopback.endpoints.capture import Recorder, merged
 from loopback.endpoints.fleet import Setup
 from loopback.endpoints.handed import Entrance, Public
@@ -37,10 +37,9 @@ from loopback.endpoints.refusals import Refusal, error
 from loopback.endpoints.serverless import Sandboxes
 from loopback.endpoints.sides import Endpoint, Side, deploy, resume
 from loopback.endpoints.tickets import Tickets
-from loopback.endpoints.usage import Usage
 from loopback.workers.hosts import Zygote
 
-SEAL_EVERY, METRICS_EVERY = 0.5, 2.0  # seconds
+SEAL_EVERY, METRICS_EVERY, USAGE_EVERY = 0.5, 2.0, 10.0  # seconds
 DRAIN_AT_END = 2.0  # seconds for requests that are being answered when loopback goes down
 MOST_COPIES = 200  # of requests on their way to shadows; one that is slower loses some
 log = logging.getLogger("loopback.endpoints")
@@ -77,7 +76,7 @@ class Plane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._copies: set[asyncio.Task[None]] = set()
         self._tickets = Tickets(folder / "queue")
-        self._usage = Usage()
+        self._usage = usage.Usage()
 
     def resume(self) -> None:
         """Take up what an earlier process of this folder served."""
@@ -190,21 +189,31 @@ class Plane:
         task.add_done_callback(self._tasks.discard)
 
     async def post(self) -> None:
-        """Hand over captured records and metrics, again and again; metrics at the end of each minute too."""
+        """Hand over captured records and metrics, again and again; metrics at the end of each period too."""
         since = time.time()
         while True:
-            await asyncio.sleep(min(SEAL_EVERY, 60 - time.time() % 60))
+            await asyncio.sleep(min(SEAL_EVERY, USAGE_EVERY - time.time() % USAGE_EVERY))
             merged(self._recorders)
+            self._watch_memory()
             now = time.time()
-            if now - since > METRICS_EVERY or now // 60 > since // 60:
+            period_over = now // USAGE_EVERY > since // USAGE_EVERY
+            if now - since > METRICS_EVERY or period_over:
                 self.send_metrics(since)
-                if now // 60 > since // 60:
+                if period_over:
                     self._later(self._send_usage(since))
                 since = now
 
     def send_metrics(self, at: float) -> None:
         """Hand over what was counted since the last time, `at`."""
         self._put({"kind": "metrics"}, self._metrics.take(at))
+
+    def _watch_memory(self) -> None:
+        """A model that leaks takes its own instance down, not this machine."""
+        running = [i for endpoint in self.endpoints.values() for pool in _pools(endpoint) for i in pool.running()]
+        for instance in running:
+            most = usage.memory(instance.variant)
+            if instance.exit is None and (held := usage.held(instance.pid)) > most:
+                self._later(instance.exhaust(held, most))
 
     async def _send_usage(self, at: float) -> None:
         pools = [pool for endpoint in self.endpoints.values() for pool in _pools(endpoint)]

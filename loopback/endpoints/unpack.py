@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback.core.acting import Acting
+from loopback.core.instance_types import MIB, Capacity, capacity
 from loopback.core.objects import Objects
 from loopback.endpoints.fleet import Fleet, Variant, capture_of
 from loopback.endpoints.guardrails import instances
@@ -92,6 +93,7 @@ def _variant(means: Means, name: str, wanted: Mapping[str, Any], folder: Path, p
         environ["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"  # an instance has one request at a time
     if environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
         environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+    has = _capacity(given)
     return Variant(
         name=name,
         weight=wanted["weight"],
@@ -103,7 +105,14 @@ def _variant(means: Means, name: str, wanted: Mapping[str, Any], folder: Path, p
         least_outstanding=(given.get("RoutingConfig") or {}).get("RoutingStrategy") == "LEAST_OUTSTANDING_REQUESTS",
         concurrency=(given.get("ServerlessConfig") or {}).get("MaxConcurrency", 0),
         seconds=float(given.get("ContainerStartupHealthCheckTimeoutInSeconds") or START_SECONDS),
+        cpus=has.cpus,
+        memory=has.memory,
     )
+
+
+def _capacity(given: Mapping[str, Any]) -> Capacity:
+    serverless = given.get("ServerlessConfig")
+    return Capacity(memory=serverless["MemorySizeInMB"] * MIB) if serverless else capacity(given["InstanceType"])
 
 
 def bring(objects: Objects, container: Mapping[str, Any], folder: Path) -> None:

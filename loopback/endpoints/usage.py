@@ -1,5 +1,9 @@
-"""What instances use of the machine, as CloudWatch shows it: CPUUtilization, MemoryUtilization, DiskUtilization."""
+"""What instances use of what they have, as CloudWatch shows it: processors, memory and disk.
 
+An instance has the memory and the processors of its type, or those of this machine where it has less.
+"""
+
+import contextlib
 import os
 import shutil
 import time
@@ -8,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loopback.endpoints.fleet import Variant
 from loopback.endpoints.instances import Instance
 from loopback.endpoints.metrics import Who, dimensions
 
-NAMES = ("CPUUtilization", "MemoryUtilization", "DiskUtilization")
+CPU, NORMALIZED, MEMORY, DISK = "CPUUtilization", "CPUUtilizationNormalized", "MemoryUtilization", "DiskUtilization"
+NAMES = (CPU, NORMALIZED, MEMORY, DISK)
 
 
 class Usage:
-    """Measures between one `take` and the next. CPU percents count each core as 100, as on AWS.
+    """Measures between one `take` and the next. CPUUtilization counts each core as 100, the normalized one all of them.
 
     Where the system has no /proc there is nothing to tell.
     """
@@ -70,9 +76,11 @@ class Usage:
         self._before[instance.id] = (now, seconds)
         if instance.id in before:
             then, spent = before[instance.id]
-            values["CPUUtilization"].append(round(100 * max(0.0, seconds - spent) / max(now - then, 1e-3), 3))
-        values["MemoryUtilization"].append(round(100 * size / _memory(), 3))
-        values["DiskUtilization"].append(round(100 * _size(instance.root) / shutil.disk_usage("/").total, 6))
+            percent = 100 * max(0.0, seconds - spent) / max(now - then, 1e-3)
+            values[CPU].append(round(percent, 3))
+            values[NORMALIZED].append(round(percent / cpus(instance.variant), 3))
+        values[MEMORY].append(round(100 * size / memory(instance.variant), 3))
+        values[DISK].append(round(100 * _size(instance.root) / shutil.disk_usage("/").total, 6))
 
     def _table(self) -> Mapping[int, list[tuple[int, float, int]]]:
         """Processes by their parent: id, seconds of CPU, bytes in memory."""
@@ -87,8 +95,27 @@ class Usage:
         return found
 
 
-def _memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def held(pid: int, proc: Path = Path("/proc")) -> int:
+    """Bytes in memory of a process and its descendants; 0 where that cannot be read. Quick: it is asked often."""
+    pages, ahead = 0, [pid]
+    while ahead:
+        at = proc / str(ahead.pop())
+        with contextlib.suppress(OSError):  # it may end meanwhile
+            pages += int((at / "statm").read_text().split()[1])
+            ahead += map(int, (at / "task" / at.name / "children").read_text().split())
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory(variant: Variant) -> int:
+    """Bytes that an instance has."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(variant.memory or machine, machine)
+
+
+def cpus(variant: Variant) -> int:
+    """Processors that an instance has."""
+    machine = os.cpu_count() or 1
+    return min(variant.cpus or machine, machine)
 
 
 def _size(folder: Path) -> int:

@@ -44,8 +44,8 @@ STAGES = {
     "shadow": "{shadow: {version: 6, sampling_percent: 50}}",
     "network": "{vpc: {subnets: [subnet-1, subnet-2], security_groups: [sg-1]}, tags: {team: risk}}",
     "alarms": f"""
-        alarms: {{error_rate_percent: 0.5, latency_ms: 80, latency_statistic: Average, period_seconds: 120, periods: 5,
-                 no_traffic_minutes: 30, topic: "{TOPIC}"}}""",
+        alarms: {{error_rate_percent: 0.5, latency_ms: 80, latency_statistic: Average, memory_percent: 70,
+                 period_seconds: 120, periods: 5, no_traffic_minutes: 30, topic: "{TOPIC}"}}""",
 }
 
 
@@ -113,8 +113,10 @@ def test_the_least_stage(stack):
     assert endpoint["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"] == [
         {"AlarmName": "<ErrorAlarm>"},
         {"AlarmName": "<LatencyAlarm>"},
+        {"AlarmName": "<MemoryAlarm>"},
     ]
-    assert set(found.resources) == {"Model", "EndpointConfig", "Endpoint", "ErrorAlarm", "LatencyAlarm", "Dashboard"}
+    alarms = {"ErrorAlarm", "LatencyAlarm", "MemoryAlarm"}
+    assert set(found.resources) == {"Model", "EndpointConfig", "Endpoint", *alarms, "Dashboard"}
 
 
 def test_models_and_configurations_have_no_names_that_would_collide():
@@ -269,6 +271,8 @@ def test_alarms(stack):
     assert (error["Threshold"], error["Period"], error["EvaluationPeriods"]) == ("0.005", "120", "5")
     assert (latency["Threshold"], latency["Statistic"]) == ("80000", "Average")
     assert "ExtendedStatistic" not in latency
+    memory = found.properties("MemoryAlarm")
+    assert (memory["Threshold"], memory["Statistic"], memory["EvaluationPeriods"]) == ("70", "Maximum", "5")
     assert stack("nothing").properties("LatencyAlarm")["ExtendedStatistic"] == "p95"
     assert silence["EvaluationPeriods"] == "30"
     assert silence["TreatMissingData"] == "breaching"

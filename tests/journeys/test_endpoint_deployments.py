@@ -27,6 +27,15 @@ def output_fn(prediction, accept): return prediction
 """
 
 
+LEAKS = """
+kept = []
+def model_fn(folder): return 0
+def input_fn(body, kind): return body
+def predict_fn(data, model): kept.append(bytearray(b"x" * (96 << 20))); return "leaking"
+def output_fn(prediction, accept): return prediction
+"""
+
+
 @pytest.fixture(scope="module")
 def site(shared: Any) -> Site:
     made = Site(shared)
@@ -59,6 +68,21 @@ def policy(kind: str, wait: int, **more: Any) -> dict[str, Any]:
 
 def alarm(site: Site, state: str) -> None:
     site.loopback.client("cloudwatch").set_alarm_state(AlarmName="guard", StateValue=state, StateReason="test")
+
+
+def memory_alarm(site: Site, percent: float) -> None:
+    site.loopback.client("cloudwatch").put_metric_alarm(
+        AlarmName="memory",
+        Namespace="/aws/sagemaker/Endpoints",
+        MetricName="MemoryUtilization",
+        Dimensions=[{"Name": "EndpointName", "Value": "sound"}, {"Name": "VariantName", "Value": "AllTraffic"}],
+        Statistic="Maximum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=percent,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
 
 
 def percent(value: int) -> dict[str, Any]:
@@ -143,6 +167,36 @@ def test_a_slow_or_broken_model_is_taken_back(site: Site, wait_until: Callable[.
     assert (load.errors, found["EndpointConfigName"]) == ([], "old")
     alarm(site, "OK")
     site.sagemaker.delete_endpoint(EndpointName="patient")
+
+
+def test_a_model_that_leaks_is_killed_again_and_again_until_an_alarm_brings_the_old_one_back(
+    site: Site, wait_until: Callable[..., Any]
+) -> None:
+    site.create("sound", "old")
+    site.model("leaking", {"code/inference.py": LEAKS.encode()}, SAGEMAKER_PROGRAM="inference.py")
+    site.config("leaking", {"ModelName": "leaking", "InitialInstanceCount": 2, "InstanceType": "ml.t2.medium"})
+    deployment = policy("CANARY", 600, CanarySize=percent(50))
+    deployment["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": "memory"}]}
+    memory_alarm(site, 1000)
+    with Load(site, "sound", threads=2) as load:
+        update(site, "sound", "leaking", deployment)
+        wait_until(lambda: _killed(site, "sound"), 40)
+        memory_alarm(site, 20)
+        found = site.settled("sound", 40)
+        wait_until(lambda: set(load.answers[-20:]) == {"old"}, 5)
+    assert (load.errors, found["EndpointConfigName"], "ALARM: memory" in found["FailureReason"]) == ([], "old", True)
+    assert "its instance has 4096 MiB" in _killed(site, "sound")[0]["message"]
+    site.sagemaker.delete_endpoint(EndpointName="sound")
+
+
+def _killed(site: Site, name: str) -> list[dict[str, Any]]:
+    logs = site.loopback.client("logs")
+    try:
+        found = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}", filterPattern="OutOfMemory")
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    events: list[dict[str, Any]] = found["events"]
+    return events
 
 
 def test_kill_9_of_the_control_plane_during_a_canary(loopback: Any, wait_until: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""Serverless pools, queued requests and their answers, event streams, sides, usage: without processes."""
+"""Serverless pools, queued requests and their answers, event streams, sides: without processes."""
 
 import asyncio
 import json
@@ -23,7 +23,6 @@ from loopback.endpoints.refusals import Refusal
 from loopback.endpoints.serverless import Sandboxes, Throttled
 from loopback.endpoints.sides import Endpoint, Side
 from loopback.endpoints.tickets import Tickets, ticket_of
-from loopback.endpoints.usage import Usage
 
 
 class Sandbox:
@@ -231,19 +230,6 @@ def test_event_streams_as_botocore_reads_them(fault: Exception | None, last: tup
     assert (headers[":message-type"], headers[f":{last[0]}-type"]) == last[:2]
     assert last[2] in events[-1].payload
     assert ended == [fault is None]
-
-
-def test_usage_of_this_very_process(tmp_path: Path) -> None:
-    (tmp_path / "model").write_bytes(b"x" * 1000)
-    me: Any = SimpleNamespace(id="i-1", pid=os.getpid(), root=tmp_path)
-    usage = Usage()
-    first = usage.take({("e", "v"): [me]}, 1.0)
-    assert {datum["MetricName"] for datum in first} == {"MemoryUtilization", "DiskUtilization"}
-    second = {datum["MetricName"]: datum for datum in usage.take({("e", "v"): [me]}, 2.0)}
-    assert second["CPUUtilization"]["Unit"] == "Percent"
-    assert 0 < second["MemoryUtilization"]["Values"][0] < 100
-    gone: Any = SimpleNamespace(id="i-2", pid=0, root=tmp_path)
-    assert usage.take({("e", "v"): [gone]}, 3.0) == []
 
 
 def test_metrics_during_a_deployment_have_a_third_dimension() -> None:
