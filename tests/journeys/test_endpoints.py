@@ -341,7 +341,9 @@ def test_weights_decide_who_answers(site: Site) -> None:
     site.sagemaker.delete_endpoint(EndpointName="split")
 
 
-def test_deaths_of_an_instance_the_data_plane_and_the_control_plane(own: Site, wait_until: Any) -> None:
+def test_deaths_of_an_instance_the_job_worker_the_control_plane_and_the_data_plane(
+    own: Site, step: Any, wait_until: Any, tmp_path: Path
+) -> None:
     config = own.config("two", {"ModelName": own.marked("here"), "InitialInstanceCount": 2}, DataCaptureConfig=CAPTURE)
     own.create("two", config)
     assert len(own.instances()) == 2
@@ -349,8 +351,14 @@ def test_deaths_of_an_instance_the_data_plane_and_the_control_plane(own: Site, w
         time.sleep(0.3)
         os.kill(own.instances()[0], signal.SIGKILL)
         wait_until(lambda: len(own.instances()) == 2, 10)
+        begun = tmp_path / "begun"
+        job = own.loopback.start({"Steps": [step("Job", f"import time; open({str(begun)!r}, 'w'); time.sleep(60)")]})
+        wait_until(begun.exists, 20)
+        control = own.loopback.found["pid"]
+        os.kill(next(pid for pid in own.loopback.children(control) if "zygote" in _command(pid)), signal.SIGKILL)
+        assert job.wait(20).status == "Failed"
         before = len(load.answers)
-        os.kill(own.loopback.found["pid"], signal.SIGKILL)
+        os.kill(control, signal.SIGKILL)
         wait_until(lambda: len(load.answers) > before + 20, 20)
         wait_until(lambda: _answers(own.loopback.port), 20)
     assert (load.errors, set(load.answers)) == ([], {"here"})
@@ -382,6 +390,13 @@ def test_endpoints_come_back_after_kill_9_of_everything(own: Site, wait_until: A
     plane = own.plane
     own.loopback.down()
     wait_until(lambda: not _runs(plane), 5)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _answers(port: int) -> bool:
