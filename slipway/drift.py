@@ -1,13 +1,11 @@
 """`slipway drift`: what the monitors of a stage's endpoint found, at the terminal and as a page."""
 
-import os
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from slipway import monitor_executions, projects, screen, stages
+from slipway import monitor_executions, pages, projects, screen, stages
 from slipway.drift_report import page, sparklines
 from slipway.drift_report import report as reports
 from slipway.drift_report.executions import Execution
@@ -106,29 +104,13 @@ def show(report: Report, wishes: Wishes, *, as_json: bool) -> int:
         screen.show_json(report.dump() | {"verdict": page.verdict(report), "page": str(path)})
         return code
     say(report)
-    screen.say(f"\npage  {path}")
-    if wishes.opens and _has_desktop():
-        import webbrowser
-
-        webbrowser.open(path.resolve().as_uri())
+    pages.offer(path, opens=wishes.opens)
     return code
-
-
-def _has_desktop() -> bool:
-    """Without one, opening a page starts a browser in the terminal."""
-    graphical = sys.platform == "darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
-    return screen.console.is_terminal and graphical
 
 
 def write(report: Report, path: Path | None) -> Path:
     """The page of a report. Raises UserError when it cannot be written."""
-    path = path or PAGES / f"{report.stage}-{report.made:%Y%m%d-%H%M%S}.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page.page(report), encoding="utf-8")
-    except OSError as fault:
-        raise UserError(f"The page {path} cannot be written: {fault.strerror}") from None
-    return path
+    return pages.write(path or PAGES / f"{report.stage}-{report.made:%Y%m%d-%H%M%S}.html", page.page(report))
 
 
 def say(report: Report) -> None:

@@ -264,6 +264,23 @@ def drift(
     raise typer.Exit(verb.drift(_target(), stage, wishes, as_json=as_json))
 
 
+@app.command()
+def dashboard(
+    stage: Stage,
+    page: Annotated[
+        Path | None, typer.Option(help="Where the page goes; below .slipway/dashboards without it.")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.1, max=720, help="How far back.")] = 3,
+    open_nothing: Annotated[bool, typer.Option("--open-nothing", help="Do not open the page.")] = False,
+    as_json: Json = False,
+) -> None:
+    """A stage's alarms, requests, latencies and instances, as its CloudWatch dashboard shows them. Exits 1 in alarm."""
+    from slipway import dashboard as verb
+
+    wishes = verb.Wishes(hours, page, opens=not open_nothing)
+    raise typer.Exit(verb.dashboard(_target(), stage, wishes, as_json=as_json))
+
+
 MONITOR_EXAMPLES = """
 Examples:
 

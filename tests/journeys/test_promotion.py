@@ -127,6 +127,14 @@ def test_what_runs_where_and_how_it_answers(mill: Launched) -> None:
     assert counted["answered"]["AllTraffic"] >= 20
     assert counted["failed"] == {}
     assert counted["p95_ms"] >= counted["p50_ms"] > 0
+    until(lambda: _requests(mill) >= counted["answered"]["AllTraffic"], 10)
+
+
+def _requests(mill: Launched) -> float:
+    """What the dashboard of staging shows of them."""
+    shown = mill.slipway("dashboard", "staging", "--json").json
+    (panel,) = (one for one in shown["panels"] if one["title"] == "Requests a minute")
+    return float(sum(value for _, value in panel["series"]["Invocations"]))
 
 
 @pytest.mark.parametrize(
