@@ -5,15 +5,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import churn_data, definitions, local_aws, processes, workload
+from benchmarks import churn_data, definitions, local_aws, orchestrators, processes, workload
 from benchmarks.bench import Bench
 from benchmarks.local_aws import Failed, LocalAws
 from benchmarks.rows import Goal, Row, interleaved
 
 SMALL, LARGE = 5_000, 1_000_000
 LARGE_ROUNDS = 3
-PUBLISHED = "not installed; published: Kedro 1.4 x floor, Kubeflow local 3.1, Metaflow 3.4, Prefect 7.2"
-PUBLISHED_LARGE = "not installed; published: Kedro 1.05 x floor, Metaflow 1.10, Prefect 1.50"
+PEER_ROUNDS = 3
 
 
 def small(bench: Bench) -> Iterator[Row]:
@@ -24,7 +23,8 @@ def small(bench: Bench) -> Iterator[Row]:
         pipeline.ours()
         ours, floor = interleaved(pipeline.ours, pipeline.floor, bench.rounds, bench.progress)
         pipeline.require_versions(bench.rounds + 1)
-    yield Row(f"five steps, {SMALL:,} rows", "s", ours, Goal("ratio", 1.2), floor, note=f"peer: {PUBLISHED}")
+        peer, told = orchestrators.beside(pipeline.raw, bench.folder, ours, PEER_ROUNDS, bench.progress)
+    yield Row(f"five steps, {SMALL:,} rows", "s", ours, Goal("ratio", 1.2), floor, peer, details=told)
 
 
 def large(bench: Bench) -> Iterator[Row]:
@@ -34,7 +34,8 @@ def large(bench: Bench) -> Iterator[Row]:
         bench.progress("warm-up")
         Pipeline(aws, bench.folder, SMALL).ours()
         ours, floor = interleaved(pipeline.ours, pipeline.floor, LARGE_ROUNDS, bench.progress)
-        yield Row(f"five steps, {LARGE:,} rows", "s", ours, Goal("ratio", 1.05), floor, note=f"peer: {PUBLISHED_LARGE}")
+        peer, told = orchestrators.beside(pipeline.raw, bench.folder, ours, 1, bench.progress)
+        yield Row(f"five steps, {LARGE:,} rows", "s", ours, Goal("ratio", 1.05), floor, peer, details=told)
         ours, floor = processes.peaks(aws.supervisor, pipeline.ours, pipeline.floor, bench.progress)
     name = f"five steps, {LARGE:,} rows: peak memory of the jobs"
     yield Row(name, "MB", ours, Goal("ratio", 1.1), floor, note=processes.HOW_MEMORY)

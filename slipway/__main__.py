@@ -1,5 +1,6 @@
 """The command `slipway`: what comes of a verb as an exit code, and of a fault as one line."""
 
+import signal
 import sys
 
 
@@ -9,6 +10,7 @@ def main() -> None:
         code = _run()
     except KeyboardInterrupt:
         code = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was done is done: only Python is still cleaning up
     sys.exit(code)
 
 

@@ -190,8 +190,10 @@ def test_ctrl_c_at_any_moment_leaves_nothing_half_made(terminal: Terminal, secon
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
-    assert "Traceback" not in told
-    assert process.returncode in (0, 130)
+    if process.returncode == -signal.SIGINT:  # Python itself was still starting, and says so in its own way
+        assert "/slipway/" not in told
+    else:
+        assert ("Traceback" in told, process.returncode in (0, 130)) == (False, True), told
     summary = terminal.json("run", "abalone", "--data", str(DATA / "abalone.csv"))
     assert summary["status"] == "Succeeded"
 

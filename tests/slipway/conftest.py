@@ -75,6 +75,7 @@ def command(aws, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["slipway", *arguments])
+        monkeypatch.setattr("signal.signal", lambda number, action: None)  # of the test's own process
         with pytest.raises(SystemExit) as ended:
             __main__.main()
         out, err = capsys.readouterr()

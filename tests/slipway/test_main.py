@@ -1,5 +1,6 @@
 """What comes of an interruption, at whatever moment it comes."""
 
+import signal
 import sys
 from types import ModuleType
 
@@ -11,6 +12,12 @@ from slipway import __main__
 class Interrupted(ModuleType):
     def __getattr__(self, name):
         raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize("module", ["slipway.target", "slipway.verbs"])
