@@ -52,6 +52,7 @@ clean:  ## stop loopback; delete its state and the environment
 	if [ -z "$$python" ]; then echo "make: Python 3.11 or 3.12 is needed; none of '$(TRY)' is one" >&2; exit 1; fi; \
 	test -x $(BIN)/python || $$python -m venv .venv; \
 	echo "Installing into .venv with $$($(BIN)/python --version): about two minutes, once."; \
-	$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock && \
+	$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements.lock && \
+	{ $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true; } && `# on all cores; pip would use one` \
 	$(BIN)/python -m pip install -qqq --disable-pip-version-check --no-deps -e . && \
 	touch $@
