@@ -44,6 +44,7 @@ DELIVERY_PIPELINE = Kind("delivery-pipeline", "pipeline", states.PRESENT, "Compl
 DELIVERY = Kind("delivery-execution", "pipeline execution", states.DELIVERY, "InProgress")  # parent: its pipeline
 DELIVERY_STAGE = Kind("delivery-stage", "stage execution", states.DELIVERY_STAGE, "InProgress")  # `<execution>/<stage>`
 DELIVERY_ACTION = Kind("delivery-action", "action execution", states.DELIVERY_ACTION, "InProgress")  # in an execution
+DELIVERY_RULE = Kind("delivery-rule", "rule execution", states.DELIVERY_ACTION, "InProgress")  # in an execution
 CONNECTION = Kind("connection", "connection", states.PRESENT, "Completed")  # named by its id
 GIT_REPOSITORY = Kind("git-repository", "git repository", states.PRESENT, "Completed")  # the refs that were seen last
 CODECOMMIT_REPOSITORY = Kind("codecommit-repository", "repository", states.PRESENT, "Completed")
@@ -106,6 +107,7 @@ ALL = (
     DELIVERY,
     DELIVERY_STAGE,
     DELIVERY_ACTION,
+    DELIVERY_RULE,
     CONNECTION,
     GIT_REPOSITORY,
     CODECOMMIT_REPOSITORY,

@@ -86,13 +86,20 @@ DELIVERY: Table = {  # an execution of CodePipeline
     "Superseded": {},
 }
 DELIVERY_STAGE: Table = {
-    "InProgress": {"succeed": "Succeeded", "fail": "Failed", "stop": "Stopping", "halt": "Stopped"},
+    "InProgress": {
+        "succeed": "Succeeded",
+        "skip": "Skipped",
+        "fail": "Failed",
+        "stop": "Stopping",
+        "halt": "Stopped",
+    },
     "Stopping": {"succeed": "Succeeded", "fail": "Failed", "halt": "Stopped"},
     "Failed": {"retry": "InProgress"},
     "Stopped": {"retry": "InProgress"},
     "Succeeded": {},
+    "Skipped": {},
 }
-DELIVERY_ACTION: Table = {
+DELIVERY_ACTION: Table = {  # and a rule of a condition
     "InProgress": {"succeed": "Succeeded", "fail": "Failed", "abandon": "Abandoned"},
     "Succeeded": {},
     "Failed": {},

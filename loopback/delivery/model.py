@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SUPERSEDED, QUEUED, PARALLEL = "SUPERSEDED", "QUEUED", "PARALLEL"
+ENTRY, SUCCESS, FAILURE = "BEFORE_ENTRY", "ON_SUCCESS", "ON_FAILURE"  # the conditions of a stage, as AWS names them
+MEMBERS = {ENTRY: "beforeEntry", SUCCESS: "onSuccess", FAILURE: "onFailure"}  # where a stage declares them
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,28 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What is looked at before a stage is entered or left. `result` is what follows when one of its rules fails.
+
+    A rule is an action that says yes or no: of category Rule, without outputs.
+    """
+
+    result: str
+    rules: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
 class Stage:
-    """One stage. `on_failure` is FAIL, RETRY or ROLLBACK; `retry_mode` is how an automatic retry goes about it."""
+    """One stage. `on_failure` is FAIL, RETRY or ROLLBACK; `retry_mode` is how an automatic retry goes about it.
+
+    `conditions` are by ENTRY, SUCCESS and FAILURE.
+    """
 
     name: str
     actions: tuple[Action, ...]
     on_failure: str = "FAIL"
     retry_mode: str = "FAILED_ACTIONS"
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
 
     def action(self, name: str) -> Action | None:
         """The action of that name."""
@@ -75,7 +92,25 @@ def _stage(stage: Mapping[str, Any]) -> Stage:
     failure = stage.get("onFailure") or {}
     mode = (failure.get("retryConfiguration") or {}).get("retryMode", "FAILED_ACTIONS")
     actions = tuple(read_action(action) for action in stage["actions"])
-    return Stage(stage["name"], actions, failure.get("result", "FAIL"), mode)
+    conditions = {kind: read_condition(each) for kind in MEMBERS if (each := declared_condition(stage, kind))}
+    return Stage(stage["name"], actions, failure.get("result", "FAIL"), mode, conditions)
+
+
+def declared_condition(stage: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The one condition of a kind that a stage declares."""
+    conditions = (stage.get(MEMBERS[kind]) or {}).get("conditions") or [None]
+    found: Mapping[str, Any] | None = conditions[0]
+    return found
+
+
+def read_condition(condition: Mapping[str, Any]) -> Condition:
+    """One condition's declaration."""
+    rules = [read_action({**rule, "actionTypeId": _rule_type(rule)}) for rule in condition.get("rules") or ()]
+    return Condition(condition.get("result", "FAIL"), tuple(rules))
+
+
+def _rule_type(rule: Mapping[str, Any]) -> dict[str, str]:
+    return {"owner": "AWS", "version": "1", **rule["ruleTypeId"]}
 
 
 def read_action(action: Mapping[str, Any]) -> Action:

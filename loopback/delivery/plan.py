@@ -2,13 +2,16 @@
 
 Contracts 11.4: a stage holds one execution, except in mode PARALLEL; an execution waits in front of a stage that is
 taken or whose door is shut, and in mode SUPERSEDED only the newest goes on waiting. A rollback runs one stage.
+The entry condition of a stage is looked at inside it: no other execution may slip in meanwhile.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from loopback.delivery.model import PARALLEL, SUPERSEDED, Stage, Structure
+from loopback.delivery.model import ENTRY, FAILURE, PARALLEL, SUCCESS, SUPERSEDED, Stage, Structure
+
+MET, UNMET = ("Succeeded", "Overridden"), ("Failed", "Errored")
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Run:
 
     `order` grows with each start. `at` is the index of the stage that it is in or waits for; `stage` the status of
     that stage for it, "" while it waits. `actions` are the statuses of the actions of that stage, by name.
+    `conditions` are the statuses of its conditions, by kind, and `rules` those of the rules of each; a rule that could
+    not be looked at is Errored.
     """
 
     id: str
@@ -28,11 +33,22 @@ class Run:
     stopping: str = ""  # "", "wait" or "abandon"
     rollback: bool = False
     auto_retries: int = 0
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def here(self) -> Stage:
         """The stage that it is in or waits for."""
         return self.structure.stages[self.at]
+
+    @property
+    def last(self) -> bool:
+        """Whether the execution is over after this stage."""
+        return self.rollback or self.at + 1 == len(self.structure.stages)
+
+    def said(self, kind: str) -> str:
+        """What a condition of this stage came to: "" before it is looked at, Succeeded where there is none."""
+        return self.conditions.get(kind, "") if kind in self.here.conditions else "Succeeded"
 
 
 @dataclass(frozen=True)
@@ -61,15 +77,33 @@ class Start:
 
 @dataclass(frozen=True)
 class Abandon:
-    """An action that runs is given up."""
+    """An action that runs is given up; a rule, where `condition` is its kind."""
 
     run: Run
     action: str
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The rules of a condition begin."""
+
+    run: Run
+    condition: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A condition is over: Succeeded, Failed, Errored, Cancelled or Abandoned."""
+
+    run: Run
+    condition: str
+    status: str
 
 
 @dataclass(frozen=True)
 class Leave:
-    """The stage is over for the execution: Succeeded, Failed or Stopped. A success leads on to the next stage."""
+    """The stage is over for the execution: Succeeded, Skipped, Failed or Stopped. The first two lead on to the next."""
 
     run: Run
     status: str
@@ -98,7 +132,7 @@ class Finish:
     status: str
 
 
-Move = Enter | Start | Abandon | Leave | RetryStage | RollBack | Finish
+Move = Enter | Start | Abandon | Check | Judge | Leave | RetryStage | RollBack | Finish
 
 
 def plan(facts: Facts) -> list[Move]:
@@ -110,23 +144,60 @@ def plan(facts: Facts) -> list[Move]:
 
 
 def _in_stage(run: Run) -> Iterator[Move]:
-    statuses = run.actions
-    if run.stopping == "abandon":
-        running = [name for name, status in statuses.items() if status == "InProgress"]
-        if running:
-            yield from (Abandon(run, name) for name in running)
-            return
-    if "InProgress" in statuses.values() and (run.stopping or _failed(run)):
+    running = [name for name, status in run.actions.items() if status == "InProgress"]
+    looking = next((kind for kind, status in run.conditions.items() if status == "InProgress"), None)
+    if looking is not None:
+        yield from _looking(run, looking)
+    elif running and run.stopping == "abandon":
+        yield from (Abandon(run, name) for name in running)
+    elif running and (run.stopping or _failed(run)):
         return  # what runs goes on; nothing new begins
-    if all(statuses.get(action.name) == "Succeeded" for action in run.here.actions):
+    elif all(run.actions.get(action.name) == "Succeeded" for action in run.here.actions):
         yield from _success(run)
     elif run.stopping:
-        yield Leave(run, "Stopped")
-        yield Finish(run, "Stopped")
+        yield from _over(run, "Stopped")
+    elif not run.said(ENTRY):
+        yield Check(run, ENTRY)
+    elif run.said(ENTRY) in UNMET:
+        yield from _not_entered(run)
     elif _failed(run):
         yield from _failure(run)
     else:
         yield from (Start(run, name) for name in _due(run))
+
+
+def _looking(run: Run, kind: str) -> Iterator[Move]:
+    """A condition fails with its first rule that fails; a stop does not wait for one."""
+    rules = run.rules.get(kind, {})
+    if run.stopping:
+        status = "Abandoned" if run.stopping == "abandon" else "Cancelled"
+    elif unmet := [each for each in ("Failed", "Errored") if each in rules.values()]:
+        status = unmet[0]
+    elif "InProgress" in rules.values():
+        return
+    else:
+        status = "Succeeded"
+    yield from (Abandon(run, name, kind) for name, each in rules.items() if each == "InProgress")
+    yield Judge(run, kind, status)
+
+
+def _over(run: Run, status: str) -> Iterator[Move]:
+    yield Leave(run, status)
+    yield Finish(run, status)
+
+
+def _not_entered(run: Run) -> Iterator[Move]:
+    """A rule that could not be looked at skips nothing: the stage has failed then."""
+    if run.said(ENTRY) == "Failed" and run.here.conditions[ENTRY].result == "SKIP":
+        yield from _on(run, "Skipped")
+    else:
+        yield from _over(run, "Failed")
+
+
+def _on(run: Run, status: str) -> Iterator[Move]:
+    yield Leave(run, status)
+    if run.last:
+        yield Finish(run, "Succeeded")
 
 
 def _failed(run: Run) -> bool:
@@ -141,18 +212,35 @@ def _due(run: Run) -> list[str]:
 
 
 def _success(run: Run) -> Iterator[Move]:
-    yield Leave(run, "Succeeded")
-    if run.rollback or run.at + 1 == len(run.structure.stages):
-        yield Finish(run, "Succeeded")
+    said = run.said(SUCCESS)
+    if said in MET:
+        yield from _on(run, "Succeeded")
+    elif run.stopping:
+        yield from _over(run, "Stopped")
+    elif said in UNMET:
+        yield from _failed_for_good(run, _result(run, SUCCESS))
+    else:
+        yield Check(run, SUCCESS)
 
 
 def _failure(run: Run) -> Iterator[Move]:
-    policy = run.here.on_failure
+    if not run.said(FAILURE):
+        yield Check(run, FAILURE)
+        return
+    policy = _result(run, FAILURE) if FAILURE in run.here.conditions else run.here.on_failure
     if policy == "RETRY" and run.auto_retries == 0:
         yield RetryStage(run, run.here.retry_mode)
-        return
-    yield Leave(run, "Failed")
-    yield Finish(run, "Failed")
+    else:
+        yield from _failed_for_good(run, policy)
+
+
+def _result(run: Run, kind: str) -> str:
+    """What the condition asks for when it has failed; one that could not be looked at asks for nothing."""
+    return run.here.conditions[kind].result if run.said(kind) == "Failed" else "FAIL"
+
+
+def _failed_for_good(run: Run, policy: str) -> Iterator[Move]:
+    yield from _over(run, "Failed")
     if policy == "ROLLBACK" and not run.rollback and run.structure.mode != PARALLEL:
         yield RollBack(run)
 

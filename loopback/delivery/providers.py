@@ -70,6 +70,7 @@ PROVIDERS: dict[tuple[str, str, str], Provider] = {
     ("Invoke", "AWS", "Lambda"): Provider((0, 5), (0, 5), ("FunctionName",), ("UserParameters",), 20 * MINUTES),
 }
 CHOICES = {  # a source is handed on as a zip here, never as a reference to clone
+    ("VariableCheck", "Operator"): ("EQ", "NE", "MATCHES", "CONTAINS"),
     ("CodeStarSourceConnection", "OutputArtifactFormat"): ("CODE_ZIP",),
     ("CodeCommit", "OutputArtifactFormat"): ("CODE_ZIP",),
     ("CodeStarSourceConnection", "DetectChanges"): ("true", "false"),
@@ -91,8 +92,3 @@ NEEDED_BY_MODE = {  # of CloudFormation's configuration
     "CHANGE_SET_EXECUTE": ("ChangeSetName",),
     "DELETE_ONLY": (),
 }
-
-
-def seconds_allowed(kind: tuple[str, str, str], timeout_minutes: int | None) -> int:
-    """How long an action may take: its own `timeoutInMinutes`, or the provider's limit."""
-    return timeout_minutes * MINUTES if timeout_minutes else PROVIDERS[kind].seconds

@@ -4,23 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.delivery import variables
-from loopback.delivery.model import Action, read_action
-from loopback.delivery.providers import CHOICES, NEEDED_BY_MODE, PROVIDERS
+from loopback.delivery import conditions, configuration, variables
+from loopback.delivery.conditions import InvalidStageDeclarationException
+from loopback.delivery.model import ENTRY, FAILURE, SUCCESS, Action, declared_condition, read_action, read_condition
+from loopback.delivery.providers import PROVIDERS
 
-KEY_CHARACTERS, VALUE_CHARACTERS, MOST_ACTIONS, MOST_PARALLEL = 50, 1000, 500, 50
-UNRUN = {
-    "stage": ("beforeEntry", "onSuccess"),
-    "action": ("commands", "outputVariables", "environmentVariables"),
-}
+MOST_ACTIONS, MOST_PARALLEL = 500, 50
+UNRUN = ("commands", "outputVariables", "environmentVariables")  # members of an action
 
 
 class InvalidStructureException(ServiceError):
     """The pipeline as a whole is not one that could run."""
-
-
-class InvalidStageDeclarationException(ServiceError):
-    """A stage is not one that could run."""
 
 
 class InvalidActionDeclarationException(ServiceError):
@@ -43,7 +37,7 @@ def check(declaration: Mapping[str, Any], region: str) -> None:
     _unique("Stage names in a pipeline", [stage["name"] for stage in stages])
     _kind_and_store(declaration)
     for i, stage in enumerate(stages):
-        _stage(stage, first=i == 0, kind=declaration.get("pipelineType", "V1"))
+        _stage(stage, region, first=i == 0, kind=declaration.get("pipelineType", "V1"))
     actions = [(stage["name"], read_action(action)) for stage in stages for action in stage["actions"]]
     if len(actions) > MOST_ACTIONS:
         raise InvalidStructureException(f"Pipeline has {len(actions)} actions. There should be at most {MOST_ACTIONS}")
@@ -75,16 +69,13 @@ def _kind_and_store(declaration: Mapping[str, Any]) -> None:
         raise InvalidStructureException(f"executionMode {declaration['executionMode']} needs pipelineType V2")
 
 
-def _stage(stage: Mapping[str, Any], *, first: bool, kind: str) -> None:
+def _stage(stage: Mapping[str, Any], region: str, *, first: bool, kind: str) -> None:
     name, actions = stage["name"], [read_action(action) for action in stage["actions"]]
     if stage.get("blockers"):
         raise InvalidBlockerDeclarationException(f"Stage {name}: blockers are reserved for future use")
-    for member in UNRUN["stage"]:
-        if stage.get(member):
-            raise InvalidStageDeclarationException(f"Stage {name}: loopback does not run {member} conditions")
     if not actions:
         raise InvalidStageDeclarationException(f"Stage {name} must have at least one action")
-    _on_failure(stage, first=first, kind=kind)
+    conditions.check(stage, region, first=first, kind=kind)
     _unique(f"Action names in stage {name}", [action.name for action in actions])
     orders = [action.run_order for action in actions]
     if max(orders.count(order) for order in orders) > MOST_PARALLEL or len(set(orders)) > MOST_PARALLEL:
@@ -98,21 +89,6 @@ def _stage(stage: Mapping[str, Any], *, first: bool, kind: str) -> None:
         raise InvalidStructureException(f"Only the first stage may have source actions. Stage {name} has {strange[0]}")
 
 
-def _on_failure(stage: Mapping[str, Any], *, first: bool, kind: str) -> None:
-    failure, name = stage.get("onFailure") or {}, stage["name"]
-    if failure and kind != "V2":
-        raise InvalidStageDeclarationException(f"Stage {name}: onFailure needs pipelineType V2")
-    if failure.get("conditions"):
-        raise InvalidStageDeclarationException(f"Stage {name}: loopback does not run onFailure conditions")
-    result = failure.get("result")
-    if result == "SKIP":
-        raise InvalidStageDeclarationException(f"Stage {name}: onFailure result SKIP needs a condition")
-    if result == "ROLLBACK" and first:
-        raise InvalidStageDeclarationException(f"Stage {name}: a source stage cannot be rolled back")
-    if failure.get("retryConfiguration") and result != "RETRY":
-        raise InvalidStageDeclarationException(f"Stage {name}: retryConfiguration needs result RETRY")
-
-
 def _action(declared: Mapping[str, Any], region: str) -> None:
     action = read_action(declared)
     name = action.name
@@ -123,92 +99,72 @@ def _action(declared: Mapping[str, Any], region: str) -> None:
             f"Version: '{action.version}') in action '{name}' is not available in loopback; it runs "
             + ", ".join(f"{category}/{owner}/{each}" for category, owner, each in sorted(PROVIDERS))
         )
-    for member in UNRUN["action"]:
+    for member in UNRUN:
         if declared.get(member):
             raise InvalidActionDeclarationException(f"Action '{name}': loopback does not run actions with {member}")
     if declared.get("region", region) != region:
         raise InvalidActionDeclarationException(f"Action '{name}': loopback serves {region}, not {declared['region']}")
-    for count, (least, most), noun in (
-        (len(action.inputs), provider.inputs, "input"),
-        (len(action.outputs), provider.outputs, "output"),
+    for fault in (
+        *configuration.artifact_faults("action", action, provider),
+        *configuration.faults("action", action, provider),
     ):
-        if count < least:
-            problem = f"less than the minimum count ({least})"
-        elif count > most:
-            problem = f"more than the maximum count ({most})"
-        else:
-            continue
-        raise InvalidActionDeclarationException(f"Action '{name}' has {count} {noun} artifacts which is {problem}")
-    for fault in _configuration(action):
         raise InvalidActionDeclarationException(fault)
 
 
-def _configuration(action: Action) -> Iterator[str]:
-    provider, given, name = PROVIDERS[action.kind], action.configuration, action.name
-    allowed = {*provider.required, *provider.optional}
-    for key, value in given.items():
-        if key not in allowed:
-            names = ", ".join(sorted(allowed))
-            yield f"Action configuration for action '{name}' contains unknown configuration '{key}'; allowed: {names}"
-        if len(key) > KEY_CHARACTERS or not 1 <= len(value) <= VALUE_CHARACTERS:
-            yield f"Action configuration '{key}' of action '{name}' must have 1 to {VALUE_CHARACTERS} characters"
-        choices = CHOICES.get((action.provider, key))
-        if choices and value not in choices:
-            yield f"Action configuration '{key}' of action '{name}' is '{value}'; expected one of {', '.join(choices)}"
-    needed = provider.required
-    if action.provider == "CloudFormation":
-        needed += NEEDED_BY_MODE.get(given.get("ActionMode", ""), ())
-    if action.provider == "CodeBuild" and len(action.inputs) > 1:
-        needed += ("PrimarySource",)
-    for key in needed:
-        if key not in given:
-            yield f"Action configuration for action '{name}' is missing required configuration '{key}'"
-    if given.get("PrimarySource", "") not in ("", *action.inputs):
-        yield f"PrimarySource '{given['PrimarySource']}' of action '{name}' is not one of its input artifacts"
+def _groups(stage: Mapping[str, Any]) -> Iterator[list[Action]]:
+    """The rules and actions of a stage, in the order in which they get to know of one another."""
+    yield _rules(stage, ENTRY)
+    actions = [read_action(each) for each in stage["actions"]]
+    for order in sorted({action.run_order for action in actions}):
+        yield [action for action in actions if action.run_order == order]
+    yield _rules(stage, SUCCESS) + _rules(stage, FAILURE)
+
+
+def _rules(stage: Mapping[str, Any], kind: str) -> list[Action]:
+    declared = declared_condition(stage, kind)
+    return list(read_condition(declared).rules) if declared else []
 
 
 def _artifacts(stages: list[dict[str, Any]]) -> None:
     made: dict[str, str] = {}
-    for stage in stages:
-        ordered = sorted((read_action(each) for each in stage["actions"]), key=lambda action: action.run_order)
-        for order in sorted({action.run_order for action in ordered}):
-            group = [action for action in ordered if action.run_order == order]
-            for action, name in ((each, name) for each in group for name in each.inputs):
-                if name not in made:
-                    raise InvalidStructureException(
-                        f"Input Artifact Bundle {name} in action {action.name} is not declared as Output Artifact "
-                        "Bundle in any of the preceding actions"
-                    )
-            for action, name in ((each, name) for each in group for name in each.outputs):
-                if name in made:
-                    raise InvalidStructureException(
-                        f"Output Artifact Bundle name must be unique within the pipeline. {name} has been used "
-                        f"more than once: in {made[name]} and {action.name}"
-                    )
-                made[name] = action.name
+    for group in (group for stage in stages for group in _groups(stage)):
+        for action, name in ((each, name) for each in group for name in each.inputs):
+            if name not in made:
+                raise InvalidStructureException(
+                    f"Input Artifact Bundle {name} in {_noun(action)} {action.name} is not declared as Output Artifact "
+                    "Bundle in any of the preceding actions"
+                )
+        for action, name in ((each, name) for each in group for name in each.outputs):
+            if name in made:
+                raise InvalidStructureException(
+                    f"Output Artifact Bundle name must be unique within the pipeline. {name} has been used "
+                    f"more than once: in {made[name]} and {action.name}"
+                )
+            made[name] = action.name
+
+
+def _noun(step: Action) -> str:
+    return "rule" if step.category == "Rule" else "action"
 
 
 def _namespaces(declaration: Mapping[str, Any], stages: list[dict[str, Any]]) -> None:
-    actions = [read_action(action) for stage in stages for action in stage["actions"]]
-    own = [action.namespace for action in actions if action.namespace]
+    groups = [group for stage in stages for group in _groups(stage)]
+    own = [action.namespace for group in groups for action in group if action.namespace]
     _unique("Namespaces", own)
     reserved = {"codepipeline", "variables"} & set(own)
     if reserved:
         raise InvalidStructureException(f"The namespace {reserved.pop()} is reserved")
     declared = {each["name"] for each in declaration.get("variables") or ()}
     known: set[str] = set()
-    for stage in stages:
-        ordered = [read_action(action) for action in stage["actions"]]
-        for order in sorted({action.run_order for action in ordered}):
-            group = [action for action in ordered if action.run_order == order]
-            for action in group:
-                _references(action, known, declared)
-            known |= {action.namespace for action in group if action.namespace}
+    for group in groups:
+        for action in group:
+            _references(action, known, declared)
+        known |= {action.namespace for action in group if action.namespace}
 
 
 def _references(action: Action, known: set[str], declared: set[str]) -> None:
     for key, namespace, name in variables.references(action.configuration):
-        shown = f"Action '{action.name}', configuration '{key}': #{{{namespace}.{name}}}"
+        shown = f"{_noun(action).capitalize()} '{action.name}', configuration '{key}': #{{{namespace}.{name}}}"
         if namespace == "codepipeline" and name != "PipelineExecutionId":
             raise InvalidActionDeclarationException(f"{shown} is not a variable of codepipeline")
         if namespace == "variables" and name not in declared:

@@ -69,7 +69,7 @@ def put_result(request: Request, context: Context) -> Response:
         row = _of_token(pipeline.name, stage.name, action.name, request["token"], context)
         if row.status != "InProgress" or "answer" in row.result:
             raise ApprovalAlreadyCompletedException("The approval action has already been approved or rejected")
-        by = f"arn:aws:iam::{context.place.account}:root"
+        by = pipelines.caller(context)
         answer = {**request["result"], "by": by}
         store.amend(DELIVERY_ACTION, row.name, "answer", result={"answer": answer})
     context.changed(DELIVERY_ACTION.slug, row.name)

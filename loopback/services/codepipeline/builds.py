@@ -1,10 +1,10 @@
-"""CodeBuild actions, of category Build and Test: a build with the action's artifacts."""
+"""CodeBuild actions and rules, of category Build, Test and Rule: a build with the action's artifacts."""
 
 import json
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import BUILD, DELIVERY, DELIVERY_ACTION
+from loopback.core.kinds import BUILD, DELIVERY
 from loopback.core.permissions import checks
 from loopback.services import registry
 from loopback.services.codepipeline.facts import actions_of
@@ -54,7 +54,7 @@ def _start(work: Work) -> Outcome:
             source_version=_source_version(work),
             timeout_minutes=minutes,
         )
-        store.amend(DELIVERY_ACTION, work.row.name, "work", result={"external_id": build})
+        work.note(external_id=build)
     return Wait(0.0)  # it may have ended before anyone knew whose it is
 
 

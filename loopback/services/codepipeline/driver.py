@@ -1,7 +1,7 @@
 """The thread that carries executions through their stages: it asks the engine, does what is due, and writes it down.
 
-Everything that it decides upon is in the store, in the same commit as what follows from it. Actions act on the
-threads of a pool, one look at a time; what they have to know for the next look is in their row. After a crash
+Everything that it decides upon is in the store, in the same commit as what follows from it. Actions and rules act on
+the threads of a pool, one look at a time; what they have to know for the next look is in their row. After a crash
 `recover` looks at all that was open.
 """
 
@@ -17,7 +17,15 @@ from concurrent.futures import Executor
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loopback.core.errors import AccessDeniedException, ResourceNotFound, ServiceError
-from loopback.core.kinds import BUILD, DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.kinds import (
+    BUILD,
+    BY_SLUG,
+    DELIVERY,
+    DELIVERY_ACTION,
+    DELIVERY_PIPELINE,
+    DELIVERY_RULE,
+    DELIVERY_STAGE,
+)
 from loopback.core.store import Resource
 from loopback.delivery.plan import plan
 from loopback.services.codepipeline import facts, polling, providers
@@ -48,7 +56,7 @@ class Deliveries:
             self._inbox.put(lambda: self._execution_changed(name))
         elif kind == DELIVERY_PIPELINE.slug:
             self._inbox.put(lambda: self._advance(name))
-        elif kind == DELIVERY_ACTION.slug:
+        elif kind in (DELIVERY_ACTION.slug, DELIVERY_RULE.slug):
             self._inbox.put(lambda: self._look(name))
         elif kind == BUILD.slug:
             self._inbox.put(lambda: self._build_changed(name))
@@ -60,7 +68,9 @@ class Deliveries:
 
     def recover(self) -> None:
         """Take up what ran when the process before this one ended."""
-        for row in self._store.find(DELIVERY_ACTION, status="InProgress"):
+        for row in (
+            row for kind in (DELIVERY_ACTION, DELIVERY_RULE) for row in self._store.find(kind, status="InProgress")
+        ):
             self._inbox.put(lambda row=row: self._took_up(row))  # type: ignore[misc]
         for row in self._store.find(DELIVERY_PIPELINE):
             self.changed(DELIVERY_PIPELINE.slug, row.name)
@@ -122,14 +132,14 @@ class Deliveries:
             self._took_up(action)
 
     def _took_up(self, action: Resource) -> None:
-        """An action that is open: watch its time, and look at it."""
+        """An action or rule that is open: watch its time, and look at it."""
         self._at(action.doc["deadline"], lambda: self._expire(action.name))
         self._look(action.name)
 
     def _look(self, name: str) -> None:
         """Let the provider go one step on; one that is at it already looks again afterwards."""
         try:
-            row = self._store.get(DELIVERY_ACTION, name)
+            row = facts.begun(name, self._store)
         except ResourceNotFound:
             return
         if row.status != "InProgress":
@@ -150,7 +160,7 @@ class Deliveries:
         try:
             if row.result.get("unresolved"):
                 return Ended("ConfigurationError", row.result["unresolved"])
-            return providers.RUN[row.doc["type"]["provider"]](Work(row, self._context, self._boot))
+            return providers.RUN[row.doc["type"]["provider"]](Work(row, self._context, self._boot, self._now()))
         except ServiceError as fault:
             kind = "PermissionError" if isinstance(fault, AccessDeniedException) else "JobFailed"
             return Ended(kind, f"{fault} (Error Code: {fault.code})")
@@ -171,7 +181,7 @@ class Deliveries:
 
     def _looked(self, name: str, outcome: Outcome) -> None:
         try:
-            row = self._store.get(DELIVERY_ACTION, name)
+            row = facts.begun(name, self._store)
         except ResourceNotFound:
             return
         if row.status != "InProgress":
@@ -180,7 +190,7 @@ class Deliveries:
             self._end(row, outcome)
             return
         if any(row.result.get(key) != value for key, value in outcome.noted.items()):
-            self._store.amend(DELIVERY_ACTION, name, "work", result=outcome.noted)
+            self._store.amend(BY_SLUG[row.kind], name, "work", result=outcome.noted)
         if row.doc["type"]["provider"] == "CodeBuild" and row.result.get("external_id"):
             self._builds[row.result["external_id"]] = name
         if outcome.seconds is not None:
@@ -190,16 +200,17 @@ class Deliveries:
         with self._store.transaction():
             self._mover.end(row, ended)
         self._builds.pop(row.result.get("external_id", ""), None)
-        self._context.changed(DELIVERY_ACTION.slug, row.name)
+        self._context.changed(row.kind, row.name)
         self._advance(row.doc["pipeline"])
 
     def _expire(self, name: str) -> None:
         try:
-            row = self._store.get(DELIVERY_ACTION, name)
+            row = facts.begun(name, self._store)
         except ResourceNotFound:
             return
         if row.status == "InProgress":
-            self._end(row, Ended("JobTimedOut", f"The action '{row.doc['action']}' has timed out"))
+            noun = "action" if row.kind == DELIVERY_ACTION.slug else "rule"
+            self._end(row, Ended("JobTimedOut", f"The {noun} '{row.doc['action']}' has timed out"))
             self._executor.submit(providers.give_up, row, self._context)
 
     def _poll(self) -> None:

@@ -47,6 +47,10 @@ class PipelineExecutionOutdatedException(ServiceError):
     """The target execution ran under an earlier version of the pipeline."""
 
 
+class ConditionNotOverridableException(ServiceError):
+    """The condition does not keep the execution from going on, or did not fail."""
+
+
 class UnableToRollbackStageException(ServiceError):
     """The stage cannot be rolled back to that execution."""
 

@@ -1,9 +1,10 @@
 """Executions and their actions: read and list."""
 
+from collections.abc import Callable
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE, Kind
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import PipelineExecutionNotFoundException
@@ -117,38 +118,63 @@ def succeeded_in(execution: str, stage: str, context: Context) -> bool:
 @handles("ListActionExecutions", pipelines.SERVICE)
 def list_actions(request: Request, context: Context) -> Response:
     """Newest first, of one execution or of all of a pipeline; retried actions with every attempt."""
+    return begun(DELIVERY_ACTION, "actionExecutionDetails", action_view, request, context)
+
+
+def begun(
+    kind: Kind, output: str, view: Callable[[Resource, int], dict[str, Any]], request: Request, context: Context
+) -> Response:
+    """The page of actions or of rules that a request asks for; a view is made of a row and its pipeline's version."""
     name, wanted = request["pipelineName"], request.get("filter") or {}
     pipelines.get(name, context)
-    execution = wanted.get("pipelineExecutionId") or (wanted.get("latestInPipelineExecution") or {}).get(
-        "pipelineExecutionId"
-    )
-    rows = context.store.find(DELIVERY, parent=name) if execution is None else [get(name, execution, context)]
-    versions = {row.name: row.doc["declaration"]["version"] for row in rows}
-    actions = [action for row in rows for action in context.store.find(DELIVERY_ACTION, parent=row.name)]
-    if (wanted.get("latestInPipelineExecution") or {}).get("startTimeRange") == "Latest":
-        actions = [action for action in actions if not action.result.get("replaced")]
-    actions.sort(key=lambda action: action.doc["order"], reverse=True)
-    answer = pipelines.page("rows", actions, request, 100)
+    latest = wanted.get("latestInPipelineExecution") or {}
+    execution = wanted.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
+    executions = context.store.find(DELIVERY, parent=name) if execution is None else [get(name, execution, context)]
+    versions = {row.name: row.doc["declaration"]["version"] for row in executions}
+    rows = [row for each in executions for row in context.store.find(kind, parent=each.name)]
+    if latest.get("startTimeRange") == "Latest":
+        rows = [row for row in rows if not row.result.get("replaced")]
+    rows.sort(key=lambda row: row.doc["order"], reverse=True)
+    answer = pipelines.page(output, rows, request, 100)
+    return answer | {output: [view(row, versions[row.parent]) for row in answer[output]]}
+
+
+def begun_view(row: Resource, version: int) -> dict[str, Any]:
+    """What is shown of an action and of a rule alike."""
     return {
-        "actionExecutionDetails": [action_view(row, versions[row.parent]) for row in answer["rows"]],
-        "nextToken": answer.get("nextToken"),
+        "pipelineExecutionId": row.parent,
+        "pipelineVersion": version,
+        "stageName": row.doc["stage"],
+        "startTime": row.created,
+        "lastUpdateTime": row.changed,
+        "updatedBy": row.result.get("updated_by"),
+        "status": row.status,
     }
+
+
+def outcome_view(row: Resource) -> dict[str, Any]:
+    """The executionResult of an action or a rule."""
+    result = row.result
+    return {
+        "externalExecutionId": result.get("external_id"),
+        "externalExecutionSummary": result.get("summary") or None,
+        "externalExecutionUrl": result.get("external_url") or None,
+        "errorDetails": error_view(row),
+    }
+
+
+def error_view(row: Resource) -> dict[str, str] | None:
+    """Why an action or a rule failed."""
+    code = row.result.get("error_code")
+    return {"code": code, "message": row.result["summary"] or "-"} if code else None
 
 
 def action_view(row: Resource, version: int) -> dict[str, Any]:
     """One action execution, as ListActionExecutions shows it."""
     doc, result = row.doc, row.result
-    error = {"code": result["error_code"], "message": result["summary"] or "-"} if result.get("error_code") else None
-    return {
-        "pipelineExecutionId": row.parent,
+    return begun_view(row, version) | {
         "actionExecutionId": row.name,
-        "pipelineVersion": version,
-        "stageName": doc["stage"],
         "actionName": doc["action"],
-        "startTime": row.created,
-        "lastUpdateTime": row.changed,
-        "updatedBy": result.get("updated_by"),
-        "status": row.status,
         "input": {
             "actionTypeId": doc["type"],
             "configuration": doc["configuration"],
@@ -159,12 +185,7 @@ def action_view(row: Resource, version: int) -> dict[str, Any]:
         },
         "output": {
             "outputArtifacts": located(result.get("outputs", doc["outputs"])) if row.status == "Succeeded" else [],
-            "executionResult": {
-                "externalExecutionId": result.get("external_id"),
-                "externalExecutionSummary": result.get("summary") or None,
-                "externalExecutionUrl": result.get("external_url") or None,
-                "errorDetails": error,
-            },
+            "executionResult": outcome_view(row),
             "outputVariables": result.get("variables") or {},
         },
     }

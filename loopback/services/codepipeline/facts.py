@@ -2,17 +2,40 @@
 
 from typing import Any
 
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.errors import ResourceNotFound
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_RULE, DELIVERY_STAGE
 from loopback.core.store import Resource, Store
 from loopback.delivery.model import Structure, parse
 from loopback.delivery.plan import Facts, Run, shut_stages
 from loopback.services.registry import Context
+
+UNSEEN = ("ConfigurationError", "PermissionError", "InternalError")  # a rule that ended so said neither yes nor no
+
+
+def begun(name: str, store: Store) -> Resource:
+    """The action or the rule of that id. Raises ResourceNotFound."""
+    try:
+        return store.get(DELIVERY_ACTION, name)
+    except ResourceNotFound:
+        return store.get(DELIVERY_RULE, name)
 
 
 def actions_of(execution: str, store: Store) -> list[Resource]:
     """The newest run of every action of an execution, oldest first; those that a retry replaced are left out."""
     rows = store.find(DELIVERY_ACTION, parent=execution)
     return [row for row in rows if not row.result.get("replaced")]
+
+
+def rules_of(execution: str, stage: str, store: Store) -> list[Resource]:
+    """The newest run of every rule of a stage, oldest first."""
+    rows = store.find(DELIVERY_RULE, parent=execution)
+    return [row for row in rows if row.doc["stage"] == stage and not row.result.get("replaced")]
+
+
+def conditions_of(stage: Resource) -> dict[str, dict[str, Any]]:
+    """How the conditions of a stage execution stand, by kind."""
+    found: dict[str, dict[str, Any]] = stage.result.get("conditions", {})
+    return found
 
 
 def run_of(row: Resource, store: Store) -> Run:
@@ -32,7 +55,17 @@ def run_of(row: Resource, store: Store) -> Run:
         stopping=row.result.get("stopping", "") if row.status == "Stopping" else "",
         rollback=row.doc["type"] == "ROLLBACK",
         auto_retries=stage.result.get("auto_retries", 0) if stage else 0,
+        conditions={kind: each["status"] for kind, each in conditions_of(stage).items()} if stage else {},
+        rules=_rules(row.name, name, store) if inside else {},
     )
+
+
+def _rules(execution: str, stage: str, store: Store) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for rule in rules_of(execution, stage, store):
+        unseen = rule.result.get("error_code") in UNSEEN
+        found.setdefault(rule.doc["condition"], {})[rule.doc["action"]] = "Errored" if unseen else rule.status
+    return found
 
 
 def running(pipeline: str, store: Store) -> list[Resource]:

@@ -1,11 +1,11 @@
-"""Lambda actions: the function gets a job, and answers with PutJobSuccessResult or PutJobFailureResult."""
+"""Lambda actions and rules: the function gets a job, and answers with PutJobSuccessResult or PutJobFailureResult."""
 
 import json
 import time
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
-from loopback.core.kinds import DELIVERY_ACTION
+from loopback.core.kinds import BY_SLUG
 from loopback.core.permissions import Check
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
@@ -14,6 +14,7 @@ from loopback.services.codepipeline.errors import (
     JobNotFoundException,
     OutputVariablesSizeExceededException,
 )
+from loopback.services.codepipeline.facts import begun
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -32,10 +33,9 @@ def run(work: Work) -> Outcome:
     if token is not None and (pause := work.noted["continued"] + AGAIN_SECONDS - time.time()) > 0:
         return Wait(pause)
     work.permit(Check("lambda:InvokeFunction", _function(work)))
-    noted = {"calls": calls + 1, "boot": work.boot, "continuation": None}
-    row = work.context.store.amend(DELIVERY_ACTION, work.row.name, "invoke", result=noted)
+    work.note(calls=calls + 1, boot=work.boot, continuation=None)
     try:
-        work.context.invoke(_function(work), {"CodePipeline.job": _job(row, work.context, token)})
+        work.context.invoke(_function(work), {"CodePipeline.job": _job(work.row, work.context, token)})
     except ServiceError as fault:
         return _answered(_now(work)) or Ended(
             "JobFailed", f"The AWS Lambda function failed to return a result: {fault}"
@@ -44,7 +44,7 @@ def run(work: Work) -> Outcome:
 
 
 def _now(work: Work) -> dict[str, Any]:
-    return work.context.store.get(DELIVERY_ACTION, work.row.name).result
+    return begun(work.row.name, work.context.store).result
 
 
 def _answered(noted: dict[str, Any]) -> Ended | None:
@@ -152,16 +152,16 @@ def _tell(job: str, context: Context, noted: dict[str, Any]) -> Response:
         row = _row(job, context)
         if row.status != "InProgress" or "answer" in row.result:
             raise InvalidJobStateException(f"Job '{job}' is over: its result was put already, or its action has ended")
-        context.store.amend(DELIVERY_ACTION, job, "answer", result=noted)
-    context.changed(DELIVERY_ACTION.slug, job)
+        context.store.amend(BY_SLUG[row.kind], job, "answer", result=noted)
+    context.changed(row.kind, job)
     return {}
 
 
 def _row(job: str, context: Context) -> Resource:
     try:
-        row = context.store.get(DELIVERY_ACTION, job)
+        row = begun(job, context.store)
     except ResourceNotFound:
         row = None
-    if row is None or row.doc["type"]["provider"] != "Lambda":
+    if row is None or row.doc["type"]["provider"] not in ("Lambda", "LambdaInvoke"):
         raise JobNotFoundException(f"There is no job with id '{job}'")
     return row

@@ -5,18 +5,24 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.kinds import BY_SLUG, DELIVERY, DELIVERY_ACTION, DELIVERY_RULE, DELIVERY_STAGE
 from loopback.core.store import Resource
 from loopback.delivery import variables
-from loopback.delivery.model import Action, parse
-from loopback.delivery.plan import Abandon, Enter, Finish, Leave, Move, RetryStage, RollBack, Run, Start
-from loopback.delivery.providers import seconds_allowed
+from loopback.delivery.model import ENTRY, Action, parse
+from loopback.delivery.plan import Abandon, Check, Enter, Finish, Judge, Leave, Move, RetryStage, RollBack, Run, Start
+from loopback.delivery.rules import seconds_allowed
 from loopback.services.codepipeline import executions, facts, starting, steering
 from loopback.services.codepipeline.work import Ended, artifact_key
 from loopback.services.registry import Context
 
-_EVENTS = {"Succeeded": "succeed", "Failed": "fail", "Stopped": "halt", "Superseded": "supersede"}
-Done = tuple[list[Resource], list[Resource]]  # actions that have begun, and that were given up
+_EVENTS = {
+    "Succeeded": "succeed",
+    "Skipped": "skip",
+    "Failed": "fail",
+    "Stopped": "halt",
+    "Superseded": "supersede",
+}
+Done = tuple[list[Resource], list[Resource]]  # actions and rules that have begun, and that were given up
 
 
 class Mover:
@@ -30,6 +36,10 @@ class Mover:
         match move:
             case Start():
                 return [self._start(move.run, move.action)], []
+            case Check():
+                return self._check(move.run, move.condition), []
+            case Judge():
+                self._judge(move)
             case Abandon():
                 return [], [self._abandon(move)]
             case Enter():
@@ -63,13 +73,13 @@ class Mover:
     def _leave(self, move: Leave) -> None:
         run = move.run
         self._store.fire(DELIVERY_STAGE, f"{run.id}/{run.here.name}", _EVENTS[move.status])
-        last = run.rollback or run.at + 1 == len(run.structure.stages)
-        if move.status == "Succeeded" and not last:
+        if move.status in ("Succeeded", "Skipped") and not run.last:
             self._store.amend(DELIVERY, run.id, "go on", result={"at": run.at + 1})
 
     def _retry(self, move: RetryStage) -> None:
         stage = move.run.here.name
         steering.clear(move.run.id, stage, move.mode, self._store)
+        steering.forget(move.run.id, stage, (ENTRY,), self._store)
         noted = {"auto_retries": move.run.auto_retries + 1, "last_retry": "AutomatedStageRetry"}
         self._store.amend(DELIVERY_STAGE, f"{move.run.id}/{stage}", "retry_by_itself", result=noted)
 
@@ -91,10 +101,34 @@ class Mover:
         starting.start_rollback(pipeline, target, at, trigger, self._context)
 
     def _start(self, run: Run, name: str) -> Resource:
-        """Where its artifacts go and what its configuration says are decided here, once."""
-        execution = self._store.get(DELIVERY, run.id)
         action = run.here.action(name)
         assert action is not None
+        doc, result = self._begun(run, action)
+        return self._store.create(DELIVERY_ACTION, str(uuid.uuid4()), doc, parent=run.id, result=result)
+
+    def _check(self, run: Run, kind: str) -> list[Resource]:
+        self._note_condition(run, kind, "check", {"status": "InProgress"})
+        begun = []
+        for rule in run.here.conditions[kind].rules:
+            doc, result = self._begun(run, rule)
+            doc["condition"] = kind
+            begun.append(self._store.create(DELIVERY_RULE, str(uuid.uuid4()), doc, parent=run.id, result=result))
+        return begun
+
+    def _judge(self, move: Judge) -> None:
+        rules = facts.rules_of(move.run.id, move.run.here.name, self._store)
+        said = [rule for rule in rules if rule.doc["condition"] == move.condition and rule.status == "Failed"]
+        summary = "; ".join(f"{rule.doc['action']}: {rule.result['summary']}" for rule in said)
+        self._note_condition(move.run, move.condition, "judge", {"status": move.status, "summary": summary[:2048]})
+
+    def _note_condition(self, run: Run, kind: str, event: str, noted: dict[str, Any]) -> None:
+        stage = self._store.get(DELIVERY_STAGE, f"{run.id}/{run.here.name}")
+        conditions = facts.conditions_of(stage) | {kind: {**noted, "at": self._now()}}
+        self._store.amend(DELIVERY_STAGE, stage.name, event, result={"conditions": conditions})
+
+    def _begun(self, run: Run, action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Where its artifacts go and what its configuration says are decided here, once."""
+        execution = self._store.get(DELIVERY, run.id)
         made = facts.produced(execution, self._context)
         known = {
             "codepipeline": {"PipelineExecutionId": run.id},
@@ -111,11 +145,10 @@ class Mover:
             unresolved = f"The input artifact {missing[0]} was not made in this execution"
         declaration = execution.doc["declaration"]
         store = declaration["artifactStore"]
-        now = self._now()
         doc = {
             "pipeline": execution.parent,
             "stage": run.here.name,
-            "action": name,
+            "action": action.name,
             "order": self._store.next_number("delivery actions"),
             "type": action.type_id,
             "namespace": action.namespace,
@@ -127,36 +160,36 @@ class Mover:
             "encryption_key": store.get("encryptionKey"),
             "token": str(uuid.uuid4()) if action.category == "Approval" else "",
             "timeout_minutes": action.timeout_minutes,
-            "deadline": now + _seconds(action),
+            "deadline": self._now() + seconds_allowed(action),
         }
-        result = {"summary": "", "unresolved": unresolved} if unresolved else {"summary": ""}
-        return self._store.create(DELIVERY_ACTION, str(uuid.uuid4()), doc, parent=run.id, result=result)
+        return doc, {"summary": ""} | ({"unresolved": unresolved} if unresolved else {})
 
     def _abandon(self, move: Abandon) -> Resource:
-        rows = facts.actions_of(move.run.id, self._store)
+        stage = move.run.here.name
+        if move.condition:
+            rows, noun = facts.rules_of(move.run.id, stage, self._store), "rule"
+        else:
+            rows, noun = facts.actions_of(move.run.id, self._store), "action"
         row = next(
             each
             for each in rows
             if each.doc["action"] == move.action
-            and each.doc["stage"] == move.run.here.name
+            and each.doc["stage"] == stage
+            and each.doc.get("condition", "") == move.condition
             and each.status == "InProgress"
         )
-        return self._store.fire(DELIVERY_ACTION, row.name, "abandon", {"summary": "The action was abandoned"})
+        return self._store.fire(BY_SLUG[row.kind], row.name, "abandon", {"summary": f"The {noun} was abandoned"})
 
     def end(self, row: Resource, ended: Ended) -> None:
-        """Write down how an action ended."""
+        """Write down how an action or a rule ended."""
         noted = {
             **ended.noted,
             "summary": ended.summary[:2048],
             "error_code": ended.error or None,
             "variables": dict(ended.variables),
         }
-        self._store.fire(DELIVERY_ACTION, row.name, "fail" if ended.error else "succeed", noted)
+        self._store.fire(BY_SLUG[row.kind], row.name, "fail" if ended.error else "succeed", noted)
 
 
 def _output(bucket: str, pipeline: str, name: str) -> dict[str, str]:
     return {"name": name, "bucket": bucket, "key": artifact_key(pipeline, name)}
-
-
-def _seconds(action: Action) -> int:
-    return seconds_allowed(action.kind, action.timeout_minutes)

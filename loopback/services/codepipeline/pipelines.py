@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
 from loopback.core.store import Resource
 from loopback.delivery import structure
 from loopback.delivery.model import Structure, parse
@@ -61,7 +61,7 @@ def create(request: Request, context: Context) -> Response:
         context.store.tag(arn_of(name, context), tags)
         from loopback.services.codepipeline import starting
 
-        starting.start(name, context, starting.Trigger("CreatePipeline", _caller(context)))
+        starting.start(name, context, starting.Trigger("CreatePipeline", caller(context)))
     return {"pipeline": declaration, "tags": request.get("tags") or []}
 
 
@@ -97,7 +97,8 @@ def _defaulted(declared: dict[str, Any]) -> dict[str, Any]:
     return declaration
 
 
-def _caller(context: Context) -> str:
+def caller(context: Context) -> str:
+    """Who is said to have asked for something."""
     return f"arn:aws:iam::{context.place.account}:root"
 
 
@@ -148,9 +149,10 @@ def delete(request: Request, context: Context) -> Response:
         if not store.exists(DELIVERY_PIPELINE, name):
             return {}
         for execution in store.find(DELIVERY, parent=name):
-            for action in store.find(DELIVERY_ACTION, parent=execution.name):
-                running += [action] if action.status == "InProgress" else []
-                store.delete(DELIVERY_ACTION, action.name)
+            for kind in (DELIVERY_ACTION, DELIVERY_RULE):
+                for begun in store.find(kind, parent=execution.name):
+                    running += [begun] if begun.status == "InProgress" else []
+                    store.delete(kind, begun.name)
             for stage in store.find(DELIVERY_STAGE, parent=execution.name):
                 store.delete(DELIVERY_STAGE, stage.name)
             store.delete(DELIVERY, execution.name)
@@ -158,8 +160,8 @@ def delete(request: Request, context: Context) -> Response:
         store.untag(arn_of(name, context))
     from loopback.services.codepipeline.providers import give_up
 
-    for action in running:
-        give_up(action, context)
+    for begun in running:
+        give_up(begun, context)
     return {}
 
 

@@ -1,11 +1,11 @@
-"""Which function runs which action, and which one ends an action that was given up."""
+"""Which function runs which action or rule, and which one ends an action that was given up."""
 
 import logging
 from collections.abc import Callable
 
 from loopback.core.errors import ServiceError
 from loopback.core.store import Resource
-from loopback.services.codepipeline import approvals, builds, functions, sources, stacks
+from loopback.services.codepipeline import approvals, builds, functions, rules, sources, stacks
 from loopback.services.codepipeline.work import Outcome, Work
 from loopback.services.registry import Context
 
@@ -18,11 +18,15 @@ RUN: dict[str, Callable[[Work], Outcome]] = {
     "CloudFormation": stacks.run,
     "Manual": approvals.run,
     "Lambda": functions.run,
+    "LambdaInvoke": functions.run,
+    "VariableCheck": rules.variable_check,
+    "CloudWatchAlarm": rules.alarm,
+    "DeploymentWindow": rules.window,
 }
 
 
 def give_up(row: Resource, context: Context) -> None:
-    """End what an abandoned action has running elsewhere. As on AWS, a stack operation goes on by itself."""
+    """End what an abandoned action or rule has running elsewhere. As on AWS, a stack operation goes on by itself."""
     if row.doc["type"]["provider"] != "CodeBuild":
         return
     try:

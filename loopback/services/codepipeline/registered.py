@@ -5,6 +5,7 @@ from loopback.services.codeconnections import connections
 from loopback.services.codepipeline import (
     announcements,
     approvals,
+    conditions,
     executions,
     functions,
     pipelines,
@@ -17,6 +18,7 @@ SERVICES = ("codepipeline", "codeconnections", "codestar-connections", "codecomm
 MODULES = (
     announcements,
     approvals,
+    conditions,
     connections,
     executions,
     functions,

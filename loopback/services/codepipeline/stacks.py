@@ -8,7 +8,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from loopback.core.kinds import DELIVERY_ACTION
 from loopback.services.codepipeline.templates import Invalid, description, store_json
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 
@@ -85,8 +84,7 @@ def _deploy(work: Work, *, replace: bool) -> Outcome:
 def _begin(work: Work) -> str:
     """Write down which operation is about to be asked for, before it is."""
     token = f"{work.row.name}-{int(time.time() * 1000):x}"
-    noted = {"phase": "running", "token": token, "boot": work.boot, "begun": time.time(), "external_id": _name(work)}
-    work.context.store.amend(DELIVERY_ACTION, work.row.name, "work", result=noted)
+    work.note(phase="running", token=token, boot=work.boot, begun=time.time(), external_id=_name(work))
     return token
 
 

@@ -53,7 +53,7 @@ def start_execution(request: Request, context: Context) -> Response:
         request.get("sourceRevisions") or (),
         token=request.get("clientRequestToken", ""),
     )
-    trigger = Trigger("StartPipelineExecution", f"arn:aws:iam::{context.place.account}:root")
+    trigger = Trigger("StartPipelineExecution", pipelines.caller(context))
     return {"pipelineExecutionId": start(request["name"], context, trigger, options).name}
 
 
@@ -67,7 +67,7 @@ def start(name: str, context: Context, trigger: Trigger, options: Options = Opti
                 if row.doc.get("token") == options.token:
                     return row
         structure = parse(pipeline.doc)
-        _room(name, context)
+        refuse_full(name, context)
         doc = {
             "declaration": pipeline.doc,
             "variables": _variables(pipeline.doc, options.variables),
@@ -106,7 +106,8 @@ def start_rollback(source: Resource, target: Resource, at: int, trigger: Trigger
     return row
 
 
-def _room(name: str, context: Context) -> None:
+def refuse_full(name: str, context: Context) -> None:
+    """Raise ConcurrentPipelineExecutionsLimitExceededException where no further execution may run."""
     running = [row for row in context.store.find(DELIVERY, status="InProgress") if row.parent == name]
     if len(running) >= MOST_RUNNING:
         raise ConcurrentPipelineExecutionsLimitExceededException(
@@ -128,10 +129,10 @@ def _variables(declaration: Mapping[str, Any], given: Sequence[Mapping[str, str]
 
 
 def _texts(declaration: Mapping[str, Any]) -> list[str]:
-    stages = declaration["stages"]
-    return [
-        text for stage in stages for each in stage["actions"] for text in (each.get("configuration") or {}).values()
-    ]
+    stages = parse(declaration).stages
+    steps = [action for stage in stages for action in stage.actions]
+    steps += [rule for stage in stages for condition in stage.conditions.values() for rule in condition.rules]
+    return [text for step in steps for text in step.configuration.values()]
 
 
 def _revisions(structure: Structure, given: Sequence[Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
-from loopback.core.store import Resource
+from loopback.core.store import Resource, Store
 from loopback.delivery.model import Action, Stage, parse
-from loopback.services.codepipeline import pipelines
+from loopback.services.codepipeline import conditions, pipelines
+from loopback.services.codepipeline.executions import error_view
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -37,7 +38,7 @@ def state(request: Request, context: Context) -> Response:
                 "inboundExecution": _execution(waiting[-1], waiting[-1].status) if waiting else None,
                 "inboundExecutions": [_execution(each, each.status) for each in waiting],
                 "actionStates": [_action(action, stage, actions) for action in stage.actions],
-                **_latest(inside, {each.name: each for each in executions}),
+                **_latest(inside, {each.name: each for each in executions}, stage, context.store),
             }
         )
     return {
@@ -66,11 +67,12 @@ def _transition(row: Resource, stage: str, before: str) -> dict[str, Any]:
     }
 
 
-def _latest(inside: list[Resource], executions: dict[str, Resource]) -> dict[str, Any]:
+def _latest(inside: list[Resource], executions: dict[str, Resource], declared: Stage, store: Store) -> dict[str, Any]:
     if not inside:
         return {}
     stage = max(inside, key=lambda each: each.result["entered"])
     shown: dict[str, Any] = {"latestExecution": _execution(executions[stage.parent], stage.status)}
+    shown |= conditions.states(stage, declared, store)
     if stage.result.get("last_retry"):
         shown["retryStageMetadata"] = {
             "autoStageRetryAttempt": stage.result.get("auto_retries"),
@@ -88,7 +90,6 @@ def _action(action: Action, stage: Stage, rows: list[Resource]) -> dict[str, Any
     row = max(own, key=lambda each: each.doc["order"])
     result = row.result
     waits = row.status == "InProgress" and action.category == "Approval"
-    error = {"code": result["error_code"], "message": result["summary"] or "-"} if result.get("error_code") else None
     shown["latestExecution"] = {
         "actionExecutionId": row.name,
         "status": row.status,
@@ -99,7 +100,7 @@ def _action(action: Action, stage: Stage, rows: list[Resource]) -> dict[str, Any
         "externalExecutionId": result.get("external_id"),
         "externalExecutionUrl": result.get("external_url") or None,
         "percentComplete": result.get("percent"),
-        "errorDetails": error,
+        "errorDetails": error_view(row),
     }
     if result.get("revision"):
         created = result.get("revision_created") or row.changed

@@ -4,9 +4,10 @@ import time
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
 from loopback.core.store import Resource, Store
-from loopback.delivery.model import PARALLEL, parse
+from loopback.delivery.model import ENTRY, PARALLEL, parse
+from loopback.delivery.plan import MET
 from loopback.services.codepipeline import executions, pipelines, starting
 from loopback.services.codepipeline.errors import (
     DuplicatedStopRequestException,
@@ -16,7 +17,7 @@ from loopback.services.codepipeline.errors import (
     StageNotRetryableException,
     UnableToRollbackStageException,
 )
-from loopback.services.codepipeline.facts import actions_of
+from loopback.services.codepipeline.facts import actions_of, conditions_of, rules_of
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -55,15 +56,22 @@ def retry(request: Request, context: Context) -> Response:
         stage = _retryable(row, name, pipeline, store)
         _may_retry(row, stage, request["retryMode"], store)
         clear(row.name, name, request["retryMode"], store)
+        entered = request["retryMode"] == "FAILED_ACTIONS" and conditions_of(stage).get(ENTRY, {}).get("status") in MET
+        forget(row.name, name, (ENTRY,) if entered else (), store)
         manual = stage.result.get("manual_retries", 0) + 1
         noted = {"manual_retries": manual, "last_retry": "ManualStageRetry"}
         if stage.status in ("Failed", "Stopped"):
-            store.fire(DELIVERY_STAGE, stage.name, "retry", noted)
-            store.fire(DELIVERY, row.name, "retry", {"stopping": None, "stop_reason": None, "summary": None})
+            resume(row.name, stage.name, noted, store)
         else:
             store.amend(DELIVERY_STAGE, stage.name, "retry_actions", result=noted)
     context.changed(DELIVERY.slug, row.name)
     return {"pipelineExecutionId": row.name}
+
+
+def resume(execution: str, stage: str, noted: dict[str, Any], store: Store) -> None:
+    """An execution that has ended goes on in the stage where it did."""
+    store.fire(DELIVERY_STAGE, stage, "retry", noted)
+    store.fire(DELIVERY, execution, "retry", {"stopping": None, "stop_reason": None, "summary": None})
 
 
 def _retryable(row: Resource, name: str, pipeline: Resource, store: Store) -> Resource:
@@ -73,31 +81,33 @@ def _retryable(row: Resource, name: str, pipeline: Resource, store: Store) -> Re
         raise StageNotRetryableException(f"Pipeline execution '{row.name}' has not been in stage '{name}'") from None
     if row.doc["declaration"]["version"] != pipeline.doc["version"]:
         raise StageNotRetryableException(f"The structure of pipeline '{pipeline.name}' has changed since it ran")
-    later = [
-        other
-        for other in _in_stage(pipeline.name, name, store)
-        if other.result["entered"] > stage.result["entered"] and other.name != stage.name
+    refuse_overtaken(pipeline, stage, store)
+    return stage
+
+
+def refuse_overtaken(pipeline: Resource, stage: Resource, store: Store) -> None:
+    """Raise NotLatestPipelineExecutionException where another execution has been in a stage since."""
+    name = stage.doc["name"]
+    found = [
+        each
+        for row in store.find(DELIVERY, parent=pipeline.name)
+        for each in store.find(DELIVERY_STAGE, parent=row.name)
     ]
+    later = [each for each in found if each.doc["name"] == name and each.result["entered"] > stage.result["entered"]]
     if later and parse(pipeline.doc).mode != PARALLEL:
         raise NotLatestPipelineExecutionException(f"Another execution has entered stage '{name}' since")
-    return stage
 
 
 def _may_retry(row: Resource, stage: Resource, mode: str, store: Store) -> None:
     name = stage.doc["name"]
     statuses = [each.status for each in actions_of(row.name, store) if each.doc["stage"] == name]
-    failed = any(status in ("Failed", "Abandoned") for status in statuses)
+    failed = stage.status == "Failed" or any(status in ("Failed", "Abandoned") for status in statuses)
     running = "InProgress" in statuses
     stopped = stage.status == "Stopped"
     if not (failed or stopped) or stage.status in ("Succeeded", "Stopping"):
         raise StageNotRetryableException(f"Stage '{name}' is {stage.status}; only one that failed can be retried")
     if running and mode == "ALL_ACTIONS":
         raise StageNotRetryableException(f"Stage '{name}' has actions in progress; retry its FAILED_ACTIONS")
-
-
-def _in_stage(pipeline: str, name: str, store: Store) -> list[Resource]:
-    found = [store.find(DELIVERY_STAGE, parent=row.name) for row in store.find(DELIVERY, parent=pipeline)]
-    return [stage for stages in found for stage in stages if stage.doc["name"] == name]
 
 
 def clear(execution: str, stage: str, mode: str, store: Store) -> None:
@@ -107,6 +117,18 @@ def clear(execution: str, stage: str, mode: str, store: Store) -> None:
             continue
         if mode == "ALL_ACTIONS" or row.status != "Succeeded":
             store.amend(DELIVERY_ACTION, row.name, "replace", result={"replaced": True})
+
+
+def forget(execution: str, stage: str, kept: tuple[str, ...], store: Store) -> None:
+    """Let the conditions of a stage, less those kept, be looked at anew."""
+    row = store.get(DELIVERY_STAGE, f"{execution}/{stage}")
+    if set(conditions_of(row)) <= set(kept):
+        return
+    for rule in rules_of(execution, stage, store):
+        if rule.doc["condition"] not in kept:
+            store.amend(DELIVERY_RULE, rule.name, "replace", result={"replaced": True})
+    conditions = {kind: each for kind, each in conditions_of(row).items() if kind in kept}
+    store.amend(DELIVERY_STAGE, row.name, "forget", result={"conditions": conditions})
 
 
 @handles("RollbackStage", pipelines.SERVICE)
@@ -133,14 +155,14 @@ def roll_back(request: Request, context: Context) -> Response:
             raise UnableToRollbackStageException(
                 f"Pipeline execution '{target.name}' did not succeed in stage '{name}'"
             )
-        trigger = starting.Trigger("ManualRollback", f"arn:aws:iam::{context.place.account}:root")
+        trigger = starting.Trigger("ManualRollback", pipelines.caller(context))
         return {"pipelineExecutionId": starting.start_rollback(pipeline, target, at, trigger, context).name}
 
 
 @handles("DisableStageTransition", pipelines.SERVICE)
 def disable(request: Request, context: Context) -> Response:
     """Nothing more goes into the stage (Inbound), or out of it into the next one (Outbound)."""
-    shut = {"reason": request["reason"], "at": time.time(), "by": f"arn:aws:iam::{context.place.account}:root"}
+    shut = {"reason": request["reason"], "at": time.time(), "by": pipelines.caller(context)}
     return _turn(request, context, shut)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loopback.core.artifacts import Artifact
+from loopback.core.kinds import BY_SLUG
 from loopback.core.permissions import Check
 from loopback.core.repositories import Repositories, RepositoryDoesNotExistException
 from loopback.core.store import Resource
@@ -38,11 +39,15 @@ Outcome = Ended | Wait
 
 @dataclass(frozen=True)
 class Work:
-    """One action execution at work. `boot` is of this process: what was begun under another may have been cut off."""
+    """One action, or one rule of a condition, at work.
+
+    `boot` is of this process: what was begun under another may have been cut off. `now` is the time of this look.
+    """
 
     row: Resource
     context: Context
     boot: str
+    now: float = 0.0
 
     @property
     def configuration(self) -> dict[str, str]:
@@ -64,6 +69,10 @@ class Work:
     def outputs(self) -> Sequence[Artifact]:
         """The output artifacts, where they have to be."""
         return [Artifact(each["name"], each["bucket"], each["key"]) for each in self.row.doc["outputs"]]
+
+    def note(self, **noted: Any) -> None:
+        """Remember something at once: it is there even when what follows is cut off."""
+        self.context.store.amend(BY_SLUG[self.row.kind], self.row.name, "work", result=noted)
 
     def client(self, service: str) -> Any:
         """A boto3 client that acts with the action's role."""

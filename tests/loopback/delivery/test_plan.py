@@ -8,16 +8,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopback.delivery import plan as engine
-from loopback.delivery.model import Action, Stage, Structure
-from loopback.delivery.plan import Abandon, Enter, Facts, Finish, Leave, RetryStage, RollBack, Run, Start
+from loopback.delivery.model import ENTRY, FAILURE, SUCCESS, Action, Condition, Stage, Structure
+from loopback.delivery.plan import (
+    Abandon,
+    Check,
+    Enter,
+    Facts,
+    Finish,
+    Judge,
+    Leave,
+    RetryStage,
+    RollBack,
+    Run,
+    Start,
+)
 
 
-def structure(*stages: list[tuple[str, int]], mode: str = "SUPERSEDED", on_failure: str = "FAIL") -> Structure:
+def structure(
+    *stages: list[tuple[str, int]], mode: str = "SUPERSEDED", on_failure: str = "FAIL", **results: str
+) -> Structure:
+    """`results` are those of conditions of two rules, `r` and `q`, of every stage but the first; keys are the kinds."""
+
     def action(name: str, order: int) -> Action:
         return Action(name, "Approval", "AWS", "Manual", "1", order, {}, (), (), "", "", None)
 
+    conditions = {kind: Condition(result, (action("r", 1), action("q", 1))) for kind, result in results.items()}
     made = [
-        Stage(f"s{i}", tuple(action(*each) for each in stage), on_failure if i else "FAIL")
+        Stage(
+            f"s{i}",
+            tuple(action(*each) for each in stage),
+            on_failure if i else "FAIL",
+            conditions=conditions if i else {},
+        )
         for i, stage in enumerate(stages)
     ]
     return Structure("p", "role", mode, tuple(made))
@@ -60,26 +82,27 @@ class World:
             case Enter():
                 assert not run.stage
                 assert run.here.name not in self.shut
-                self.runs[run.id] = replace(run, stage="InProgress", actions={}, auto_retries=0)
+                self.runs[run.id] = replace(
+                    run, stage="InProgress", actions={}, auto_retries=0, conditions={}, rules={}
+                )
+            case Check() | Judge() | Abandon(condition="BEFORE_ENTRY" | "ON_SUCCESS" | "ON_FAILURE"):
+                self.runs[run.id] = looked(run, move)
             case Start(action=name):
                 assert name not in run.actions
                 self.runs[run.id] = replace(run, actions={**run.actions, name: "InProgress"})
             case Abandon(action=name):
                 self.runs[run.id] = replace(run, actions={**run.actions, name: "Abandoned"})
-            case Leave(status="Succeeded"):
+            case Leave(status="Succeeded" | "Skipped"):
                 last = run.at + 1 == len(run.structure.stages)
                 self.runs[run.id] = replace(run, stage="", actions={}, at=run.at if last else run.at + 1)
             case Leave():
                 self.runs[run.id] = replace(run, stage="")
             case RetryStage():
-                kept = {} if move.mode == "ALL_ACTIONS" else run.actions
-                kept = {name: status for name, status in kept.items() if status == "Succeeded"}
-                self.runs[run.id] = replace(run, actions=kept, auto_retries=run.auto_retries + 1)
+                self.runs[run.id] = retried(run, move.mode)
             case RollBack():
                 self.rollbacks += 1
             case Finish(status=status):
-                if status == "Superseded":
-                    assert not run.stage, "superseded only between stages"
+                assert status != "Superseded" or not run.stage, "superseded only between stages"
                 del self.runs[run.id]
                 self.ended[run.id] = status
         self.moves.append(f"{type(move).__name__} {run.id}")
@@ -88,9 +111,34 @@ class World:
         self.runs[run] = replace(self.runs[run], actions={**self.runs[run].actions, action: status})
         self.settle()
 
+    def says(self, run: str, kind: str, *statuses: str) -> None:
+        """The rules of a condition end so, `r` first."""
+        for name, status in zip(("r", "q"), statuses, strict=False):
+            rules = {**self.runs[run].rules, kind: {**self.runs[run].rules[kind], name: status}}
+            self.runs[run] = replace(self.runs[run], rules=rules)
+        self.settle()
+
     def stop(self, run: str, mode: str) -> None:
         self.runs[run] = replace(self.runs[run], stopping=mode)
         self.settle()
+
+
+def looked(run: Run, move: Check | Judge | Abandon) -> Run:
+    """What a move does to a condition."""
+    kind = move.condition
+    if isinstance(move, Judge):
+        return replace(run, conditions={**run.conditions, kind: move.status})
+    if isinstance(move, Abandon):
+        return replace(run, rules={**run.rules, kind: {**run.rules[kind], move.action: "Abandoned"}})
+    assert kind not in run.conditions
+    rules = {**run.rules, kind: {rule.name: "InProgress" for rule in run.here.conditions[kind].rules}}
+    return replace(run, conditions={**run.conditions, kind: "InProgress"}, rules=rules)
+
+
+def retried(run: Run, mode: str) -> Run:
+    kept = {} if mode == "ALL_ACTIONS" else run.actions
+    kept = {name: status for name, status in kept.items() if status == "Succeeded"}
+    return replace(run, actions=kept, auto_retries=run.auto_retries + 1, conditions={})
 
 
 TWO = ([("src", 1)], [("a", 1), ("b", 1), ("c", 2)])
@@ -215,6 +263,104 @@ def test_a_rollback_is_one_stage() -> None:
     assert world.ended == {"e0": "Succeeded"}
 
 
+ONE = ([("src", 1)], [("a", 1)], [("b", 1)])
+
+
+def entered(**results: str) -> World:
+    """An execution that has just come to the stage `s1`."""
+    world = World(structure(*ONE, **results))
+    world.start()
+    world.finish("e0", "src")
+    return world
+
+
+def test_a_stage_begins_when_all_rules_of_its_entry_say_yes() -> None:
+    world = entered(BEFORE_ENTRY="FAIL")
+    assert world.runs["e0"].conditions == {ENTRY: "InProgress"}
+    world.says("e0", ENTRY, "Succeeded")
+    assert not world.runs["e0"].actions
+    world.says("e0", ENTRY, "Succeeded", "Succeeded")
+    assert world.runs["e0"].actions == {"a": "InProgress"}
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "ended", "at"),
+    [
+        ("FAIL", "Failed", "Failed", 1),
+        ("SKIP", "Failed", "", 2),
+        ("SKIP", "Errored", "Failed", 1),  # what could not be looked at skips nothing
+    ],
+)
+def test_an_entry_that_is_refused(result: str, status: str, ended: str, at: int) -> None:
+    world = entered(BEFORE_ENTRY=result)
+    world.says("e0", ENTRY, status)
+    assert world.ended.get("e0", "") == ended
+    assert "Abandon e0" in world.moves, "the other rule is not waited for"
+    assert "Start e0" not in world.moves[2:] or at == 2
+    if not ended:
+        assert world.runs["e0"].at == at
+
+
+def test_when_the_last_stage_is_skipped_the_execution_has_succeeded() -> None:
+    world = World(structure(*ONE[:2], BEFORE_ENTRY="SKIP"))
+    world.start()
+    world.finish("e0", "src")
+    world.says("e0", ENTRY, "Failed")
+    assert world.ended == {"e0": "Succeeded"}
+
+
+def test_while_an_entry_is_looked_at_nobody_else_comes_in() -> None:
+    world = entered(BEFORE_ENTRY="FAIL")
+    world.start()
+    world.finish("e1", "src")
+    assert not world.runs["e1"].stage
+    world.says("e0", ENTRY, "Failed")
+    assert world.runs["e1"].stage
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "rollbacks"), [("FAIL", "Failed", 0), ("ROLLBACK", "Failed", 1), ("ROLLBACK", "Errored", 0)]
+)
+def test_a_success_that_is_not_confirmed_is_a_failure(result: str, status: str, rollbacks: int) -> None:
+    world = entered(ON_SUCCESS=result)
+    world.finish("e0", "a")
+    assert world.runs["e0"].conditions == {SUCCESS: "InProgress"}
+    world.says("e0", SUCCESS, status)
+    assert (world.ended, world.rollbacks) == ({"e0": "Failed"}, rollbacks)
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "rollbacks", "again"),
+    [("FAIL", "Failed", 0, False), ("ROLLBACK", "Failed", 1, False), ("ROLLBACK", "Succeeded", 0, False),
+     ("RETRY", "Failed", 0, True), ("RETRY", "Succeeded", 0, False), ("RETRY", "Errored", 0, False)],
+)  # fmt: skip
+def test_a_failure_asks_its_condition_what_follows(result: str, status: str, rollbacks: int, again: bool) -> None:
+    world = entered(ON_FAILURE=result)
+    world.finish("e0", "a", "Failed")
+    world.says("e0", FAILURE, status, status)
+    assert world.rollbacks == rollbacks
+    assert ("e0" in world.runs) == again
+    if again:
+        assert world.runs["e0"].actions == {"a": "InProgress"}
+        world.finish("e0", "a", "Failed")
+        world.says("e0", FAILURE, status)
+    assert world.ended == {"e0": "Failed"}
+
+
+@pytest.mark.parametrize(("mode", "status"), [("wait", "Cancelled"), ("abandon", "Abandoned")])
+@pytest.mark.parametrize("kind", [ENTRY, SUCCESS, FAILURE])
+def test_a_stop_does_not_wait_for_a_condition(mode: str, status: str, kind: str) -> None:
+    world = entered(**{kind: "FAIL"})
+    if kind != ENTRY:
+        world.finish("e0", "a", "Succeeded" if kind == SUCCESS else "Failed")
+    judged = []
+    apply = world.apply
+    world.apply = lambda move: (judged.append(move) if isinstance(move, Judge) else None, apply(move))  # type: ignore[method-assign,func-returns-value,assignment,return-value]
+    world.stop("e0", mode)
+    assert world.ended == {"e0": "Stopped"}
+    assert [move.status for move in judged] == [status]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_whatever_happens_stages_are_not_shared_and_every_run_ends(data: st.DataObject) -> None:
@@ -224,32 +370,54 @@ def test_whatever_happens_stages_are_not_shared_and_every_run_ends(data: st.Data
     for i in range(data.draw(st.integers(1, 3))):
         orders = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
         stages.append([(f"a{i}{j}", order) for j, order in enumerate(orders)])
-    world = World(structure(*stages, mode=mode, on_failure=failing))
+    results = data.draw(st.fixed_dictionaries({}, optional={
+        ENTRY: st.sampled_from(["FAIL", "SKIP"]),
+        SUCCESS: st.sampled_from(["FAIL", "ROLLBACK"]),
+        FAILURE: st.sampled_from(["FAIL", "RETRY", "ROLLBACK"]),
+    }))  # fmt: skip
+    world = World(structure(*stages, mode=mode, on_failure=failing, **results))
     for _ in range(data.draw(st.integers(1, 25))):
-        running = [
-            (run.id, name)
-            for run in world.runs.values()
-            for name, s in run.actions.items()
-            if s == "InProgress" and run.stage
-        ]
-        what = data.draw(st.sampled_from(["start", "finish", "finish", "fail", "stop", "turn"]))
-        if what == "start" and len(world.runs) < 6:
-            world.start()
-        elif what in ("finish", "fail") and running:
-            world.finish(*data.draw(st.sampled_from(running)), "Succeeded" if what == "finish" else "Failed")
-        elif what == "stop" and world.runs:
-            world.stop(data.draw(st.sampled_from(sorted(world.runs))), data.draw(st.sampled_from(["wait", "abandon"])))
-        elif what == "turn":
-            world.shut = frozenset(data.draw(st.sets(st.sampled_from([s.name for s in world.structure.stages[1:]]))))
-            world.settle()
+        something_happens(world, data)
+    come_to_an_end(world)
+    assert not world.runs
+    assert set(world.ended.values()) <= {"Succeeded", "Failed", "Stopped", "Superseded"}
+
+
+def asking(world: World) -> list[tuple[str, str]]:
+    """The executions whose conditions are looked at, and which."""
+    return [(run.id, kind) for run in world.runs.values() for kind, s in run.conditions.items() if s == "InProgress"]
+
+
+def something_happens(world: World, data: st.DataObject) -> None:
+    running = running_in(world)
+    asked = asking(world)
+    what = data.draw(st.sampled_from(["start", "finish", "finish", "fail", "stop", "turn", "say", "say"]))
+    if what == "start" and len(world.runs) < 6:
+        world.start()
+    elif what in ("finish", "fail") and running:
+        world.finish(*data.draw(st.sampled_from(running)), "Succeeded" if what == "finish" else "Failed")
+    elif what == "say" and asked:
+        verdicts = st.sampled_from(["Succeeded", "Succeeded", "Failed", "Errored"])
+        world.says(*data.draw(st.sampled_from(asked)), data.draw(verdicts), data.draw(verdicts))
+    elif what == "stop" and world.runs:
+        world.stop(data.draw(st.sampled_from(sorted(world.runs))), data.draw(st.sampled_from(["wait", "abandon"])))
+    elif what == "turn":
+        world.shut = frozenset(data.draw(st.sets(st.sampled_from([s.name for s in world.structure.stages[1:]]))))
+        world.settle()
+
+
+def come_to_an_end(world: World) -> None:
+    """Everything that was begun says yes."""
     world.shut = frozenset()
     world.settle()
     for _ in range(1000):
-        running = [
-            (r.id, n) for r in world.runs.values() for n, s in r.actions.items() if s == "InProgress" and r.stage
-        ]
-        if not running:
+        if asked := asking(world):
+            world.says(*asked[0], "Succeeded", "Succeeded")
+        elif running := running_in(world):
+            world.finish(*running[0])
+        else:
             break
-        world.finish(*running[0])
-    assert not world.runs
-    assert set(world.ended.values()) <= {"Succeeded", "Failed", "Stopped", "Superseded"}
+
+
+def running_in(world: World) -> list[tuple[str, str]]:
+    return [(r.id, n) for r in world.runs.values() for n, s in r.actions.items() if s == "InProgress" and r.stage]

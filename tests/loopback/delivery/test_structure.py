@@ -93,8 +93,6 @@ def add(declared: dict[str, Any], made: dict[str, Any], i: int = 1) -> None:
         (lambda p: act(p, 1, 0, namespace="variables"), "InvalidStructureException", "reserved"),
         (lambda p: act(p, 1, 0, region="eu-west-1"), "InvalidActionDeclarationException", "eu-west-1"),
         (lambda p: act(p, 1, 0, commands=["ls"]), "InvalidActionDeclarationException", "commands"),
-        (lambda p: stage(p, 1, beforeEntry={"conditions": []} | {"x": 1}), "InvalidStageDeclarationException",
-         "beforeEntry"),
         (lambda p: stage(p, 0, onFailure={"result": "ROLLBACK"}), "InvalidStageDeclarationException", "source stage"),
         (lambda p: stage(p, 1, onFailure={"result": "SKIP"}), "InvalidStageDeclarationException", "SKIP"),
         (lambda p: p.update(pipelineType="V1", executionMode="QUEUED"), "InvalidStructureException", "V2"),
@@ -111,6 +109,71 @@ def test_what_breaks_a_rule_is_named(change, code: str, words: str) -> None:
     with pytest.raises(ServiceError) as caught:
         structure.check(declared, "us-east-1")
     assert caught.value.code == code
+    assert words in str(caught.value)
+
+
+def rule(provider: str = "VariableCheck", configuration=None, **more: Any) -> dict[str, Any]:
+    """A rule that is sound after the stage `Build`, of whatever provider."""
+    sound = {
+        "VariableCheck": {"Variable": "#{Src.ETag}", "Operator": "EQ", "Value": "x"},
+        "CloudWatchAlarm": {"AlarmName": "a"},
+    }
+    kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": "R", "ruleTypeId": kind, "configuration": configuration or sound.get(provider, {}), **more}
+
+
+def conditional(member: str, follows: str, *rules: Any, at: int = 1, **more: Any) -> dict[str, Any]:
+    declared = copy.deepcopy(pipeline())
+    stage(declared, at, **{member: {"conditions": [{"result": follows, "rules": list(rules)}], **more}})
+    return declared
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        conditional("beforeEntry", "SKIP", rule()),
+        conditional("onSuccess", "ROLLBACK", rule("CloudWatchAlarm"), rule(name="Q")),
+        conditional("onFailure", "RETRY", rule(), retryConfiguration={"retryMode": "ALL_ACTIONS"}),
+        conditional("onSuccess", "FAIL", rule(configuration={"Variable": "#{Made.X}", "Operator": "NE", "Value": "x"})),
+        conditional("onSuccess", "FAIL", rule("CodeBuild", {"ProjectName": "x"}, inputArtifacts=[{"name": "Made"}])),
+        conditional("beforeEntry", "FAIL", {"name": "R", "ruleTypeId": {"category": "Rule", "provider": "LambdaInvoke"},
+                                            "configuration": {"FunctionName": "f"}}),
+    ],
+)  # fmt: skip
+def test_sound_conditions_pass(declared: dict[str, Any]) -> None:
+    structure.check(declared, "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        (conditional("beforeEntry", "FAIL", rule()) | {"pipelineType": "V1"}, "beforeEntry needs pipelineType V2"),
+        (conditional("onSuccess", "FAIL", rule(), at=0), "a source stage has no conditions"),
+        (conditional("beforeEntry", "ROLLBACK", rule()), "expected FAIL or SKIP"),
+        (conditional("onSuccess", "SKIP", rule()), "expected FAIL or ROLLBACK"),
+        (conditional("onFailure", "SKIP", rule()), "expected FAIL or ROLLBACK or RETRY"),
+        (conditional("onFailure", "FAIL", rule(), result="ROLLBACK"), "either a result, or a condition"),
+        (conditional("onFailure", "FAIL", rule(), retryConfiguration={"retryMode": "ALL_ACTIONS"}), "result RETRY"),
+        (conditional("beforeEntry", "FAIL"), "one to five rules"),
+        (conditional("beforeEntry", "FAIL", rule(), rule()), "must be unique"),
+        (conditional("beforeEntry", "SKIP", rule("CloudWatchAlarm")), "only rules of LambdaInvoke and VariableCheck"),
+        (conditional("beforeEntry", "FAIL", rule("Quantum")), "Quantum"),
+        (conditional("beforeEntry", "FAIL", rule(commands=["ls"])), "commands"),
+        (conditional("beforeEntry", "FAIL", rule(region="eu-west-1")), "eu-west-1"),
+        (conditional("beforeEntry", "FAIL", rule("CloudWatchAlarm", {"WaitTime": "1"})), "'AlarmName'"),
+        (conditional("beforeEntry", "FAIL", rule("CloudWatchAlarm", {"AlarmName": "a", "X": "1"})), "'X'"),
+        (conditional("beforeEntry", "FAIL", rule(configuration={"Variable": "v", "Operator": "LT", "Value": "x"})),
+         "expected one of EQ, NE, MATCHES, CONTAINS"),
+        (conditional("beforeEntry", "FAIL", rule(inputArtifacts=[{"name": "Code"}])), "more than the maximum"),
+        (conditional("beforeEntry", "FAIL", rule("CodeBuild", {"ProjectName": "x"}, inputArtifacts=[{"name": "Made"}])),
+         "Made in rule R is not declared"),
+        (conditional("beforeEntry", "FAIL", rule(configuration={"Variable": "#{Made.X}", "Operator": "EQ",
+                                                                "Value": "x"})), "Rule 'R', configuration 'Variable'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_condition_is_named(declared: dict[str, Any], words: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        structure.check(declared, "us-east-1")
     assert words in str(caught.value)
 
 
