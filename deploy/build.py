@@ -2,6 +2,9 @@
 
 Files of the same names as in AWS's own deployment template, and its arguments; each argument may come from the
 environment instead. Nothing is written unless all of it is right. Identical input gives identical bytes.
+
+Where no version was given and none is approved yet, the build succeeds and its variables say that there is nothing to
+deploy: the stages that would deploy it are skipped.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy import monitors, parameters, promotion, stage, versions
 from deploy.parameters import Release
 from deploy.stage import Stage
-from deploy.versions import NEWEST, NotDeployableError
+from deploy.versions import NEWEST, NotDeployableError, NothingApprovedError
 from pipelines.project import UsageError
 
 HERE = Path(__file__).resolve().parent
@@ -194,7 +197,7 @@ def _json(document: Any) -> str:
 def main(
     arguments: Sequence[str], environment: Mapping[str, str] = os.environ, services: Services | None = None
 ) -> int:
-    """Write the files into the working folder; 2 when the command or a stage's file is wrong, 1 without a version."""
+    """Write the files into the working folder; 2 when the command or a stage's file is wrong, 1 when the version is."""
     try:
         found = parse(arguments, environment)
         if services is None:
@@ -208,6 +211,10 @@ def main(
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
+    except NothingApprovedError as reason:
+        Path(found.export_variables).write_text(_variables(promotion.NOTHING))
+        print(f"nothing to deploy: {reason}")
+        return 0
     except (NotDeployableError, BotoCoreError, ClientError, OSError) as error:
         print(f"nothing is deployed: {error}", file=sys.stderr)
         return 1

@@ -11,6 +11,8 @@ from deploy.stage import Stage
 from deploy.versions import NotDeployableError
 
 SECTIONS = ("binary_classification_metrics", "regression_metrics")
+DEPLOYS = "ANYTHING_TO_DEPLOY"  # "yes" or "no": what the stages after the build ask before they are entered
+NOTHING = {DEPLOYS: "no"}  # the variables of a build without a version
 TOLD = ("auc", "f1", "accuracy", "rmse", "mae", "r2")
 
 
@@ -70,6 +72,7 @@ def summary(document: Mapping[str, Any]) -> str:
 def variables(document: Mapping[str, Any]) -> dict[str, str]:
     """What later actions of the pipeline may show."""
     return {
+        DEPLOYS: "yes",
         "MODEL_PACKAGE_ARN": str(document["ModelPackageArn"]),
         "MODEL_PACKAGE_VERSION": str(document["ModelPackageVersion"]),
         "MODEL_COMMIT_ID": document["CommitId"] or "unknown",

@@ -9,7 +9,11 @@ APPROVED, REJECTED = "Approved", "Rejected"
 
 
 class NotDeployableError(Exception):
-    """There is no version that may be deployed. Commands print it and exit with 1."""
+    """The version may not be deployed. Commands print it and exit with 1."""
+
+
+class NothingApprovedError(Exception):
+    """No version was given, and none is approved yet, as in a new project: there is nothing to deploy."""
 
 
 def pinned(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
@@ -24,7 +28,7 @@ def pinned(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
 
 
 def newest(sagemaker: Any, group: str) -> dict[str, Any]:
-    """The approved version that was created last; of equally old ones the highest."""
+    """The approved version that was created last; of equally old ones the highest. Raises NothingApprovedError."""
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, ModelApprovalStatus=APPROVED, SortBy="CreationTime", SortOrder="Descending"
     )
@@ -33,7 +37,7 @@ def newest(sagemaker: Any, group: str) -> dict[str, Any]:
     except ClientError as error:
         raise NotDeployableError(f"the versions of {group} can't be listed: {_message(error)}") from None
     if not approved:
-        raise NotDeployableError(f"no version of {group} is approved: approve one, and the deployment starts by itself")
+        raise NothingApprovedError(f"no version of {group} is approved yet; approve one, and it is deployed by itself")
     best = max(approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
     return pinned(sagemaker, group, best["ModelPackageArn"])
 

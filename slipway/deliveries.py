@@ -12,7 +12,7 @@ FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 @dataclass(frozen=True)
 class Action:
-    """One action of one execution. `waits` is the token of an approval that nobody has given yet."""
+    """One action of one execution, or a stage that was skipped. `waits` is the token of an approval not given yet."""
 
     stage: str
     name: str
@@ -55,18 +55,20 @@ def described(target: Target, pipeline: str, execution: str) -> dict[str, Any]:
 
 
 def actions(target: Target, pipeline: str, execution: str) -> list[Action]:
-    """The actions that have begun, the oldest first; of an action that was retried, the last attempt."""
+    """What has begun, the oldest first; of an action that was retried, the last attempt. Skipped stages come last."""
     client = target.client("codepipeline")
     pages = client.get_paginator("list_action_executions").paginate(
         pipelineName=pipeline, filter={"pipelineExecutionId": execution}
     )
     details = [detail for page in pages for detail in page["actionExecutionDetails"]]
-    tokens = _tokens(client.get_pipeline_state(name=pipeline), execution)
+    state = client.get_pipeline_state(name=pipeline)
+    tokens = _tokens(state, execution)
     found: dict[tuple[str, str], Action] = {}
     for detail in sorted(details, key=lambda detail: detail["startTime"]):
         made = _action(detail, tokens)
         found[made.stage, made.name] = made
-    return list(found.values())
+    skipped = [stage["stageName"] for stage in state["stageStates"] if _in(stage, execution) == "Skipped"]
+    return [*found.values(), *(Action(name, name, "Skipped", None, None) for name in skipped)]
 
 
 def _action(detail: Mapping[str, Any], tokens: Mapping[tuple[str, str], str]) -> Action:
@@ -85,11 +87,17 @@ def _action(detail: Mapping[str, Any], tokens: Mapping[tuple[str, str], str]) ->
     )
 
 
+def _in(stage: Mapping[str, Any], execution: str) -> str:
+    """How an execution stands in a stage; "" where it was not the last one there."""
+    latest = stage.get("latestExecution", {})
+    return str(latest["status"]) if latest.get("pipelineExecutionId") == execution else ""
+
+
 def _tokens(state: Mapping[str, Any], execution: str) -> dict[tuple[str, str], str]:
     return {
         (stage["stageName"], action["actionName"]): action["latestExecution"]["token"]
         for stage in state["stageStates"]
-        if stage.get("latestExecution", {}).get("pipelineExecutionId") == execution
+        if _in(stage, execution)
         for action in stage["actionStates"]
         if action.get("latestExecution", {}).get("token")
     }

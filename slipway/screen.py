@@ -27,6 +27,7 @@ COLOURS = {
     "ALARM": "red",
     "Stopping": "yellow",
     "Stopped": "yellow",
+    "Skipped": "dim",
     "Failed": "red",
     "Rejected": "red",
     "FAIL": "red",

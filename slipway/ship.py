@@ -149,6 +149,9 @@ def _begun(target: Target, project: Project, wishes: Wishes, since: datetime, co
 
 def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Action], wishes: Wishes) -> bool:
     found = deliveries.described(target, pipeline, execution)
+    if any(action.status == "Skipped" for action in actions):
+        print("nothing is deployed: no version is approved yet; approve one: slipway approve N", file=sys.stderr)
+        return False
     if found["status"] == "Succeeded":
         _say(wishes, "")
         return True

@@ -159,6 +159,7 @@ def test_the_record_of_the_promotion(world, folder):
     }
     variables = (folder / "deploy-variables.sh").read_text().splitlines()
     assert f"export MODEL_PACKAGE_ARN={ARN}7" in variables
+    assert "export ANYTHING_TO_DEPLOY=yes" in variables
     assert "export MODEL_METRICS='auc 0.9700, f1 0.9000'" in variables
 
 
@@ -210,11 +211,12 @@ def test_a_version_that_may_not_be_deployed(world, folder, capsys, case):
     assert not list(folder.iterdir())
 
 
-def test_no_approved_version(world, folder, capsys):
+def test_while_nothing_is_approved_there_is_nothing_to_deploy(world, folder, capsys):
     lists(world, [])
-    assert world.run() == 1
-    assert "no version of demo-churn is approved" in capsys.readouterr().err
-    assert not list(folder.iterdir())
+    assert world.run() == 0
+    assert "nothing to deploy: no version of demo-churn is approved yet" in capsys.readouterr().out
+    (path,) = folder.iterdir()
+    assert path.read_text() == "export ANYTHING_TO_DEPLOY=no\n"
 
 
 def test_an_unknown_version(world, capsys):

@@ -248,6 +248,47 @@ def test_a_function_decides_by_its_answer(delivery: Delivery, function: str, sai
         assert output["outputVariables"] == {"Said": said}
 
 
+def rule(provider: str, **configuration: str) -> dict[str, Any]:
+    kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": provider, "ruleTypeId": kind, "configuration": configuration}
+
+
+def test_conditions_skip_a_stage_and_hold_another_until_somebody_lets_it_through(delivery, function: str) -> None:
+    delivery.push({"a.txt": "1"})
+    message = rule("VariableCheck", Variable="#{SourceVariables.CommitMessage}", Operator="MATCHES", Value="release.*")
+    asked = rule("LambdaInvoke", FunctionName=function, UserParameters="fail") | {"inputArtifacts": [{"name": "Code"}]}
+    skip, fail = (
+        {"conditions": [{"result": result, "rules": [each]}]} for result, each in (("SKIP", message), ("FAIL", asked))
+    )
+    stages = [
+        {"name": "Source", "actions": [delivery.source()]},
+        {"name": "Publish", "actions": [approval("Never")], "beforeEntry": skip},
+        {"name": "Release", "actions": [approval()], "beforeEntry": fail},
+    ]
+    delivery.create(stages=stages)
+    execution = delivery.ended()
+    assert execution["status"] == "Failed"
+    _, publish, release = delivery.client.get_pipeline_state(name=delivery.name)["stageStates"]
+    assert publish["latestExecution"]["status"] == "Skipped"
+    assert release["beforeEntryConditionState"]["latestExecution"] == {
+        "status": "Failed",
+        "summary": "LambdaInvoke: said no",
+    }
+    rules = delivery.client.list_rule_executions(pipelineName=delivery.name)["ruleExecutionDetails"]
+    assert [(each["ruleName"], each["status"]) for each in rules] == [
+        ("LambdaInvoke", "Failed"),
+        ("VariableCheck", "Failed"),
+    ]
+    delivery.client.override_stage_condition(
+        pipelineName=delivery.name,
+        stageName="Release",
+        pipelineExecutionId=execution["pipelineExecutionId"],
+        conditionType="BEFORE_ENTRY",
+    )
+    delivery.approve()
+    assert delivery.ended()["status"] == "Succeeded"
+
+
 def deploy(stack: str, **more: str) -> dict[str, Any]:
     configuration = {
         "ActionMode": "REPLACE_ON_FAILURE",

@@ -30,6 +30,17 @@ def test_the_first_ship_launches_and_arrives(mill: Launched) -> None:
     assert "from commit to production" in closing
     assert (mill.serves("staging"), mill.serves("prod")) == (1, 1)
     assert mill.package(1)["ModelLifeCycle"] == {"Stage": "Production", "StageStatus": "Approved"}
+    assert {found["status"] for found in mill.deployments()} == {"Succeeded"}
+    began = mill.deployments()[-1]["pipelineExecutionId"]  # with the project, before anything was approved
+    assert mill.summary(began) == {"Source": "Succeeded", "Build": "Succeeded"}
+    asked = mill.client("codepipeline").list_rule_executions(
+        pipelineName=mill.project.deploy, filter={"pipelineExecutionId": began}
+    )["ruleExecutionDetails"]
+    assert [(rule["stageName"], rule["status"]) for rule in reversed(asked)] == [
+        ("DeployStaging", "Failed"),
+        ("ApproveProd", "Failed"),
+        ("DeployProd", "Failed"),
+    ]
 
 
 def test_a_changed_line_goes_round_as_an_update_that_no_caller_notices(mill: Launched) -> None:

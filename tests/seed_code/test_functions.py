@@ -47,22 +47,20 @@ class TestStart:
         assert codepipeline.calls == []
 
     @pytest.mark.parametrize(
-        ("paths", "approved", "started"),
+        ("paths", "started"),
         [
-            (["pipelines/churn/config.yml"], True, [BUILD]),
-            (["buildspec.yml"], True, [BUILD]),
-            (["deploy/stages/prod.yml"], True, [DEPLOY]),
-            (["deploy/stages/prod.yml"], False, []),
-            (["codebuild/build-deploy.yml", "setup.py"], True, [BUILD, DEPLOY]),
-            (["README.md", "docs/pipelines/x.md"], True, []),
+            (["pipelines/churn/config.yml"], [BUILD]),
+            (["buildspec.yml"], [BUILD]),
+            (["deploy/stages/prod.yml"], [DEPLOY]),
+            (["codebuild/build-deploy.yml", "setup.py"], [BUILD, DEPLOY]),
+            (["README.md", "docs/pipelines/x.md"], []),
         ],
     )
-    def test_a_push_starts_what_its_files_concern(self, paths, approved, started, function, client) -> None:
+    def test_a_push_starts_what_its_files_concern(self, paths, started, function, client) -> None:
         codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
         sides = [{"beforeBlob": {"path": path}, "afterBlob": {"path": path}} for path in paths]
         codecommit = client(get_differences=[{"differences": sides[:1]}, {"differences": sides[1:]}])
-        sagemaker = client(list_model_packages={"ModelPackageSummaryList": [{}] if approved else []})
-        start = function("StartFunction", codepipeline=codepipeline, codecommit=codecommit, sagemaker=sagemaker)
+        start = function("StartFunction", codepipeline=codepipeline, codecommit=codecommit)
         detail = {"repositoryName": "r", "oldCommitId": "a", "commitId": "b"}
         start.handler({"id": "e-2", "source": "aws.codecommit", "detail": detail}, None)
         assert [request["name"] for _, request in codepipeline.calls] == started
@@ -73,9 +71,7 @@ class TestStart:
             yield
 
         codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
-        sagemaker = client(list_model_packages={"ModelPackageSummaryList": [{}]})
-        played = {"codecommit": client(get_differences=pages()), "sagemaker": sagemaker}
-        start = function("StartFunction", codepipeline=codepipeline, **played)
+        start = function("StartFunction", codepipeline=codepipeline, codecommit=client(get_differences=pages()))
         detail = {"repositoryName": "r", "oldCommitId": "a", "commitId": "b"}
         start.handler({"id": "e-4", "source": "aws.codecommit", "detail": detail}, None)
         assert [request["name"] for _, request in codepipeline.calls] == [BUILD, DEPLOY]
@@ -83,8 +79,7 @@ class TestStart:
     @pytest.mark.parametrize(("source", "detail"), [("aws.s3", {}), ("aws.codecommit", {"commitId": "b"})])
     def test_a_new_zip_or_branch_concerns_everything(self, source, detail, function, client) -> None:
         codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
-        sagemaker = client(list_model_packages={"ModelPackageSummaryList": [{}]})
-        start = function("StartFunction", codepipeline=codepipeline, sagemaker=sagemaker)
+        start = function("StartFunction", codepipeline=codepipeline)
         start.handler({"id": "e-3", "source": source, "detail": detail}, None)
         assert [request["name"] for _, request in codepipeline.calls] == [BUILD, DEPLOY]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import build, versions
+from deploy import build, promotion, versions
 from pipelines.project import NEEDED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,6 +178,16 @@ def test_every_variable_that_an_action_shows_is_exported(resources) -> None:
 def test_a_run_without_a_version_takes_the_newest_approved(resources) -> None:
     (variable,) = resources["ModelDeployPipeline"]["Properties"]["Variables"]
     assert (variable["Name"], variable["DefaultValue"]) == ("ModelPackageArn", versions.NEWEST)
+
+
+def test_every_stage_after_the_build_is_skipped_where_there_is_nothing_to_deploy(resources) -> None:
+    _, _, *stages = resources["ModelDeployPipeline"]["Properties"]["Stages"]
+    for stage in stages:
+        ((condition,),) = (stage["BeforeEntry"]["Conditions"],)
+        (rule,) = condition["Rules"]
+        assert (condition["Result"], rule["RuleTypeId"]["Provider"]) == ("SKIP", "VariableCheck")
+        asked = {"Variable": f"#{{BuildVariables.{promotion.DEPLOYS}}}", "Operator": "EQ", "Value": "yes"}
+        assert rule["Configuration"] == asked
 
 
 def test_builds_are_given_what_the_code_reads(resources) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slipway import closing, deliveries, follow, promote, stages, waterfall
+from slipway import closing, deliveries, follow, promote, ship, stages, waterfall
 from slipway.deliveries import Action
 from slipway.projects import Project
 from slipway.target import Target, UserError
@@ -127,6 +127,25 @@ def test_of_a_retried_action_the_last_attempt_counts_and_waiting_has_a_token() -
     assert follow.seconds(approve, NOW + timedelta(seconds=50)) == 30.0
     [_, other] = deliveries.actions(target(codepipeline=answers), "deploy", "another")
     assert other.waits == ""
+
+
+def test_what_was_skipped_is_told_but_has_not_arrived(capsys: pytest.CaptureFixture[str]) -> None:
+    latest = {"pipelineExecutionId": "x", "status": "Skipped"}
+    state = {"stageStates": [{"stageName": "DeployProd", "latestExecution": latest, "actionStates": []}]}
+    details = [detail("Build", "Build", "Succeeded", 10, 15)]
+    fake = target(
+        codepipeline={
+            "list_action_executions": {"actionExecutionDetails": details},
+            "get_pipeline_state": state,
+            "get_pipeline_execution": {"pipelineExecution": {"status": "Succeeded"}},
+        }
+    )
+    actions = deliveries.actions(fake, "deploy", "x")
+    assert [(action.name, action.status) for action in actions] == [("Build", "Succeeded"), ("DeployProd", "Skipped")]
+    assert follow.seconds(actions[1], NOW) is None
+    assert not ship._succeeded(fake, "deploy", "x", actions, ship.Wishes("churn"))
+    assert "no version is approved yet" in capsys.readouterr().err
+    assert len(deliveries.actions(fake, "deploy", "another")) == 1
 
 
 def test_a_failure_is_noted_by_its_first_line() -> None:
