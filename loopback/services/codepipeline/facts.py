@@ -27,8 +27,8 @@ def actions_of(execution: str, store: Store) -> list[Resource]:
 
 
 def rules_of(execution: str, stage: str, store: Store) -> list[Resource]:
-    """The newest run of every rule of a stage, oldest first."""
-    rows = store.find(DELIVERY_RULE, parent=execution)
+    """The newest run of every rule of a stage, as they were begun."""
+    rows = sorted(store.find(DELIVERY_RULE, parent=execution), key=lambda row: row.doc["order"])
     return [row for row in rows if row.doc["stage"] == stage and not row.result.get("replaced")]
 
 
