@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loopback.builds import yaml_tree
+from loopback.builds.formats.table import FORMATS
 from loopback.builds.specification import COMMAND_PHASES, Buildspec, Cache, Files, OnFailure, Phase
 
 SHELLS = ("bash", "/bin/sh")
@@ -15,7 +16,6 @@ RETRIES = 3  # attempts of RETRY without a number
 MOST_RETRIES = 100
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _YES = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
-_FORMATS = ("JUNITXML",)
 _MOST_REPORTS = 5
 
 
@@ -180,10 +180,10 @@ class _Reader:
         keys = ("files", "file-format", "base-directory", "discard-paths")
         found = self._map(given, path, keys, noun=f"key of reports.{name}")
         shape = self._text(found, "file-format", path) or "JUNITXML"
-        if shape.upper() not in _FORMATS:
+        if shape.upper() not in FORMATS:
             raise BuildspecError(
                 f"reports.{name}.file-format is {shape!r}{self._tree.where((*path, 'file-format'))}; "
-                f"loopback reads {', '.join(_FORMATS)}"
+                f"expected one of {', '.join(FORMATS)}"
             )
         if not found.get("files"):
             raise BuildspecError(f"reports.{name}{self._tree.where(path)} has no files; expected a list of patterns")
@@ -191,6 +191,7 @@ class _Reader:
             files=self._texts(found["files"], (*path, "files")),
             base_directory=self._text(found, "base-directory", path),
             discard_paths=self._flag(found, "discard-paths", path),
+            format=shape.upper(),
         )
 
     def _cache(self, given: Any) -> Cache:

@@ -11,6 +11,7 @@ from loopback.builds import caches, zips
 from loopback.builds.artifacts import Sender
 from loopback.builds.build import Build
 from loopback.builds.faults import ClientFault, PhaseFault
+from loopback.builds.formats.table import CODE_COVERAGE, FORMATS, TEST
 from loopback.builds.reports import Reporter
 from loopback.builds.sources import S3_ARN, missing
 from loopback.builds.specification import Buildspec
@@ -18,7 +19,8 @@ from loopback.core.artifacts import Artifact
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import Check
 
-REPORTING = ("CreateReportGroup", "CreateReport", "UpdateReport", "BatchPutTestCases")  # what a report takes
+REPORTING = ("CreateReportGroup", "CreateReport", "UpdateReport")  # what a report takes, and by its type:
+PUTTING = {TEST: "BatchPutTestCases", CODE_COVERAGE: "BatchPutCodeCoverages"}
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,13 @@ class Handover:
         means = self.build.means
         reporter = Reporter(means.store, means.place, self.build.project, self.build.arn, means.clock)
         for name, files in self.spec.reports.items():
-            self._may_report(name)
-            self.say(f"Preparing to copy TEST report {name}")
+            kind = FORMATS[files.format].type
+            self._may_report(name, kind)
+            self.say(f"Preparing to copy {kind} report {name}")
             arn = reporter.report(name, files, self.build.folders.src)
             self.result["reportArns"] = [*self.result.get("reportArns", []), arn]
 
-    def _may_report(self, name: str) -> None:
+    def _may_report(self, name: str, kind: str) -> None:
         """The build's role writes reports. Raises ClientFault."""
         build, acting = self.build, self.build.means.acting
         if acting is None:
@@ -59,7 +62,7 @@ class Handover:
         group = name if name.startswith("arn:") else f"report-group/{build.project}-{name}"
         arn = group if group.startswith("arn:") else build.means.place.arn(group, "codebuild")
         try:
-            acting.permit(build.role, [Check(f"codebuild:{action}", arn) for action in REPORTING])
+            acting.permit(build.role, [Check(f"codebuild:{action}", arn) for action in (*REPORTING, PUTTING[kind])])
         except ServiceError as fault:
             raise ClientFault(str(fault)) from None
 

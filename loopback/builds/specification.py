@@ -26,7 +26,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Files:
-    """Which files become an artifact or a report."""
+    """Which files become an artifact or a report; `format` is that of a report's files."""
 
     files: tuple[str, ...]
     base_directory: str = ""
@@ -35,6 +35,7 @@ class Files:
     symlinks: bool = False
     name: str = ""
     s3_prefix: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,15 @@ phases:
         <testsuite name="s"><testcase classname="c" name="good" time="0.25"/>
         <testcase classname="c" name="bad" time="0.5"><failure message="1 != 2"/></testcase></testsuite>
         X
+        cat > ../dist/cov.xml <<'X'
+        <coverage><packages><package><classes><class filename="a.py"><lines><line number="1" hits="1"/>
+        <line number="2" hits="0" branch="true" condition-coverage="0% (0/2)"/></lines></class></classes></package>
+        </packages></coverage>
+        X
   post_build: {commands: [export MODEL_VERSION=7]}
 reports:
   unit: {files: [unit.xml], base-directory: dist}
+  coverage: {files: [cov.xml], base-directory: dist, file-format: COBERTURAXML}
 artifacts: {files: ["**/*"], exclude-paths: "dist/*"}
 """
 
@@ -122,6 +128,10 @@ def test_a_build_from_s3_with_everything(shared: Any, codebuild: Any, build: Cal
     assert report["testSummary"]["durationInNanoSeconds"] == 750_000_000
     cases = codebuild.describe_test_cases(reportArn=report["arn"], filter={"status": "FAILED"})["testCases"]
     assert [(case["name"], case["message"]) for case in cases] == [("bad", "1 != 2")]
+    (file,) = codebuild.describe_code_coverages(reportArn=done["reportArns"][1])["codeCoverages"]
+    assert (file["filePath"], file["lineCoveragePercentage"], file["branchesMissed"]) == ("a.py", 50.0, 2)
+    group = report["reportGroupArn"]
+    assert codebuild.get_report_group_trend(reportGroupArn=group, trendField="PASS_RATE")["stats"]["average"] == "50"
     assert codebuild.list_builds_for_project(projectName="whole")["ids"] == [done["id"]]
 
 

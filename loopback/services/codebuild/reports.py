@@ -1,5 +1,6 @@
 """Report groups and reports: made by builds, shown here."""
 
+from collections.abc import Callable
 from typing import Any
 
 from loopback.core.errors import ResourceInUse
@@ -19,9 +20,7 @@ MOST = 100  # a page
 
 @handles("CreateReportGroup", service="codebuild")
 def create_group(request: Request, context: Context) -> Response:
-    """A group of test reports. Reports stay here: they are not exported to S3."""
-    if request["type"] != "TEST":
-        raise InvalidInputException(f"loopback does not carry out report groups of type {request['type']}")
+    """A group of reports of one type. Reports stay here: they are not exported to S3."""
     if request["exportConfig"].get("exportConfigType", "NO_EXPORT") != "NO_EXPORT":
         raise InvalidInputException("loopback does not carry out the export of reports; use NO_EXPORT")
     doc = {key: value for key, value in request.items() if key != "tags"}
@@ -114,10 +113,73 @@ def describe_cases(request: Request, context: Context) -> Response:
     row, wanted = context.store.get(REPORT, name), request.get("filter", {})
     cases = [
         case | {"reportArn": row.doc["arn"], "expired": row.doc["expired"]}
-        for case in row.result["cases"]
+        for case in row.result.get("cases", ())
         if wanted.get("status", case["status"]) == case["status"] and wanted.get("keyword", "") in case["name"]
     ]
     return page(cases, request, "testCases", MOST)
+
+
+@handles("DescribeCodeCoverages", service="codebuild")
+def describe_coverages(request: Request, context: Context) -> Response:
+    """The files of a report, by path or by how much of their lines was run."""
+    name = context.place.name_in(request["reportArn"], "report")
+    if not context.store.exists(REPORT, name):
+        raise InvalidInputException(f"There is no report {request['reportArn']}")
+    row = context.store.get(REPORT, name)
+    least, most = request.get("minLineCoveragePercentage", 0), request.get("maxLineCoveragePercentage", 100)
+    key = {"LINE_COVERAGE_PERCENTAGE": "lineCoveragePercentage"}.get(request.get("sortBy", ""), "filePath")
+    found = sorted(
+        (each for each in row.result.get("coverages", ()) if least <= each["lineCoveragePercentage"] <= most),
+        key=lambda each: each[key],
+        reverse=request.get("sortOrder") == "DESCENDING",
+    )
+    shown = [each | {"reportARN": row.doc["arn"], "expired": row.doc["expired"]} for each in found]
+    return page(shown, request, "codeCoverages", MOST)
+
+
+@handles("GetReportGroupTrend", service="codebuild")
+def trend(request: Request, context: Context) -> Response:
+    """One figure of the newest reports of a group, the newest first, with its mean, greatest and least."""
+    name = context.place.name_in(request["reportGroupArn"], "report-group")
+    if not context.store.exists(REPORT_GROUP, name):
+        raise ResourceNotFoundException(f"There is no report group {request['reportGroupArn']}")
+    kind, field = context.store.get(REPORT_GROUP, name).doc["type"], request["trendField"]
+    if field not in TRENDS[kind]:
+        raise InvalidInputException(f"Reports of type {kind} have no {field}; expected {', '.join(TRENDS[kind])}")
+    newest = context.store.find(REPORT, parent=name)[::-1][: request.get("numOfReports", MOST)]
+    data = [(row.doc["arn"], TRENDS[kind][field](row.doc)) for row in newest]
+    raw = [{"reportArn": arn, "data": _figure(value)} for arn, value in data]
+    if not data:
+        return {"stats": {}, "rawData": []}
+    values = [value for _, value in data]
+    stats = {"average": sum(values) / len(values), "max": max(values), "min": min(values)}
+    return {"stats": {key: _figure(value) for key, value in stats.items()}, "rawData": raw}
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}".removesuffix(".00")
+
+
+def _pass_rate(doc: dict[str, Any]) -> float:
+    summary = doc["testSummary"]
+    return 100 * float(summary["statusCounts"]["SUCCEEDED"]) / summary["total"] if summary["total"] else 0.0
+
+
+TRENDS: dict[str, dict[str, Callable[[dict[str, Any]], float]]] = {
+    "TEST": {
+        "PASS_RATE": _pass_rate,
+        "DURATION": lambda doc: float(doc["testSummary"]["durationInNanoSeconds"]),
+        "TOTAL": lambda doc: float(doc["testSummary"]["total"]),
+    },
+    "CODE_COVERAGE": {
+        "LINE_COVERAGE": lambda doc: float(doc["codeCoverageSummary"]["lineCoveragePercentage"]),
+        "LINES_COVERED": lambda doc: float(doc["codeCoverageSummary"]["linesCovered"]),
+        "LINES_MISSED": lambda doc: float(doc["codeCoverageSummary"]["linesMissed"]),
+        "BRANCH_COVERAGE": lambda doc: float(doc["codeCoverageSummary"]["branchCoveragePercentage"]),
+        "BRANCHES_COVERED": lambda doc: float(doc["codeCoverageSummary"]["branchesCovered"]),
+        "BRANCHES_MISSED": lambda doc: float(doc["codeCoverageSummary"]["branchesMissed"]),
+    },
+}
 
 
 def _listed(rows: list[Resource], request: Request) -> Response:

@@ -306,3 +306,42 @@ def test_python_is_the_builds_own(bench: Any) -> None:
     )
     root = bench.means.folder / row.name.rpartition(":")[2]
     assert bench.output(row) == [str(root / "python"), "pip", str(root / "tools/pytest"), "none"]
+
+
+COBERTURA = (
+    '<coverage><packages><package><classes><class filename="a.py"><lines><line number="1" hits="1"/>'
+    '<line number="2" hits="0"/></lines></class></classes></package></packages></coverage>'
+)
+
+
+def test_reports_of_both_types(bench: Any) -> None:
+    write = [f"echo '{COBERTURA}' > cov.xml", "echo '<testsuite/>' > unit.xml"]
+    reports = {
+        "cov": {"files": ["cov.xml"], "file-format": "COBERTURAXML"},
+        "unit": {"files": ["unit.xml"]},
+    }
+    done = bench.build({"phases": {"build": {"commands": write}}, "reports": reports})
+    assert done.status == "SUCCEEDED"
+    shown = bench.call("BatchGetReports", reportArns=done.result["reportArns"])["reports"]
+    assert [(each["type"], each["status"]) for each in shown] == [
+        ("CODE_COVERAGE", "SUCCEEDED"),
+        ("TEST", "SUCCEEDED"),
+    ]
+    assert shown[0]["codeCoverageSummary"]["lineCoveragePercentage"] == 50.0
+    (file,) = bench.call("DescribeCodeCoverages", reportArn=shown[0]["arn"])["codeCoverages"]
+    assert (file["filePath"], file["linesCovered"], file["reportARN"]) == ("a.py", 1, shown[0]["arn"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        ("JACOCOXML", "unit.xml is not a report of format JACOCOXML: its root is <testsuite>; expected <report>"),
+        ("JUNITXML", "the report group p1-r is of type CODE_COVERAGE; this report is of type TEST"),
+    ],
+)
+def test_a_report_that_cannot_be_made_fails_the_build(bench: Any, shape: str, why: str) -> None:
+    bench.call("CreateReportGroup", name="p1-r", type="CODE_COVERAGE", exportConfig={})
+    spec = {"phases": {"build": {"commands": ["echo '<testsuite/>' > unit.xml"]}}}
+    done = bench.build(spec | {"reports": {"r": {"files": ["unit.xml"], "file-format": shape}}})
+    assert done.status == "FAILED"
+    assert why in str(done.result["failure"])

@@ -42,7 +42,7 @@ def test_a_whole_one() -> None:
     assert spec.phases["PRE_BUILD"] == Phase(("a", "b: c"), ("d",))
     assert spec.phases["BUILD"] == Phase(("make",), (), OnFailure("RETRY", 2, "time.*out"))
     assert "POST_BUILD" not in spec.phases
-    assert spec.reports == {"unit": Files(("u.xml",), "out")}
+    assert spec.reports == {"unit": Files(("u.xml",), "out", format="JUNITXML")}
     assert spec.artifacts == Files(("**/*",), exclude=("**/.*",), discard_paths=True)
     assert spec.secondary == {"Other": Files(("x",), symlinks=True)}
     assert spec.cache == Cache(("p",), "k", ("f",), "restore")
@@ -80,7 +80,7 @@ BUILD = "version: 0.2\nphases: {build: {commands: [x]}}\n"
             BUILD + "artifacts: {files: [x], secondary-artifacts: {A: {file: x}}}",
             "'file' at line 3; expected one of fi",
         ),
-        (BUILD + "reports: {r: {files: x, file-format: CLOVERXML}}", "'CLOVERXML' at line 3; loopback reads JUNITXML"),
+        (BUILD + "reports: {r: {files: x, file-format: LCOV}}", "'LCOV' at line 3; expected one of JUNITXML, CUCUMBER"),
         (BUILD + "cache: {action: never}", "cache.action is 'never'"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loopback.builds import junit, zips
+from loopback.builds import zips
 from loopback.builds.artifacts import for_outputs, location
 from loopback.builds.buildspec import BuildspecError
 from loopback.builds.environment import exported, merged, source_variable
@@ -126,37 +126,6 @@ def test_repositories(source: dict[str, Any], expected: str) -> None:
 def test_repositories_out_of_reach(location: str) -> None:
     with pytest.raises(ClientFault, match="cannot be reached from here"):
         repository_url({"type": "GITHUB", "location": location})
-
-
-JUNIT = b"""<testsuites><testsuite name="s">
-<testcase classname="c" name="a" time="0.001"/>
-<testcase classname="c" name="b" time="1"><failure message="no"/></testcase>
-<testcase classname="c" name="d"><error>boom</error></testcase>
-<testcase classname="c" name="e"><skipped/></testcase>
-</testsuite></testsuites>"""
-
-
-def test_junit() -> None:
-    cases = junit.cases(JUNIT)
-    assert [(case["name"], case["status"], case["message"]) for case in cases] == [
-        ("a", "SUCCEEDED", ""),
-        ("b", "FAILED", "no"),
-        ("d", "ERROR", "boom"),
-        ("e", "SKIPPED", ""),
-    ]
-    counts = {"SUCCEEDED": 1, "FAILED": 1, "ERROR": 1, "SKIPPED": 1, "UNKNOWN": 0}
-    assert junit.summary(cases) == {"total": 4, "statusCounts": counts, "durationInNanoSeconds": 1_001_000_000}
-    assert not junit.passed(cases)
-    assert junit.passed([cases[0], cases[3]])
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [(b"x", "not XML"), (b"<html/>", "root is <html>"), (b'<!DOCTYPE x [<!ENTITY a "b">]><testsuite/>', "entities")],
-)
-def test_not_junit(text: bytes, words: str) -> None:
-    with pytest.raises(junit.NotJUnit, match=words):
-        junit.cases(text)
 
 
 def packed(folder: Path, *entries: tuple[str, str, int]) -> Path:

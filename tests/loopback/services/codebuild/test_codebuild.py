@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from loopback.builds.formats import cases, coverages
+from loopback.builds.formats.cases import Case
+from loopback.builds.formats.coverages import Coverage
 from loopback.core.artifacts import Artifact
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import BUILD, REPORT
@@ -232,8 +235,6 @@ def test_report_groups(codebuild: CodeBuild) -> None:
     arn = made["reportGroup"]["arn"]
     with pytest.raises(ServiceError, match="does not carry out the export"):
         codebuild("CreateReportGroup", name="hh", type="TEST", exportConfig={"exportConfigType": "S3"})
-    with pytest.raises(ServiceError, match="CODE_COVERAGE"):
-        codebuild("CreateReportGroup", name="hh", type="CODE_COVERAGE", exportConfig={})
     report = arn.replace("report-group/gg", "report/gg:1")
     cases = [{"name": "a", "status": "FAILED"}, {"name": "b", "status": "SUCCEEDED"}]
     doc = {"arn": report, "status": "FAILED", "expired": 2.0}
@@ -248,6 +249,47 @@ def test_report_groups(codebuild: CodeBuild) -> None:
     codebuild("DeleteReportGroup", arn=arn, deleteReports=True)
     assert codebuild("BatchGetReportGroups", reportGroupArns=[arn])["reportGroupsNotFound"] == [arn]
     assert codebuild("ListReports")["reports"] == []
+
+
+def test_coverages_and_trends(codebuild: CodeBuild, clock: Any) -> None:
+    arn = codebuild("CreateReportGroup", name="cov", type="CODE_COVERAGE", exportConfig={})["reportGroup"]["arn"]
+    for i, covered in enumerate((50, 100)):
+        report = arn.replace("report-group/cov", f"report/cov:{i}")
+        files = [Coverage("b.py", covered, 100 - covered).view, Coverage("a.py", 1, 0).view]
+        doc = {"arn": report, "status": "SUCCEEDED", "expired": 2.0, "codeCoverageSummary": coverages.summary(files)}
+        codebuild.context.store.create(REPORT, f"cov:{i}", doc, parent="cov", result={"coverages": files})
+        clock.now += 1
+    first = arn.replace("report-group/cov", "report/cov:0")
+
+    def paths(**asked: Any) -> list[str]:
+        found = codebuild("DescribeCodeCoverages", reportArn=first, **asked)["codeCoverages"]
+        return [each["filePath"] for each in found]
+
+    assert paths() == ["a.py", "b.py"]
+    assert paths(sortBy="LINE_COVERAGE_PERCENTAGE") == ["b.py", "a.py"]
+    assert paths(maxLineCoveragePercentage=60) == ["b.py"]
+    trend = codebuild("GetReportGroupTrend", reportGroupArn=arn, trendField="LINES_COVERED")
+    assert [each["data"] for each in trend["rawData"]] == ["101", "51"]
+    assert trend["stats"] == {"average": "76", "max": "101", "min": "51"}
+    newest = codebuild("GetReportGroupTrend", reportGroupArn=arn, trendField="LINE_COVERAGE", numOfReports=1)
+    assert newest["stats"] == {"average": "100", "max": "100", "min": "100"}
+    with pytest.raises(ServiceError, match="have no PASS_RATE; expected LINE_COVERAGE"):
+        codebuild("GetReportGroupTrend", reportGroupArn=arn, trendField="PASS_RATE")
+    with pytest.raises(ServiceError, match="There is no report"):
+        codebuild("DescribeCodeCoverages", reportArn=first + "0")
+
+
+def test_the_pass_rate_of_a_group(codebuild: CodeBuild) -> None:
+    arn = codebuild("CreateReportGroup", name="tt", type="TEST", exportConfig={})["reportGroup"]["arn"]
+    assert codebuild("GetReportGroupTrend", reportGroupArn=arn, trendField="TOTAL") == {"stats": {}, "rawData": []}
+    found = [Case("c", name, status, 0.5).view for name, status in (("a", "SUCCEEDED"), ("b", "FAILED"))]
+    doc = {"arn": "r", "status": "FAILED", "testSummary": cases.summary(found)}
+    codebuild.context.store.create(REPORT, "tt:1", doc, parent="tt")
+    figures = {
+        field: codebuild("GetReportGroupTrend", reportGroupArn=arn, trendField=field)["stats"]["max"]
+        for field in ("PASS_RATE", "DURATION", "TOTAL")
+    }
+    assert figures == {"PASS_RATE": "50", "DURATION": "1000000000", "TOTAL": "2"}
 
 
 def test_what_goes_over_the_wire(codebuild: CodeBuild) -> None:
