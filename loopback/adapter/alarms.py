@@ -43,7 +43,6 @@ HOOKS = (
     "_put_metric_alarm",
     "_put_composite_alarm",
     "_set_alarm_state",
-    "cloudformation_put_metric_alarm",
     "get_state",
     "_error",
 )
@@ -74,7 +73,6 @@ class Alarms:
             "_put_metric_alarm": self._put_metric_alarm,
             "_put_composite_alarm": self._put_composite_alarm,
             "_set_alarm_state": self._set_alarm_state,
-            "cloudformation_put_metric_alarm": self._template_alarm,
             "get_state": self._get_state,
         }
         silent = (
@@ -206,14 +204,6 @@ class Alarms:
                 return self._refused(fault, is_cbor, is_json)
         self._was_put(alarm, before)
         return answer
-
-    def _template_alarm(self, alarm: Data) -> None:
-        """What CloudFormation puts: a ValidationException fails the resource."""
-        alarm["Statistic"] = None if alarm.get("ExtendedStatistic") else alarm.get("Statistic")
-        checks.check_metric_alarm(alarm)
-        before = self._cloudwatch._alarms.get(alarm["AlarmName"])
-        self._original["cloudformation_put_metric_alarm"](alarm)
-        self._was_put(alarm, before)
 
     def _put_back(self, name: str, before: Data | None) -> None:
         if before is None:

@@ -27,7 +27,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from loopback.adapter import aliases, conditions, permissions, stack_recovery, stack_roles, stacks
+from loopback.adapter import (
+    aliases,
+    conditions,
+    permissions,
+    stack_recovery,
+    stack_roles,
+    stacks,
+    update_policies,
+)
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -490,8 +498,8 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    parts = (stacks.HOOKS, stack_recovery.HOOKS, stack_roles.HOOKS, permissions.HOOKS, conditions.HOOKS, aliases.HOOKS)
-    wanted = _together(HOOKS, *parts)
+    parts = (stacks, stack_recovery, stack_roles, permissions, conditions, aliases, update_policies)
+    wanted = _together(HOOKS, *(part.HOOKS for part in parts))
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
     if missing:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from loopback.adapter.stacks import MAKING
+from loopback.adapter.stacks import MAKING, OPERATION
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation": ("_stacks",),
@@ -20,7 +20,6 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.handlers": ("_deploy_stack_async",),
     "ministack.services.cloudformation.changesets": ("_deploy_stack_async",),
 }
-OPERATION = "_operation"
 Stack = dict[str, Any]
 log = logging.getLogger("loopback")
 

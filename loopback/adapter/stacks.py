@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from loopback.adapter.stack_roles import actor
+from loopback.adapter.update_policies import ALIAS, code_deploy
 from loopback.core.arn import Place
 from loopback.core.permissions import Permit, anything
 from loopback.core.stack_permissions import stack_checks
@@ -13,6 +14,7 @@ from loopback.stacks.properties import checked
 
 Made = tuple[str, dict[str, Any]]
 MAKING = "_making"  # what a stack's record says of the resource that is being made
+OPERATION = "_operation"  # and of what is being done with the stack: see `stack_recovery`
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation": ("_stacks", "_stack_events"),
     "ministack.services.cloudformation.provisioners": (
@@ -31,7 +33,9 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "_provision_resource",
         "_update_resource",
     ),
+    "ministack.services.cloudwatch": ("cloudformation_set_metric_alarm_tags",),
 }
+ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 
 
 class Resources(Protocol):
@@ -48,6 +52,9 @@ class Resources(Protocol):
     def delete(self, kind: str, physical_id: str, properties: dict[str, Any], role: str) -> None:
         """Delete it."""
 
+    def shift(self, policy: dict[str, str], alias: dict[str, Any], role: str) -> None:
+        """Bring a Lambda alias (its properties) to its version as its UpdatePolicy says."""
+
 
 class Stacks:
     """Made once, before the base serves."""
@@ -55,13 +62,14 @@ class Stacks:
     def __init__(self, resources: Resources, place: Place | None = None, permit: Permit = anything) -> None:
         self._resources, self._place, self._permit = resources, place or Place(), permit
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
-        self._state, self._provisioners, self._engine = modules
+        self._state, self._provisioners, self._engine, self._cloudwatch = modules
         self._provision, self._update = self._provisioners._provision_resource, self._provisioners._update_resource
-        for module in modules[1:]:
+        for module in (self._provisioners, self._engine):
             module._provision_resource, module._update_resource = self._create, self._change
         self._delete, self._engine._delete_resource = self._engine._delete_resource, self._remove
         blocking = self._engine._runs_on_worker_thread
-        self._engine._runs_on_worker_thread = lambda kind: kind in resources.types or blocking(kind)
+        own = {*resources.types, ALIAS}
+        self._engine._runs_on_worker_thread = lambda kind: kind in own or blocking(kind)
         for kind in resources.types:
             self._register(kind)
 
@@ -90,6 +98,7 @@ class Stacks:
 
         made = self._resources.create(kind, plain, name, self._role(stack_name))
         stack.pop(MAKING, None)
+        self._tag(kind, made, plain)
         return made
 
     def _change(self, kind: str, physical_id: str, *rest: Any) -> Made:
@@ -98,13 +107,29 @@ class Stacks:
         ours = kind in self._resources.types
         if not ours:
             self._ask("update", kind, new, physical_id, stack_name)
+        if kind == ALIAS and old.get("FunctionVersion") != new.get("FunctionVersion"):
+            self._shift(stack_name, logical_id, old, new)
         if not ours or self._provisioners._replacing_change(kind, old, new):
             made: Made = self._update(kind, physical_id, *rest)
             return made
         before = (physical_id, attributes or {})
         if old == new:
             return before
-        return self._resources.update(kind, before, _plain(kind, "", old), plain, self._role(stack_name))
+        made = self._resources.update(kind, before, _plain(kind, "", old), plain, self._role(stack_name))
+        self._tag(kind, made, plain)
+        return made
+
+    def _tag(self, kind: str, made: Made, properties: dict[str, Any]) -> None:
+        """The stack's own tags, `aws:...`, which no request may name."""
+        if kind in ALARMS:
+            self._cloudwatch.cloudformation_set_metric_alarm_tags(made[0], properties.get("Tags") or [])
+
+    def _shift(self, stack_name: str, logical_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        stack = self._state._stacks.get(stack_name) or {}
+        if any(old.get(name) != new.get(name) for name in ("FunctionName", "Name")):
+            return  # it is another alias then
+        if policy := code_deploy(stack, stack.get(OPERATION), logical_id):
+            self._resources.shift(policy, new, self._role(stack_name))
 
     def _remove(self, kind: str, physical_id: str, properties: dict[str, Any], stack_name: str, *rest: Any) -> None:
         if kind not in self._resources.types:

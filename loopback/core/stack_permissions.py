@@ -13,12 +13,6 @@ from loopback.core.permissions import Check, pass_role
 _NO_REGION = frozenset({"iam", "s3"})
 # Type -> create, update and delete action, the property with its name, the ARN's service and form.
 _TYPES: dict[str, tuple[tuple[str, str, str], str, str, str]] = {
-    "AWS::CloudWatch::Alarm": (
-        ("cloudwatch:PutMetricAlarm", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
-        "AlarmName",
-        "cloudwatch",
-        "alarm:{}",
-    ),
     "AWS::CloudWatch::Dashboard": (
         ("cloudwatch:PutDashboard", "cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"),
         "DashboardName",

@@ -5,8 +5,37 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from loopback.core.errors import ServiceError
+
 Role = str  # an ARN; "" is the account itself
 RENEW_SECONDS = 300.0  # before credentials end
+
+
+class Refused(ServiceError):
+    """What a client was answered; the code is the service's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self._code = code
+
+    @property
+    def code(self) -> str:
+        """See ServiceError."""
+        return self._code
+
+
+def asked(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One operation of a client, by its name in the API; what it refuses is a ServiceError."""
+    from botocore import xform_name
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found: dict[str, Any] = getattr(client, xform_name(operation))(**request)
+    except ClientError as fault:
+        raise Refused(fault.response["Error"]["Code"], fault.response["Error"]["Message"]) from None
+    except BotoCoreError as fault:
+        raise Refused("ValidationError", str(fault)) from None
+    return found
 
 
 class Clients:

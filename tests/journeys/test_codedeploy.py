@@ -46,6 +46,39 @@ TEMPLATE = {
 }
 
 
+FAULTS = {"Namespace": "Shop", "MetricName": "Faults"}
+QUERIES = [
+    {"Id": "many", "Expression": "errors * 10"},
+    {"Id": "errors", "ReturnData": "false", "MetricStat": {"Metric": FAULTS, "Period": "60", "Stat": "Sum"}},
+]
+
+
+def released(version: int, hook: str) -> str:
+    """A stack whose alias `stacked` of `f` is at a version, under an alarm on alarms."""
+    policy = {"ApplicationName": {"Ref": "App"}, "DeploymentGroupName": {"Ref": "Group"}}
+    watch = {"Enabled": True, "Alarms": [{"Name": {"Ref": "Any"}}]}
+    group = GROUP | {"DeploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce", "AlarmConfiguration": watch}
+    compared = {"Threshold": 5, "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    alias = {"FunctionName": "f", "Name": "stacked", "FunctionVersion": str(version)}
+    resources = {
+        "Rate": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": QUERIES, **compared}},
+        "Any": {
+            "Type": "AWS::CloudWatch::CompositeAlarm",
+            "Properties": {"AlarmRule": {"Fn::Sub": 'ALARM("${Rate}")'}},
+        },
+        "App": TEMPLATE["Resources"]["App"],
+        "Group": {"Type": "AWS::CodeDeploy::DeploymentGroup", "Properties": group},
+        "Alias": {
+            "Type": "AWS::Lambda::Alias",
+            "DependsOn": "Group",
+            "Properties": alias,
+            "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": policy | {"BeforeAllowTrafficHook": hook}},
+        },
+    }
+    outputs = {name: {"Value": {"Ref": name}} for name in ("App", "Group", "Any")}
+    return json.dumps({"Resources": resources, "Outputs": outputs})
+
+
 def zipped(source: str) -> bytes:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
@@ -92,8 +125,8 @@ class Shop:
         found: dict[str, Any] = self.deploy.get_deployment(deploymentId=name)["deploymentInfo"]
         return found
 
-    def target(self, name: str) -> dict[str, Any]:
-        found = self.deploy.get_deployment_target(deploymentId=name, targetId="f:live")["deploymentTarget"]
+    def target(self, name: str, of: str = "f:live") -> dict[str, Any]:
+        found = self.deploy.get_deployment_target(deploymentId=name, targetId=of)["deploymentTarget"]
         target: dict[str, Any] = found["lambdaTarget"]
         return target
 
@@ -140,8 +173,48 @@ def test_a_canary_survives_a_kill_rolls_back_on_request_and_alarm_and_then_goes_
     back = stopped["rollbackInfo"]["rollbackDeploymentId"]
     wait_until(lambda: shop.shown(back)["status"] == "Succeeded", 5)
 
+    released_with_a_stack(loopback, shop, wait_until)
     whole = shop.begin(deploymentConfigName="CodeDeployDefault.LambdaAllAtOnce")
     shop.deploy.get_waiter("deployment_successful").wait(deploymentId=whole, WaiterConfig={"Delay": 0.2})
     assert shop.alias() == ("2", {})
     assert {shop.answer() for _ in range(5)} == {2}
     assert [event["status"] for event in shop.target(whole)["lifecycleEvents"]] == ["Succeeded"] * 3
+
+
+def released_with_a_stack(loopback: Any, shop: Shop, wait_until: Callable[..., Any]) -> None:
+    """An alias's new version goes through CodeDeploy; a hook that fails takes the stack back."""
+    stacks = loopback.client("cloudformation")
+
+    def at() -> str:
+        return str(shop.functions.get_alias(FunctionName="f", Name="stacked")["FunctionVersion"])
+
+    def events(status: str) -> list[str]:
+        found = stacks.describe_stack_events(StackName="released")["StackEvents"]
+        return [event.get("ResourceStatusReason", "") for event in found if event["ResourceStatus"] == status]
+
+    def came_to(status: str) -> None:
+        wait_until(
+            lambda: not (found := shown()["StackStatus"]).endswith("_IN_PROGRESS") and found,
+            20,
+            lambda: str(shown()),
+        )
+        assert shown()["StackStatus"] == status, events("CREATE_FAILED") + events("UPDATE_FAILED")
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = stacks.describe_stacks(StackName="released")["Stacks"][0]
+        return found
+
+    stacks.create_stack(StackName="released", TemplateBody=released(1, "hook"))
+    came_to("CREATE_COMPLETE")
+    made = {output["OutputKey"]: output["OutputValue"] for output in shown()["Outputs"]}
+    group = {"applicationName": made["App"], "deploymentGroupName": made["Group"]}
+    assert shop.deploy.list_deployments(**group)["deployments"] == [], "there is nothing to shift yet"
+    stacks.update_stack(StackName="released", TemplateBody=released(2, "hook"))
+    came_to("UPDATE_COMPLETE")
+    (first,) = shop.deploy.list_deployments(**group)["deployments"]
+    assert [event["status"] for event in shop.target(first, "f:stacked")["lifecycleEvents"]] == ["Succeeded"] * 2
+    assert at() == "2"
+    stacks.update_stack(StackName="released", TemplateBody=released(1, "nobody"))
+    came_to("UPDATE_ROLLBACK_COMPLETE")
+    assert at() == "2"
+    assert "The lifecycle event validation function nobody failed" in events("UPDATE_FAILED")[-1]

@@ -6,10 +6,12 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.services import registry
-from loopback.services.stacks import autoscaling, catalog, codedeploy, delivery, sagemaker
+from loopback.services.clients import asked
+from loopback.services.stacks import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker
 from loopback.services.stacks.types import Made, Properties, ResourceType, Wanted
 
 TYPES: dict[str, ResourceType] = {
+    **alarms.TYPES,
     **sagemaker.TYPES,
     **delivery.TYPES,
     **autoscaling.TYPES,
@@ -43,6 +45,10 @@ class Resources:
         """Delete a resource."""
         TYPES[kind].delete(physical_id, properties, self._calls(role))
 
+    def shift(self, policy: Mapping[str, str], alias: Properties, role: str) -> None:
+        """Bring a Lambda alias to its version through CodeDeploy, and wait until it is there."""
+        codedeploy.shift(policy, alias, self._calls(role))
+
     def _calls(self, role: str) -> "_Calls":
         return _Calls(self._context, role, self._closing)
 
@@ -52,7 +58,9 @@ class _Calls:
         self._context, self._role, self._closing = context, role, closing
 
     def __call__(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        return registry.call_as(self._role, service, operation, request, self._context)
+        if registry.implemented(service):
+            return registry.call_as(self._role, service, operation, request, self._context)
+        return asked(self._context.client(service, self._role), operation, request)
 
     def pause(self, seconds: float) -> None:
         if self._closing.wait(seconds):

@@ -16,7 +16,7 @@ Made = tuple[str, Attributes]  # the physical id, which is what Ref gives; what 
 
 
 class Call(Protocol):
-    """The operations of our services, with the permissions of the stack's role."""
+    """The operations of all services, with the permissions of the stack's role."""
 
     def __call__(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """The response of one operation. Raises ServiceError."""
