@@ -448,18 +448,22 @@ def test_a_rule_starts_a_pipeline_and_hands_on_what_the_event_says(delivery: Del
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
     events.put_rule(Name=delivery.name, EventPattern=json.dumps(pattern))
     transformer = {
-        "InputPathsMap": {"key": "$.detail.object.key"},
-        "InputTemplate": '{"variables": [{"name": "Object", "value": "<key>"}]}',
+        "InputPathsMap": {"key": "$.detail.object.key", "version": "$.detail.object.version-id"},
+        "InputTemplate": '{"variables": [{"name": "Object", "value": "<key>"}], "sourceRevisions": [{"actionName": '
+        '"Data", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "<version>"}]}',
     }
     arn = f"arn:aws:codepipeline:us-east-1:000000000000:{delivery.name}"
     target = {"Id": "1", "Arn": arn, "RoleArn": ROLE, "InputTransformer": transformer}
     events.put_targets(Rule=delivery.name, Targets=[target])
-    version = s3.put_object(Bucket=bucket, Key="data.zip", Body=b"2")["VersionId"]
-    delivery.wait_until(lambda: len(delivery.executions()) == 2, 10)
-    newest = delivery.wait_until(
-        lambda: delivery.executions()[0].get("sourceRevisions"), 10, lambda: str(delivery.latest("Data"))
+    versions = {s3.put_object(Bucket=bucket, Key="data.zip", Body=body)["VersionId"] for body in (b"2", b"3")}
+    delivery.wait_until(lambda: len(delivery.executions()) == 3, 10)
+    delivery.wait_until(
+        lambda: all(each.get("sourceRevisions") for each in delivery.executions()[:2]),
+        10,
+        lambda: str(delivery.latest("Data")),
     )
-    assert newest[0]["revisionId"] == version
+    read = {each["sourceRevisions"][0]["revisionId"] for each in delivery.executions()[:2]}
+    assert read == versions, "each execution reads the version that its event tells of"
     execution = {"pipelineName": delivery.name, "pipelineExecutionId": delivery.executions()[0]["pipelineExecutionId"]}
     found = delivery.client.get_pipeline_execution(**execution)["pipelineExecution"]
     assert found["trigger"]["triggerType"] == "CloudWatchEvent"

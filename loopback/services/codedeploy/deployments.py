@@ -145,17 +145,22 @@ def _spec(request: Request) -> appspec.AppSpec:
         raise InvalidRevisionException(str(fault)) from None
 
 
-def _view(row: Resource) -> dict[str, Any]:
-    told = ("startTime", "completeTime", "errorInformation", "rollbackInfo")
+def overview(row: Resource) -> dict[str, int]:
+    """The one target of a deployment, counted by its status."""
     counts = dict.fromkeys(("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready"), 0)
     counts[_COUNTED.get(row.status, "Failed")] = 1
+    return counts
+
+
+def _view(row: Resource) -> dict[str, Any]:
+    told = ("startTime", "completeTime", "errorInformation", "rollbackInfo")
     shown = {key: value for key, value in row.doc.items() if key != "alarmConfiguration"}
     shown |= {key: row.result[key] for key in told if key in row.result}
     return shown | {
         "deploymentId": row.name,
         "status": row.status,
         "createTime": row.created,
-        "deploymentOverview": counts,
+        "deploymentOverview": overview(row),
         "deploymentStyle": groups.STYLE,
         "computePlatform": rows.PLATFORM,
     }

@@ -121,3 +121,11 @@ class InvalidLifecycleEventHookExecutionStatusException(ServiceError):
 
 class LifecycleEventAlreadyCompletedException(ServiceError):
     """The hook was answered, or its deployment has ended."""
+
+
+class InvalidTriggerConfigException(ServiceError):
+    """A trigger has no name, no topic or no events."""
+
+
+class TriggerTargetsLimitExceededException(ServiceError):
+    """A deployment group has more than ten triggers."""

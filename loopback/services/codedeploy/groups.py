@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_GROUP, DEPLOYMENT
 from loopback.core.store import Resource
-from loopback.services.codedeploy import configs, rows, tags
+from loopback.services.codedeploy import configs, rows, tags, triggers
 from loopback.services.codedeploy.errors import (
     AlarmsLimitExceededException,
     DeploymentGroupAlreadyExistsException,
@@ -26,6 +26,7 @@ _KEPT = (
     "deploymentStyle",
     "alarmConfiguration",
     "autoRollbackConfiguration",
+    "triggerConfigurations",
 )
 _NAMING = ("applicationName", "deploymentGroupName", "currentDeploymentGroupName", "newDeploymentGroupName", "tags")
 
@@ -132,6 +133,7 @@ def _check(doc: Mapping[str, Any], context: Context) -> None:
     configs.routing(doc["deploymentConfigName"], context)
     check_alarms(doc.get("alarmConfiguration", {}))
     check_rollback(doc.get("autoRollbackConfiguration", {}))
+    triggers.check(doc.get("triggerConfigurations", []))
 
 
 def _last(row: Resource) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Importing this puts CodeDeploy's operations where requests find them."""
 
+from loopback.services.codedeploy import announcements as _announcements  # noqa: F401
 from loopback.services.codedeploy import applications as _applications  # noqa: F401
 from loopback.services.codedeploy import configs as _configs  # noqa: F401
 from loopback.services.codedeploy import deployments as _deployments  # noqa: F401

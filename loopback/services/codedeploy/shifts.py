@@ -21,14 +21,15 @@ from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP, DEPLOYMENT
 from loopback.core.permissions import Check
 from loopback.core.store import Resource
 from loopback.delivery.shifting import ALL_AT_ONCE, hold, steps
-from loopback.services.codedeploy import configs
+from loopback.services.codedeploy import configs, triggers
 from loopback.services.codedeploy.appspec import AFTER, BEFORE, AppSpec
-from loopback.services.codedeploy.deployments import new_id
+from loopback.services.codedeploy.deployments import new_id, overview
 from loopback.services.codedeploy.hooks import ALLOW
 from loopback.services.registry import Context
 
 POLL_SECONDS = 1.0
 HOOK_SECONDS = 3600.0  # for a hook's answer
+BACK = "codeDeployRollback"  # who has created a deployment that rolls another one back
 FAILURE, ON_ALARM, ON_REQUEST = "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"
 log = logging.getLogger("loopback")
 
@@ -156,7 +157,10 @@ class Shifts:
                 f"not at CurrentVersion {spec['current']}",
             )
         self._lambda(row).get_function_configuration(FunctionName=spec["function"], Qualifier=spec["target"])
-        return self._store.fire(DEPLOYMENT, row.name, "begin", {"startTime": self._now()})
+        begun = self._store.fire(DEPLOYMENT, row.name, "begin", {"startTime": self._now()})
+        back = (triggers.ROLLBACK,) if row.doc["creator"] == BACK else ()
+        triggers.tell(begun, (triggers.START, *back), overview(begun), self._context)
+        return begun
 
     def _hook(self, row: Resource, event: str, function: str) -> bool:
         """Whether the deployment may go on behind this event. Raises Halt."""
@@ -252,7 +256,8 @@ class Shifts:
                 return
             if why and row.status == "InProgress" and row.doc["creator"] == "user" and self._goes_back(row, why):
                 told = told | {"rollbackInfo": {"rollbackDeploymentId": self._back(row).name}}
-            self._store.fire(DEPLOYMENT, row.name, event, told | {"completeTime": self._now()})
+            ended = self._store.fire(DEPLOYMENT, row.name, event, told | {"completeTime": self._now()})
+        triggers.tell(ended, (triggers.ENDED[ended.status],), overview(ended), self._context)
         self._context.changed(DEPLOYMENT.slug, row.name)
 
     def _goes_back(self, row: Resource, why: str) -> bool:
@@ -270,7 +275,7 @@ class Shifts:
             "revision": spec.revision(),
             "alarmConfiguration": {},
             "autoRollbackConfiguration": {},
-            "creator": "codeDeployRollback",
+            "creator": BACK,
         }
         told = {"rollbackInfo": {"rollbackTriggeringDeploymentId": row.name}}
         return self._store.create(DEPLOYMENT, new_id(), doc, parent=row.parent, result=told)

@@ -14,6 +14,7 @@ DROPPED: dict[str, Any] = {
     "DeploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce",
     "AlarmConfiguration": {"Enabled": False, "Alarms": []},
     "AutoRollbackConfiguration": {"Enabled": False, "Events": []},
+    "TriggerConfigurations": [],
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from loopback.core.errors import ServiceError
+from loopback.services.announce import announcements
 from loopback.services.codedeploy.shifts import Shifts
 
 ROLE = "arn:aws:iam::000000000000:role/codedeploy"
@@ -271,3 +272,76 @@ def test_what_is_not_deployed_is_refused_by_name(story: Story, more: dict[str, A
     with pytest.raises(ServiceError) as fault:
         story.ask("CreateDeployment", applicationName="shop", deploymentGroupName="live", **more)
     assert fault.value.code == code
+
+
+class Topic:
+    """SNS, which keeps what it is told; with a fault it refuses."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.fault = ""
+
+    def publish(self, **message: Any) -> None:
+        if self.fault:
+            raise ClientError({"Error": {"Code": self.fault, "Message": "no"}}, "Publish")
+        self.said.append((message["Subject"].partition(" in ")[0], json.loads(message["Message"])))
+
+
+TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
+EVERYTHING = ["DeploymentStart", "DeploymentSuccess", "DeploymentFailure", "DeploymentStop", "DeploymentRollback"]
+
+
+def told(story: Story) -> list[tuple[str, str]]:
+    """What EventBridge hears: deployment and state."""
+    return [
+        (found.detail["deploymentId"], found.detail["state"])
+        for event in story.ask.context.store.events(0)
+        for found in announcements(event, story.ask.context)
+    ]
+
+
+@pytest.mark.parametrize("fault", ["", "NotFound"])
+def test_topics_and_rules_hear_how_a_deployment_goes(ask: Any, base: Any, clock: Any, fault: str) -> None:
+    story = Story(ask, base, clock)
+    topic = base.clients["sns", ROLE] = Topic()
+    triggers = [
+        {"triggerName": "all", "triggerTargetArn": TOPIC, "triggerEvents": EVERYTHING},
+        {"triggerName": "back", "triggerTargetArn": TOPIC, "triggerEvents": ["DeploymentRollback"]},
+    ]
+    ask.group(deploymentConfigName=CANARY, autoRollbackConfiguration=ROLLS_BACK, triggerConfigurations=triggers)
+    topic.fault = fault
+    name = story.deploy()
+    story.ask("StopDeployment", deploymentId=name)
+    story.later(1)
+    story.later(1)
+    back = story.shown(name)["rollbackInfo"]["rollbackDeploymentId"]
+    assert story.alias.at == OLD
+    assert told(story) == [(name, "START"), (name, "STOP"), (back, "START"), (back, "SUCCESS")]
+    if fault:
+        return
+    heard = [(subject, message["eventTriggerName"]) for subject, message in topic.said]
+    assert heard == [
+        (f"INPROGRESS: AWS CodeDeploy {name}", "all"),
+        (f"STOPPED: AWS CodeDeploy {name}", "all"),
+        (f"INPROGRESS: AWS CodeDeploy {back}", "all"),
+        (f"INPROGRESS: AWS CodeDeploy {back}", "back"),
+        (f"SUCCEEDED: AWS CodeDeploy {back}", "all"),
+    ]
+    stopped = topic.said[1][1]
+    assert stopped["errorInformation"]["ErrorCode"] == "MANUAL_STOP"
+    assert (stopped["applicationName"], stopped["deploymentGroupName"]) == ("shop", "live")
+    assert stopped["deploymentOverview"]["Failed"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("triggers", "words"),
+    [
+        ([{"triggerTargetArn": TOPIC, "triggerEvents": EVERYTHING}], "every trigger needs a name"),
+        ([{"triggerName": "t", "triggerTargetArn": "arn:aws:sqs:x", "triggerEvents": EVERYTHING}], "not an SNS topic"),
+        ([{"triggerName": "t", "triggerTargetArn": TOPIC}], "has no events"),
+        ([{"triggerName": str(i)} for i in range(11)], "at most 10"),
+    ],
+)
+def test_a_trigger_that_cannot_be_used_is_named(ask: Any, triggers: list[Any], words: str) -> None:
+    with pytest.raises(ServiceError, match=words):
+        ask.group(deploymentConfigName=CANARY, triggerConfigurations=triggers)
