@@ -64,9 +64,8 @@ def _rule(rule: Action, raw: Mapping[str, Any], region: str) -> Iterator[str]:
         runs = ", ".join(sorted(RULES))
         yield f"Rule '{rule.name}' has provider '{rule.provider}', version '{rule.version}'; loopback runs {runs}"
         return
-    if raw.get("commands"):
-        yield f"Rule '{rule.name}' has commands; loopback does not run rules with commands"
     if raw.get("region", region) != region:
         yield f"Rule '{rule.name}' is of region {raw['region']}; loopback serves {region}"
     yield from configuration.artifact_faults("rule", rule, provider)
     yield from configuration.faults("rule", rule, provider)
+    yield from configuration.command_faults("rule", rule)

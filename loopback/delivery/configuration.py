@@ -29,6 +29,18 @@ def faults(noun: str, step: Action, provider: Provider) -> Iterator[str]:
         yield f"PrimarySource '{given['PrimarySource']}' of {noun} '{name}' is not one of its input artifacts"
 
 
+def command_faults(noun: str, step: Action) -> Iterator[str]:
+    """Whether it has commands just where its provider is Commands."""
+    if step.provider != "Commands":
+        if step.commands or step.environment or step.exported or any(step.files.values()):
+            members = "commands, outputVariables, environmentVariables and files"
+            yield f"{noun.capitalize()} '{step.name}' has one of {members}, which are for provider Commands"
+    elif not step.commands:
+        yield f"{noun.capitalize()} '{step.name}' must have commands"
+    elif any("\n" in command for command in step.commands):
+        yield f"{noun.capitalize()} '{step.name}' has a command of several lines; expected one line each"
+
+
 def needed(step: Action, provider: Provider) -> tuple[str, ...]:
     """The keys that it must have."""
     keys = provider.required
@@ -36,6 +48,8 @@ def needed(step: Action, provider: Provider) -> tuple[str, ...]:
         keys += NEEDED_BY_MODE.get(step.configuration.get("ActionMode", ""), ())
     if step.provider == "CodeBuild" and len(step.inputs) > 1:
         keys += ("PrimarySource",)
+    if step.configuration.get("Extract") == "false":
+        keys += ("ObjectKey",)
     return keys
 
 

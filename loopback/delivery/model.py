@@ -12,7 +12,11 @@ MEMBERS = {ENTRY: "beforeEntry", SUCCESS: "onSuccess", FAILURE: "onFailure"}  # 
 
 @dataclass(frozen=True)
 class Action:
-    """One action of a stage. `timeout_minutes` is None where the provider's own limit holds."""
+    """One action of a stage. `timeout_minutes` is None where the provider's own limit holds.
+
+    `commands`, `environment`, `exported` (its outputVariables) and `files` (of its output artifacts) are those of
+    provider Commands.
+    """
 
     name: str
     category: str
@@ -26,6 +30,17 @@ class Action:
     namespace: str
     role: str
     timeout_minutes: int | None
+    commands: tuple[str, ...] = ()
+    environment: tuple[Mapping[str, str], ...] = ()
+    exported: tuple[str, ...] = ()
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Everything in which variables may be referred to, by what it is."""
+        commands = {f"commands[{i}]": command for i, command in enumerate(self.commands)}
+        variables = {f"environmentVariables.{each['name']}": each["value"] for each in self.environment}
+        return {**self.configuration, **commands, **variables}
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -129,6 +144,10 @@ def read_action(action: Mapping[str, Any]) -> Action:
         namespace=action.get("namespace", ""),
         role=action.get("roleArn", ""),
         timeout_minutes=action.get("timeoutInMinutes"),
+        commands=tuple(action.get("commands") or ()),
+        environment=tuple(action.get("environmentVariables") or ()),
+        exported=tuple(action.get("outputVariables") or ()),
+        files={each["name"]: tuple(each.get("files") or ()) for each in action.get("outputArtifacts") or ()},
     )
 
 

@@ -64,9 +64,20 @@ PROVIDERS: dict[tuple[str, str, str], Provider] = {
     ("Build", "AWS", "CodeBuild"): _CODEBUILD,
     ("Test", "AWS", "CodeBuild"): _CODEBUILD,
     ("Deploy", "AWS", "CloudFormation"): _CLOUDFORMATION,
+    ("Deploy", "AWS", "S3"): Provider(
+        (1, 1),
+        (0, 0),
+        ("BucketName", "Extract"),
+        ("ObjectKey", "KMSEncryptionKeyARN", "CannedACL", "CacheControl"),
+        90 * MINUTES,
+    ),
+    ("Invoke", "AWS", "StepFunctions"): Provider(
+        (0, 1), (0, 1), ("StateMachineArn",), ("ExecutionNamePrefix", "InputType", "Input"), 7 * DAYS
+    ),
     ("Approval", "AWS", "Manual"): Provider(
         (0, 0), (0, 0), (), ("NotificationArn", "CustomData", "ExternalEntityLink"), 7 * DAYS
     ),
+    ("Compute", "AWS", "Commands"): Provider((1, 10), (0, 1), (), (), 60 * MINUTES),
     ("Invoke", "AWS", "Lambda"): Provider((0, 5), (0, 5), ("FunctionName",), ("UserParameters",), 20 * MINUTES),
 }
 CHOICES = {  # a source is handed on as a zip here, never as a reference to clone
@@ -77,6 +88,17 @@ CHOICES = {  # a source is handed on as a zip here, never as a reference to clon
     ("CodeCommit", "PollForSourceChanges"): ("true", "false"),
     ("S3", "PollForSourceChanges"): ("true", "false"),
     ("S3", "AllowOverrideForS3ObjectKey"): ("true", "false"),
+    ("S3", "Extract"): ("true", "false"),
+    ("S3", "CannedACL"): (
+        "private",
+        "public-read",
+        "public-read-write",
+        "authenticated-read",
+        "aws-exec-read",
+        "bucket-owner-read",
+        "bucket-owner-full-control",
+    ),
+    ("StepFunctions", "InputType"): ("Literal", "FilePath"),
     ("CloudFormation", "ActionMode"): (
         "CREATE_UPDATE",
         "REPLACE_ON_FAILURE",

@@ -7,6 +7,7 @@ from loopback.delivery.providers import DAYS, MINUTES, PROVIDERS, Provider
 
 RULES: dict[str, Provider] = {
     "VariableCheck": Provider((0, 0), (0, 0), ("Variable", "Value", "Operator"), (), 5 * MINUTES),
+    "Commands": Provider((1, 10), (0, 0), (), (), 60 * MINUTES),
     "LambdaInvoke": Provider((0, 5), (0, 0), ("FunctionName",), ("UserParameters",), 20 * MINUTES),
     "CloudWatchAlarm": Provider((0, 0), (0, 0), ("AlarmName",), ("AlarmStates", "WaitTime"), 3 * DAYS),
     "DeploymentWindow": Provider((0, 0), (0, 0), ("Cron",), ("TimeZone",), 7 * DAYS),

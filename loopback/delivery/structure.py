@@ -10,7 +10,6 @@ from loopback.delivery.model import ENTRY, FAILURE, SUCCESS, Action, declared_co
 from loopback.delivery.providers import PROVIDERS
 
 MOST_ACTIONS, MOST_PARALLEL = 500, 50
-UNRUN = ("commands", "outputVariables", "environmentVariables")  # members of an action
 
 
 class InvalidStructureException(ServiceError):
@@ -42,7 +41,7 @@ def check(declaration: Mapping[str, Any], region: str) -> None:
     if len(actions) > MOST_ACTIONS:
         raise InvalidStructureException(f"Pipeline has {len(actions)} actions. There should be at most {MOST_ACTIONS}")
     for action in (action for stage in stages for action in stage["actions"]):
-        _action(action, region)
+        _action(action, region, declaration.get("pipelineType", "V1"))
     _artifacts(stages)
     _namespaces(declaration, stages)
     _triggers(declaration, {action.name: action for _, action in actions})
@@ -89,7 +88,7 @@ def _stage(stage: Mapping[str, Any], region: str, *, first: bool, kind: str) -> 
         raise InvalidStructureException(f"Only the first stage may have source actions. Stage {name} has {strange[0]}")
 
 
-def _action(declared: Mapping[str, Any], region: str) -> None:
+def _action(declared: Mapping[str, Any], region: str, kind: str) -> None:
     action = read_action(declared)
     name = action.name
     provider = PROVIDERS.get(action.kind)
@@ -99,14 +98,14 @@ def _action(declared: Mapping[str, Any], region: str) -> None:
             f"Version: '{action.version}') in action '{name}' is not available in loopback; it runs "
             + ", ".join(f"{category}/{owner}/{each}" for category, owner, each in sorted(PROVIDERS))
         )
-    for member in UNRUN:
-        if declared.get(member):
-            raise InvalidActionDeclarationException(f"Action '{name}': loopback does not run actions with {member}")
+    if action.provider == "Commands" and kind != "V2":
+        raise InvalidActionDeclarationException(f"Action '{name}': provider Commands needs pipelineType V2")
     if declared.get("region", region) != region:
         raise InvalidActionDeclarationException(f"Action '{name}': loopback serves {region}, not {declared['region']}")
     for fault in (
         *configuration.artifact_faults("action", action, provider),
         *configuration.faults("action", action, provider),
+        *configuration.command_faults("action", action),
     ):
         raise InvalidActionDeclarationException(fault)
 
@@ -163,7 +162,7 @@ def _namespaces(declaration: Mapping[str, Any], stages: list[dict[str, Any]]) ->
 
 
 def _references(action: Action, known: set[str], declared: set[str]) -> None:
-    for key, namespace, name in variables.references(action.configuration):
+    for key, namespace, name in variables.references(action.texts):
         shown = f"{_noun(action).capitalize()} '{action.name}', configuration '{key}': #{{{namespace}.{name}}}"
         if namespace == "codepipeline" and name != "PipelineExecutionId":
             raise InvalidActionDeclarationException(f"{shown} is not a variable of codepipeline")

@@ -402,6 +402,29 @@ artifacts: {files: [out.json, config.json]}
 """
 
 
+def after_the_release(delivery: Delivery) -> list[dict[str, Any]]:
+    """Commands make a file, a bucket gets it, a state machine is told."""
+    definition = json.dumps({"StartAt": "Echo", "States": {"Echo": {"Type": "Pass", "End": True}}})
+    machine = delivery.loopback.client("stepfunctions").create_state_machine(
+        name=delivery.name, definition=definition, roleArn=ROLE
+    )["stateMachineArn"]
+    run = action("Say", "Compute/Commands", {}, ("Built",), namespace="Said") | {
+        "commands": ["test -f config.json", "echo $COMMIT of $WHO > said.txt", "export SAID=$(cat said.txt)"],
+        "environmentVariables": [{"name": "COMMIT", "value": "#{Built.MADE_FROM}"}, {"name": "WHO", "value": "Ann"}],
+        "outputVariables": ["SAID"],
+        "outputArtifacts": [{"name": "Page", "files": ["said.txt"]}],
+    }
+    put = action(
+        "Put",
+        "Deploy/S3",
+        {"BucketName": "bucket", "Extract": "true", "ObjectKey": delivery.name},
+        ("Page",),
+        runOrder=2,
+    )
+    told = {"StateMachineArn": machine, "Input": '{"said": "#{Said.SAID}"}'}
+    return [run, put, action("Machine", "Invoke/StepFunctions", told, (), ("Output",), runOrder=3, namespace="Told")]
+
+
 def test_source_build_approval_and_deployment_in_one_run(delivery: Delivery) -> None:
     delivery.loopback.client("codebuild").create_project(
         name=delivery.name,
@@ -421,13 +444,20 @@ def test_source_build_approval_and_deployment_in_one_run(delivery: Delivery) -> 
     overrides = json.dumps({"Commit": "#{Built.MADE_FROM}", "Name": f"/{delivery.name}/commit"})
     where = {"TemplatePath": "Built::out.json", "TemplateConfiguration": "Built::config.json"}
     made = deploy(delivery.name, ParameterOverrides=overrides, **where) | {"inputArtifacts": [{"name": "Built"}]}
-    delivery.create(("Build", [build]), ("Release", [approval(), made | {"runOrder": 2}]))
+    delivery.create(
+        ("Build", [build]), ("Release", [approval(), made | {"runOrder": 2}]), ("After", after_the_release(delivery))
+    )
     delivery.wait_until(lambda: delivery.latest("Build").get("status") in ("Succeeded", "Failed"), 60)
     assert delivery.latest("Build")["status"] == "Succeeded", delivery.latest("Build")
     delivery.approve()
     assert delivery.ended()["status"] == "Succeeded", delivery.latest("Deploy")
     value = delivery.loopback.client("ssm").get_parameter(Name=f"/{delivery.name}/commit")["Parameter"]["Value"]
     assert value == commit
+    s3 = delivery.loopback.client("s3")
+    page = s3.get_object(Bucket="bucket", Key=f"{delivery.name}/said.txt")
+    assert (page["Body"].read().decode(), page["ContentType"]) == (f"{commit} of Ann\n", "text/plain")
+    said = delivery.details("Machine")["output"]
+    assert said["outputVariables"]["ExecutionArn"].startswith("arn:aws:states:")
     found = delivery.client.list_action_executions(pipelineName=delivery.name)["actionExecutionDetails"][::-1]
     gaps = [(after["startTime"] - before["lastUpdateTime"]).total_seconds() for before, after in pairwise(found)]
     assert max(gaps) < 0.1, "what is done and what follows from it are next to each other"

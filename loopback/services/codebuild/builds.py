@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from loopback.core import states
@@ -35,57 +36,67 @@ def start(request: Request, context: Context) -> Response:
             f"Project {project.name} takes its source from CodePipeline, which starts its builds; "
             f"to start one without a pipeline give sourceTypeOverride and artifactsOverride"
         )
-    return {"build": view(_create(project, doc | {"initiator": _initiator(context)}, context), context)}
+    _check_limit(project, context)
+    return {"build": view(_create(project.name, doc | {"initiator": _initiator(context)}, context), context)}
 
 
-def start_for_pipeline(  # noqa: PLR0913 - what an action of a pipeline knows
-    project: str,
-    context: Context,
-    *,
-    initiator: str,
-    environment: list[dict[str, Any]],
-    inputs: Sequence[Artifact],
-    primary: str,
-    outputs: Sequence[Artifact],
-    source_version: str,
-    timeout_minutes: int | None = None,
-) -> str:
-    """Start a build for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException.
+@dataclass(frozen=True)
+class Asked:
+    """What an action of a pipeline wants of a build.
 
     `inputs` are zip objects that are there, `primary` names the one whose files are CODEBUILD_SRC_DIR; `outputs` are
     the zip objects that the build has to make. `environment` has the action's EnvironmentVariables (name, value,
     type). `source_version` is told to the build as CODEBUILD_RESOLVED_SOURCE_VERSION. `initiator` is
     `codepipeline/<pipeline>`.
     """
+
+    initiator: str
+    environment: Sequence[dict[str, Any]]
+    inputs: Sequence[Artifact]
+    primary: str
+    outputs: Sequence[Artifact]
+    source_version: str
+    timeout_minutes: int | None = None
+
+
+def start_for_pipeline(project: str, context: Context, asked: Asked) -> str:
+    """Start a build for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
     row = projects.existing(project, context)
-    if primary not in {artifact.name for artifact in inputs}:
-        named = ", ".join(artifact.name for artifact in inputs) or "none"
-        raise InvalidInputException(f"The primary source {primary!r} is not among the input artifacts: {named}")
-    doc = for_pipeline(row.doc, environment, timeout_minutes)
-    doc |= {
-        "initiator": initiator,
-        "sourceVersion": source_version,
-        "resolvedSourceVersion": source_version,
+    _check_limit(row, context)
+    return _create(row.name, _for_action(row.doc, asked), context).name
+
+
+def start_without_project(name: str, project: dict[str, Any], context: Context, asked: Asked) -> str:
+    """Start a build that no project describes but the action itself; its id, which begins with `name`."""
+    return _create(name, _for_action(project, asked), context).name
+
+
+def _for_action(project: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    if asked.primary not in {artifact.name for artifact in asked.inputs}:
+        named = ", ".join(artifact.name for artifact in asked.inputs) or "none"
+        raise InvalidInputException(f"The primary source {asked.primary!r} is not among the input artifacts: {named}")
+    return for_pipeline(project, asked.environment, asked.timeout_minutes) | {
+        "initiator": asked.initiator,
+        "sourceVersion": asked.source_version,
+        "resolvedSourceVersion": asked.source_version,
         "pipeline": {
-            "primary": primary,
-            "inputs": [vars(artifact) for artifact in inputs],
-            "outputs": [vars(artifact) for artifact in outputs],
+            "primary": asked.primary,
+            "inputs": [vars(artifact) for artifact in asked.inputs],
+            "outputs": [vars(artifact) for artifact in asked.outputs],
         },
     }
-    return _create(row, doc, context).name
 
 
-def _create(project: Resource, doc: dict[str, Any], context: Context) -> Resource:
-    _check_limit(project, context)
-    number = context.store.next_number(f"builds of {project.name}")
+def _create(project: str, doc: dict[str, Any], context: Context) -> Resource:
+    number = context.store.next_number(f"builds of {project}")
     mark = str(uuid.uuid4())
-    name = f"{project.name}:{mark}"
+    name = f"{project}:{mark}"
     row = context.store.create(
         BUILD,
         name,
-        doc | {"projectName": project.name, "buildNumber": number},
-        parent=project.name,
-        result={"currentPhase": "SUBMITTED", "phases": [], "logs": _logs(doc, project.name, mark)},
+        doc | {"projectName": project, "buildNumber": number},
+        parent=project,
+        result={"currentPhase": "SUBMITTED", "phases": [], "logs": _logs(doc, project, mark)},
     )
     context.changed(BUILD.slug, name)
     return row
@@ -174,7 +185,8 @@ def retry(request: Request, context: Context) -> Response:
         raise ResourceNotFoundException(f"Project {row.parent} of build {row.name} does not exist any more")
     doc = {key: value for key, value in row.doc.items() if key not in ("buildNumber", "idempotencyToken")}
     project = context.store.get(BUILD_PROJECT, row.parent)
-    return {"build": view(_create(project, doc | {"initiator": _initiator(context)}, context), context)}
+    _check_limit(project, context)
+    return {"build": view(_create(project.name, doc | {"initiator": _initiator(context)}, context), context)}
 
 
 def existing(asked: str, context: Context) -> Resource:

@@ -1,6 +1,6 @@
 """What a build is asked to do: the project, with the overrides of the request that starts it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loopback.services.codebuild.checks import check
@@ -60,7 +60,7 @@ def effective(project: Mapping[str, Any], request: Mapping[str, Any]) -> Doc:
     return doc
 
 
-def for_pipeline(project: Mapping[str, Any], environment: list[Doc], timeout_minutes: int | None) -> Doc:
+def for_pipeline(project: Mapping[str, Any], environment: Sequence[Doc], timeout_minutes: int | None) -> Doc:
     """The build of an action: source and artifacts are the pipeline's, whatever the project says."""
     doc = _base(project)
     buildspec = {"buildspec": doc["source"]["buildspec"]} if "buildspec" in doc["source"] else {}
@@ -79,7 +79,7 @@ def _base(project: Mapping[str, Any]) -> Doc:
     return {key: value for key, value in project.items() if key not in _NOT_OF_A_BUILD}
 
 
-def _merge_variables(doc: Doc, given: list[Doc]) -> None:
+def _merge_variables(doc: Doc, given: Sequence[Doc]) -> None:
     named = {item["name"]: item for item in [*doc["environment"].get("environmentVariables", []), *given]}
     doc["environment"] = doc["environment"] | {"environmentVariables": list(named.values())}
 

@@ -1,12 +1,15 @@
 """CodeBuild actions and rules, of category Build, Test and Rule: a build with the action's artifacts."""
 
 import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BUILD, DELIVERY
 from loopback.core.permissions import checks
 from loopback.services import registry
+from loopback.services.codebuild import builds as codebuild
 from loopback.services.codepipeline.facts import actions_of
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 
@@ -16,8 +19,11 @@ LOOK_SECONDS = 5.0  # a build that ends is told; this is for one that was change
 def run(work: Work) -> Outcome:
     """Start the build, then wait for its end. The build and its place in the action are one commit."""
     build = work.noted.get("external_id")
-    if build is None:
-        return _start(work)
+    return _start(work) if build is None else waited(work, build)
+
+
+def waited(work: Work, build: str, more: Mapping[str, str] = MappingProxyType({})) -> Outcome:
+    """How the build of an action stands; its variables are those that it exports, and `more`."""
     try:
         row = work.context.store.get(BUILD, build)
     except ResourceNotFound:
@@ -25,6 +31,7 @@ def run(work: Work) -> Outcome:
     if row.status == "IN_PROGRESS":
         return Wait(LOOK_SECONDS)
     exported = {key: str(value) for key, value in (row.result.get("exported") or {}).items()}
+    exported |= more
     if row.status == "SUCCEEDED":
         return Ended(variables=exported)
     reason = row.result.get("failure") or f"Build terminated with state: {row.status}"
@@ -32,30 +39,30 @@ def run(work: Work) -> Outcome:
 
 
 def _start(work: Work) -> Outcome:
-    from loopback.services.codebuild.builds import start_for_pipeline
-
-    configuration, store = work.configuration, work.context.store
+    configuration = work.configuration
     try:
         environment = _environment(configuration.get("EnvironmentVariables", "[]"))
     except ValueError as fault:
         return Ended("ConfigurationError", f"EnvironmentVariables: {fault}")
     project = {"projectName": configuration["ProjectName"]}
     work.permit(*checks("codebuild", "StartBuild", project, work.context.place))
-    minutes = work.row.doc["timeout_minutes"]
-    with store.transaction():
-        build = start_for_pipeline(
-            configuration["ProjectName"],
-            work.context,
-            initiator=f"codepipeline/{work.row.doc['pipeline']}",
-            environment=environment,
-            inputs=work.inputs,
-            primary=configuration.get("PrimarySource", work.inputs[0].name),
-            outputs=work.outputs,
-            source_version=_source_version(work),
-            timeout_minutes=minutes,
-        )
+    with work.context.store.transaction():
+        build = codebuild.start_for_pipeline(configuration["ProjectName"], work.context, asked(work, environment))
         work.note(external_id=build)
     return Wait(0.0)  # it may have ended before anyone knew whose it is
+
+
+def asked(work: Work, environment: Sequence[dict[str, Any]]) -> codebuild.Asked:
+    """What an action wants of a build."""
+    return codebuild.Asked(
+        initiator=f"codepipeline/{work.row.doc['pipeline']}",
+        environment=environment,
+        inputs=work.inputs,
+        primary=work.configuration.get("PrimarySource", work.inputs[0].name),
+        outputs=work.outputs,
+        source_version=_source_version(work),
+        timeout_minutes=work.row.doc["timeout_minutes"],
+    )
 
 
 def _environment(text: str) -> list[dict[str, Any]]:

@@ -160,7 +160,7 @@ class Deliveries:
         try:
             if row.result.get("unresolved"):
                 return Ended("ConfigurationError", row.result["unresolved"])
-            return providers.RUN[row.doc["type"]["provider"]](Work(row, self._context, self._boot, self._now()))
+            return providers.run(Work(row, self._context, self._boot, self._now()))
         except ServiceError as fault:
             kind = "PermissionError" if isinstance(fault, AccessDeniedException) else "JobFailed"
             return Ended(kind, f"{fault} (Error Code: {fault.code})")
@@ -191,7 +191,7 @@ class Deliveries:
             return
         if any(row.result.get(key) != value for key, value in outcome.noted.items()):
             self._store.amend(BY_SLUG[row.kind], name, "work", result=outcome.noted)
-        if row.doc["type"]["provider"] == "CodeBuild" and row.result.get("external_id"):
+        if row.doc["type"]["provider"] in providers.BUILDS and row.result.get("external_id"):
             self._builds[row.result["external_id"]] = name
         if outcome.seconds is not None:
             self._at(self._now() + outcome.seconds, lambda: self._look(name))

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loopback.core.kinds import BY_SLUG, DELIVERY, DELIVERY_ACTION, DELIVERY_RULE, DELIVERY_STAGE
@@ -137,9 +137,9 @@ class Mover:
         }
         unresolved = None
         try:
-            resolved = variables.resolve(action.configuration, known)
+            texts = variables.resolve(action.texts, known)
         except variables.Unresolved as fault:
-            resolved, unresolved = dict(action.configuration), str(fault)
+            texts, unresolved = action.texts, str(fault)
         missing = [each for each in action.inputs if each not in made["artifacts"]]
         if missing:
             unresolved = f"The input artifact {missing[0]} was not made in this execution"
@@ -154,7 +154,8 @@ class Mover:
             "namespace": action.namespace,
             "role": action.role or declaration["roleArn"],
             "configuration": dict(action.configuration),
-            "resolved": resolved,
+            "resolved": {key: texts[key] for key in action.configuration},
+            "compute": _compute(action, texts) if action.commands else None,
             "inputs": [made["artifacts"][each] for each in action.inputs if each in made["artifacts"]],
             "outputs": [_output(store["location"], execution.parent, each) for each in action.outputs],
             "encryption_key": store.get("encryptionKey"),
@@ -189,6 +190,17 @@ class Mover:
             "variables": dict(ended.variables),
         }
         self._store.fire(BY_SLUG[row.kind], row.name, "fail" if ended.error else "succeed", noted)
+
+
+def _compute(action: Action, texts: Mapping[str, str]) -> dict[str, Any]:
+    """What an action of provider Commands runs, with every variable replaced."""
+    environment = [{**each, "value": texts[f"environmentVariables.{each['name']}"]} for each in action.environment]
+    return {
+        "commands": [texts[f"commands[{i}]"] for i in range(len(action.commands))],
+        "environment": environment,
+        "exported": list(action.exported),
+        "files": {name: list(files) for name, files in action.files.items()},
+    }
 
 
 def _output(bucket: str, pipeline: str, name: str) -> dict[str, str]:

@@ -5,29 +5,52 @@ from collections.abc import Callable
 
 from loopback.core.errors import ServiceError
 from loopback.core.store import Resource
-from loopback.services.codepipeline import approvals, builds, functions, rules, sources, stacks
+from loopback.services.codepipeline import (
+    approvals,
+    builds,
+    commands,
+    functions,
+    rules,
+    sources,
+    stacks,
+    state_machines,
+    uploads,
+)
 from loopback.services.codepipeline.work import Outcome, Work
 from loopback.services.registry import Context
 
 log = logging.getLogger("loopback")
-RUN: dict[str, Callable[[Work], Outcome]] = {
-    "S3": sources.from_s3,
-    "CodeStarSourceConnection": sources.from_connection,
-    "CodeCommit": sources.from_codecommit,
-    "CodeBuild": builds.run,
-    "CloudFormation": stacks.run,
-    "Manual": approvals.run,
-    "Lambda": functions.run,
-    "LambdaInvoke": functions.run,
-    "VariableCheck": rules.variable_check,
-    "CloudWatchAlarm": rules.alarm,
-    "DeploymentWindow": rules.window,
+RUN: dict[tuple[str, str], Callable[[Work], Outcome]] = {  # by category and provider
+    ("Source", "S3"): sources.from_s3,
+    ("Source", "CodeStarSourceConnection"): sources.from_connection,
+    ("Source", "CodeCommit"): sources.from_codecommit,
+    ("Build", "CodeBuild"): builds.run,
+    ("Test", "CodeBuild"): builds.run,
+    ("Compute", "Commands"): commands.run,
+    ("Deploy", "CloudFormation"): stacks.run,
+    ("Deploy", "S3"): uploads.run,
+    ("Approval", "Manual"): approvals.run,
+    ("Invoke", "Lambda"): functions.run,
+    ("Invoke", "StepFunctions"): state_machines.run,
+    ("Rule", "CodeBuild"): builds.run,
+    ("Rule", "Commands"): commands.run,
+    ("Rule", "LambdaInvoke"): functions.run,
+    ("Rule", "VariableCheck"): rules.variable_check,
+    ("Rule", "CloudWatchAlarm"): rules.alarm,
+    ("Rule", "DeploymentWindow"): rules.window,
 }
+BUILDS = ("CodeBuild", "Commands")  # providers whose work is a build
+
+
+def run(work: Work) -> Outcome:
+    """One look at an action or a rule."""
+    kind = work.row.doc["type"]
+    return RUN[kind["category"], kind["provider"]](work)
 
 
 def give_up(row: Resource, context: Context) -> None:
     """End what an abandoned action or rule has running elsewhere. As on AWS, a stack operation goes on by itself."""
-    if row.doc["type"]["provider"] != "CodeBuild":
+    if row.doc["type"]["provider"] not in BUILDS:
         return
     try:
         builds.stop(Work(row, context, ""))

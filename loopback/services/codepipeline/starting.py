@@ -132,7 +132,7 @@ def _texts(declaration: Mapping[str, Any]) -> list[str]:
     stages = parse(declaration).stages
     steps = [action for stage in stages for action in stage.actions]
     steps += [rule for stage in stages for condition in stage.conditions.values() for rule in condition.rules]
-    return [text for step in steps for text in step.configuration.values()]
+    return [text for step in steps for text in step.texts.values()]
 
 
 def _revisions(structure: Structure, given: Sequence[Mapping[str, str]]) -> dict[str, dict[str, str]]:

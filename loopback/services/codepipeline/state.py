@@ -101,6 +101,7 @@ def _action(action: Action, stage: Stage, rows: list[Resource]) -> dict[str, Any
         "externalExecutionUrl": result.get("external_url") or None,
         "percentComplete": result.get("percent"),
         "errorDetails": error_view(row),
+        "logStreamARN": result.get("log_stream"),
     }
     if result.get("revision"):
         created = result.get("revision_created") or row.changed

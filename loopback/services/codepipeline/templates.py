@@ -132,7 +132,7 @@ def file_of(work: Work, where: str) -> bytes:
         raise Invalid(f"File [{path}] does not exist in artifact [{name}]") from None
 
 
-def store_json(work: Work, name: str, document: dict[str, str]) -> None:
+def store_json(work: Work, name: str, document: Any) -> None:
     """Make the action's output artifact: a zip with this one file."""
     output, body = work.outputs[0], io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as zipped:

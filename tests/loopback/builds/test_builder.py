@@ -15,7 +15,7 @@ import pytest
 from loopback.core.artifacts import Artifact
 from loopback.core.kinds import BUILD
 from loopback.core.store import Resource
-from loopback.services.codebuild.builds import start_for_pipeline
+from loopback.services.codebuild.builds import Asked, start_for_pipeline
 
 Phases = Callable[[Resource], dict[str, str]]
 
@@ -213,9 +213,7 @@ def test_an_action_of_a_pipeline(bench: Any, objects: Any) -> None:
         "export SEEN=$CODEBUILD_RESOLVED_SOURCE_VERSION-$CODEBUILD_INITIATOR-$EXTRA",
     )
     bench.project(spec, source={"type": "CODEPIPELINE"}, artifacts={"type": "CODEPIPELINE"})
-    name = start_for_pipeline(
-        "p1",
-        bench.context,
+    asked = Asked(
         initiator="codepipeline/deliver",
         environment=[{"name": "EXTRA", "value": "x", "type": "PLAINTEXT"}],
         inputs=[Artifact("Src", "bucket", "in/src.zip"), Artifact("More", "bucket", "in/more.zip")],
@@ -223,7 +221,7 @@ def test_an_action_of_a_pipeline(bench: Any, objects: Any) -> None:
         outputs=[Artifact("Two", "bucket", "out/two.zip")],
         source_version="abc",
     )
-    row = bench.wait(name)
+    row = bench.wait(start_for_pipeline("p1", bench.context, asked))
     assert row.status == "SUCCEEDED", row.result["failure"]
     assert row.result["exported"] == {"SEEN": "abc-codepipeline/deliver-x"}
     assert names(objects.buckets["bucket"]["out/two.zip"]) == ["c"]

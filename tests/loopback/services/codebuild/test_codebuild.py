@@ -1,6 +1,7 @@
 """Projects, builds and reports as callers see them; nothing runs here."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from loopback.core.kinds import BUILD, REPORT
 from loopback.services import registry
 from loopback.services.announce import announcements
 from loopback.services.codebuild import registered as _registered  # noqa: F401  # the operations
-from loopback.services.codebuild.builds import start_for_pipeline
+from loopback.services.codebuild.builds import Asked, start_for_pipeline
 from loopback.wire import json11
 
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "any/image:1", "computeType": "BUILD_GENERAL1_SMALL"}
@@ -144,14 +145,15 @@ def test_for_a_pipeline(codebuild: CodeBuild) -> None:
     codebuild.project(source={"type": "CODEPIPELINE", "buildspec": "b.yml"}, artifacts={"type": "CODEPIPELINE"})
     given: dict[str, Any] = {"initiator": "codepipeline/x", "environment": [], "outputs": [], "source_version": "v"}
     source = [Artifact("Src", "b", "k")]
-    name = start_for_pipeline("p1", codebuild.context, **given, inputs=source, primary="Src", timeout_minutes=9)
+    asked = Asked(**given, inputs=source, primary="Src", timeout_minutes=9)
+    name = start_for_pipeline("p1", codebuild.context, asked)
     row = codebuild.context.store.get(BUILD, name)
     assert row.doc["source"] == {"type": "CODEPIPELINE", "buildspec": "b.yml"}
     assert (row.doc["initiator"], row.doc["timeoutInMinutes"]) == ("codepipeline/x", 9)
     with pytest.raises(ServiceError, match="'Other' is not among the input artifacts: Src"):
-        start_for_pipeline("p1", codebuild.context, **given, inputs=source, primary="Other")
+        start_for_pipeline("p1", codebuild.context, replace(asked, primary="Other"))
     with pytest.raises(ServiceError, match="Project cannot be found") as refused:
-        start_for_pipeline("nope", codebuild.context, **given, inputs=source, primary="Src")
+        start_for_pipeline("nope", codebuild.context, asked)
     assert refused.value.code == "ResourceNotFoundException"
     codebuild.context.store.fire(BUILD, name, "fail", {"phases": []})
     with pytest.raises(ServiceError, match="belongs to a pipeline"):

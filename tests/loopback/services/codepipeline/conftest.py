@@ -35,10 +35,15 @@ class S3:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
+        self.kinds: dict[str, str] = {}
 
     def put_object(self, **put):
         body = put["Body"]
         self.objects[put["Bucket"], put["Key"]] = body if isinstance(body, bytes) else body.read()
+        self.kinds[put["Key"]] = put.get("ContentType", "")
+
+    def download_file(self, bucket, key, path):
+        Path(path).write_bytes(self.objects[bucket, key])
 
     def get_object(self, **get):
         body = self.objects[get["Bucket"], get["Key"]]

@@ -265,7 +265,14 @@ def test_a_time_zone_that_is_none_is_named(world: Any, act: Any, stage: Any) -> 
 
 def test_rule_types_are_those_that_run(world: Any) -> None:
     found = {each["id"]["provider"]: each for each in world.ask("ListRuleTypes")["ruleTypes"]}
-    assert sorted(found) == ["CloudWatchAlarm", "CodeBuild", "DeploymentWindow", "LambdaInvoke", "VariableCheck"]
+    assert sorted(found) == [
+        "CloudWatchAlarm",
+        "CodeBuild",
+        "Commands",
+        "DeploymentWindow",
+        "LambdaInvoke",
+        "VariableCheck",
+    ]
     assert [p["name"] for p in found["CloudWatchAlarm"]["ruleConfigurationProperties"] if p["required"]] == [
         "AlarmName"
     ]

@@ -258,10 +258,10 @@ def builds(monkeypatch: pytest.MonkeyPatch, world: Any) -> list[dict[str, Any]]:
 
     asked: list[dict[str, Any]] = []
 
-    def start(project: str, context: Any, **more: Any) -> str:
+    def start(project: str, context: Any, wanted: Any) -> str:
         name = f"{project}:{len(asked)}"
         context.store.create(BUILD, name, {}, parent=project)
-        asked.append({"project": project, **more})
+        asked.append({"project": project, **vars(wanted)})
         return name
 
     monkeypatch.setattr(module, "start_for_pipeline", start)

@@ -1,0 +1,71 @@
+"""Step Functions actions: an execution is started and, unless the state machine is an express one, waited for."""
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from loopback.services.codepipeline.templates import Invalid, file_of, store_json
+from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+
+LOOK_SECONDS = 1.0
+
+
+def run(work: Work) -> Outcome:
+    """Go one step on. An execution lives in the process that began it: what a kill has cut off is begun again."""
+    if work.noted.get("external_id") is None:
+        return _start(work)
+    found = _described(work)
+    if found is None or (found["status"] == "RUNNING" and work.noted["boot"] != work.boot):
+        return _start(work)
+    if found["status"] == "RUNNING":
+        return Wait(LOOK_SECONDS)
+    if found["status"] == "SUCCEEDED":
+        return _succeeded(work, found)
+    why = found.get("cause") or found.get("error") or "no cause given"
+    return Ended("JobFailed", f"State machine execution {found['executionArn']} is {found['status']}: {why}")
+
+
+def _start(work: Work) -> Outcome:
+    asked, client = work.configuration, work.client("stepfunctions")
+    machine = asked["StateMachineArn"]
+    try:
+        given = _input(work)
+    except Invalid as fault:
+        return Ended("ConfigurationError", str(fault))
+    attempt = work.noted.get("attempts", 0)
+    names = (asked.get("ExecutionNamePrefix"), work.row.name, str(attempt) if attempt else None)
+    express = client.describe_state_machine(stateMachineArn=machine)["type"] == "EXPRESS"
+    begun = client.start_execution(stateMachineArn=machine, name="-".join(filter(None, names)), input=given)
+    if express:
+        return Ended(summary="The express state machine was started", variables={"StateMachineArn": machine})
+    work.note(external_id=begun["executionArn"], boot=work.boot, attempts=attempt + 1)
+    return Wait(0.0)
+
+
+def _input(work: Work) -> str:
+    """The execution's input. Raises Invalid."""
+    asked = work.configuration
+    if asked.get("InputType", "Literal") == "Literal":
+        return asked.get("Input", "{}")
+    if not work.inputs or "Input" not in asked:
+        raise Invalid("InputType FilePath needs an input artifact, and Input with a path in it")
+    return file_of(work, f"{work.inputs[0].name}::{asked['Input']}").decode()
+
+
+def _described(work: Work) -> dict[str, Any] | None:
+    client = work.client("stepfunctions")
+    try:
+        found: dict[str, Any] = client.describe_execution(executionArn=work.noted["external_id"])
+    except ClientError as fault:
+        if fault.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return None
+        raise
+    return found
+
+
+def _succeeded(work: Work, found: dict[str, Any]) -> Outcome:
+    arns = {"StateMachineArn": found["stateMachineArn"], "ExecutionArn": found["executionArn"]}
+    if work.outputs:
+        store_json(work, "output.json", json.loads(found.get("output") or "null"))
+    return Ended(summary=f"State machine execution {found['executionArn']} succeeded", variables=arns)
