@@ -222,9 +222,8 @@ def _events_role(target: Target, name: str) -> Row:
     try:
         found = iam.get_role(RoleName=role)["Role"]
     except iam.exceptions.NoSuchEntityException:
-        return Row(
-            "events role", FAIL, f"no role {role}: approvals and data start nothing", "update the project's stack"
-        )
+        detail = f"no role {role}: new data and the schedule start nothing"
+        return Row("events role", FAIL, detail, "update the project's stack")
     trusted = [
         s for st in found["AssumeRolePolicyDocument"]["Statement"] for s in _list(st["Principal"].get("Service", []))
     ]

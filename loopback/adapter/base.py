@@ -37,6 +37,7 @@ from loopback.adapter import (
     stacks,
     update_policies,
 )
+from loopback.adapter.asked import Asked
 from loopback.core.callers import refusal
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
@@ -112,7 +113,7 @@ class Base:
         object_events.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
-            self.permissions = permissions.Permissions(settings.place, self._services)
+            self.permissions = permissions.Permissions(settings.place, self._services, Asked(settings.asked))
             stack_roles.StackRoles(self.permissions)
         self._recovery = stack_recovery.Recovery()
         self._deliver = self._events._invoke_target

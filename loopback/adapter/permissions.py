@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
+from loopback.adapter.asked import Asked
 from loopback.core.arn import Place
 from loopback.core.errors import AccessDeniedException
 from loopback.core.permissions import Check, checks
@@ -62,7 +63,9 @@ Front = Callable[[dict[str, Any], Any, Any], Awaitable[None]]  # an ASGI applica
 class Permissions:
     """Made once, before the base serves."""
 
-    def __init__(self, place: Place, services: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, place: Place, services: Sequence[str], asked: Asked, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._place, self._services, self._now = place, services, now
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._actions, self._evaluator, self._responses, self._router, self._iam, app, self._functions, sts = modules
@@ -73,6 +76,13 @@ class Permissions:
         # What holds credentials of a role outlives this process, and so do the credentials.
         sts.get_state = lambda: {"sessions": dict(sts._sessions)}
         sts.load_persisted_state = lambda state: sts._sessions.update(state["sessions"])
+        evaluate = self._evaluator.evaluate
+
+        def evaluated(context: Any, *policies: Any) -> Any:
+            asked.note(context.principal_arn, context.action, context.resource_arn)
+            return evaluate(context, *policies)
+
+        self._evaluator.evaluate = evaluated  # the base calls it by this name, too
         extract = self._actions.extract_resource_arn
 
         def resource(service: str, *rest: Any) -> str:

@@ -52,6 +52,11 @@ class Settings:
         return self.state / "loopback.db"
 
     @property
+    def asked(self) -> Path:
+        """What roles were asked for, where IAM is enforced."""
+        return self.state / "iam-asked.jsonl"
+
+    @property
     def sdk_config(self) -> Path:
         """The SageMaker SDK's configuration for programs that talk to this loopback."""
         return self.state / "sagemaker.yaml"

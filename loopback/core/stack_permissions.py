@@ -42,6 +42,12 @@ _TYPES: dict[str, tuple[tuple[str, str, str], str, str, str]] = {
         "{}",
     ),
     "AWS::SNS::Topic": (("sns:CreateTopic", "sns:SetTopicAttributes", "sns:DeleteTopic"), "TopicName", "sns", "{}"),
+    "AWS::SSM::Parameter": (
+        ("ssm:PutParameter", "ssm:PutParameter", "ssm:DeleteParameter"),
+        "Name",
+        "ssm",
+        "parameter/{}",
+    ),
 }
 _WITHOUT_RESOURCE = frozenset({"kms:CreateKey"})
 _VERBS = ("create", "update", "delete")
@@ -74,7 +80,7 @@ def _arn(kind: str, service: str, form: str, name: str, place: Place) -> str:
         return name
     region = "" if service in _NO_REGION or kind == "AWS::CloudWatch::Dashboard" else place.region
     account = "" if service == "s3" else place.account
-    return f"arn:aws:{service}:{region}:{account}:{form.format(name)}"
+    return f"arn:aws:{service}:{region}:{account}:{form.format(name.removeprefix('/'))}"
 
 
 def _boundary(properties: Mapping[str, Any]) -> dict[str, str]:

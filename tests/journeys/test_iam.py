@@ -1,8 +1,8 @@
 """The template's roles, each with no more than it has: the whole loop with IAM enforced, and what one gap does."""
 
 import contextlib
+import fnmatch
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,75 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.journeys.conftest import until
-from tests.journeys.launched import Launched, launched
+from tests.journeys.granted import Site
+from tests.journeys.launched import launched
 
 pytestmark = pytest.mark.journey
-
-
-class Site:
-    """The launched project, and its roles."""
-
-    def __init__(self, mill: Launched) -> None:
-        self.mill, self.project = mill, mill.project
-        self.account = "arn:aws:iam::000000000000:role/"
-
-    def role(self, name: str) -> str:
-        return f"sagemaker-{self.project.id}-{name}"
-
-    def client(self, service: str) -> Any:
-        return self.mill.client(service)
-
-    def acting(self, role: str, service: str) -> Any:
-        """A client with the credentials of a role."""
-        arn = self.account + self.role(role)
-        given = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="story")["Credentials"]
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.mill.loopback.port}",
-            region_name="us-east-1",
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-        )
-
-    @contextlib.contextmanager
-    def without(self, role: str, action: str) -> Iterator[None]:
-        """Take one action out of a role's policies, and put it back."""
-        iam, name = self.client("iam"), self.role(role)
-        before = {
-            policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
-        }
-        taken = {policy: _without(document, action) for policy, document in before.items()}
-        assert taken != before, f"{name} does not have {action}"
-        for policy, document in taken.items():
-            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-        time.sleep(1.1)  # answers about invocations count for a second
-        try:
-            yield
-        finally:
-            for policy, document in before.items():
-                iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-
-    def refuses(self, text: str, role: str, action: str) -> None:
-        """The text is IAM's refusal of this action to this role."""
-        assert f"assumed-role/{self.role(role)}/" in text, text
-        assert f"is not authorized to perform: {action} " in text, text
-
-    def executions(self, pipeline: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client("codepipeline").list_pipeline_executions(pipelineName=pipeline)[
-            "pipelineExecutionSummaries"
-        ]
-        return found
-
-
-def _without(document: dict[str, Any], action: str) -> dict[str, Any]:
-    statements = []
-    for statement in document["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        if kept := [each for each in actions if each != action]:
-            statements.append({**statement, "Action": kept})
-    return {**document, "Statement": statements}
 
 
 @pytest.fixture(scope="module")
@@ -306,3 +241,32 @@ def test_a_rule_starts_nothing_without_its_role(site: Site) -> None:
     site.refuses(log.read_text(), "events", "codepipeline:StartPipelineExecution")
     s3.put_object(Bucket=site.project.bucket, Key="data/other/rows.csv", Body=b"2\n")
     until(lambda: len(site.executions(pipeline)) == before + 1, 10)
+
+
+# The statements that nothing here can ask for, as role/Sid, and why they stand in the template all the same.
+UNASKED = {
+    "AWS writes logs, metrics, captures and answers with the role": (
+        "*/Logs */JobLogs */EndpointLogs */JobMetrics */EndpointMetrics"
+        " model/CapturedRequestsAndAsynchronousAnswers model/AsynchronousAnswers"
+    ),
+    "nothing is encrypted here": "*/ArtifactKey */Volumes */EndpointKey */EndpointVolumes",
+    "no image is pulled, no machine stands in a network": "*/ImageToken */Images */Network */NetworkInterfaces",
+    "AWS lists before it reads": "codepipeline/ArtifactList model/ArtifactList",
+    "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
+    "only after a job has failed": "build/WhyAJobFailed",
+    "only after an hour's monitor has ended": "watch/Metrics",
+    "git is let in by its own credentials": "seedcheckin/Connection",
+}
+
+
+def test_every_statement_is_asked_for_or_has_its_reason(site: Site) -> None:
+    """After everything else: what no story has asked for by now has no business in the template."""
+    site.mill.slipway("traffic", "prod", "--rate", "0", "--seconds", "5")
+    site.mill.slipway("monitor", "run", "prod", "--hours", "0")
+    for function in ("watch", "retrain"):
+        site.client("lambda").invoke(FunctionName=f"{site.project.name}-prod-{function}")
+    site.client("s3").put_object(Bucket=site.project.bucket, Key="data/other/rows.csv", Body=b"3\n")
+    until(lambda: "events/Build" not in site.unasked(), 10)
+    unasked, patterns = site.unasked(), " ".join(UNASKED.values()).split()
+    assert [each for each in unasked if not any(fnmatch.fnmatch(each, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not fnmatch.filter(unasked, pattern)] == []  # a reason for nothing

@@ -99,13 +99,13 @@ def test_every_rule_can_start_what_it_targets(resources) -> None:
                 assert {"Fn::GetAtt": f"{name}.Arn"} in permitted
 
 
-def test_the_events_role_starts_both_pipelines(resources, put_in) -> None:
-    pipelines, _ = statements(resources["EventsRole"])
-    named = [arn["Fn::Sub"].rpartition(":")[2] for arn in pipelines["Resource"]]
-    assert pipelines["Action"] == "codepipeline:StartPipelineExecution"
-    assert named == [
-        resources[name]["Properties"]["Name"]["Fn::Sub"] for name in ("ModelBuildPipeline", "ModelDeployPipeline")
-    ]
+def test_the_events_role_starts_modelbuild_and_nothing_else(resources) -> None:
+    (build,) = statements(resources["EventsRole"])
+    assert build["Action"] == "codepipeline:StartPipelineExecution"
+    assert (
+        build["Resource"]["Fn::Sub"].rpartition(":")[2]
+        == resources["ModelBuildPipeline"]["Properties"]["Name"]["Fn::Sub"]
+    )
 
 
 def test_only_an_approval_of_this_group_deploys(resources) -> None:

@@ -169,6 +169,12 @@ def test_an_invocation_is_asked_for_its_endpoint(path: str, action: str) -> None
             ("events:PutRule", "arn:aws:events:eu-west-1:111122223333:rule/n"),
         ),
         ("create", "AWS::S3::Bucket", {"BucketName": "b"}, ("s3:CreateBucket", "arn:aws:s3:::b")),
+        (
+            "create",
+            "AWS::SSM::Parameter",
+            {"Name": "/x"},  # its ARN has one slash
+            ("ssm:PutParameter", "arn:aws:ssm:eu-west-1:111122223333:parameter/x"),
+        ),
         ("create", "AWS::KMS::Key", {}, ("kms:CreateKey", "*")),
         ("delete", "AWS::IAM::Role", {"RoleName": "r"}, ("iam:DeleteRole", ROLE)),
         (
@@ -193,4 +199,4 @@ def test_a_stack_that_hands_roles_to_its_rules_and_functions_must_be_allowed_to(
         "events.amazonaws.com",
         "lambda.amazonaws.com",
     ]
-    assert stack_checks("create", "AWS::SSM::Parameter", {"Name": "/x"}, "", PLACE) == []
+    assert stack_checks("create", "AWS::StepFunctions::Activity", {"Name": "x"}, "", PLACE) == []
