@@ -34,6 +34,7 @@ from loopback.services.announce import Announcer
 from loopback.services.autoscaling.scaler import Scaler
 from loopback.services.clients import Clients
 from loopback.services.codebuild import registered as codebuild
+from loopback.services.codebuild.batch_driver import Batches
 from loopback.services.codedeploy import registered as codedeploy
 from loopback.services.codedeploy.shifts import Shifts
 from loopback.services.codepipeline import registered as delivery
@@ -98,6 +99,7 @@ class Control:
         self.driver = Driver(self.context, ThreadPoolExecutor(16, thread_name_prefix="step"))
         self.announcer = Announcer(self.context, self.base.put_event, self.base.has_rules)
         self.monitor = Monitor(self.context)
+        self.batches = Batches(self.context)
         self.builder = Builder(
             BuildMeans(
                 self.store,
@@ -148,6 +150,7 @@ class Control:
         self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed, self.deployer.changed]
         loops = (self.driver.loop, self.announcer.loop, self.deployer.keep, self.courier.loop)
         self._listeners += [self.provisioner.changed, self.scaler.changed, self.builder.changed]
+        self._listeners.append(self.batches.changed)
         self._listeners.append(self.monitor.changed)
         threading.Thread(target=self.monitor.loop, name="model monitor", daemon=True).start()
         for loop in (*loops, self.scaler.loop, self.evaluator.loop, self.deployer.wait, self.queue.loop):
@@ -156,6 +159,7 @@ class Control:
         self._listeners += [self.deliveries.changed, self.watch.changed, self.shifts.changed]
         threading.Thread(target=self.deliveries.loop, name="deliveries", daemon=True).start()
         threading.Thread(target=self.shifts.loop, name="deployments", daemon=True).start()
+        threading.Thread(target=self.batches.loop, name="batches", daemon=True).start()
 
         def open_for_business() -> None:
             self.dispatcher.recover()
@@ -165,6 +169,7 @@ class Control:
             self.shifts.recover()
             self.deployer.recover()
             self.builder.recover()
+            self.batches.recover()
             self.provisioner.recover()
             self.scaler.recover()
             self.monitor.recover()
@@ -180,6 +185,7 @@ class Control:
             self.evaluator.close()
             self.scaler.close()
             self.builder.close()
+            self.batches.close()
             self.monitor.close()
             self.dispatcher.close()
             self.deliveries.close()

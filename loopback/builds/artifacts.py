@@ -13,6 +13,8 @@ from loopback.builds.specification import Buildspec, Files
 from loopback.core.artifacts import Artifact
 from loopback.core.objects import Objects
 
+PRIMARY = ""  # the name of an output that is the primary artifact, whatever else there is
+
 
 @dataclass(frozen=True)
 class Sender:
@@ -66,19 +68,23 @@ def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Arti
     """
     found = []
     for output in outputs:
-        files = spec.secondary.get(output.name)
+        files = spec.artifacts if output.name == PRIMARY else spec.secondary.get(output.name)
         if files is None and len(outputs) == 1 and not spec.secondary:
             files = spec.artifacts
         if files is None:
             known = ", ".join(spec.secondary) or "none"
             raise ClientFault(
-                f"the pipeline expects the artifact {output.name}, for which the buildspec has no files; "
+                f"the pipeline expects {_named(output)}, for which the buildspec has no files; "
                 f"secondary-artifacts of the buildspec: {known}"
                 if spec.secondary or len(outputs) > 1
-                else f"the pipeline expects the artifact {output.name}, and the buildspec has no artifacts"
+                else f"the pipeline expects {_named(output)}, and the buildspec has no artifacts"
             )
         found.append((output, files))
     return found
+
+
+def _named(output: Artifact) -> str:
+    return "a primary artifact" if output.name == PRIMARY else f"the artifact {output.name}"
 
 
 def location(config: Mapping[str, Any], project: str, mark: str, name: str, prefix: str = "") -> str:

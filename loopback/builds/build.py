@@ -13,6 +13,7 @@ from loopback.core.acting import Acting
 from loopback.core.arn import Place
 from loopback.core.objects import Objects
 from loopback.core.store import Resource, Store
+from loopback.delivery.batch import DOWNLOAD
 from loopback.workers.ports import Logs
 
 
@@ -65,6 +66,11 @@ class Build:
     def mark(self) -> str:
         """The part of its id after the colon."""
         return self.row.name.rpartition(":")[2]
+
+    @property
+    def reads_batch(self) -> bool:
+        """Whether all that it does is to read the batch out of its source's buildspec."""
+        return bool(self.doc.get("batch", {}).get("identifier") == DOWNLOAD)
 
     @property
     def arn(self) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 from loopback.builds import environment, secrets
 from loopback.builds.build import Build
-from loopback.builds.buildspec import BuildspecError
 from loopback.builds.faults import ClientFault
 from loopback.builds.sources import S3_ARN, Fetcher, missing
 from loopback.builds.specification import Buildspec
+from loopback.builds.walker import BuildspecError
 
 _INLINE = re.compile(r"\s*(version\s*:|[{#]|---)")
 
@@ -119,4 +119,6 @@ def codebuild(build: Build, sources: Sources) -> dict[str, str]:
         "CODEBUILD_START_TIME": str(int(build.row.created * 1000)),
         "CODEBUILD_KMS_KEY_ID": doc.get("encryptionKey", ""),
     }
+    if batch := doc.get("batch"):
+        told["CODEBUILD_BATCH_BUILD_IDENTIFIER"] = batch["identifier"]
     return told | {environment.source_variable(name): str(folder) for name, folder in sources.secondary.items()}

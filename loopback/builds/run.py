@@ -4,12 +4,12 @@ import logging
 import re
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from loopback.builds import environment, preparation, python_home, runtimes
+from loopback.builds import batchspec, environment, preparation, python_home, runtimes
 from loopback.builds.build import Build, Means
-from loopback.builds.buildspec import BuildspecError, parse
+from loopback.builds.buildspec import parse
 from loopback.builds.faults import PhaseFault
 from loopback.builds.handover import Handover, log_to_s3
 from loopback.builds.log import Log
@@ -17,6 +17,7 @@ from loopback.builds.machine import Halted, Limits, LostMachine, Machine, Settin
 from loopback.builds.phases import Phases
 from loopback.builds.specification import COMMAND_PHASES, Buildspec, OnFailure, Phase
 from loopback.builds.transitions import FIRST, LAST, SUCCEEDED, following
+from loopback.builds.walker import BuildspecError
 from loopback.core.kinds import BUILD
 from loopback.core.store import Resource
 
@@ -120,7 +121,11 @@ class Run:
         sources = preparation.fetch(build, self._base)
         self._result["resolvedSourceVersion"] = sources.version or None
         try:
-            self._spec = parse(preparation.buildspec_text(build))
+            text = preparation.buildspec_text(build)
+            if build.reads_batch:
+                self._result["batch"] = asdict(batchspec.parse(text))
+            else:
+                self._spec = parse(text)
             notes = runtimes.check(self._spec.runtimes, runtimes.installed_here)
         except BuildspecError as fault:
             raise PhaseFault("YAML_FILE_ERROR", str(fault)) from None

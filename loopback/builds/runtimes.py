@@ -6,8 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from loopback.builds.buildspec import BuildspecError
 from loopback.builds.environment import SYSTEM_PATH
+from loopback.builds.walker import BuildspecError
 
 _COMMANDS = {  # runtime -> the command that tells its version, and how the version looks
     "nodejs": (["node", "--version"], r"v(\d+(?:\.\d+)*)"),

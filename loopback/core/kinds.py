@@ -37,6 +37,7 @@ TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.P
 
 BUILD_PROJECT = Kind("build-project", "build project", states.PRESENT, "Completed")
 BUILD = Kind("build", "build", states.BUILD, "IN_PROGRESS")  # named by its id, `project:uuid`; parent is the project
+BUILD_BATCH = Kind("build-batch", "batch build", states.BUILD, "IN_PROGRESS")  # named and with a parent like a build
 REPORT_GROUP = Kind("report-group", "report group", states.PRESENT, "Completed")
 REPORT = Kind("report", "report", states.PRESENT, "Completed")  # named `group:id`; parent is the group
 
@@ -97,6 +98,7 @@ ALL = (
     TRIAL_COMPONENT,
     BUILD_PROJECT,
     BUILD,
+    BUILD_BATCH,
     REPORT_GROUP,
     REPORT,
     DATA_QUALITY_DEFINITION,

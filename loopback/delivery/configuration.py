@@ -25,6 +25,8 @@ def faults(noun: str, step: Action, provider: Provider) -> Iterator[str]:
     for key in needed(step, provider):
         if key not in given:
             yield f"{start} for {noun} '{name}' is missing required configuration '{key}'"
+    if given.get("CombineArtifacts") == "true" and (given.get("BatchEnabled") != "true" or len(step.outputs) > 1):
+        yield f"CombineArtifacts of {noun} '{name}' needs BatchEnabled, and one output artifact at most"
     if given.get("PrimarySource", "") not in ("", *step.inputs):
         yield f"PrimarySource '{given['PrimarySource']}' of {noun} '{name}' is not one of its input artifacts"
 

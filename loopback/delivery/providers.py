@@ -21,7 +21,7 @@ _CODEBUILD = Provider(
     (1, 5),
     (0, 5),
     ("ProjectName",),
-    ("PrimarySource", "EnvironmentVariables"),
+    ("PrimarySource", "EnvironmentVariables", "BatchEnabled", "CombineArtifacts"),
     8 * 60 * MINUTES,
 )
 _CLOUDFORMATION = Provider(
@@ -89,6 +89,8 @@ CHOICES = {  # a source is handed on as a zip here, never as a reference to clon
     ("S3", "PollForSourceChanges"): ("true", "false"),
     ("S3", "AllowOverrideForS3ObjectKey"): ("true", "false"),
     ("S3", "Extract"): ("true", "false"),
+    ("CodeBuild", "BatchEnabled"): ("true", "false"),
+    ("CodeBuild", "CombineArtifacts"): ("true", "false"),
     ("S3", "CannedACL"): (
         "private",
         "public-read",

@@ -163,6 +163,25 @@ def test_a_stop_ends_all_that_was_started(codebuild: Any, wait_until: Callable[.
     assert not [mark for mark in marks if Path(f"/proc/{mark.read_text().strip()}").exists()]
 
 
+def test_a_graph_of_builds_one_of_which_may_fail(codebuild: Any, wait_until: Callable[..., Any]) -> None:
+    first = {"identifier": "first", "ignore-failure": "true", "env": {"variables": {"CODE": "3"}}}
+    batch = {"build-graph": [first, {"identifier": "second", "depend-on": ["first"]}]}
+    inline(codebuild, "graph", ["exit ${CODE:-0}"], batch=batch)
+    config = {"serviceRole": ROLE}
+    name = codebuild.start_build_batch(projectName="graph", buildBatchConfigOverride=config)["buildBatch"]["id"]
+
+    def shown() -> Any:
+        found = codebuild.batch_get_build_batches(ids=[name])["buildBatches"][0]
+        return found if found["complete"] else None
+
+    found = wait_until(shown, 20)
+    summaries = [group["currentBuildSummary"]["buildStatus"] for group in found["buildGroups"]]
+    assert (found["buildBatchStatus"], summaries) == ("SUCCEEDED", ["SUCCEEDED", "FAILED", "SUCCEEDED"])
+    ended = [phase["phaseType"] for phase in found["phases"]]
+    assert ended == ["SUBMITTED", "DOWNLOAD_BATCHSPEC", "IN_PROGRESS", "SUCCEEDED"]
+    assert codebuild.list_build_batches_for_project(projectName="graph")["ids"] == [name]
+
+
 def test_a_lost_machine_is_a_fault(loopback: Any, wait_until: Callable[..., Any], tmp_path: Path) -> None:
     codebuild = loopback.client("codebuild")
     mark = tmp_path / "pid"

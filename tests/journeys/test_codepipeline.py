@@ -397,18 +397,26 @@ def test_a_kill_during_a_deployment_loses_nothing(loopback: Any, tmp_path: Path,
 BUILDSPEC = """
 version: 0.2
 env: {exported-variables: [MADE_FROM]}
-phases: {build: {commands: ["export MADE_FROM=$COMMIT", "cp stack.json out.json"]}}
-artifacts: {files: [out.json, config.json]}
+batch: {build-matrix: {dynamic: {env: {variables: {PART: [a, b]}}}}}
+phases:
+  build:
+    commands:
+      - export MADE_FROM=$COMMIT
+      - cp stack.json out.json
+      - echo $CODEBUILD_BATCH_BUILD_IDENTIFIER > part-$PART.txt
+artifacts: {files: [out.json, config.json, part-*.txt]}
 """
 
 
 def after_the_release(delivery: Delivery) -> list[dict[str, Any]]:
-    """Commands make a file, a bucket gets it, a state machine is told."""
+    """A batch makes an artifact, commands a file, a bucket gets it, a state machine is told."""
     definition = json.dumps({"StartAt": "Echo", "States": {"Echo": {"Type": "Pass", "End": True}}})
     machine = delivery.loopback.client("stepfunctions").create_state_machine(
         name=delivery.name, definition=definition, roleArn=ROLE
     )["stateMachineArn"]
-    run = action("Say", "Compute/Commands", {}, ("Built",), namespace="Said") | {
+    configuration = {"ProjectName": delivery.name, "BatchEnabled": "true", "CombineArtifacts": "true"}
+    batch = action("Batch", "Build/CodeBuild", configuration, ("Code",), ("All",))
+    run = action("Say", "Compute/Commands", {}, ("Built",), runOrder=2, namespace="Said") | {
         "commands": ["test -f config.json", "echo $COMMIT of $WHO > said.txt", "export SAID=$(cat said.txt)"],
         "environmentVariables": [{"name": "COMMIT", "value": "#{Built.MADE_FROM}"}, {"name": "WHO", "value": "Ann"}],
         "outputVariables": ["SAID"],
@@ -419,10 +427,20 @@ def after_the_release(delivery: Delivery) -> list[dict[str, Any]]:
         "Deploy/S3",
         {"BucketName": "bucket", "Extract": "true", "ObjectKey": delivery.name},
         ("Page",),
-        runOrder=2,
+        runOrder=3,
     )
     told = {"StateMachineArn": machine, "Input": '{"said": "#{Said.SAID}"}'}
-    return [run, put, action("Machine", "Invoke/StepFunctions", told, (), ("Output",), runOrder=3, namespace="Told")]
+    machine = action("Machine", "Invoke/StepFunctions", told, (), ("Output",), runOrder=4, namespace="Told")
+    return [batch, run, put, machine]
+
+
+def of_the_batch(delivery: Delivery) -> dict[str, str]:
+    """What is in the parts that the builds of the batch have made, out of the artifact that they have become."""
+    (made,) = delivery.details("Batch")["output"]["outputArtifacts"]
+    place = made["s3location"]
+    body = delivery.loopback.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as whole:
+        return {name: whole.read(name).decode().strip() for name in whole.namelist() if name.startswith("part")}
 
 
 def test_source_build_approval_and_deployment_in_one_run(delivery: Delivery) -> None:
@@ -436,6 +454,7 @@ def test_source_build_approval_and_deployment_in_one_run(delivery: Delivery) -> 
             "computeType": "BUILD_GENERAL1_SMALL",
         },
         serviceRole=ROLE,
+        buildBatchConfig={"serviceRole": ROLE},
     )
     commit = delivery.push({**files(), "buildspec.yml": BUILDSPEC})
     told = json.dumps([{"name": "COMMIT", "value": "#{SourceVariables.CommitId}", "type": "PLAINTEXT"}])
@@ -456,6 +475,7 @@ def test_source_build_approval_and_deployment_in_one_run(delivery: Delivery) -> 
     s3 = delivery.loopback.client("s3")
     page = s3.get_object(Bucket="bucket", Key=f"{delivery.name}/said.txt")
     assert (page["Body"].read().decode(), page["ContentType"]) == (f"{commit} of Ann\n", "text/plain")
+    assert of_the_batch(delivery) == {"part-a.txt": "build0", "part-b.txt": "build1"}
     said = delivery.details("Machine")["output"]
     assert said["outputVariables"]["ExecutionArn"].startswith("arn:aws:states:")
     found = delivery.client.list_action_executions(pipelineName=delivery.name)["actionExecutionDetails"][::-1]

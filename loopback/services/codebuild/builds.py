@@ -16,10 +16,8 @@ from loopback.services.codebuild.errors import (
     ResourceNotFoundException,
 )
 from loopback.services.codebuild.overrides import effective, for_pipeline
-from loopback.services.codebuild.paging import page
+from loopback.services.codebuild.paging import page_of_ids
 from loopback.services.registry import Context, Request, Response, handles
-
-IDS_A_PAGE = 100
 
 
 @handles("StartBuild", service="codebuild")
@@ -37,7 +35,7 @@ def start(request: Request, context: Context) -> Response:
             f"to start one without a pipeline give sourceTypeOverride and artifactsOverride"
         )
     _check_limit(project, context)
-    return {"build": view(_create(project.name, doc | {"initiator": _initiator(context)}, context), context)}
+    return {"build": view(_create(project.name, doc | {"initiator": initiator(context)}, context), context)}
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,21 @@ def start_for_pipeline(project: str, context: Context, asked: Asked) -> str:
     """Start a build for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
     row = projects.existing(project, context)
     _check_limit(row, context)
-    return _create(row.name, _for_action(row.doc, asked), context).name
+    return _create(row.name, for_action(row.doc, asked), context).name
+
+
+def start_of_batch(project: str, doc: dict[str, Any], context: Context) -> str:
+    """Start a build of a batch, which says all that it is; its id."""
+    return _create(project, doc, context).name
 
 
 def start_without_project(name: str, project: dict[str, Any], context: Context, asked: Asked) -> str:
     """Start a build that no project describes but the action itself; its id, which begins with `name`."""
-    return _create(name, _for_action(project, asked), context).name
+    return _create(name, for_action(project, asked), context).name
 
 
-def _for_action(project: dict[str, Any], asked: Asked) -> dict[str, Any]:
+def for_action(project: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """What a build of an action is asked to do. Raises InvalidInputException."""
     if asked.primary not in {artifact.name for artifact in asked.inputs}:
         named = ", ".join(artifact.name for artifact in asked.inputs) or "none"
         raise InvalidInputException(f"The primary source {asked.primary!r} is not among the input artifacts: {named}")
@@ -124,7 +128,8 @@ def _logs(doc: dict[str, Any], project: str, mark: str) -> dict[str, str]:
     }
 
 
-def _initiator(context: Context) -> str:
+def initiator(context: Context) -> str:
+    """Who starts what a request starts."""
     return context.place.account
 
 
@@ -144,21 +149,14 @@ def batch_get(request: Request, context: Context) -> Response:
 @handles("ListBuilds", service="codebuild")
 def list_builds(request: Request, context: Context) -> Response:
     """Ids of all builds, newest first unless asked otherwise."""
-    return _ids(context.store.find(BUILD), request)
+    return page_of_ids(context.store.find(BUILD), "buildNumber", request)
 
 
 @handles("ListBuildsForProject", service="codebuild")
 def list_for_project(request: Request, context: Context) -> Response:
     """Ids of a project's builds, newest first unless asked otherwise."""
     project = projects.existing(request["projectName"], context)
-    return _ids(context.store.find(BUILD, parent=project.name), request)
-
-
-def _ids(rows: list[Resource], request: Request) -> Response:
-    names = [row.name for row in sorted(rows, key=lambda row: (row.created, row.doc["buildNumber"]))]
-    if request.get("sortOrder", "DESCENDING") == "DESCENDING":
-        names.reverse()
-    return page(names, request, "ids", IDS_A_PAGE)
+    return page_of_ids(context.store.find(BUILD, parent=project.name), "buildNumber", request)
 
 
 @handles("StopBuild", service="codebuild")
@@ -181,12 +179,14 @@ def retry(request: Request, context: Context) -> Response:
         raise InvalidInputException(f"Build {row.name} has not ended; stop it, or wait")
     if row.doc["source"]["type"] == "CODEPIPELINE":
         raise InvalidInputException(f"Build {row.name} belongs to a pipeline; retry the pipeline's stage")
+    if "batch" in row.doc:
+        raise InvalidInputException(f"Build {row.name} belongs to a batch; start the batch again")
     if not context.store.exists(BUILD_PROJECT, row.parent):
         raise ResourceNotFoundException(f"Project {row.parent} of build {row.name} does not exist any more")
     doc = {key: value for key, value in row.doc.items() if key not in ("buildNumber", "idempotencyToken")}
     project = context.store.get(BUILD_PROJECT, row.parent)
     _check_limit(project, context)
-    return {"build": view(_create(project.name, doc | {"initiator": _initiator(context)}, context), context)}
+    return {"build": view(_create(project.name, doc | {"initiator": initiator(context)}, context), context)}
 
 
 def existing(asked: str, context: Context) -> Resource:
@@ -197,7 +197,7 @@ def existing(asked: str, context: Context) -> Resource:
     return context.store.get(BUILD, name)
 
 
-_PRIVATE = ("pipeline", "idempotencyToken", "logsConfig")
+_PRIVATE = ("pipeline", "idempotencyToken", "logsConfig", "batch")
 
 
 def view(row: Resource, context: Context) -> Response:
@@ -219,6 +219,8 @@ def view(row: Resource, context: Context) -> Response:
         "reportArns": done.get("reportArns"),
         "resolvedSourceVersion": done.get("resolvedSourceVersion", row.doc.get("resolvedSourceVersion")),
     }
+    if batch := row.doc.get("batch"):
+        shown["buildBatchArn"] = place.arn(f"build-batch/{batch['id']}", "codebuild")
     if "exported" in done:
         shown["exportedEnvironmentVariables"] = [{"name": k, "value": v} for k, v in done["exported"].items()]
     return shown

@@ -10,8 +10,9 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TIMEOUT = (5, 2160)  # minutes
 QUEUED = (5, 480)
+MOST_BUILDS = 100  # of a batch
 _LOCATED = ("CODECOMMIT", "GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET", "S3")
-_NOT_RUN = ("fileSystemLocations", "buildBatchConfig")
+_NOT_RUN = ("fileSystemLocations",)
 
 
 def check(doc: Mapping[str, Any]) -> None:
@@ -27,9 +28,27 @@ def check(doc: Mapping[str, Any]) -> None:
     _artifacts(doc)
     _environment(doc["environment"])
     _cache(doc.get("cache", {"type": "NO_CACHE"}))
+    check_batch(doc.get("buildBatchConfig") or {}, doc["artifacts"])
     logs = doc.get("logsConfig", {}).get("s3Logs", {})
     if logs.get("status") == "ENABLED" and not logs.get("location"):
         raise InvalidInputException("logsConfig.s3Logs needs a location: bucket, or bucket/prefix")
+
+
+def check_batch(config: Mapping[str, Any], artifacts: Mapping[str, Any]) -> None:
+    """Raise InvalidInputException for a batch configuration that cannot be carried out with these artifacts."""
+    _between("buildBatchConfig.timeoutInMins", {"buildBatchConfig.timeoutInMins": config.get("timeoutInMins")}, TIMEOUT)
+    restrictions = config.get("restrictions", {})
+    if restrictions.get("fleetsAllowed"):
+        raise InvalidInputException("loopback does not carry out restrictions.fleetsAllowed: there are no fleets here")
+    most = restrictions.get("maximumBuildsAllowed", 1)
+    if not 1 <= most <= MOST_BUILDS:
+        raise InvalidInputException(
+            f"restrictions.maximumBuildsAllowed is {most}; it must be between 1 and {MOST_BUILDS}"
+        )
+    if config.get("combineArtifacts") and artifacts["type"] == "S3" and artifacts.get("packaging") == "ZIP":
+        raise InvalidInputException(
+            "loopback does not carry out combineArtifacts for artifacts in S3 with packaging ZIP; give NONE"
+        )
 
 
 def _between(member: str, doc: Mapping[str, Any], bounds: tuple[int, int]) -> None:

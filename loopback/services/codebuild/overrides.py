@@ -40,7 +40,7 @@ _ENVIRONMENT = {
     "hostKernelOverride": "hostKernel",
 }
 _KNOWN = {"projectName", "environmentVariablesOverride", *_TOP, *_SOURCE, *_ENVIRONMENT}
-_NOT_OF_A_BUILD = ("name", "description", "tags", "badgeEnabled", "concurrentBuildLimit")
+_NOT_OF_A_BUILD = ("name", "description", "tags", "badgeEnabled", "concurrentBuildLimit", "buildBatchConfig")
 
 
 def effective(project: Mapping[str, Any], request: Mapping[str, Any]) -> Doc:

@@ -5,7 +5,7 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ResourceInUse
-from loopback.core.kinds import BUILD, BUILD_PROJECT
+from loopback.core.kinds import BUILD, BUILD_BATCH, BUILD_PROJECT
 from loopback.core.store import Resource
 from loopback.services.codebuild import tags
 from loopback.services.codebuild.checks import check
@@ -56,15 +56,16 @@ def update(request: Request, context: Context) -> Response:
 
 @handles("DeleteProject", service="codebuild")
 def delete(request: Request, context: Context) -> Response:
-    """The project and the record of its builds. One that is not there is no error, as on AWS."""
+    """The project and the record of its builds and batches. One that is not there is no error, as on AWS."""
     name = context.place.name_in(request["name"], "project")
     if not context.store.exists(BUILD_PROJECT, name):
         return {}
     with context.store.transaction():
-        for build in context.store.find(BUILD, parent=name):
-            if not states.is_final(BUILD.lifecycle, build.status):
-                raise InvalidInputException(f"Build {build.name} of project {name} is running; stop it first")
-            context.store.delete(BUILD, build.name)
+        for kind in (BUILD_BATCH, BUILD):
+            for build in context.store.find(kind, parent=name):
+                if not states.is_final(kind.lifecycle, build.status):
+                    raise InvalidInputException(f"Build {build.name} of project {name} is running; stop it first")
+                context.store.delete(kind, build.name)
         context.store.delete(BUILD_PROJECT, name)
         context.store.untag(arn_of(name, context))
     return {}

@@ -6,9 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import BUILD, DELIVERY
+from loopback.core.kinds import BUILD, BUILD_BATCH, DELIVERY, Kind
 from loopback.core.permissions import checks
 from loopback.services import registry
+from loopback.services.codebuild import batches
 from loopback.services.codebuild import builds as codebuild
 from loopback.services.codepipeline.facts import actions_of
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
@@ -17,24 +18,34 @@ LOOK_SECONDS = 5.0  # a build that ends is told; this is for one that was change
 
 
 def run(work: Work) -> Outcome:
-    """Start the build, then wait for its end. The build and its place in the action are one commit."""
+    """Start the build or the batch, then wait for its end. It and its place in the action are one commit."""
     build = work.noted.get("external_id")
-    return _start(work) if build is None else waited(work, build)
+    if build is None:
+        return _start(work)
+    return waited(work, build, kind=BUILD_BATCH if _batched(work) else BUILD)
 
 
-def waited(work: Work, build: str, more: Mapping[str, str] = MappingProxyType({})) -> Outcome:
-    """How the build of an action stands; its variables are those that it exports, and `more`."""
+def _batched(work: Work) -> bool:
+    return work.configuration.get("BatchEnabled") == "true"
+
+
+def waited(work: Work, build: str, more: Mapping[str, str] = MappingProxyType({}), *, kind: Kind = BUILD) -> Outcome:
+    """How the build of an action stands; its variables are those that it exports, and `more`.
+
+    A batch has none: its builds export the same ones.
+    """
+    noun = kind.noun.capitalize()
     try:
-        row = work.context.store.get(BUILD, build)
+        row = work.context.store.get(kind, build)
     except ResourceNotFound:
-        return Ended("JobFailed", f"Build {build} does not exist any more")
+        return Ended("JobFailed", f"{noun} {build} does not exist any more")
     if row.status == "IN_PROGRESS":
         return Wait(LOOK_SECONDS)
     exported = {key: str(value) for key, value in (row.result.get("exported") or {}).items()}
     exported |= more
     if row.status == "SUCCEEDED":
         return Ended(variables=exported)
-    reason = row.result.get("failure") or f"Build terminated with state: {row.status}"
+    reason = row.result.get("failure") or f"{noun} terminated with state: {row.status}"
     return Ended("JobFailed", str(reason), exported)
 
 
@@ -44,10 +55,15 @@ def _start(work: Work) -> Outcome:
         environment = _environment(configuration.get("EnvironmentVariables", "[]"))
     except ValueError as fault:
         return Ended("ConfigurationError", f"EnvironmentVariables: {fault}")
-    project = {"projectName": configuration["ProjectName"]}
-    work.permit(*checks("codebuild", "StartBuild", project, work.context.place))
+    project, wanted = configuration["ProjectName"], asked(work, environment)
+    operation = "StartBuildBatch" if _batched(work) else "StartBuild"
+    work.permit(*checks("codebuild", operation, {"projectName": project}, work.context.place))
     with work.context.store.transaction():
-        build = codebuild.start_for_pipeline(configuration["ProjectName"], work.context, asked(work, environment))
+        if _batched(work):
+            combine = configuration.get("CombineArtifacts") == "true"
+            build = batches.start_for_pipeline(project, work.context, wanted, combine=combine)
+        else:
+            build = codebuild.start_for_pipeline(project, work.context, wanted)
         work.note(external_id=build)
     return Wait(0.0)  # it may have ended before anyone knew whose it is
 
@@ -87,4 +103,5 @@ def _source_version(work: Work) -> str:
 def stop(work: Work) -> None:
     """Stop the build of an action that was given up. Raises ServiceError."""
     if build := work.noted.get("external_id"):
-        registry.call_as(work.row.doc["role"], "codebuild", "StopBuild", {"id": build}, work.context)
+        operation = "StopBuildBatch" if _batched(work) else "StopBuild"
+        registry.call_as(work.row.doc["role"], "codebuild", operation, {"id": build}, work.context)

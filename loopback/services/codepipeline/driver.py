@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loopback.core.errors import AccessDeniedException, ResourceNotFound, ServiceError
 from loopback.core.kinds import (
     BUILD,
+    BUILD_BATCH,
     BY_SLUG,
     DELIVERY,
     DELIVERY_ACTION,
@@ -47,7 +48,7 @@ class Deliveries:
         self._timers: list[tuple[float, int, Message]] = []
         self._numbers = itertools.count()
         self._busy: dict[str, bool] = {}  # action at work -> whether to look again right after
-        self._builds: dict[str, str] = {}  # build -> action
+        self._builds: dict[str, str] = {}  # build or batch -> action
         self._mover = Mover(context, now)
 
     def changed(self, kind: str, name: str) -> None:
@@ -58,7 +59,7 @@ class Deliveries:
             self._inbox.put(lambda: self._advance(name))
         elif kind in (DELIVERY_ACTION.slug, DELIVERY_RULE.slug):
             self._inbox.put(lambda: self._look(name))
-        elif kind == BUILD.slug:
+        elif kind in (BUILD.slug, BUILD_BATCH.slug):
             self._inbox.put(lambda: self._build_changed(name))
 
     def close(self) -> None:

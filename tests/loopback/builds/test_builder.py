@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from loopback.core.artifacts import Artifact
-from loopback.core.kinds import BUILD
+from loopback.core.kinds import BUILD, BUILD_BATCH
 from loopback.core.store import Resource
-from loopback.services.codebuild.builds import Asked, start_for_pipeline
+from loopback.delivery.batch import Batch
+from loopback.services.codebuild import batch_builds, batches
+from loopback.services.codebuild.builds import Asked, start_for_pipeline, start_of_batch
 
 Phases = Callable[[Resource], dict[str, str]]
 
@@ -225,6 +227,31 @@ def test_an_action_of_a_pipeline(bench: Any, objects: Any) -> None:
     assert row.status == "SUCCEEDED", row.result["failure"]
     assert row.result["exported"] == {"SEEN": "abc-codepipeline/deliver-x"}
     assert names(objects.buckets["bucket"]["out/two.zip"]) == ["c"]
+
+
+def test_the_builds_of_a_batch(bench: Any, objects: Any) -> None:
+    objects.buckets["bucket"]["in/src.zip"] = zipped(a="1")
+    spec = commands("echo I am $CODEBUILD_BATCH_BUILD_IDENTIFIER with $X") | {
+        "batch": {"build-list": [{"identifier": "one", "env": {"variables": {"X": "x"}}}]},
+        "artifacts": {"files": ["a"], "secondary-artifacts": {"report": {"files": ["a"]}}},
+    }
+    config = {"serviceRole": "arn:aws:iam::0:role/batch"}
+    source = {"type": "CODEPIPELINE"}
+    bench.project(spec, source=source, artifacts=source, buildBatchConfig=config)
+    outputs = [Artifact(name, "bucket", f"out/{name}") for name in ("one", "one_report")]
+    asked = Asked("codepipeline/p", [], [Artifact("Src", "bucket", "in/src.zip")], "Src", outputs, "abc")
+    store, name = bench.means.store, batches.start_for_pipeline("p1", bench.context, asked, combine=False)
+
+    def ended(doc: Any) -> Any:
+        return bench.wait(start_of_batch("p1", doc, bench.context))
+
+    first = ended(batch_builds.download(store.get(BUILD_BATCH, name)))
+    assert (first.status, bench.output(first)) == ("SUCCEEDED", [])
+    read = first.result["batch"]
+    batch = store.amend(BUILD_BATCH, name, "read", result={"batch": read})
+    row = ended(batch_builds.of_task(batch, Batch.of(read).tasks[0]))
+    assert (row.status, bench.output(row)) == ("SUCCEEDED", ["I am one with x"])
+    assert {key for key in objects.buckets["bucket"] if key.startswith("out/")} == {"out/one", "out/one_report"}
 
 
 @pytest.mark.parametrize(

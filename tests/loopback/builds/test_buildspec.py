@@ -2,8 +2,9 @@
 
 import pytest
 
-from loopback.builds.buildspec import BuildspecError, parse, parse_on_failure
+from loopback.builds.buildspec import parse, parse_on_failure
 from loopback.builds.specification import Cache, Files, OnFailure, Phase
+from loopback.builds.walker import BuildspecError
 
 WHOLE = """
 version: 0.2

@@ -10,13 +10,13 @@ import pytest
 
 from loopback.builds import zips
 from loopback.builds.artifacts import for_outputs, location
-from loopback.builds.buildspec import BuildspecError
 from loopback.builds.environment import exported, merged, source_variable
 from loopback.builds.faults import ClientFault
 from loopback.builds.runtimes import check, matches
 from loopback.builds.secrets import reference
 from loopback.builds.sources import repository_url
 from loopback.builds.specification import Buildspec, Files
+from loopback.builds.walker import BuildspecError
 from loopback.core.artifacts import Artifact
 
 

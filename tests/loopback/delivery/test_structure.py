@@ -1,4 +1,5 @@
 import copy
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def add(declared: dict[str, Any], made: dict[str, Any], i: int = 1) -> None:
         (lambda p: act(p, 1, 0, inputArtifacts=[]), "InvalidActionDeclarationException", "less than the minimum"),
         (lambda p: add(p, action("X", "Deploy/ECS")), "InvalidActionDeclarationException", "'ECS'"),
         (lambda p: configure(p, 1, 0, Colour="red"), "InvalidActionDeclarationException", "'Colour'"),
-        (lambda p: configure(p, 1, 0, BatchEnabled="true"), "InvalidActionDeclarationException", "'BatchEnabled'"),
+        (lambda p: configure(p, 1, 0, BuildOnly="true"), "InvalidActionDeclarationException", "'BuildOnly'"),
         (lambda p: configure(p, 0, 0, PollForSourceChanges="no"), "InvalidActionDeclarationException", "true, false"),
         (lambda p: configure(p, 1, 0, ProjectName=""), "InvalidActionDeclarationException", "1 to 1000"),
         (lambda p: p["stages"][0]["actions"][0]["configuration"].pop("S3Bucket"),
@@ -195,3 +196,22 @@ def test_two_inputs_need_a_primary_source_among_them() -> None:
         structure.check(declared, "us-east-1")
     made["configuration"]["PrimarySource"] = "Made"
     structure.check(declared, "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("configuration", "outputs", "words"),
+    [
+        ({"BatchEnabled": "true", "CombineArtifacts": "true"}, ("A",), ""),
+        ({"BatchEnabled": "yes"}, ("A",), "'BatchEnabled' of action 'Test' is 'yes'; expected one of true, false"),
+        ({"CombineArtifacts": "true"}, ("A",), "CombineArtifacts of action 'Test' needs BatchEnabled"),
+        ({"BatchEnabled": "true", "CombineArtifacts": "true"}, ("A", "B"), "needs BatchEnabled, and one output"),
+    ],
+)
+def test_batches_and_their_artifacts(configuration: dict[str, str], outputs: tuple[str, ...], words: str) -> None:
+    declared = pipeline()
+    add(
+        declared,
+        action("Test", "Test/CodeBuild", {"ProjectName": "x", **configuration}, ("Code",), outputs, runOrder=3),
+    )
+    with pytest.raises(ServiceError, match=words) if words else nullcontext():
+        structure.check(declared, "us-east-1")

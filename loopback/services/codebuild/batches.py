@@ -1,0 +1,179 @@
+"""Batches of builds: started by StartBuildBatch or by a pipeline, shown and stopped. The driver carries them out."""
+
+import uuid
+from typing import Any
+
+from loopback.core import states
+from loopback.core.kinds import BUILD, BUILD_BATCH
+from loopback.core.store import Resource
+from loopback.delivery.batch import DOWNLOAD
+from loopback.services.codebuild import projects
+from loopback.services.codebuild.builds import Asked, for_action, initiator
+from loopback.services.codebuild.checks import check_batch
+from loopback.services.codebuild.errors import InvalidInputException, ResourceNotFoundException
+from loopback.services.codebuild.overrides import effective
+from loopback.services.codebuild.paging import page_of_ids
+from loopback.services.registry import Context, Request, Response, handles
+
+MINUTES = 480  # that a batch may take when its configuration does not say
+_RENAMED = {"buildTimeoutInMinutesOverride": "timeoutInMinutesOverride"}  # to the member of StartBuild
+_OWN = ("buildBatchConfigOverride",)
+_SHOWN = (  # members of a build that a batch shows too
+    "artifacts",
+    "buildBatchConfig",
+    "buildBatchNumber",
+    "cache",
+    "encryptionKey",
+    "environment",
+    "initiator",
+    "projectName",
+    "queuedTimeoutInMinutes",
+    "secondarySources",
+    "secondarySourceVersions",
+    "serviceRole",
+    "source",
+    "sourceVersion",
+    "vpcConfig",
+)
+
+
+@handles("StartBuildBatch", service="codebuild")
+def start(request: Request, context: Context) -> Response:
+    """A batch of a project's builds, with this request's overrides."""
+    project = projects.existing(request["projectName"], context)
+    token = request.get("idempotencyToken")
+    for row in context.store.find(BUILD_BATCH, parent=project.name) if token else ():
+        if row.doc.get("idempotencyToken") == token:
+            return {"buildBatch": view(row, context)}
+    as_build = {_RENAMED.get(key, key): value for key, value in request.items() if key not in _OWN}
+    doc = effective(project.doc, as_build)
+    if doc["source"]["type"] == "CODEPIPELINE":
+        raise InvalidInputException(
+            f"Project {project.name} takes its source from CodePipeline, which starts its batches"
+        )
+    config = _config(project, request.get("buildBatchConfigOverride", {}), doc["artifacts"])
+    doc |= {"buildBatchConfig": config, "initiator": initiator(context)}
+    return {"buildBatch": view(_create(project.name, doc, context), context)}
+
+
+def start_for_pipeline(project: str, context: Context, asked: Asked, *, combine: bool) -> str:
+    """Start a batch for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
+    row = projects.existing(project, context)
+    doc = for_action(row.doc, asked)
+    doc["buildBatchConfig"] = _config(row, {"combineArtifacts": combine}, doc["artifacts"])
+    return _create(row.name, doc, context).name
+
+
+def _config(project: Resource, more: dict[str, Any], artifacts: dict[str, Any]) -> dict[str, Any]:
+    config = (project.doc.get("buildBatchConfig") or {}) | more
+    if not config.get("serviceRole"):
+        raise InvalidInputException(
+            f"Project {project.name} has no buildBatchConfig with a serviceRole, which starts the builds of a batch"
+        )
+    check_batch(config, artifacts)
+    return config
+
+
+def _create(project: str, doc: dict[str, Any], context: Context) -> Resource:
+    name = f"{project}:{uuid.uuid4()}"
+    own = {"projectName": project, "buildBatchNumber": context.store.next_number(f"batches of {project}")}
+    result = {"currentPhase": "SUBMITTED", "phases": [], "builds": {}}
+    row = context.store.create(BUILD_BATCH, name, doc | own, parent=project, result=result)
+    context.changed(BUILD_BATCH.slug, name)
+    return row
+
+
+@handles("BatchGetBuildBatches", service="codebuild")
+def batch_get(request: Request, context: Context) -> Response:
+    """Batches by id or ARN; ids that are not there are listed, not refused."""
+    found, missing = [], []
+    for asked in request["ids"]:
+        name = context.place.name_in(asked, "build-batch")
+        if context.store.exists(BUILD_BATCH, name):
+            found.append(view(context.store.get(BUILD_BATCH, name), context))
+        else:
+            missing.append(asked)
+    return {"buildBatches": found, "buildBatchesNotFound": missing}
+
+
+@handles("ListBuildBatches", service="codebuild")
+def list_batches(request: Request, context: Context) -> Response:
+    """Ids of all batches, newest first unless asked otherwise."""
+    return _ids(context.store.find(BUILD_BATCH), request)
+
+
+@handles("ListBuildBatchesForProject", service="codebuild")
+def list_for_project(request: Request, context: Context) -> Response:
+    """Ids of a project's batches, newest first unless asked otherwise."""
+    if "projectName" not in request:
+        raise InvalidInputException("ListBuildBatchesForProject needs a projectName")
+    project = projects.existing(request["projectName"], context)
+    return _ids(context.store.find(BUILD_BATCH, parent=project.name), request)
+
+
+def _ids(rows: list[Resource], request: Request) -> Response:
+    status = request.get("filter", {}).get("status")
+    return page_of_ids([row for row in rows if status in (None, row.status)], "buildBatchNumber", request)
+
+
+@handles("StopBuildBatch", service="codebuild")
+def stop(request: Request, context: Context) -> Response:
+    """Ask for the end of a batch and of its builds. One that has ended stays as it is."""
+    name = context.place.name_in(request["id"], "build-batch")
+    if not context.store.exists(BUILD_BATCH, name):
+        raise ResourceNotFoundException(f"There is no batch build {request['id']}")
+    row = context.store.get(BUILD_BATCH, name)
+    if not states.is_final(BUILD_BATCH.lifecycle, row.status):
+        row = context.store.amend(BUILD_BATCH, name, "stop requested", result={"stopping": True})
+        context.changed(BUILD_BATCH.slug, name)
+    return {"buildBatch": view(row, context)}
+
+
+def view(row: Resource, context: Context) -> Response:
+    """A row as AWS's BuildBatch."""
+    doc, done = row.doc, row.result
+    shown = {key: doc[key] for key in _SHOWN if key in doc}
+    shown["artifacts"] = {key: value for key, value in doc["artifacts"].items() if key != "type"}
+    return shown | {
+        "id": row.name,
+        "arn": context.place.arn(f"build-batch/{row.name}", "codebuild"),
+        "startTime": row.created,
+        "endTime": done.get("endTime"),
+        "currentPhase": done["currentPhase"],
+        "buildBatchStatus": row.status,
+        "complete": states.is_final(BUILD_BATCH.lifecycle, row.status),
+        "resolvedSourceVersion": done.get("resolvedSourceVersion") or doc.get("resolvedSourceVersion"),
+        "phases": done["phases"],
+        "logConfig": doc.get("logsConfig"),
+        "buildTimeoutInMinutes": doc["timeoutInMinutes"],
+        "buildGroups": _groups(row, context),
+    }
+
+
+def _groups(row: Resource, context: Context) -> list[dict[str, Any]]:
+    done = row.result
+    found = []
+    if "download" in done:
+        found.append({"identifier": DOWNLOAD, "ignoreFailure": False, **_summary(done["download"], context)})
+    for task in done.get("batch", {}).get("tasks", []):
+        group = {
+            "identifier": task["identifier"],
+            "dependsOn": task["depends"],
+            "ignoreFailure": task["ignore_failure"],
+        }
+        build = done["builds"].get(task["identifier"])
+        found.append(group | (_summary(build, context) if build else {}))
+    return found
+
+
+def _summary(build: str, context: Context) -> dict[str, Any]:
+    row = context.store.get(BUILD, build)
+    primary = row.result.get("artifacts") or {}
+    artifact = {"type": row.doc["artifacts"]["type"], **{k: primary[k] for k in ("location",) if k in primary}}
+    summary = {
+        "arn": context.place.arn(f"build/{build}", "codebuild"),
+        "requestedOn": row.created,
+        "buildStatus": row.status,
+        "primaryArtifact": artifact,
+    }
+    return {"currentBuildSummary": summary}

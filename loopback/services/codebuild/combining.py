@@ -1,0 +1,41 @@
+"""The primary artifacts of a batch's builds as one zip file, in the place of the action's only output artifact."""
+
+import contextlib
+import tempfile
+import zipfile
+from pathlib import Path
+
+from loopback.core.kinds import BUILD
+from loopback.core.store import Resource
+from loopback.delivery.batch import SUCCEEDED, Batch
+from loopback.services.codebuild.batch_builds import part
+from loopback.services.registry import Context
+
+
+def combine(batch: Resource, context: Context) -> None:
+    """A name that several builds have made is that of the last of them. Raises botocore's errors."""
+    client = context.client("s3", batch.doc["serviceRole"])
+    whole = batch.doc["pipeline"]["outputs"][0]
+    builds = {name: context.store.get(BUILD, build) for name, build in batch.result["builds"].items()}
+    names = [task.identifier for task in Batch.of(batch.result["batch"]).tasks]
+    parts = [part(batch, name) for name in names if name in builds and builds[name].status == SUCCEEDED]
+    with tempfile.TemporaryDirectory() as folder:
+        fetched = []
+        for number, one in enumerate(parts):
+            path = Path(folder) / str(number)
+            client.download_file(one.bucket, one.key, str(path))
+            fetched.append(path)
+        merged = Path(folder) / "merged"
+        merge(fetched, merged)
+        client.upload_file(str(merged), whole["bucket"], whole["key"])
+    for one in parts:
+        context.objects.delete(one.bucket, one.key)
+
+
+def merge(parts: list[Path], target: Path) -> None:
+    """One zip file of several; of two entries of one name the later one stays."""
+    with contextlib.ExitStack() as opened, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as merged:
+        archives = [opened.enter_context(zipfile.ZipFile(path)) for path in parts]
+        entries = {entry.filename: (archive, entry) for archive in archives for entry in archive.infolist()}
+        for archive, entry in entries.values():
+            merged.writestr(entry, archive.read(entry))
