@@ -76,8 +76,14 @@ class Target:
         return boto3.Session(region_name=self.region)
 
     def client(self, service: str) -> Any:
-        """A boto3 client."""
-        return self.session.client(service)
+        """The boto3 client of a service; to make one takes as long as several requests."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service)
+        return self._clients[service]
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
 
     def read(self, uri: str) -> bytes:
         """The bytes of an S3 object. Raises UserError when it cannot be read."""

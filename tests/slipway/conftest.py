@@ -6,10 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 
 from slipway.target import Target
 
+LOADER = botocore.loaders.create_loader()  # keeps the services' models from test to test
 Answer = Any  # a response, an error's code, a function of the request, or a list of those for one call after another
 
 
@@ -21,12 +24,17 @@ class Aws:
             "GetCallerIdentity": {"Account": "111122223333", "Arn": "arn:aws:iam::1:user/me"}
         }
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.clients: dict[str, Any] = {}
         environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
         self.target = Target({**os.environ, **environ}, local=True, project="demo")
-        self.session = boto3.Session("x", "x", region_name="eu-west-1")
+        made = botocore.session.Session()
+        made.register_component("data_loader", LOADER)
+        self.session = boto3.Session("x", "x", region_name="eu-west-1", botocore_session=made)
 
     def client(self, service: str) -> Any:
-        client = self.session.client(service)
+        if service in self.clients:
+            return self.clients[service]
+        client = self.clients[service] = self.session.client(service)
         client.meta.events.register("provide-client-params", self._note)
         client.meta.events.register("before-call", self._answer)
         return client
