@@ -55,7 +55,7 @@ def analyze(settings: Settings, now: datetime) -> str:
     if settings.publishes_metrics and (rules is None or constraints.config_of(rules, {})["emit_metrics"] == "Enabled"):
         from loopback.monitor import metrics
 
-        metrics.write(settings, metrics.of_data(data, apart), now)
+        metrics.write(settings.base, settings.environ, metrics.of_data(data, apart), now)
     _postprocess(settings)
     return documents.exit_message(len(found))
 

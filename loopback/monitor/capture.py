@@ -150,14 +150,20 @@ def _named(values: Any) -> Row:
 
 def _table(part: Mapping[str, Any]) -> list[Any]:
     """Rows of one side: lists of text for CSV, flat dicts for JSON."""
+    kind, text = text_of(part)
+    if kind == "CSV":
+        return [[value or None for value in row] for row in csv.reader(text.splitlines()) if row]
+    lines = text.splitlines() if "jsonlines" in str(part.get("observedContentType")) else [text]
+    documents = [json.loads(line) for line in lines]
+    return [flat(row) for document in documents for row in (document if isinstance(document, list) else [document])]
+
+
+def text_of(part: Mapping[str, Any]) -> tuple[str, str]:
+    """(CSV or JSON, the text) of one side of a record. Raises ValueError for what is captured otherwise."""
     text, kind = part.get("data") or "", part.get("encoding")
     if kind == "BASE64":
         text = base64.b64decode(text).decode()
         kind = "JSON" if "json" in str(part.get("observedContentType")) else "CSV"
-    if kind == "CSV":
-        return [[value or None for value in row] for row in csv.reader(text.splitlines()) if row]
-    if kind == "JSON":
-        lines = text.splitlines() if "jsonlines" in str(part.get("observedContentType")) else [text]
-        documents = [json.loads(line) for line in lines]
-        return [flat(row) for document in documents for row in (document if isinstance(document, list) else [document])]
-    raise ValueError(f"data is captured as {kind}; CSV, JSON and BASE64 can be analyzed")
+    if kind not in ("CSV", "JSON"):
+        raise ValueError(f"data is captured as {kind}; CSV, JSON and BASE64 can be analyzed")
+    return kind, text

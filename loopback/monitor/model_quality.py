@@ -64,7 +64,7 @@ def analyze(settings: Settings, now: datetime) -> str:
     if settings.publishes_metrics:
         from loopback.monitor import metrics
 
-        metrics.write(settings, metrics.of_model(found.values), now)
+        metrics.write(settings.base, settings.environ, metrics.of_model(found.values), now)
     if settings.baseline_constraints is None:
         return documents.exit_message(0)
     rules = documents.read(settings.baseline_constraints, f"{section}_constraints")[f"{section}_constraints"]

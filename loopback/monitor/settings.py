@@ -30,8 +30,6 @@ class Settings:
     publishes_metrics: bool
     excluded: frozenset[str]
     drift_method: str | None
-    endpoint: str | None
-    schedule: str | None
     analysis: str
     environ: Mapping[str, str]
 
@@ -42,7 +40,7 @@ class Settings:
 
         def path(name: str) -> Path | None:
             value = environ.get(name)
-            return _moved(value, base) if value else None
+            return moved(value, base) if value else None
 
         source, output = path("dataset_source"), path("output_path")
         if source is None or output is None:
@@ -69,8 +67,6 @@ class Settings:
             publishes_metrics=environ.get("publish_cloudwatch_metrics") == "Enabled",
             excluded=frozenset(name.strip() for name in excluded if name.strip()),
             drift_method=method,
-            endpoint=environ.get("sagemaker_endpoint_name"),
-            schedule=environ.get("sagemaker_monitoring_schedule_name"),
             analysis=environ.get("analysis_type") or "DATA_QUALITY",
             environ=environ,
         )
@@ -79,10 +75,10 @@ class Settings:
         """Where the path that a variable holds really is; raises BadInput when it is not set."""
         if not self.environ.get(variable):
             raise BadInput(f"the environment variable {variable} is not set")
-        return _moved(self.environ[variable], self.base)
+        return moved(self.environ[variable], self.base)
 
 
-def _moved(value: str, base: Path) -> Path:
+def moved(value: str, base: Path) -> Path:
     """Where a path of the container is on this machine."""
     given = Path(value)
     return base / given.relative_to("/opt/ml") if given.is_relative_to("/opt/ml") else given

@@ -19,7 +19,7 @@ class UnknownImage(Exception):
 class Runtime:
     """How an image's programs run here.
 
-    `interpreter` is the path of a Python, or None for the warm one. `analyzer` is the image's own entrypoint.
+    `interpreter` is the path of a Python, or None for the warm one.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Runtime:
 XGBOOST = Runtime("xgboost")
 SKLEARN = Runtime("scikit-learn")
 ANALYZER = Runtime("model-monitor")
+CLARIFY = Runtime("clarify")
 HOST = Runtime("host")
 
 TABLE: tuple[tuple[str, Runtime], ...] = (
@@ -40,7 +41,7 @@ TABLE: tuple[tuple[str, Runtime], ...] = (
     ("*/sagemaker-model-monitor-analyzer*", ANALYZER),
     ("*/sagemaker-model-monitor-groundtruth-merger*", ANALYZER),
     ("*/sagemaker-spark-processing:*", Runtime("spark", refused="Spark processing (smspark-submit)")),
-    ("*/sagemaker-clarify-processing:*", Runtime("clarify", refused="Clarify processing")),
+    ("*/sagemaker-clarify-processing:*", CLARIFY),
 )
 
 

@@ -17,7 +17,10 @@ GROUP = "/aws/sagemaker/ProcessingJobs"
 PROCESSING = "/opt/ml/processing/"
 MESSAGE_BYTES = 1024
 SYNC_SECONDS = 1.0
-ANALYZER = "loopback.monitor.analyzer:main"
+PROGRAMS = {  # of images with an entrypoint of their own
+    images.ANALYZER: "loopback.monitor.analyzer:main",
+    images.CLARIFY: "loopback.clarify.program:main",
+}
 METRICS = "output/metrics/cloudwatch"
 
 
@@ -69,18 +72,18 @@ class Processing:
     def _spec(self, host: Host) -> HostSpec:
         app = self.job.request["AppSpecification"]
         argv = (*(app.get("ContainerEntrypoint") or ()), *(app.get("ContainerArguments") or ()))
-        analyzer = self.runtime == images.ANALYZER and not app.get("ContainerEntrypoint")
-        if not argv and not analyzer:
+        program = None if app.get("ContainerEntrypoint") else PROGRAMS.get(self.runtime)
+        if not argv and program is None:
             raise JobFault("ClientError: AppSpecification has no ContainerEntrypoint, and the image has none here")
         network = self.job.request.get("NetworkConfig") or {}
         job = {"PROCESSING_JOB_NAME": self.job.name, "PROCESSING_JOB_ARN": self.job.arn}
         return HostSpec(
-            argv=argv or ("analyzer",),
+            argv=argv or (self.runtime.name,),
             environ=job | environment(self.job, host, self.runtime),
             folder=str(host.ml),
             hostname=host.name,
             hosts_file=str(host.root / "hosts"),
-            builtin=ANALYZER if analyzer else None,
+            builtin=program,
             interpreter=self.runtime.interpreter,
             isolated=bool(network.get("EnableNetworkIsolation")),
         )

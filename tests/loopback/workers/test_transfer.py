@@ -92,7 +92,6 @@ def refused(outcome: Outcome, *words: str) -> None:
         ({"outputs": [("out", "s3://b/x", {"LocalPath": "/opt/ml/model"})]}, ["output out", "/opt/ml/model"]),
         ({"image": "1.dkr.ecr.eu-west-1.amazonaws.com/mine:1"}, ["loopback.yml", '"*/mine:*": host']),
         ({"image": "1.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-spark-processing:3"}, ["Spark", "not available"]),
-        ({"image": "1.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-clarify-processing:1"}, ["Clarify", "not available"]),
     ],
 )
 def test_what_cannot_be_run_is_named(bench: Bench, request_: dict, words: list[str]) -> None:

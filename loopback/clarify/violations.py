@@ -1,0 +1,106 @@
+"""constraint_violations.json of bias and of feature attributions. contracts 5.10.
+
+A bias metric violates when it is farther from fair than the baseline's, beyond chance: the interval of its bootstrap
+lies outside the allowed range, as AWS describes it. Attributions violate when their ranking has changed: the normalized
+discounted cumulative gain is below 0.9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+FAIR = {"DI": 1.0}  # a ratio; every other metric is fair at 0
+LEAST_GAIN = 0.9
+CONFIDENCE = 1.96  # standard deviations on each side that hold 95 % of a normal distribution
+
+Doc = Mapping[str, Any]
+Spread = Callable[[str, str, int, str], float | None]  # section, facet, place of its report, metric -> deviation
+_SECTIONS = ("pre_training_bias_metrics", "post_training_bias_metrics")
+
+
+def of_bias(analysis: Doc, baseline: Doc, facet_values: Mapping[str, str], spread: Spread) -> Iterator[dict[str, str]]:
+    """Metrics that are less fair than the baseline's; what is not in the baseline is not compared."""
+    for section in _SECTIONS:
+        before = (baseline.get(section) or {}).get("facets") or {}
+        for name, reports in ((analysis.get(section) or {}).get("facets") or {}).items():
+            for place, report in enumerate(reports):
+                allowed = _peer(report, reports, before.get(name) or [])
+                for metric in report["metrics"]:
+                    if _is_worse(metric, allowed, partial(spread, section, name, place)):
+                        value = facet_values.get(name) or str(report["value_or_threshold"])
+                        yield _violation(metric, name, value, allowed[metric["name"]])
+
+
+def _peer(report: Doc, reports: Any, before: Any) -> dict[str, Any]:
+    """The baseline's metrics of the same group; the only group is the same although its upper bound has moved."""
+    if len(reports) == 1 == len(before):
+        found = before
+    else:
+        found = [other for other in before if other["value_or_threshold"] == report["value_or_threshold"]]
+    return {metric["name"]: metric["value"] for other in found[:1] for metric in other["metrics"]}
+
+
+def _is_worse(metric: Doc, allowed: Mapping[str, Any], spread: Callable[[str], float | None]) -> bool:
+    name, value, bound = metric["name"], _number(metric["value"]), _number(allowed.get(metric["name"]))
+    if value is None or bound is None:
+        return False
+    fair = FAIR.get(name, 0.0)
+    distance, most = abs(value - fair), abs(bound - fair)
+    if distance <= most or math.isinf(distance):
+        return distance > most
+    return distance - CONFIDENCE * (spread(name) or 0.0) > most
+
+
+def _number(value: Any) -> float | None:
+    """Infinities are texts in the documents."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _violation(metric: Doc, facet: str, value: str, allowed: Any) -> dict[str, str]:
+    return {
+        "facet": facet,
+        "facet_value": value,
+        "metric_name": metric["name"],
+        "constraint_check_type": "bias_drift_check",
+        "description": f"Metric value {metric['value']} doesn't meet the baseline constraint requirement {allowed}",
+    }
+
+
+def of_attributions(analysis: Doc, baseline: Doc) -> Iterator[dict[str, str]]:
+    """Labels whose features rank differently."""
+    before = _attributions(baseline)
+    for label, found in _attributions(analysis).items():
+        if label not in before:
+            continue
+        gain = ranking_gain(before[label]["global_shap_values"], found["global_shap_values"])
+        if gain < LEAST_GAIN:
+            yield {
+                "label": label,
+                "metric_name": "shap",
+                "constraint_check_type": "feature_attribution_drift_check",
+                "description": f"Feature attribution drift {gain} exceeds threshold {LEAST_GAIN}",
+            }
+
+
+def _attributions(document: Doc) -> Doc:
+    found: Doc = (document.get("explanations") or {}).get("kernel_shap") or {}
+    return found
+
+
+def ranking_gain(before: Mapping[str, float], now: Mapping[str, float]) -> float:
+    """How much of the baseline's attribution the live ranking has in front: 1 where the order is the same."""
+    live = sorted(before, key=lambda name: (-now.get(name, -math.inf), -before[name]))
+    ideal = _discounted(sorted(before.values(), reverse=True))
+    return _discounted([before[name] for name in live]) / ideal if ideal else 1.0
+
+
+def _discounted(gains: list[float]) -> float:
+    return sum(gain / math.log2(place + 1) for place, gain in enumerate(gains, 1))
