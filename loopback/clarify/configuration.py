@@ -113,8 +113,10 @@ SCHEMA = Keyed(
 )
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The file's document. Raises BadInput when it is not there or not a JSON object."""
+def read(folder: Path) -> dict[str, Any]:
+    """The document, whose name may be another one where it is alone. Raises BadInput when it is no JSON object."""
+    found = sorted(folder.glob("*.json"))
+    path = folder / FILE if len(found) != 1 else found[0]
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from loopback.clarify import configuration
-from loopback.clarify.configuration import CAPTURE, FILE, Config
+from loopback.clarify.configuration import CAPTURE, Config
 from loopback.clarify.s3_objects import Client, Fetch
 from loopback.clarify.settings import Settings
 from loopback.monitor import documents
@@ -73,7 +73,7 @@ def analyze(settings: Settings, now: datetime, client: Client) -> str:
 
 def _configured(settings: Settings) -> dict[str, Any]:
     """The configuration with what a monitor or a pipeline tells beside it."""
-    config = configuration.read(settings.config / FILE)
+    config = configuration.read(settings.config)
     if model := settings.environ.get("model_name"):
         config["predictor"] = {**config.get("predictor", {}), "model_name": model}
     if settings.monitor:

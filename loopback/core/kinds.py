@@ -56,6 +56,10 @@ DATA_QUALITY_DEFINITION = Kind(
 MODEL_QUALITY_DEFINITION = Kind(
     "model-quality-job-definition", "model quality job definition", states.PRESENT, "Completed"
 )
+MODEL_BIAS_DEFINITION = Kind("model-bias-job-definition", "model bias job definition", states.PRESENT, "Completed")
+MODEL_EXPLAINABILITY_DEFINITION = Kind(
+    "model-explainability-job-definition", "model explainability job definition", states.PRESENT, "Completed"
+)
 MONITORING_SCHEDULE = Kind("monitoring-schedule", "monitoring schedule", states.MONITORING_SCHEDULE, "Pending")
 MONITORING_EXECUTION = Kind("monitoring-execution", "monitoring execution", states.MONITORING_EXECUTION, "Pending")
 
@@ -103,6 +107,8 @@ ALL = (
     REPORT,
     DATA_QUALITY_DEFINITION,
     MODEL_QUALITY_DEFINITION,
+    MODEL_BIAS_DEFINITION,
+    MODEL_EXPLAINABILITY_DEFINITION,
     MONITORING_SCHEDULE,
     MONITORING_EXECUTION,
     DELIVERY_PIPELINE,

@@ -11,7 +11,7 @@ from loopback.services.registry import Context
 from loopback.services.sagemaker.monitoring import job_requests, windows
 from loopback.services.sagemaker.monitoring.definitions import capture_of
 from loopback.services.sagemaker.monitoring.job_requests import Run
-from loopback.services.sagemaker.monitoring.specs import Spec
+from loopback.services.sagemaker.monitoring.specs import CLARIFY, Spec
 
 NO_DATA = "Job inputs had no data"  # AWS's words
 
@@ -42,7 +42,7 @@ def first_job(run: Run, context: Context) -> tuple[str, dict[str, Any]]:
     hours = captured(run, context)
     if not hours:
         raise ValidationException(NO_DATA)
-    if run.spec.type != "ModelQuality":
+    if run.spec.truth is None:
         return "analysis", job_requests.analysis(run, hours, baseline(run.spec, context))
     prefix = str(run.spec.truth).rstrip("/")
     truths = [hour for hour in run.window.hours if _holds_data(f"{prefix}/{hour}/", context)]
@@ -83,5 +83,7 @@ def baseline(spec: Spec, context: Context) -> dict[str, str]:
     except ResourceNotFound:
         raise ValidationException(f"There is no baselining job named {given['BaseliningJobName']}") from None
     folder = job.doc["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
+    if spec.type in CLARIFY:
+        return {"constraints": f"{folder}/analysis.json"}
     wanted = names if spec.type == "DataQuality" else ("constraints",)
     return {name: f"{folder}/{name}.json" for name in wanted}

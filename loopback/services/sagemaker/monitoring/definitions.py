@@ -1,4 +1,4 @@
-"""Job definitions: Create, Describe, List and Delete for data quality and model quality. Nothing runs the others."""
+"""Job definitions: Create, Describe, List and Delete for each type of monitor."""
 
 from typing import Any
 

@@ -16,11 +16,18 @@ TRUTH = "/opt/ml/processing/groundtruth"
 MERGED = "/opt/ml/processing/output"
 MERGER = "sagemaker-model-monitor-groundtruth-merger"
 CAPTURE_FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+CONFIG = "/opt/ml/processing/input/config"
 _ATTRIBUTES = {
+    "features_attribute": "FeaturesAttribute",
     "inference_attribute": "InferenceAttribute",
     "probability_attribute": "ProbabilityAttribute",
     "probability_threshold_attribute": "ProbabilityThresholdAttribute",
     "exclude_features_attribute": "ExcludeFeaturesAttribute",
+}
+_ANALYSES = {
+    "ModelQuality": "MODEL_QUALITY",
+    "ModelBias": "MODEL_BIAS",
+    "ModelExplainability": "MODEL_EXPLAINABILITY",
 }
 
 SCRIPTS = (
@@ -54,18 +61,22 @@ class Run:
 def analysis(run: Run, hours: Sequence[str], baseline: Mapping[str, str]) -> dict[str, Any]:
     """The analyzer's job.
 
-    `hours` are the prefixes with data, `<variant>/yyyy/mm/dd/HH`, below the captures or, for model quality, below the
-    merged ones. `baseline` has the S3 URIs of `statistics` and `constraints`, as far as there are.
+    `hours` are the prefixes with data, `<variant>/yyyy/mm/dd/HH`, below the captures or, where there are labels, below
+    the merged ones. `baseline` has the S3 URIs of `statistics` and `constraints`, as far as there are.
     """
     spec = run.spec
     target = spec.output["MonitoringOutputs"][0]["S3Output"]
-    source = run.merged if spec.type == "ModelQuality" else run.captured
+    source = run.captured if spec.truth is None else run.merged
     inputs = _hour_inputs("endpoint_input", source, spec.source["LocalPath"], hours)
     environment = {"publish_cloudwatch_metrics": "Disabled", **spec.environment, **_platform(run)}
     environment |= {"dataset_source": spec.source["LocalPath"], "output_path": target["LocalPath"]}
     environment |= {key: str(spec.source[name]) for key, name in _ATTRIBUTES.items() if spec.source.get(name)}
-    if spec.type == "ModelQuality":
-        environment |= {"analysis_type": "MODEL_QUALITY", "problem_type": spec.app["ProblemType"]}
+    if spec.type in _ANALYSES:
+        environment["analysis_type"] = _ANALYSES[spec.type]
+    if "ProblemType" in spec.app:
+        environment["problem_type"] = spec.app["ProblemType"]
+    if "ConfigUri" in spec.app:
+        inputs.append(_input("analysis_config", spec.app["ConfigUri"], CONFIG))
     for name, folder in (("statistics", "stats"), ("constraints", "constraints")):
         if name in baseline:
             inputs.append(_input("baseline" if folder == "stats" else folder, baseline[name], f"{BASELINE}/{folder}"))
@@ -88,7 +99,7 @@ def merge(run: Run, hours: Sequence[str], truths: Sequence[str]) -> dict[str, An
     environment = {**_platform(run), "analysis_type": "GROUND_TRUTH_MERGE", "dataset_source": local}
     environment |= {"ground_truth_source": TRUTH, "output_path": MERGED}
     output = {"S3Uri": run.merged, "LocalPath": MERGED, "S3UploadMode": "EndOfJob"}
-    image = re.sub(r"[^/]+$", MERGER, run.spec.app["ImageUri"])  # AWS keeps both images in one account
+    image = re.sub(r"[^/]+$", MERGER, run.spec.app["ImageUri"])  # as of the analyzer, which is in its account
     return _job(run.spec, {"ImageUri": image}, inputs, {"OutputName": "merged_output", "S3Output": output}, environment)
 
 

@@ -5,7 +5,12 @@ from datetime import datetime
 from typing import Any
 
 TARGET = "GraniteServiceVersion20100801.PutMetricData"
-DATA, MODEL = "aws/sagemaker/Endpoints/data-metrics", "aws/sagemaker/Endpoints/model-metrics"
+NAMESPACES = {
+    "MODEL_QUALITY": "aws/sagemaker/Endpoints/model-metrics",
+    "MODEL_BIAS": "aws/sagemaker/Endpoints/bias-metrics",
+    "MODEL_EXPLAINABILITY": "aws/sagemaker/Endpoints/explainability-metrics",
+}
+DATA = "aws/sagemaker/Endpoints/data-metrics"  # of every other analysis
 MOST = 500  # entries of one request; AWS takes 1,000
 Put = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 
@@ -25,7 +30,7 @@ def requests(environ: Mapping[str, str], lines: Sequence[Mapping[str, Any]]) -> 
     enabled = environ.get("publish_cloudwatch_metrics") == "Enabled"
     if not enabled or not environ.get("sagemaker_monitoring_schedule_name"):
         return
-    namespace = MODEL if environ.get("analysis_type") == "MODEL_QUALITY" else DATA
+    namespace = NAMESPACES.get(environ.get("analysis_type", ""), DATA)
     data = [_entry(line) for line in lines]
     for start in range(0, len(data), MOST):
         yield {"Namespace": namespace, "MetricData": data[start : start + MOST]}

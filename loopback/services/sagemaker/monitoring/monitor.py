@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from loopback.core.errors import ResourceInUse, ServiceError
 from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
@@ -27,16 +27,33 @@ MOST_MISSED = 48  # due times of the past that are made up for, if there are cap
 log = logging.getLogger("loopback")
 
 
+class Wake(Protocol):
+    """What the loop waits on: as threading.Event."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until it is set, or so many seconds have passed."""
+
+    def set(self) -> None:
+        """End the wait, or the next one."""
+
+    def clear(self) -> None:
+        """Wait again."""
+
+
 class Monitor:
     """Run `loop` on one thread; `changed` may be called from any. `now` returns epoch seconds."""
 
     def __init__(
-        self, context: Context, now: Callable[[], float] = time.time, settle_seconds: float = SETTLE_SECONDS
+        self,
+        context: Context,
+        now: Callable[[], float] = time.time,
+        settle_seconds: float = SETTLE_SECONDS,
+        wake: Wake | None = None,
     ) -> None:
         self._context, self._store, self._now = context, context.store, now
         self._settle_seconds = settle_seconds
         self._progress = Progress(context, now)
-        self._wake = threading.Event()
+        self._wake: Wake = wake or threading.Event()
         self._open = True
 
     def changed(self, kind: str, name: str) -> None:

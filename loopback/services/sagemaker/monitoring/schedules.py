@@ -38,8 +38,6 @@ def _checked(config: dict[str, Any], context: Context) -> dict[str, Any]:
     """The configuration with its defaults filled in. Raises ValidationException."""
     schedule = config.get("ScheduleConfig") or {"ScheduleExpression": "cron(0 0 ? * * *)"}  # AWS picks an hour
     config = {"MonitoringType": "DataQuality", **config, "ScheduleConfig": schedule}
-    if config["MonitoringType"] in specs.REFUSED:
-        raise ValidationException(f"loopback does not carry out MonitoringType {config['MonitoringType']}")
     windows.check(schedule)
     spec = spec_of(config, context)
     specs.check(spec)

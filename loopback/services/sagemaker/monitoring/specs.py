@@ -5,13 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopback.core.errors import ValidationException
-from loopback.core.kinds import DATA_QUALITY_DEFINITION, MODEL_QUALITY_DEFINITION, Kind
+from loopback.core.kinds import (
+    DATA_QUALITY_DEFINITION,
+    MODEL_BIAS_DEFINITION,
+    MODEL_EXPLAINABILITY_DEFINITION,
+    MODEL_QUALITY_DEFINITION,
+    Kind,
+)
 from loopback.services.sagemaker.monitoring.windows import check_span, duration
 
-KINDS: Mapping[str, Kind] = {"DataQuality": DATA_QUALITY_DEFINITION, "ModelQuality": MODEL_QUALITY_DEFINITION}
-REFUSED = ("ModelBias", "ModelExplainability")
+KINDS: Mapping[str, Kind] = {
+    "DataQuality": DATA_QUALITY_DEFINITION,
+    "ModelQuality": MODEL_QUALITY_DEFINITION,
+    "ModelBias": MODEL_BIAS_DEFINITION,
+    "ModelExplainability": MODEL_EXPLAINABILITY_DEFINITION,
+}
+CLARIFY = ("ModelBias", "ModelExplainability")  # types whose image is Clarify's
 INLINE = "MonitoringJobDefinition"
-MOST_SECONDS = {"DataQuality": 3600, "ModelQuality": 3600}
+MOST_SECONDS = {"DataQuality": 3600, "ModelQuality": 1800, "ModelBias": 1800, "ModelExplainability": 3600}
 Doc = Mapping[str, Any]
 
 
@@ -43,13 +54,13 @@ class Spec:
 
 
 def of_definition(kind: str, doc: Doc) -> Spec:
-    """From a CreateDataQualityJobDefinition or CreateModelQualityJobDefinition request."""
+    """From a request that creates a job definition, for example CreateDataQualityJobDefinition."""
     app, given = doc[f"{kind}AppSpecification"], doc[f"{kind}JobInput"]
     return Spec(
         type=kind,
         app=app,
         baseline=doc.get(f"{kind}BaselineConfig") or {},
-        source=_endpoint_input(given),
+        source=_endpoint_input(given, kind),
         truth=(given.get("GroundTruthS3Input") or {}).get("S3Uri"),
         output=doc[f"{kind}JobOutputConfig"],
         cluster=doc["JobResources"]["ClusterConfig"],
@@ -66,7 +77,7 @@ def of_inline(doc: Doc) -> Spec:
         type="DataQuality",
         app=doc["MonitoringAppSpecification"],
         baseline=doc.get("BaselineConfig") or {},
-        source=_endpoint_input(doc["MonitoringInputs"][0]),
+        source=_endpoint_input(doc["MonitoringInputs"][0], "DataQuality"),
         truth=None,
         output=doc["MonitoringOutputConfig"],
         cluster=doc["MonitoringResources"]["ClusterConfig"],
@@ -77,7 +88,7 @@ def of_inline(doc: Doc) -> Spec:
     )
 
 
-def _endpoint_input(given: Doc) -> Doc:
+def _endpoint_input(given: Doc, kind: str) -> Doc:
     if given.get("BatchTransformInput"):
         raise ValidationException(
             "loopback does not carry out BatchTransformInput; monitor an endpoint (EndpointInput)"
@@ -87,8 +98,8 @@ def _endpoint_input(given: Doc) -> Doc:
     source: Doc = given["EndpointInput"]
     if source.get("S3InputMode", "File") != "File":
         raise ValidationException("loopback does not carry out S3InputMode Pipe; use File")
-    if source.get("FeaturesAttribute"):
-        raise ValidationException("loopback does not carry out FeaturesAttribute, which bias monitors have")
+    if source.get("FeaturesAttribute") and kind not in CLARIFY:
+        raise ValidationException(f"loopback does not carry out FeaturesAttribute of a {kind} monitor")
     return source
 
 

@@ -13,6 +13,7 @@ from loopback.services.sagemaker.monitoring.monitor import Monitor
 
 ROLE = "arn:aws:iam::000000000000:role/monitor"
 ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+CLARIFY = "205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 CLUSTER = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}}
 CAPTURE = {
@@ -74,6 +75,20 @@ class Site:
             "RoleArn": ROLE,
         }
         return dict(self.call("CreateModelQualityJobDefinition", **request))
+
+    def clarify(self, kind: str, name: str = "cl", **source: Any) -> dict[str, Any]:
+        """A definition of ModelBias or ModelExplainability."""
+        truth = {"GroundTruthS3Input": {"S3Uri": "s3://bucket/truth"}} if kind == "ModelBias" else {}
+        request = {
+            "JobDefinitionName": name,
+            f"{kind}AppSpecification": {"ImageUri": CLARIFY, "ConfigUri": "s3://bucket/conf/analysis_config.json"},
+            f"{kind}BaselineConfig": {"ConstraintsResource": {"S3Uri": "s3://bucket/base/analysis.json"}},
+            f"{kind}JobInput": {"EndpointInput": ENDPOINT_INPUT | {"ProbabilityAttribute": "0"} | source, **truth},
+            f"{kind}JobOutputConfig": {"MonitoringOutputs": [OUTPUT]},
+            "JobResources": CLUSTER,
+            "RoleArn": ROLE,
+        }
+        return dict(self.call(f"Create{kind}JobDefinition", **request))
 
     def schedule(self, name: str = "s", expression: str = "cron(0 * ? * * *)", **config: Any) -> dict[str, Any]:
         window = {"DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"} if expression == "NOW" else {}

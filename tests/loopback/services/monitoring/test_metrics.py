@@ -15,6 +15,8 @@ EXECUTION = {"publish_cloudwatch_metrics": "Enabled", "sagemaker_monitoring_sche
     [
         (EXECUTION, "aws/sagemaker/Endpoints/data-metrics"),
         (EXECUTION | {"analysis_type": "MODEL_QUALITY"}, "aws/sagemaker/Endpoints/model-metrics"),
+        (EXECUTION | {"analysis_type": "MODEL_BIAS"}, "aws/sagemaker/Endpoints/bias-metrics"),
+        (EXECUTION | {"analysis_type": "MODEL_EXPLAINABILITY"}, "aws/sagemaker/Endpoints/explainability-metrics"),
     ],
 )
 def test_the_kind_of_monitor_is_the_namespace(environ: dict[str, str], namespace: str) -> None:

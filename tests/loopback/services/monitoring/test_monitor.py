@@ -9,6 +9,8 @@ from loopback.core.errors import ValidationException
 from loopback.core.kinds import ENDPOINT, MONITORING_EXECUTION, PROCESSING_JOB
 from loopback.services.sagemaker.monitoring.monitor import Monitor
 
+from .conftest import CLARIFY
+
 HOUR = "2024/05/01/07"
 
 
@@ -256,6 +258,144 @@ class TestModelQuality:
     def test_without_ground_truth_it_says_so(self, daily: Any) -> None:
         daily.look()
         assert "no ground truth below s3://bucket/truth" in daily.executions()[0]["FailureReason"]
+
+
+class TestClarify:
+    """Bias reads captures with their labels, explainability all captures; both read the analysis configuration."""
+
+    @staticmethod
+    def inputs(job: Any) -> dict[str, tuple[str, str]]:
+        entries = [(entry["InputName"], entry["S3Input"]) for entry in job.doc["ProcessingInputs"]]
+        return {name: (source["S3Uri"], source["LocalPath"]) for name, source in entries}
+
+    def test_bias_is_merged_first(self, site: Any) -> None:
+        site.clarify("ModelBias", ProbabilityThresholdAttribute=0.7)
+        site.capture(HOUR)
+        site.objects.buckets["bucket"][f"truth/{HOUR}/labels.jsonl"] = b"{}\n"
+        site.schedule(expression="NOW", MonitoringType="ModelBias", MonitoringJobDefinitionName="cl")
+        site.look()
+        assert site.job().doc["AppSpecification"]["ImageUri"].endswith("/sagemaker-model-monitor-groundtruth-merger")
+        site.objects.buckets["bucket"][f"reports/merge/Ep/AllTraffic/{HOUR}/part-0.jsonl"] = b"{}\n"
+        site.end_job(ExitMessage="Completed: merged 1 of 1 captured records with ground truth.")
+        job = site.job()
+        assert job.doc["AppSpecification"] == {"ImageUri": CLARIFY}
+        environment = site.environment(job)
+        assert environment["analysis_type"] == "MODEL_BIAS"
+        assert (environment["probability_attribute"], environment["probability_threshold_attribute"]) == ("0", "0.7")
+        assert environment["baseline_constraints"] == "/opt/ml/processing/baseline/constraints/analysis.json"
+        assert self.inputs(job) == {
+            "endpoint_input_1": (
+                f"s3://bucket/reports/merge/Ep/AllTraffic/{HOUR}/",
+                f"/opt/ml/processing/input/endpoint/Ep/AllTraffic/{HOUR}",
+            ),
+            "analysis_config": ("s3://bucket/conf/analysis_config.json", "/opt/ml/processing/input/config"),
+            "constraints": ("s3://bucket/base/analysis.json", "/opt/ml/processing/baseline/constraints"),
+        }
+        site.end_job(ExitMessage="CompletedWithViolations: Job completed successfully with 2 violations.")
+        assert site.statuses() == ["CompletedWithViolations"]
+
+    def test_explainability_reads_the_captures(self, site: Any) -> None:
+        site.clarify("ModelExplainability", FeaturesAttribute="features", ExcludeFeaturesAttribute="a,b")
+        site.capture(HOUR)
+        site.schedule(expression="NOW", MonitoringType="ModelExplainability", MonitoringJobDefinitionName="cl")
+        site.look()
+        environment = site.environment(site.job())
+        assert environment["analysis_type"] == "MODEL_EXPLAINABILITY"
+        assert (environment["features_attribute"], environment["exclude_features_attribute"]) == ("features", "a,b")
+        assert self.inputs(site.job())["endpoint_input_1"][0] == f"s3://bucket/captured/Ep/AllTraffic/{HOUR}/"
+
+    def test_a_baselining_job_of_clarify_wrote_an_analysis(self, site: Any) -> None:
+        outputs = [{"OutputName": "o", "S3Output": {"S3Uri": "s3://bucket/made", "LocalPath": "/opt/ml/processing/x"}}]
+        site.store.create(PROCESSING_JOB, "baselining", {"ProcessingOutputConfig": {"Outputs": outputs}})
+        site.clarify("ModelExplainability")
+        definition = site.call("DescribeModelExplainabilityJobDefinition", JobDefinitionName="cl")
+        request = {key: value for key, value in definition.items() if key not in ("JobDefinitionArn", "CreationTime")}
+        request |= {"JobDefinitionName": "x", "ModelExplainabilityBaselineConfig": {"BaseliningJobName": "baselining"}}
+        site.call("CreateModelExplainabilityJobDefinition", **request)
+        site.capture(HOUR)
+        site.schedule(expression="NOW", MonitoringType="ModelExplainability", MonitoringJobDefinitionName="x")
+        site.look()
+        assert self.inputs(site.job())["constraints"][0] == "s3://bucket/made/analysis.json"
+
+
+class TestLateLabels:
+    """Labels lie in the hour of their request, whenever they come; an execution sees those that are there by then."""
+
+    LABELS = f"truth/{HOUR}/labels.jsonl"
+
+    def schedule(self, site: Any, **offsets: str) -> None:
+        site.model_quality(**offsets)
+        site.schedule(MonitoringType="ModelQuality", MonitoringJobDefinitionName="mq")
+        site.look()
+        site.capture(HOUR)
+
+    def test_labels_that_come_after_the_window_are_not_seen(self, site: Any) -> None:
+        self.schedule(site)
+        site.at("2024-05-01T08:00:00")
+        site.look()
+        site.objects.buckets["bucket"][self.LABELS] = b"{}\n"
+        site.at("2024-05-01T09:00:00")
+        site.look()
+        reasons = [execution["FailureReason"] for execution in site.executions()]
+        assert "there is no ground truth below s3://bucket/truth for the hours analyzed" in reasons[0]
+        assert reasons[1] == "Job inputs had no data"  # the next window has nothing of that hour
+
+    def test_a_window_that_lies_as_far_back_as_labels_take_sees_them(self, site: Any) -> None:
+        self.schedule(site, StartTimeOffset="-PT4H", EndTimeOffset="-PT3H")
+        for hour in ("08", "09", "10"):
+            site.at(f"2024-05-01T{hour}:00:00")
+            site.look()
+        site.objects.buckets["bucket"][self.LABELS] = b"{}\n"
+        site.at("2024-05-01T11:00:00")
+        site.look()
+        assert site.statuses() == ["Failed", "Failed", "Failed", "InProgress"]
+        assert site.job().doc["ProcessingInputs"][1]["S3Input"]["S3Uri"] == f"s3://bucket/truth/{HOUR}/"
+
+
+class Passing:
+    """What the loop waits on, where time passes only by waiting. It ends the loop after so many waits."""
+
+    def __init__(self, clock: Any, waits: int) -> None:
+        self.clock, self.left, self.end = clock, waits, lambda: None
+        self.waited: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.append(timeout)
+        self.clock.now += timeout or 0.0
+        self.left -= 1
+        if self.left <= 0 or (timeout is None and len(self.waited) > 1):
+            self.end()
+        return False
+
+    def set(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
+def test_an_hourly_execution_starts_by_the_clock(site: Any) -> None:
+    site.schedule()
+    for hour in ("07", "08"):
+        site.capture(f"2024/05/01/{hour}")
+    wake = Passing(site.clock, 100)
+    monitor = Monitor(site.context, site.clock, settle_seconds=2.0, wake=wake)
+    wake.end = monitor.close
+    begun: list[tuple[float, float]] = []
+    fire = site.store.fire
+
+    def seen(kind: Any, name: str, event: str, *more: Any, **named: Any) -> Any:
+        if kind is MONITORING_EXECUTION and event == "begin":
+            begun.append(
+                (site.clock.now % 86400 / 3600, site.store.get(kind, name).doc["ScheduledTime"] % 86400 / 3600)
+            )
+        return fire(kind, name, event, *more, **named)
+
+    site.store.fire = seen
+    monitor.loop()  # nobody says that anything has changed
+    settled = 2 / 3600
+    assert begun == [pytest.approx((8 + settled, 8)), pytest.approx((9 + settled, 9))]
+    assert max(wait for wait in wake.waited if wait is not None) <= 60.0
 
 
 def test_an_alert_follows_the_latest_executions(hourly: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loopback.core.errors import ResourceInUse, ResourceNotFound, UnknownOperationException, ValidationException
+from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 
 from .conftest import ANALYZER, BASELINE, CLUSTER, ENDPOINT_INPUT, OUTPUT, ROLE
 
@@ -48,6 +48,10 @@ def test_a_definition_is_described_listed_and_deleted(site: Any) -> None:
             "LocalPath '/opt/ml/input' must start with /opt/ml/processing/",
         ),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 7200}}, "MaxRuntimeInSeconds of a monitoring job"),
+        (
+            {"DataQualityJobInput": {"EndpointInput": ENDPOINT_INPUT | {"FeaturesAttribute": "x"}}},
+            "does not carry out FeaturesAttribute of a DataQuality monitor",
+        ),
     ],
 )
 def test_a_definition_that_cannot_work_is_refused(site: Any, more: dict[str, Any], message: str) -> None:
@@ -61,12 +65,23 @@ def test_an_endpoint_without_capture_cannot_be_monitored(site: Any) -> None:
         site.definition("x", DataQualityJobInput={"EndpointInput": ENDPOINT_INPUT | {"EndpointName": "quiet"}})
 
 
-@pytest.mark.parametrize("kind", ["ModelBias", "ModelExplainability"])
-def test_monitors_that_loopback_lacks_are_refused_by_name(site: Any, kind: str) -> None:
-    with pytest.raises(ValidationException, match=f"does not carry out MonitoringType {kind}"):
-        site.schedule(MonitoringType=kind)
-    with pytest.raises(UnknownOperationException, match=f"does not run sagemaker Create{kind}JobDefinition"):
-        site.call(f"Create{kind}JobDefinition", JobDefinitionName="x")
+@pytest.mark.parametrize(
+    ("kind", "slug"),
+    [("ModelBias", "model-bias-job-definition"), ("ModelExplainability", "model-explainability-job-definition")],
+)
+def test_a_clarify_definition_is_described_listed_used_and_deleted(site: Any, kind: str, slug: str) -> None:
+    arn = site.clarify(kind, FeaturesAttribute="features")["JobDefinitionArn"]
+    assert arn == f"arn:aws:sagemaker:us-east-1:000000000000:{slug}/cl"
+    described = site.call(f"Describe{kind}JobDefinition", JobDefinitionName="cl")
+    assert described[f"{kind}AppSpecification"]["ConfigUri"] == "s3://bucket/conf/analysis_config.json"
+    listed = site.call(f"List{kind}JobDefinitions", EndpointName="Ep")["JobDefinitionSummaries"]
+    assert [found["MonitoringJobDefinitionName"] for found in listed] == ["cl"]
+    site.schedule(MonitoringType=kind, MonitoringJobDefinitionName="cl")
+    with pytest.raises(ValidationException, match="is used by the monitoring schedule s"):
+        site.call(f"Delete{kind}JobDefinition", JobDefinitionName="cl")
+    site.call("DeleteMonitoringSchedule", MonitoringScheduleName="s")
+    site.call(f"Delete{kind}JobDefinition", JobDefinitionName="cl")
+    assert not site.call(f"List{kind}JobDefinitions")["JobDefinitionSummaries"]
 
 
 @pytest.mark.parametrize(
