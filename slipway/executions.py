@@ -77,7 +77,7 @@ def job_of(step: dict[str, Any]) -> tuple[str, str] | None:
     for kind, group in LOG_GROUPS.items():
         if kind in metadata:
             return group, metadata[kind]["Arn"].rpartition("/")[2]
-    check = metadata.get("QualityCheck", {}).get("CheckJobArn")
+    check = (metadata.get("QualityCheck") or metadata.get("ClarifyCheck") or {}).get("CheckJobArn")
     return (LOG_GROUPS["ProcessingJob"], check.rpartition("/")[2]) if check else None
 
 

@@ -11,6 +11,22 @@ from typing import Any
 
 from loopback.engine.model import Step
 
+# QualityCheckConfig or ClarifyCheckConfig and CheckJobConfig of the documentation, as the definition spells them: the
+# processing request without its output location, which holds the execution id.
+_CHECK_ATTRIBUTES = (
+    "AppSpecification",
+    "Environment",
+    "ProcessingInputs",
+    "ProcessingResources",
+    "RoleArn",
+    "StoppingCondition",
+    "NetworkConfig",
+    "CheckType",
+    "SkipCheck",
+    "RegisterNewBaseline",
+    "ModelPackageGroupName",
+    "SuppliedBaselineConstraints",
+)
 # What AWS compares, by step type; nothing else matters (instances, role, outputs, tags, ...).
 _KEY_ATTRIBUTES = {
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
@@ -24,23 +40,8 @@ _KEY_ATTRIBUTES = {
         "InputDataConfig",
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-    # QualityCheckConfig and CheckJobConfig of the documentation, as the definition spells them: the
-    # processing request without its output location, which holds the execution id.
-    "QualityCheck": (
-        "AppSpecification",
-        "Environment",
-        "ProcessingInputs",
-        "ProcessingResources",
-        "RoleArn",
-        "StoppingCondition",
-        "NetworkConfig",
-        "CheckType",
-        "SkipCheck",
-        "RegisterNewBaseline",
-        "ModelPackageGroupName",
-        "SuppliedBaselineConstraints",
-        "SuppliedBaselineStatistics",
-    ),
+    "QualityCheck": (*_CHECK_ATTRIBUTES, "SuppliedBaselineStatistics"),
+    "ClarifyCheck": (*_CHECK_ATTRIBUTES, "ModelName"),
 }
 _ALLOWED_TYPES = (*_KEY_ATTRIBUTES, "Lambda", "Callback")  # the last two may say it, and never hit
 _DATE = {"Y": 365.0, "M": 30.0, "W": 7.0, "D": 1.0}
@@ -74,7 +75,7 @@ def check(step_type: str, config: Any) -> None:
 def key(step: Step, arguments: Mapping[str, Any], envelope: Mapping[str, Any] | None = None) -> str | None:
     """Hash of what decides a hit for `step` with resolved arguments; None when it cannot hit or caching is off.
 
-    `envelope` holds the resolved keys beside Arguments (QualityCheck only).
+    `envelope` holds the resolved keys beside Arguments (of checks only).
     """
     config = step.raw.get("CacheConfig") or {}
     if not config.get("Enabled") or step.type not in _KEY_ATTRIBUTES:

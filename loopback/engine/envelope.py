@@ -14,7 +14,10 @@ from loopback.engine.references import form, parse_path
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _RETRIED_TYPES = ("Processing", "Training", "Transform", "Model", "RegisterModel")
 _NOT_IN_A_BODY = ("Condition", "Fail", "ForEach")
-_CHECK_TYPES = ("DATA_QUALITY", "MODEL_QUALITY")
+_CHECK_TYPES = {
+    "QualityCheck": ("DATA_QUALITY", "MODEL_QUALITY"),
+    "ClarifyCheck": ("DATA_BIAS", "MODEL_BIAS", "MODEL_EXPLAINABILITY"),
+}
 _PICKS = ("MaxBy", "MinBy")
 _MAX_CONDITIONS, _MAX_BRANCH_STEPS, _MAX_PROPERTY_FILES = 200, 20, 10  # AWS quotas
 _MAX_ITEMS, _MAX_CONCURRENCY = 100, 50
@@ -128,9 +131,12 @@ def _cleanup(_: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str
         yield "Resources.S3 must be a list of {StepName, S3Uris}"
 
 
-def _quality_check(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
-    if raw.get("CheckType") not in _CHECK_TYPES:
-        yield f"CheckType is {raw.get('CheckType')!r}; allowed: {', '.join(_CHECK_TYPES)}"
+def _check_step(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
+    kind, allowed = raw.get("CheckType"), _CHECK_TYPES[raw["Type"]]
+    if kind not in allowed:
+        yield f"CheckType is {kind!r}; allowed: {', '.join(allowed)}"
+    elif kind in ("MODEL_BIAS", "MODEL_EXPLAINABILITY") and not raw.get("ModelName"):
+        yield f"a {kind} check needs ModelName"
 
 
 def _lambda(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
@@ -159,7 +165,8 @@ _BY_TYPE: dict[str, _Check] = {
     "Condition": _condition,
     "ForEach": _for_each,
     "Cleanup": _cleanup,
-    "QualityCheck": _quality_check,
+    "QualityCheck": _check_step,
+    "ClarifyCheck": _check_step,
     "Lambda": _lambda,
     "Callback": _callback,
 }

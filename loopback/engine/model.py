@@ -18,6 +18,7 @@ STEP_TYPES = (
     "Lambda",
     "Callback",
     "QualityCheck",
+    "ClarifyCheck",
     "ForEach",
     "Cleanup",
 )

@@ -21,7 +21,7 @@ from loopback.core.permissions import Check
 from loopback.core.store import Resource
 from loopback.engine.plan import Start
 from loopback.services.registry import Context, call, call_as
-from loopback.services.sagemaker import jobs, models, packages, quality
+from loopback.services.sagemaker import checks, jobs, models, packages
 
 _TOKEN = string.ascii_letters + string.digits
 LAMBDA_SECONDS = 120.0  # AWS's default time-out of a Lambda step
@@ -104,10 +104,10 @@ def _transform(work: Work) -> Begun:
     return _job(work, jobs.TRANSFORM, work.start.arguments)
 
 
-def _quality_check(work: Work) -> Begun:
-    check = quality.plan(work.start, work.context)
+def _check(work: Work) -> Begun:
+    check = checks.plan(work.start, work.context)
     begun = _job(work, jobs.PROCESSING, check.request)
-    return Begun({"QualityCheck": check.metadata}, job=begun.job, waits={"check": check.metadata})
+    return Begun({work.start.step.type: check.metadata}, job=begun.job, waits={"check": check.metadata})
 
 
 def _model(work: Work) -> Ended:
@@ -228,7 +228,8 @@ STARTERS: dict[str, Callable[[Work], Begun | Ended]] = {
     "Processing": _processing,
     "Training": _training,
     "Transform": _transform,
-    "QualityCheck": _quality_check,
+    "QualityCheck": _check,
+    "ClarifyCheck": _check,
     "Model": _model,
     "RegisterModel": _register,
     "Lambda": _lambda,
@@ -245,7 +246,7 @@ def job_ended(step: Resource, job: Resource, context: Context) -> Ended:
     metadata = step.result.get("metadata", {})
     status = _JOB_KINDS[job.status]
     reason = job.result.get("FailureReason", "")
-    if step.doc["type"] == "QualityCheck" and status == "Succeeded":
+    if step.doc["type"] in ("QualityCheck", "ClarifyCheck") and status == "Succeeded":
         return _checked(step, job, context)
     if status == "Stopped" and job.result.get("secondary") == "MaxRuntimeExceeded":
         status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
@@ -253,8 +254,8 @@ def job_ended(step: Resource, job: Resource, context: Context) -> Ended:
 
 
 def _checked(step: Resource, job: Resource, context: Context) -> Ended:
-    found = quality.judge(step.result["check"], job, context)
-    metadata = {"QualityCheck": found.metadata}
+    found = checks.judge(step.result["check"], job, context)
+    metadata = {step.doc["type"]: found.metadata}
     properties = {**jobs.view(job, context), **found.metadata}
     return Ended("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
 

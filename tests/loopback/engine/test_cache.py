@@ -50,6 +50,12 @@ def test_what_cannot_hit_has_no_key(define, step, kind, config):
     assert cache.key(define(made).steps["S"], {}) is None
 
 
-def test_a_quality_check_counts_its_own_keys_too(define, step):
-    made = define(step("S", "QualityCheck", CheckType="DATA_QUALITY", CacheConfig=ON)).steps["S"]
+@pytest.mark.parametrize(("kind", "check"), [("QualityCheck", "DATA_QUALITY"), ("ClarifyCheck", "DATA_BIAS")])
+def test_a_check_counts_its_own_keys_too(define, step, kind, check):
+    made = define(step("S", kind, CheckType=check, CacheConfig=ON)).steps["S"]
     assert cache.key(made, {}, {"SkipCheck": True}) != cache.key(made, {}, {"SkipCheck": False})
+
+
+def test_a_clarify_check_of_another_model_is_no_hit(define, step):
+    made = define(step("S", "ClarifyCheck", CheckType="MODEL_BIAS", ModelName="m", CacheConfig=ON)).steps["S"]
+    assert cache.key(made, {}, {"ModelName": "m"}) != cache.key(made, {}, {"ModelName": "other"})

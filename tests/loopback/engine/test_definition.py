@@ -114,6 +114,8 @@ def test_a_document_of_another_kind(text, told):
         ([{"Name": "C", "Type": "Callback"}], "needs SqsQueueUrl"),
         ([{"Name": "L", "Type": "Lambda", "FunctionArn": "f", "RetryPolicies": [{}]}], "takes no RetryPolicies"),
         ([{"Name": "Q", "Type": "QualityCheck"}], "CheckType is None; allowed: DATA_QUALITY"),
+        ([{"Name": "C", "Type": "ClarifyCheck", "CheckType": "DATA_QUALITY"}], "allowed: DATA_BIAS, MODEL_BIAS"),
+        ([{"Name": "C", "Type": "ClarifyCheck", "CheckType": "MODEL_BIAS"}], "a MODEL_BIAS check needs ModelName"),
         ([{"Name": "C", "Type": "Cleanup"}], "Resources.S3 must be"),
         ([{"Name": "L", "Type": "Lambda", "FunctionArn": "f"}, _using(_get("Steps.L.OutputParameters['n']"))],
          "declares the outputs: none"),
@@ -189,6 +191,7 @@ EVERY_TYPE = [
         "CheckType": "DATA_QUALITY",
         "Arguments": {"N": _get("Steps.L.OutputParameters['n']")},
     },
+    {"Name": "B", "Type": "ClarifyCheck", "CheckType": "MODEL_BIAS", "ModelName": "m", "Arguments": {}},
     {"Name": "Clean", "Type": "Cleanup", "Arguments": {"Resources": {"S3": [{"StepName": "Train"}]}}},
 ]
 WHOLE = {
@@ -214,7 +217,7 @@ def _replaced(value, path, junk):
 
 
 def test_every_step_type_is_understood():
-    assert len(parse(json.dumps(WHOLE)).steps) == 9
+    assert len(parse(json.dumps(WHOLE)).steps) == 10
 
 
 @pytest.mark.parametrize(

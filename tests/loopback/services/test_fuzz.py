@@ -16,6 +16,7 @@ from loopback.core.arn import Place
 from loopback.core.store import Store
 from loopback.services import registry
 from loopback.services.sagemaker import (  # noqa: F401 - registers the handlers
+    checks,
     code_repositories,
     domains,
     endpoint_configs,
@@ -27,7 +28,6 @@ from loopback.services.sagemaker import (  # noqa: F401 - registers the handlers
     packages,
     pipelines,
     projects,
-    quality,
     tags,
 )
 from loopback.services.sagemaker.monitoring import monitor  # noqa: F401 - registers the handlers

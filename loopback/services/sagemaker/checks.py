@@ -1,5 +1,6 @@
-"""QualityCheck steps: which baseline is compared with, and what the monitor's files say."""
+"""QualityCheck and ClarifyCheck steps: which baseline is compared with, and what the container's files say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,26 @@ from loopback.engine.plan import Start
 from loopback.services.registry import Context
 
 BASELINE_FOLDER = "/opt/ml/processing/baseline"
-_METRICS = {"DATA_QUALITY": "ModelDataQuality", "MODEL_QUALITY": "ModelQuality"}
+_QUALITY = {"Statistics": "statistics.json", "Constraints": "constraints.json"}
+_CLARIFY = {"Constraints": "analysis.json"}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The documents that a type of check calculates, and where DriftCheckBaselines has those of an earlier version."""
+
+    files: Mapping[str, str]
+    section: str
+    members: Mapping[str, str]
+
+
+BASELINES = {
+    "DATA_QUALITY": Baseline(_QUALITY, "ModelDataQuality", {name: name for name in _QUALITY}),
+    "MODEL_QUALITY": Baseline(_QUALITY, "ModelQuality", {name: name for name in _QUALITY}),
+    "DATA_BIAS": Baseline(_CLARIFY, "Bias", {"Constraints": "PreTrainingConstraints"}),
+    "MODEL_BIAS": Baseline(_CLARIFY, "Bias", {"Constraints": "PostTrainingConstraints"}),
+    "MODEL_EXPLAINABILITY": Baseline(_CLARIFY, "Explainability", {"Constraints": "Constraints"}),
+}
 
 
 @dataclass(frozen=True)
@@ -31,20 +51,22 @@ class Judgement:
 
 
 def plan(start: Start, context: Context) -> Check:
-    """The monitor's job. With a drift check, the earlier baseline goes in beside the data.
+    """The container's job. With a drift check, the earlier baseline goes in beside the data.
 
     Baselines (contracts 9.6): what the step supplies, else DriftCheckBaselines of the newest approved package.
     """
     settings = start.envelope
+    kind = BASELINES[settings["CheckType"]]
     skip, fresh = _flag(settings.get("SkipCheck")), _flag(settings.get("RegisterNewBaseline"))
-    request: dict[str, Any] = {**start.arguments}
+    request = _with_model(start)
     output = request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
-    calculated = {"Statistics": f"{output}/statistics.json", "Constraints": f"{output}/constraints.json"}
-    earlier = _earlier_baseline(settings, context)
+    calculated = {name: f"{output}/{file}" for name, file in kind.files.items()}
+    earlier = _earlier_baseline(settings, kind, context)
     if not skip and not fresh and earlier is None:
+        supplied = " and ".join(f"SuppliedBaseline{name}" for name in kind.files)
         raise ValidationException(
-            f"Step {start.name} has SkipCheck=false and no baseline: give SuppliedBaselineStatistics and "
-            "SuppliedBaselineConstraints, or approve a package whose DriftCheckBaselines has them"
+            f"Step {start.name} has SkipCheck=false and no baseline: give {supplied}, or approve a package whose "
+            f"DriftCheckBaselines.{kind.section} has them"
         )
     used = calculated if fresh else (earlier or {})
     if not skip and earlier is not None:
@@ -54,10 +76,8 @@ def plan(start: Start, context: Context) -> Check:
         "ModelPackageGroupName": settings.get("ModelPackageGroupName"),
         "SkipCheck": skip,
         "RegisterNewBaseline": fresh,
-        "CalculatedBaselineStatistics": calculated["Statistics"],
-        "CalculatedBaselineConstraints": calculated["Constraints"],
-        "BaselineUsedForDriftCheckStatistics": used.get("Statistics"),
-        "BaselineUsedForDriftCheckConstraints": used.get("Constraints"),
+        **{f"CalculatedBaseline{name}": uri for name, uri in calculated.items()},
+        **{f"BaselineUsedForDriftCheck{name}": used.get(name) for name in calculated},
         "FailOnViolation": _flag(settings.get("FailOnViolation", True)),
     }
     return Check(request, {key: value for key, value in metadata.items() if value is not None})
@@ -67,10 +87,18 @@ def _flag(value: Any) -> bool:
     return value is True or str(value).lower() == "true"
 
 
-def _earlier_baseline(settings: dict[str, Any], context: Context) -> dict[str, str] | None:
-    supplied = settings.get("SuppliedBaselineStatistics"), settings.get("SuppliedBaselineConstraints")
-    if any(supplied):
-        return {key: uri for key, uri in zip(("Statistics", "Constraints"), supplied, strict=True) if uri}
+def _with_model(start: Start) -> dict[str, Any]:
+    """The job's request; the configuration in S3 does not name the model, the step does."""
+    request: dict[str, Any] = {**start.arguments}
+    if model := start.envelope.get("ModelName"):
+        request["Environment"] = {**request.get("Environment", {}), "model_name": model}
+    return request
+
+
+def _earlier_baseline(settings: dict[str, Any], kind: Baseline, context: Context) -> dict[str, str] | None:
+    supplied = {name: uri for name in kind.files if (uri := settings.get(f"SuppliedBaseline{name}"))}
+    if supplied:
+        return supplied
     group = context.place.name_in(settings.get("ModelPackageGroupName") or "", "model-package-group")
     approved = [
         row
@@ -80,12 +108,12 @@ def _earlier_baseline(settings: dict[str, Any], context: Context) -> dict[str, s
     if not approved:
         return None
     newest = max(approved, key=lambda row: row.doc["ModelPackageVersion"])
-    baselines = newest.doc.get("DriftCheckBaselines", {}).get(_METRICS[settings["CheckType"]], {})
-    return {key: baselines[key]["S3Uri"] for key in ("Statistics", "Constraints") if key in baselines} or None
+    baselines = newest.doc.get("DriftCheckBaselines", {}).get(kind.section, {})
+    return {name: baselines[key]["S3Uri"] for name, key in kind.members.items() if key in baselines} or None
 
 
 def _with_baseline(request: dict[str, Any], earlier: dict[str, str]) -> dict[str, Any]:
-    """The monitor reads the baseline from two inputs, whose files two variables name."""
+    """The container reads the baseline from inputs whose files variables name."""
     inputs = list(request.get("ProcessingInputs", []))
     environment = {**request.get("Environment", {})}
     for key, folder in (("Statistics", "stats"), ("Constraints", "constraints")):
