@@ -5,6 +5,7 @@ every config.yml below pipelines/.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,16 @@ class Data(Section):
             if name not in usable:
                 raise ValueError(f"feature {name!r} is not a number or category column{nearest(name, usable)}")
         return self
+
+    @property
+    def label_column(self) -> str:
+        """The one column of type label."""
+        return next(name for name, kind in self.columns.items() if kind == "label")
+
+    @property
+    def used(self) -> list[str]:
+        """The features: those that are listed, or all that can be one."""
+        return self.features or [name for name, kind in self.columns.items() if kind in {"number", "category"}]
 
 
 class Split(Section):
@@ -128,10 +139,50 @@ class Gates(Section):
     champion: Champion
 
 
+class Bias(Section):
+    """Groups of rows that the model shall treat no worse than the others: checked in the pipeline, and by a monitor."""
+
+    facets: dict[Name, list[str | int | float]] = Field(
+        min_length=1, description="Feature: its values in the group. Of a number one value: all above it are the group."
+    )
+    group: Name | None = Field(None, description="A feature whose values explain a difference (CDDL, CDDPL).")
+
+    def disagreements_with(self, data: Data) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What the columns say against it."""
+        if data.label is None:
+            yield (), "labels are compared by what they mean: data.label must say it, which a regression's can't"
+        for name, values in self.facets.items():
+            if name not in data.used:
+                yield ("facets", name), f"not a feature{nearest(name, data.used)}"
+            elif data.columns[name] == "number" and not (len(values) == 1 and not isinstance(values[0], str)):
+                yield ("facets", name), "it is a number column: give one number, above which a row is in the group"
+            elif data.columns[name] == "category" and not (values and all(map(_is_text, values))):
+                yield ("facets", name), "it is a category column: give texts ('yes' in quotes: plain, it is true)"
+        if self.group is not None and self.group not in data.used:
+            yield ("group",), f"{self.group!r} is not a feature{nearest(self.group, data.used)}"
+
+
+class Explainability(Section):
+    """How much each feature counts, by Kernel SHAP on test rows: in the pipeline, and by a monitor on requests."""
+
+    rows: int = Field(200, ge=10, le=10_000, description="Test rows that the baseline explains.")
+    num_samples: int = Field(200, ge=10, le=10_000, description="Rows that the model is asked with to explain one.")
+    agg_method: Literal["mean_abs", "median", "mean_sq"] = "mean_abs"
+
+
 class Mlflow(Section):
     """Optional experiment tracking; the image must have mlflow."""
 
     tracking_uri: str
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a reader of CSV leaves it a text."""
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
 
 
 class Config(Section):
@@ -143,14 +194,15 @@ class Config(Section):
     instances: Jobs = Jobs()
     hyperparameters: Hyperparameters
     gates: Gates
+    bias: Bias | None = None
+    explainability: Explainability | None = None
     mlflow: Mlflow | None = None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Config":
-        features = self.data.features or [n for n, k in self.data.columns.items() if k in {"number", "category"}]
         for name in self.slices:
-            if name not in features:
-                raise ValueError(f"slices: {name!r} is not a feature{nearest(name, features)}")
+            if name not in self.data.used:
+                raise ValueError(f"slices: {name!r} is not a feature{nearest(name, self.data.used)}")
         wrong = set(_metrics_of(classification=self.data.label is None))
         for metric in [*self.gates.thresholds, self.gates.champion.metric]:
             if metric in wrong:
@@ -158,6 +210,14 @@ class Config(Section):
                 allowed = ", ".join(_metrics_of(classification=self.data.label is not None))
                 raise ValueError(f"gates: {metric!r} is not a metric of a {kind}; allowed: {allowed}")
         return self
+
+    def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What the checks ask of columns that don't allow it."""
+        if self.bias is not None:
+            yield from ((("bias", *place), text) for place, text in self.bias.disagreements_with(self.data))
+        least = 2 * len(self.data.used)
+        if self.explainability is not None and self.explainability.num_samples < least:
+            yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
 
     def part(self, *sections: str) -> dict[str, Any]:
         """Some sections as a plain document, for a job; where the data lie is not a job's business."""

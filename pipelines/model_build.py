@@ -7,32 +7,29 @@ from typing import Any
 
 from sagemaker.core.drift_check_baselines import DriftCheckBaselines
 from sagemaker.core.metadata_properties import MetadataProperties
-from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+from sagemaker.core.model_metrics import ModelMetrics
 from sagemaker.core.model_monitor.dataset_format import DatasetFormat
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
-from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.quality_check_step import DataQualityCheckConfig, QualityCheckStep
 from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
-from sagemaker.serve.model_builder import ModelBuilder
 
 from pipelines import bundles
-from pipelines.steps import CACHE, REPORT, STEP_RETRIES, Workshop, made_by
-
-# The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
-SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+from pipelines.clarify import Checked
+from pipelines.steps import CACHE, REPORT, STEP_RETRIES, Workshop, document, made_by
 
 
 def prepare(shop: Workshop) -> ProcessingStep:
     """Check the raw files against the configured columns; split, and fit the encoder on the training rows."""
+    checked = ["checked"] if shop.config.bias or shop.config.explainability else []
     return shop.processing(
         "Prepare",
-        bundles.processing(shop.pipeline, "prepare", shop.config.part("data", "split")),
+        bundles.processing(shop.pipeline, "prepare", shop.config.part("data", "split", "bias", "explainability")),
         inputs={"data": shop.parameters.input_data},
-        outputs=["train", "validation", "test", "encoder", "baseline", "golden"],
+        outputs=["train", "validation", "test", "encoder", "baseline", "golden", *checked],
         env={"DATA_VERSION": shop.parameters.data_version},  # new data at the same address is not a cache hit
     )
 
@@ -46,12 +43,7 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
             dataset_format=DatasetFormat.csv(header=True),
             output_s3_uri=shop.output("Baseline"),
         ),
-        check_job_config=CheckJobConfig(
-            role=shop.project.role,
-            instance_type=shop.config.instances.processing.type,
-            volume_size_in_gb=shop.config.instances.processing.volume_gb,
-            sagemaker_session=shop.session,
-        ),
+        check_job_config=shop.check_job(),
         skip_check=shop.parameters.skip_check,
         register_new_baseline=shop.parameters.new_baseline,
         fail_on_violation=False,
@@ -98,29 +90,27 @@ def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep, metri
 
 
 def register(
-    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: QualityCheckStep
+    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: QualityCheckStep, checked: Checked
 ) -> ModelStep:
     """A version in the registry, with its metrics, baselines and lineage."""
-    model_data = trained.properties.ModelArtifacts.S3ModelArtifacts
     report = Join("/", [made_by(evaluated, "evaluation"), "evaluation.json"])
-    builder = ModelBuilder(
-        s3_model_data_url=model_data,
-        image_uri=shop.image,
-        env_vars=dict(SERVING),
-        role_arn=shop.project.role,
-        sagemaker_session=shop.session,
-    )
-    arguments = builder.register(
+    arguments = shop.model(trained).register(
         model_package_group_name=shop.name,
         content_types=["text/csv", "application/json"],
         response_types=["text/csv", "application/json"],
         inference_instances=["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"],
         transform_instances=["ml.m5.xlarge"],
         approval_status=shop.parameters.approval,
-        model_metrics=_metrics(report, baselined),
+        model_metrics=ModelMetrics(
+            model_statistics=document(report),
+            model_data_statistics=document(baselined.properties.CalculatedBaselineStatistics),
+            model_data_constraints=document(baselined.properties.CalculatedBaselineConstraints),
+            **checked.metrics,
+        ),
         drift_check_baselines=DriftCheckBaselines(
-            model_data_statistics=_json(baselined.properties.BaselineUsedForDriftCheckStatistics),
-            model_data_constraints=_json(baselined.properties.BaselineUsedForDriftCheckConstraints),
+            model_data_statistics=document(baselined.properties.BaselineUsedForDriftCheckStatistics),
+            model_data_constraints=document(baselined.properties.BaselineUsedForDriftCheckConstraints),
+            **checked.baselines,
         ),
         metadata_properties=MetadataProperties(
             commit_id=shop.parameters.commit,
@@ -130,14 +120,6 @@ def register(
         customer_metadata_properties=_lineage(shop, evaluated, report),
     )
     return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
-
-
-def _metrics(report: Any, baselined: QualityCheckStep) -> ModelMetrics:
-    return ModelMetrics(
-        model_statistics=_json(report),
-        model_data_statistics=_json(baselined.properties.CalculatedBaselineStatistics),
-        model_data_constraints=_json(baselined.properties.CalculatedBaselineConstraints),
-    )
 
 
 def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str, Any]:
@@ -152,7 +134,3 @@ def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str
         "GoldenRequests": Join("/", [made_by(evaluated, "evaluation"), "golden.json"]),
         "ChampionModelPackageArn": parameters.champion,
     }
-
-
-def _json(uri: Any) -> MetricsSource:
-    return MetricsSource(content_type="application/json", s3_uri=uri)

@@ -1,14 +1,12 @@
 """What both pipelines' steps have in common: images, code, caching, retries, where outputs go. SDK v3 lives here."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import boto3
 from sagemaker.core import image_uris
-from sagemaker.core.config.config_manager import SageMakerConfig
+from sagemaker.core.model_metrics import MetricsSource
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import (
     MetricDefinition,
@@ -26,8 +24,8 @@ from sagemaker.core.workflow.conditions import (
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
-from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
 from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.retry import (
     SageMakerJobExceptionTypeEnum,
@@ -36,15 +34,18 @@ from sagemaker.mlops.workflow.retry import (
     StepRetryPolicy,
 )
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step, TrainingStep
+from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 
 from pipelines.bundles import Bundle
 from pipelines.config import HIGHER_IS_BETTER, Config
 from pipelines.project import Project
+from pipelines.session import Recording
 
 XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
-TELEMETRY_OFF = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 PROCESSING = "/opt/ml/processing"
+# The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
+SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
 REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 STEP_RETRIES = StepRetryPolicy(
@@ -57,22 +58,6 @@ JOB_RETRIES = SageMakerJobStepRetryPolicy(
     interval_seconds=5,
     max_attempts=3,
 )
-
-
-def _validate_config_once() -> None:
-    """The SDK validates its configuration against a schema at every look-up: half the time of a build."""
-    original, seen = SageMakerConfig.validate_sagemaker_config, set()
-
-    def once(config: Any = None) -> None:
-        key = json.dumps(config, sort_keys=True, default=str)
-        if key not in seen:
-            original(config)
-            seen.add(key)
-
-    SageMakerConfig.validate_sagemaker_config = staticmethod(once)
-
-
-_validate_config_once()
 
 
 @dataclass(frozen=True)
@@ -88,6 +73,8 @@ class Parameters:
     training_type: ParameterString
     training_count: ParameterInteger
     skip_check: ParameterBoolean
+    skip_bias: "ParameterBoolean | None"  # where config.yml asks for the check
+    skip_explainability: "ParameterBoolean | None"
     new_baseline: ParameterBoolean
     margin: ParameterFloat
     thresholds: Mapping[str, ParameterFloat]
@@ -106,6 +93,8 @@ class Parameters:
             ParameterString("TrainingInstanceType", jobs.training.type),
             ParameterInteger("TrainingInstanceCount", jobs.training.count),
             ParameterBoolean("SkipDataQualityCheck", default_value=True),
+            ParameterBoolean("SkipBiasCheck", default_value=True) if config.bias else None,
+            ParameterBoolean("SkipExplainabilityCheck", default_value=True) if config.explainability else None,
             ParameterBoolean("RegisterNewBaseline", default_value=True),
             ParameterFloat("ChampionMargin", gates.champion.margin),
             {metric: ParameterFloat(threshold_name(metric), value) for metric, value in gates.thresholds.items()},
@@ -113,7 +102,7 @@ class Parameters:
 
     def all(self) -> list[Any]:
         """In the order of the definition."""
-        values = dict(vars(self))
+        values = {name: parameter for name, parameter in vars(self).items() if parameter is not None}
         return [*values.pop("thresholds").values(), *values.values()]
 
 
@@ -137,12 +126,9 @@ class Workshop:
         return Parameters.of(self.config, self.project)
 
     @cached_property
-    def session(self) -> PipelineSession:
-        """A session that only records; keys are not needed, nothing is sent."""
-        boto = boto3.Session(region_name=self.project.region, aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
-        session = PipelineSession(boto_session=boto, default_bucket=self.project.bucket, sagemaker_config=TELEMETRY_OFF)
-        session._default_bucket = self.project.bucket  # noqa: SLF001  the SDK would list buckets to check it
-        return session
+    def session(self) -> Recording:
+        """A session that only records."""
+        return Recording(self.project, self.keep)
 
     @cached_property
     def name(self) -> str:
@@ -158,6 +144,11 @@ class Workshop:
         """Remember a step's code and say where it will be."""
         self.bundles[step] = bundle
         return f"s3://{self.project.bucket}/{bundle.key(self.name)}"
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Remember a document as code is remembered, under its content; its address."""
+        document = Bundle({name: content})
+        return f"{self.code(f'{name} {document.digest}', document)}/{name}"
 
     def output(self, step: str, *parts: str) -> Join:
         """Where a step writes: below the execution's own id."""
@@ -191,9 +182,11 @@ class Workshop:
 
     def training(self, bundle: Bundle, channels: Mapping[str, Any], metric: str) -> TrainingStep:
         """The training step, in the container's own script mode: the code is one content-addressed archive."""
-        given = self.config.part("hyperparameters")["hyperparameters"]
-        label = next(name for name, kind in self.config.data.columns.items() if kind == "label")
-        code = {"sagemaker_program": "train.py", "sagemaker_submit_directory": self.code("Train", bundle)}
+        given = self.config.part("hyperparameters")["hyperparameters"] | {
+            "label": self.config.data.label_column,
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": self.code("Train", bundle),
+        }
         mlflow = self.config.mlflow
         trainer = ModelTrainer(
             training_image=self.image,
@@ -206,12 +199,32 @@ class Workshop:
             ),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=4 * 3600),
             output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
-            hyperparameters={key: str(value) for key, value in (given | {"label": label} | code).items()},
+            hyperparameters={key: str(value) for key, value in given.items()},
             environment={"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {},
             input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
         ).with_metric_definitions([_metric(data, metric) for data in ("train", "validation")])
         retries = [STEP_RETRIES, JOB_RETRIES]
         return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=retries)
+
+    def model(self, trained: TrainingStep) -> ModelBuilder:
+        """What Train has made, in the image that serves it."""
+        return ModelBuilder(
+            s3_model_data_url=trained.properties.ModelArtifacts.S3ModelArtifacts,
+            image_uri=self.image,
+            env_vars=dict(SERVING),
+            role_arn=self.project.role,
+            sagemaker_session=self.session,
+        )
+
+    def check_job(self) -> CheckJobConfig:
+        """What a check runs on."""
+        processing = self.config.instances.processing
+        return CheckJobConfig(
+            role=self.project.role,
+            instance_type=processing.type,
+            volume_size_in_gb=processing.volume_gb,
+            sagemaker_session=self.session,
+        )
 
     def conditions(self, evaluated: ProcessingStep, section: str) -> list[Condition]:
         """The thresholds of config.yml, and not worse than the champion by more than the margin."""
@@ -245,6 +258,11 @@ def figure(evaluated: ProcessingStep, path: str) -> JsonGet:
 def made_by(step: ProcessingStep, output: str) -> Any:
     """Where a step has written an output."""
     return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
+
+
+def document(uri: Any) -> MetricsSource:
+    """A JSON document of a version in the registry."""
+    return MetricsSource(content_type="application/json", s3_uri=uri)
 
 
 def _reads(name: str, uri: Any) -> ProcessingInput:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from loopback.clarify import configuration
@@ -40,6 +41,7 @@ def _stop(_number: int, _frame: Any) -> None:
     sys.exit(STOPPED)
 
 
+@cache
 def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config as ClientConfig

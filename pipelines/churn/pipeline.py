@@ -5,6 +5,7 @@
              └──────────┴─▶ Evaluate ─▶ Gate ─┬─ yes ─▶ Register   waits for a person's approval
                                               └─ no ──▶ Fail       says which figure was missed
 
+Where config.yml has a section `bias` or `explainability`, `checks` adds its steps between Train and Register.
 Each step is one function of `pipelines.model_build`; its arguments are the steps it waits for. To make a step differ,
 write a function here and call that instead. What may be tuned is in config.yml.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
 from pipelines import config
+from pipelines.clarify import checks
 from pipelines.model_build import baseline, evaluate, gate, prepare, register, train
 from pipelines.project import Project
 from pipelines.steps import Workshop
@@ -32,6 +34,8 @@ def get_pipeline(shop: Workshop) -> Pipeline:
     prepared = prepare(shop)
     baselined = baseline(shop, prepared)
     trained = train(shop, prepared)
+    checked = checks(shop, prepared, trained)
     evaluated = evaluate(shop, prepared, trained)
-    registered = register(shop, trained, evaluated, baselined)
-    return shop.finish([prepared, baselined, trained, evaluated, gate(shop, evaluated, registered, METRICS)])
+    registered = register(shop, trained, evaluated, baselined, checked)
+    gated = gate(shop, evaluated, registered, METRICS)
+    return shop.finish([prepared, baselined, trained, *checked.steps, evaluated, gated])

@@ -6,7 +6,6 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.tabular import job
-from pipelines.tabular.columns import Columns
 from pipelines.tabular.preparing import prepare
 
 
@@ -17,7 +16,7 @@ def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def main(input_dir: Path, output_dir: Path, config: dict[str, Any]) -> dict[str, int]:
     """Prepare everything in `input_dir`; returns the rows of each split."""
-    rows = prepare(input_dir, output_dir, Columns.from_config(config["data"]), config["split"], clean)
+    rows = prepare(input_dir, output_dir, config, clean)
     print("prepared " + ", ".join(f"{count} {part} rows" for part, count in rows.items()))
     return rows
 

@@ -1,14 +1,17 @@
 """The real files, and what the jobs make of them: prepared and trained once for all tests of this folder."""
 
 import importlib
+import json
 import shutil
 import tarfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines import bundles, compiled, config
 from pipelines.project import Project
@@ -90,3 +93,18 @@ def compiled_churn():
 @pytest.fixture(scope="session")
 def compiled_abalone():
     return compiled.build("pipelines.abalone.pipeline", PROJECT)
+
+
+def build_with(name: str, **sections: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The definition of a pipeline whose config.yml had these sections too; the documents of its steps by address."""
+    from pipelines import check  # the SDK takes seconds to load
+    from pipelines.steps import Workshop
+
+    module = importlib.import_module(f"pipelines.{name}.pipeline")
+    document = yaml.safe_load((ROOT / "pipelines" / name / "config.yml").read_text()) | sections
+    shop = Workshop(PROJECT, name, config.Config.model_validate(document))
+    with warnings.catch_warnings(action="ignore"):
+        text = module.get_pipeline(shop).definition()
+    assert check.faults(text) == []
+    objects = {key: content for bundle in shop.bundles.values() for key, content in bundle.objects(shop.name).items()}
+    return json.loads(text), {f"s3://{PROJECT.bucket}/{key}": content for key, content in objects.items()}

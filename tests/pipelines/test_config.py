@@ -4,13 +4,24 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from pipelines import config
 from pipelines.project import UsageError
 
 from .conftest import ROOT
 
-TEXT = (ROOT / "pipelines" / "churn" / "config.yml").read_text()
+CHURN, ABALONE = ((ROOT / "pipelines" / name / "config.yml").read_text() for name in ("churn", "abalone"))
+TEXT = (
+    CHURN
+    + """
+bias:
+  facets: {vmail_plan: ["yes"], day_mins: [300]}
+  group: state
+explainability:
+  num_samples: 100
+"""
+)
 
 
 @pytest.mark.parametrize("name", ["churn", "abalone"])
@@ -63,6 +74,22 @@ CASES = {
         "thresholds: {rmse",
         "'rmse' is not a metric of a classification; allowed: auc",
     ),
+    "a facet that is no feature": (
+        'vmail_plan: ["yes"]',
+        'vmail_pln: ["yes"]',
+        "bias.facets.vmail_pln: not a feature (did you mean 'vmail_plan'?)",
+    ),
+    "a plan that YAML takes for true": (
+        'vmail_plan: ["yes"]',
+        "vmail_plan: [yes]",
+        "bias.facets.vmail_plan: it is a category column: give texts ('yes' in quotes: plain, it is true)",
+    ),
+    "a category that is a number": ('vmail_plan: ["yes"]', 'area_code: ["415"]', "bias.facets.area_code: it is a cat"),
+    "a group without values": ('vmail_plan: ["yes"]', "vmail_plan: []", "bias.facets.vmail_plan: it is a category"),
+    "two thresholds": ("day_mins: [300]", "day_mins: [1, 2]", "bias.facets.day_mins: it is a number column: give one"),
+    "no facet": ('{vmail_plan: ["yes"], day_mins: [300]}', "{}", "bias.facets: found {}"),
+    "a group that is no feature": ("group: state", "group: states", "bias.group: 'states' is not a feature"),
+    "too few samples": ("num_samples: 100", "num_samples: 20", "explainability.num_samples: 19 features need at"),
     "an unknown metric": ("{metric: auc", "{metric: aux", "gates.champion.metric: found 'aux' (did you mean 'auc'?)"),
 }
 
@@ -87,6 +114,20 @@ def test_the_line_is_the_line(tmp_path, old, new):
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(UsageError, match=rf"config\.yml:{line_of(TEXT, old)}:"):
         config.load(path)
+
+
+def test_a_regression_has_no_groups_to_compare(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(ABALONE + 'bias: {facets: {sex: ["F"]}}\n')
+    with pytest.raises(UsageError, match=r"bias: labels are compared by what they mean: data\.label must say it"):
+        config.load(path)
+
+
+def test_what_is_checked_by_default_is_what_the_words_say():
+    document = yaml.safe_load(CHURN) | {"explainability": {}}
+    assert config.Config.model_validate(document).part("explainability") == {
+        "explainability": {"rows": 200, "num_samples": 200, "agg_method": "mean_abs"}
+    }
 
 
 @pytest.mark.parametrize("text", ["data: [", "\tdata: 1", ""])

@@ -1,5 +1,6 @@
 """Prepare, Train and Evaluate on the real files, as functions and as a failing process."""
 
+import csv
 import json
 import os
 import subprocess
@@ -57,6 +58,28 @@ def test_prepare_is_deterministic(churn, tmp_path):
     churn.script("prepare").main(churn.folder / "in", tmp_path, churn.config)
     for path in sorted(tmp_path.rglob("*.*")):
         assert path.read_bytes() == (churn.folder / "out" / path.relative_to(tmp_path)).read_bytes(), path
+
+
+def test_rows_for_the_checks_are_features_as_the_endpoint_sees_them_and_the_label(churn, tmp_path):
+    asked = {"bias": {"facets": {"intl_plan": ["yes"]}}, "explainability": {"rows": 120}}
+    churn.script("prepare").main(churn.folder / "in", tmp_path, churn.config | asked)
+    golden = json.loads((tmp_path / "golden" / "golden.json").read_text())["rows"]
+    found = {path.stem: list(csv.reader(path.read_text().splitlines())) for path in (tmp_path / "checked").iterdir()}
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 3500, "test": 752, "explained": 120}
+    assert found["test"][:120] == found["explained"]
+    assert {row[-1] for row in found["test"]} == {"0", "1"}
+    assert {row[3] for row in found["test"]} == {"yes", "no"}
+    first = next(csv.reader([golden[0]["csv"]]))
+    assert [_same(cell) for cell in found["test"][0]] == [_same(cell) for cell in (*first, golden[0]["label"])]
+    assert not (churn.folder / "out" / "checked").exists()
+
+
+def _same(cell):
+    """A number whatever its spelling."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
 
 
 def test_the_phone_number_reaches_nothing_but_the_raw_file(churn):
