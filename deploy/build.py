@@ -19,7 +19,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import monitors, parameters, promotion, stage, versions
+from deploy import explained, monitors, parameters, promotion, stage, versions
 from deploy.parameters import Release
 from deploy.stage import Stage
 from deploy.versions import NEWEST, NotDeployableError, NothingApprovedError
@@ -86,8 +86,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.
     return found
 
 
-def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str], list[str]]:
-    """The content of every file to write, and what to tell."""
+def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str], dict[str, bytes], list[str]]:
+    """The content of every file to write, that of every object for the bucket, and what to tell."""
     stages = _stages(found)
     package, how = _version(services.sagemaker, found)
     release = Release(
@@ -111,12 +111,12 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
         lists |= _lists(found, name, configuration) if found.export_cfn_params_tags else {}
     written[found.export_template] = TEMPLATE.read_text()
     record = promotion.record(package, promotion.evaluation(services.s3, package), stages, written)
-    monitoring = _monitoring(found, stages, endpoints, record)
+    monitoring, objects = _monitoring(found, stages, endpoints, record, services.s3)
     record["Sha256"] |= promotion.digests(monitoring)
     written |= monitoring | lists
     written[found.export_promotion] = _json(record)
     written[found.export_variables] = _variables(promotion.variables(record))
-    return written, [f"{package['ModelPackageArn']}: {how}", *promotion.told(record)]
+    return written, objects, [f"{package['ModelPackageArn']}: {how}", *promotion.told(record)]
 
 
 def _stages(found: argparse.Namespace) -> dict[str, Stage]:
@@ -128,21 +128,20 @@ def _monitoring(
     stages: Mapping[str, Stage],
     endpoints: Mapping[str, dict[str, dict[str, str]]],
     record: Mapping[str, Any],
-) -> dict[str, str]:
+    s3: Any,
+) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The files of the monitors, and the objects that their containers load: none where no stage has a monitor."""
     arns = {parameter: _value(found, argument) for parameter, (argument, _) in monitors.ARNS.items()}
-    written = {
-        _value(found, f"export-{name}-monitoring-config"): _json(
-            monitors.configuration(settings, name, endpoints[name], arns, record)
-        )
-        for name, settings in stages.items()
-    }
-    return written | {found.export_monitoring_template: MONITORING.read_text()}
-
-
-def _upload_script(found: argparse.Namespace, s3: Any) -> None:
-    """What the monitors' containers load; nothing when no stage has a monitor."""
-    if any(map(monitors.wanted, _stages(found).values())):
-        s3.put_object(Bucket=found.s3_bucket, Key=monitors.script_key(), Body=monitors.SCRIPT.read_bytes())
+    explains = any(settings.monitor.explainability != "off" for settings in stages.values())
+    registered = explained.registered(s3, record) if explains else {}
+    written, objects = {found.export_monitoring_template: MONITORING.read_text()}, dict[str, bytes]()
+    for name, settings in stages.items():
+        attribution = monitors.explained(settings, endpoints[name], registered)
+        configuration = monitors.configuration(settings, name, endpoints[name], arns, record, attribution)
+        written[_value(found, f"export-{name}-monitoring-config")] = _json(configuration)
+        objects |= {monitors.script_key(): monitors.SCRIPT.read_bytes()} if monitors.wanted(settings) else {}
+        objects |= {attribution.key: attribution.config} if attribution else {}
+    return written, objects
 
 
 def _version(sagemaker: Any, found: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -204,8 +203,9 @@ def main(
             import boto3
 
             services = Services(boto3.client("sagemaker"), boto3.client("s3"))
-        written, told = files(found, services)
-        _upload_script(found, services.s3)
+        written, objects, told = files(found, services)
+        for key, body in objects.items():
+            services.s3.put_object(Bucket=found.s3_bucket, Key=key, Body=body)
         for path, content in written.items():
             Path(path).write_text(content)
     except UsageError as error:

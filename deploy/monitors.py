@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.explained import MODEL, Explained
 from deploy.parameters import text
 from deploy.stage import Monitor, Stage
 from deploy.stage_rules import MONITORS
@@ -51,12 +52,20 @@ def script_key() -> str:
     return f"monitoring/code/{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:16]}/{SCRIPT.name}"
 
 
+def explained(
+    stage: Stage, endpoint: Mapping[str, Mapping[str, str]], registered: Mapping[str, Any]
+) -> Explained | None:
+    """What an explainability monitor of the stage needs beside its parameters; None where there is no such monitor."""
+    return None if stage.monitor.explainability == "off" else Explained.of(endpoint["Parameters"], registered)
+
+
 def configuration(
     stage: Stage,
     name: str,
     endpoint: Mapping[str, Mapping[str, str]],
     arns: Mapping[str, str],
     record: Mapping[str, Any],
+    attribution: Explained | None = None,
 ) -> dict[str, dict[str, str]]:
     """The template configuration of a stage's monitors.
 
@@ -77,6 +86,7 @@ def configuration(
         "AttributionSchedule": CRON[monitor.explainability],
         "RetrainCoolDownHours": text(monitor.cool_down_hours),
         **dict(_baselines(name, monitor, record)),
+        **(_attribution(attribution, given, bucket) if attribution else {}),
         **_labels(monitor, bucket),
         **(_model_quality(name, record) if monitor.model_quality != "off" else {}),
         **(_arns(name, monitor, arns) if wanted(stage) else {}),
@@ -101,6 +111,14 @@ def _baselines(name: str, monitor: Monitor, record: Mapping[str, Any]) -> Iterat
 def _baseline(record: Mapping[str, Any], section: str, document: str) -> str:
     found = ((record["DriftCheckBaselines"] or {}).get(section) or {}).get(document) or {}
     return str(found.get("S3Uri", ""))
+
+
+def _attribution(attribution: Explained, given: Mapping[str, str], bucket: str) -> dict[str, str]:
+    return {
+        **{key: given[key] for key in MODEL if key in given},
+        "AttributionModelName": attribution.model_name,
+        "AttributionConfigUri": f"s3://{bucket}/{attribution.key}",
+    }
 
 
 def _labels(monitor: Monitor, bucket: str) -> dict[str, str]:

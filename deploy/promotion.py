@@ -21,14 +21,19 @@ def evaluation(s3: Any, package: Mapping[str, Any]) -> dict[str, Any]:
     uri = package.get("CustomerMetadataProperties", {}).get("EvaluationReport") or _statistics(package)
     if not uri:
         return {}
-    bucket, _, key = str(uri).removeprefix("s3://").partition("/")
+    return read(s3, str(uri), "evaluation report")
+
+
+def read(s3: Any, uri: str, what: str) -> dict[str, Any]:
+    """A JSON document of a version, which is told as `what` where it can't be read."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
     try:
         return dict(json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
     except ClientError as error:
         reason = error.response["Error"].get("Code")
-        raise NotDeployableError(f"the evaluation report {uri} of this version can't be read: {reason}") from None
-    except ValueError:
-        raise NotDeployableError(f"the evaluation report {uri} of this version is not a JSON object") from None
+        raise NotDeployableError(f"the {what} {uri} of this version can't be read: {reason}") from None
+    except (TypeError, ValueError):
+        raise NotDeployableError(f"the {what} {uri} of this version is not a JSON object") from None
 
 
 def record(

@@ -69,13 +69,13 @@ class World:
         }
         self.registry.add_response("describe_model_package", package | changes, {"ModelPackageName": f"{ARN}{version}"})
 
+    def gets(self, key, document):
+        body = json.dumps(document).encode()
+        stream = StreamingBody(io.BytesIO(body), len(body))
+        self.bucket.add_response("get_object", {"Body": stream}, {"Bucket": "demo-bucket", "Key": key})
+
     def reports(self, report=REPORT):
-        body = json.dumps(report).encode()
-        self.bucket.add_response(
-            "get_object",
-            {"Body": StreamingBody(io.BytesIO(body), len(body))},
-            {"Bucket": "demo-bucket", "Key": "run/evaluation.json"},
-        )
+        self.gets("run/evaluation.json", report)
         script = monitors.SCRIPT.read_bytes()
         self.bucket.add_response(
             "put_object", {}, {"Bucket": "demo-bucket", "Key": monitors.script_key(), "Body": script}
@@ -189,6 +189,25 @@ def test_without_a_version_the_newest_approved(world, capsys, pages, best):
     world.reports()
     assert world.run(MODEL_PACKAGE_ARN="newest-approved") == 0
     assert f"{ARN}{best}: no version was given: the newest approved one" in capsys.readouterr().out
+
+
+def test_an_explainability_monitor_s_configuration_is_uploaded(world, folder):
+    uri = {"ContentType": "application/json", "S3Uri": "s3://demo-bucket/run/explain/analysis.json"}
+    documents = {"Constraints": uri, "ConfigFile": {"S3Uri": "s3://demo-bucket/code/1/analysis_config.json"}}
+    world.describes(7, DriftCheckBaselines={"Explainability": documents})
+    world.gets("run/evaluation.json", REPORT)
+    world.gets("code/1/analysis_config.json", {"headers": ["a"], "methods": {"shap": {}}})
+    world.bucket.add_response("list_objects_v2", {"KeyCount": 1})
+    world.bucket.add_response("put_object", {})
+    world.bucket.add_response("put_object", {})
+    sent = []
+    world.s3.meta.events.register("provide-client-params.s3.PutObject", lambda params, **_: sent.append(params))
+    text = "capture: {sampling_percent: 100}\nmonitor: {explainability: hourly}"
+    assert world.run(*staged(folder, text)) == 0
+    given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
+    (config,) = [put for put in sent if put["Key"].endswith(".json")]
+    assert given["AttributionConfigUri"] == f"s3://{config['Bucket']}/{config['Key']}"
+    assert json.load(config["Body"])["predictor"]["model_name"] == given["AttributionModelName"]
 
 
 REFUSED = {

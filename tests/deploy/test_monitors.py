@@ -33,7 +33,8 @@ def configured(tmp_path, monkeypatch):
         path.write_text(text)
         settings = stage.load(path)
         endpoint = parameters.configuration(settings, "prod", RELEASE, {})
-        found = monitors.configuration(settings, "prod", endpoint, arns, record)
+        attribution = monitors.explained(settings, endpoint, {"methods": {}})
+        found = monitors.configuration(settings, "prod", endpoint, arns, record, attribution)
         assert found["Tags"] == endpoint["Tags"]
         return found["Parameters"], Monitors(found["Parameters"])
 
@@ -75,6 +76,47 @@ def test_where_labels_are_and_when_they_are_complete(configured, frequency, labe
     assert "ModelQualityBaselineConfig" not in stack.properties("ModelQualityJobDefinition")
 
 
+CHECKED = RECORD | {
+    "DriftCheckBaselines": {
+        "Bias": {
+            "ConfigFile": {"S3Uri": "s3://bucket/code/1/analysis_config.json"},
+            "PreTrainingConstraints": {"S3Uri": "s3://bucket/pre/analysis.json"},
+            "PostTrainingConstraints": {"S3Uri": "s3://bucket/post/analysis.json"},
+        },
+        "Explainability": {
+            "ConfigFile": {"S3Uri": "s3://bucket/code/2/analysis_config.json"},
+            "Constraints": {"S3Uri": "s3://bucket/shap/analysis.json"},
+        },
+    }
+}
+
+
+def test_bias_compares_what_the_model_did_with_what_it_did(configured):
+    text = CAPTURED + "monitor: {bias: hourly, ground_truth: labels, labels_after_hours: 2}"
+    given, stack = configured(text, CHECKED)
+    definition = stack.properties("BiasJobDefinition")
+    assert definition["ModelBiasAppSpecification"]["ConfigUri"] == "s3://bucket/code/1/analysis_config.json"
+    baseline = definition["ModelBiasBaselineConfig"]["ConstraintsResource"]
+    assert baseline == {"S3Uri": "s3://bucket/post/analysis.json"}
+    assert definition["ModelBiasJobInput"]["GroundTruthS3Input"] == {"S3Uri": "s3://bucket/labels"}
+    asked = definition["ModelBiasJobInput"]["EndpointInput"]
+    assert (asked["ProbabilityAttribute"], asked["StartTimeOffset"], asked["EndTimeOffset"]) == ("0", "-PT3H", "-PT2H")
+    assert "AttributionModelName" not in given
+
+
+def test_explanations_ask_a_model_of_the_same_version(configured):
+    given, stack = configured(CAPTURED + "monitor: {explainability: daily}", CHECKED)
+    model = stack.properties("AttributionModel")
+    assert model["ModelName"] == given["AttributionModelName"]
+    assert model["Containers"] == [{"ModelPackageName": "arn:package/7"}]
+    assert model["ExecutionRoleArn"] == "arn:role"
+    definition = stack.properties("AttributionJobDefinition")
+    assert definition["ModelExplainabilityAppSpecification"]["ConfigUri"] == given["AttributionConfigUri"]
+    assert given["AttributionConfigUri"].startswith("s3://bucket/monitoring/config/")
+    baseline = definition["ModelExplainabilityBaselineConfig"]["ConstraintsResource"]
+    assert baseline == {"S3Uri": "s3://bucket/shap/analysis.json"}
+
+
 def test_keys_and_network_are_the_endpoint_s(configured):
     text = "\nkms: {volume: k}\nvpc: {subnets: [subnet-1, subnet-2], security_groups: [sg-1]}"
     _, stack = configured(HOURLY + text)
@@ -98,6 +140,13 @@ REFUSED = {
         ARNS,
         NotDeployableError,
         "DriftCheckBaselines.Bias.ConfigFile, which monitor.bias of prod.yml compares with",
+    ),
+    "a version that nobody has explained": (
+        CAPTURED + "monitor: {explainability: daily}",
+        RECORD,
+        ARNS,
+        NotDeployableError,
+        "DriftCheckBaselines.Explainability.ConfigFile, which monitor.explainability of prod.yml compares with",
     ),
     "a version that predicts nobody knows what": (
         LABELLED,
