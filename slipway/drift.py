@@ -1,21 +1,28 @@
 """`slipway drift`: what the monitors of a stage's endpoint found, at the terminal and as a page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from slipway import monitor_executions, pages, projects, screen, stages
-from slipway.drift_report import page, sparklines
+from slipway.drift_report import analyses, page, sparklines
 from slipway.drift_report import report as reports
+from slipway.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.drift_report.executions import Execution
-from slipway.drift_report.report import DATA_QUALITY, Monitor, Report, Row
+from slipway.drift_report.report import DATA_QUALITY, MODEL_QUALITY, Monitor, Report, Row
 from slipway.drift_report.wording import figure, percent
 from slipway.monitor_executions import Schedule
 from slipway.target import Target, UserError, WrongUsage
 
 PAGES = Path(".slipway/drift")
-_BUILDERS = {"DataQuality": reports.data_quality, "ModelQuality": reports.model_quality}
+_BUILDERS = {
+    DATA_QUALITY: reports.data_quality,
+    MODEL_QUALITY: reports.model_quality,
+    MODEL_BIAS: analyses.model_bias,
+    EXPLAINABILITY: analyses.explainability,
+}
 _NAME_WIDTH = 26
 
 
@@ -43,18 +50,14 @@ def stage_endpoint(project: projects.Project, stage: str) -> str:
 
 
 def gather(
-    target: Target, project: projects.Project, stage: str, hours: float, asked: Execution | None = None
+    target: Target, project: projects.Project, stage: str, hours: float, asked: Mapping[str, Execution] | None = None
 ) -> Report:
-    """Read everything; `asked` is the execution of data quality to show in place of the newest one."""
+    """Read everything; `asked` has the execution to show in place of the newest one, by schedule."""
     endpoint = stage_endpoint(project, stage)
-    found = [one for one in monitor_executions.schedules(target, endpoint) if one.type in _BUILDERS]
+    found = monitor_executions.schedules(target, endpoint)
     if not found:
-        raise UserError(
-            f"The endpoint {endpoint} has no data or model quality schedule; set `monitor` in deploy/stages/{stage}.yml"
-        )
-    monitors = tuple(
-        _monitor(target, schedule, hours, asked if schedule.type == DATA_QUALITY else None) for schedule in found
-    )
+        raise UserError(f"The endpoint {endpoint} has no monitor; set `monitor` in deploy/stages/{stage}.yml")
+    monitors = tuple(_monitor(target, schedule, hours, (asked or {}).get(schedule.name)) for schedule in found)
     if not any(monitor.execution for monitor in monitors):
         told = "; ".join(f"{one.schedule}: {one.note}" for one in monitors)
         raise UserError(f"{stage} has no verdict. {told}. Run one now: slipway monitor run {stage}")
@@ -74,7 +77,8 @@ def _monitor(target: Target, schedule: Schedule, hours: float, asked: Execution 
     newest = monitor_executions.read(target, newest)
     history = [newest if one.job == newest.job else monitor_executions.read_past(target, one) for one in listed]
     documents = monitor_executions.documents(target, schedule, newest)
-    return replace(_BUILDERS[schedule.type](schedule.name, newest, history, documents), note=note)
+    labels = monitor_executions.labels(target, schedule, newest)
+    return replace(_BUILDERS[schedule.type](schedule.name, newest, history, documents), note=note, labels=labels)
 
 
 def _note(listed: list[Execution]) -> str:
@@ -119,8 +123,7 @@ def say(report: Report) -> None:
     version = f"version {report.version}" if report.version else "version not known"
     screen.say(f"endpoint {report.endpoint}, {version}", markup=False)
     for monitor in report.monitors:
-        shown = f"{page.seen(monitor.execution)}, {figure(monitor.counted)} rows" if monitor.execution else ""
-        told = "; ".join(part for part in (shown, monitor.note) if part)
+        told = "; ".join(part for part in (page.shown(monitor), monitor.note) if part)
         screen.say(f"{page.TITLES[monitor.type].lower()}: {told}", markup=False)
     for monitor in report.monitors:
         _say_findings(monitor)
@@ -152,6 +155,32 @@ def _say_rest(monitor: Monitor) -> None:
         screen.say()
         titles = ("without violation", "value", "±", "bound")
         screen.console.print(screen.table(titles, figures, right=titles[1:]))
+    if monitor.pairs:
+        _say_pairs(monitor)
+
+
+def _say_pairs(monitor: Monitor) -> None:
+    """Metrics without a violation; of attributions, where a violation is about all, every feature."""
+    if monitor.type == MODEL_BIAS:
+        rows = [
+            (f"{pair.name} of {pair.of}", figure(pair.baseline), figure(pair.live), figure(pair.fair))
+            for pair in monitor.pairs
+            if not pair.findings
+        ]
+        heads = ("without violation", "baseline", "live", "fair is")
+    else:
+        one = len({pair.group for pair in monitor.pairs}) == 1
+        rows = [
+            (pair.name, _share(pair.baseline), _share(pair.live), "" if one else pair.group) for pair in monitor.pairs
+        ]
+        heads = ("how much it counts", "baseline", "live", "" if one else "label")
+    if rows:
+        screen.say()
+        screen.console.print(screen.table(heads, rows, right=heads[1:3]))
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else percent(value)
 
 
 def _columns(row: Row) -> tuple[str, ...]:

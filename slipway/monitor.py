@@ -12,23 +12,31 @@ from rich.live import Live
 from rich.text import Text
 
 from slipway import drift, monitor_executions, monitor_job, projects, screen
+from slipway.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.drift_report.executions import Execution
-from slipway.drift_report.report import DATA_QUALITY
-from slipway.monitor_executions import Schedule
-from slipway.target import Target, UserError
+from slipway.drift_report.report import DATA_QUALITY, MODEL_QUALITY
+from slipway.monitor_executions import LABELLED, Schedule
+from slipway.target import Target, UserError, WrongUsage
 
 POLL_SECONDS = 0.3  # of the local AWS; the real one is asked every five seconds
 FINAL = ("Completed", "Failed", "Stopped")
 _NAMESPACES = ("ModelMonitor", "aws/sagemaker/", "/aws/sagemaker/")
+_KINDS = {
+    "data_quality": DATA_QUALITY,
+    "explainability": EXPLAINABILITY,
+    "model_quality": MODEL_QUALITY,
+    "bias": MODEL_BIAS,
+}  # as a stage's file calls them; those that can be run first
 
 
 @dataclass(frozen=True)
 class Options:
-    """Of a run: so many whole hours before the running one, and whether to wait for its end."""
+    """Of a run: so many whole hours before the running one, whether to wait for its end, and which monitor."""
 
     hours: int = 1
     wait: bool = True
     history_hours: float = 24
+    kind: str = ""
 
 
 def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
@@ -42,7 +50,7 @@ def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
     """
     project = projects.needed(target)
     endpoint = drift.stage_endpoint(project, stage)
-    schedule = _data_quality(target, endpoint, stage)
+    schedule = _schedule(target, endpoint, stage, options.kind)
     now = datetime.now(UTC)
     name = start(target, schedule, options.hours, now)
     if not options.wait:
@@ -56,17 +64,28 @@ def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
     if job["ProcessingJobStatus"] != "Completed":
         reason = job.get("ExitMessage") or job.get("FailureReason") or "without a reason"
         raise UserError(f"The job {name} ended {job['ProcessingJobStatus']}: {' '.join(reason.split())}")
-    report = drift.gather(target, project, stage, options.history_hours, monitor_executions.of_job(job))
+    asked = {schedule.name: monitor_executions.of_job(job)}
+    report = drift.gather(target, project, stage, options.history_hours, asked)
     return drift.show(report, drift.Wishes(opens=False), as_json=as_json)
 
 
-def _data_quality(target: Target, endpoint: str, stage: str) -> Schedule:
-    found = [one for one in monitor_executions.schedules(target, endpoint) if one.type == DATA_QUALITY]
-    if not found:
+def _schedule(target: Target, endpoint: str, stage: str, kind: str) -> Schedule:
+    """The schedule to run: of that kind, or the first that can be run. Raises WrongUsage or UserError."""
+    if kind and kind not in _KINDS:
+        raise WrongUsage(f"There is no monitor {kind}; there is: {', '.join(_KINDS)}")
+    if _KINDS.get(kind) in LABELLED:
         raise UserError(
-            f"The endpoint {endpoint} has no data quality schedule; set `monitor` in deploy/stages/{stage}.yml"
+            f"{kind} compares with labels, which the running hour cannot have yet; its schedule looks at requests "
+            "whose labels are complete: slipway monitor status"
         )
-    return found[0]
+    found = {one.type: one for one in reversed(monitor_executions.schedules(target, endpoint))}
+    wanted = [name for name, type_ in _KINDS.items() if type_ not in LABELLED and kind in ("", name)]
+    for name in wanted:
+        if _KINDS[name] in found:
+            return found[_KINDS[name]]
+    raise UserError(
+        f"The endpoint {endpoint} has no monitor of {' or '.join(wanted)}; set `monitor` in deploy/stages/{stage}.yml"
+    )
 
 
 def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
@@ -87,7 +106,7 @@ def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
         )
     folder = monitor_job.output_folder(definition, schedule.endpoint, schedule.name, times[1])
     listed = f"{folder}/captures.manifest"
-    baseline = monitor_executions.baseline_uris(target, definition, DATA_QUALITY)
+    baseline = monitor_executions.baseline_uris(target, definition, schedule.type)
     request = monitor_job.request(definition, schedule.name, capture, baseline, listed, times)
     place, _, key = listed.removeprefix("s3://").partition("/")
     body = json.dumps(monitor_job.manifest(capture, keys)).encode()
@@ -187,14 +206,16 @@ def _state(target: Target, stage: str, schedule: Schedule) -> dict[str, Any]:
         "violations": None,
         "message": found.get("FailureReason") or "no execution yet",
     }
-    return state | _of_execution(target, last) if last else state
+    return state | _of_execution(target, schedule, last) if last else state
 
 
-def _of_execution(target: Target, last: Execution) -> dict[str, Any]:
+def _of_execution(target: Target, schedule: Schedule, last: Execution) -> dict[str, Any]:
     message = last.reason
     with contextlib.suppress(UserError):  # the job or its documents are gone; what is known is shown
         if last.job and not message:
             message = monitor_executions.described(target, last.job).get("ExitMessage") or ""
+        if labels := monitor_executions.labels(target, schedule, last):
+            message = f"{message} Labels: {labels}".strip()
     read = monitor_executions.read_past(target, last)
     violations = len(read.violations) if read.has_verdict else None
     return {

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from slipway.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.drift_report.executions import Execution
-from slipway.drift_report.report import MODEL_QUALITY, Documents
+from slipway.drift_report.report import DATA_QUALITY, MODEL_QUALITY, Documents
 from slipway.monitor_job import job_prefix
 from slipway.target import Target, UserError
 
 _MOST = 100  # executions that are looked at
+LABELLED = (MODEL_QUALITY, MODEL_BIAS)
+_ANALYSIS = (MODEL_BIAS, EXPLAINABILITY)  # their documents are one, before and now
 _INPUTS = {"statistics": "/opt/ml/processing/baseline/stats", "constraints": "/opt/ml/processing/baseline/constraints"}
 
 Doc = Mapping[str, Any]
@@ -133,16 +136,30 @@ def documents(target: Target, schedule: Schedule, execution: Execution) -> Docum
     """What an execution found, and the baseline that it compared with, which later ones may not have any more."""
     job = described(target, execution.job)
     baseline = _given(job) or baseline_uris(target, definition(target, schedule), schedule.type)
-    uris = {"statistics": f"{execution.folder}/statistics.json"}
+    found = "analysis" if schedule.type in _ANALYSIS else "statistics"
+    uris = {found: f"{execution.folder}/{found}.json"}
     if execution.violations:
         uris["violations"] = f"{execution.folder}/constraint_violations.json"
     uris |= {f"baseline {name}": uri for name, uri in baseline.items()}
     return Documents(
-        _json(target, uris["statistics"]),
-        _json(target, baseline["statistics"]) if "statistics" in baseline and schedule.type != MODEL_QUALITY else {},
+        _json(target, uris[found]),
+        _json(target, baseline["statistics"]) if "statistics" in baseline and schedule.type == DATA_QUALITY else {},
         _json(target, baseline["constraints"]) if "constraints" in baseline else {},
         uris,
     )
+
+
+def labels(target: Target, schedule: Schedule, execution: Execution) -> str:
+    """What the job that joined the requests with their labels said; empty where there is none."""
+    if schedule.type not in LABELLED or execution.asked:
+        return ""
+    client = target.client("sagemaker")
+    name = f"groundtruth-merge-{execution.at.astimezone(UTC):%Y%m%d%H%M}"
+    for entry in client.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"]:
+        job = described(target, entry["ProcessingJobArn"])
+        if (job.get("Environment") or {}).get("sagemaker_monitoring_schedule_name") == schedule.name:
+            return str(job.get("ExitMessage") or "").removeprefix("Completed: ")
+    return ""
 
 
 def _given(job: Doc) -> dict[str, str]:
@@ -165,11 +182,11 @@ def definition(target: Target, schedule: Schedule) -> dict[str, Any]:
             return _inline(config["MonitoringJobDefinition"])
         schedule = replace(schedule, definition=config.get("MonitoringJobDefinitionName", ""))
     ask = {
-        "DataQuality": client.describe_data_quality_job_definition,
-        "ModelQuality": client.describe_model_quality_job_definition,
-    }.get(schedule.type)
-    if ask is None:
-        raise UserError(f"The schedule {schedule.name} is of the type {schedule.type}, which has no report here")
+        DATA_QUALITY: client.describe_data_quality_job_definition,
+        MODEL_QUALITY: client.describe_model_quality_job_definition,
+        MODEL_BIAS: client.describe_model_bias_job_definition,
+        EXPLAINABILITY: client.describe_model_explainability_job_definition,
+    }[schedule.type]
     return _named(ask(JobDefinitionName=schedule.definition), schedule.type)
 
 
@@ -209,7 +226,9 @@ def baseline_uris(target: Target, found: Doc, kind: str) -> dict[str, str]:
     if uris or not given.get("BaseliningJobName"):
         return uris
     folder = folder_of(described(target, given["BaseliningJobName"]))
-    return {name: f"{folder}/{name}.json" for name in names if name == "constraints" or kind != MODEL_QUALITY}
+    if kind in _ANALYSIS:
+        return {"constraints": f"{folder}/analysis.json"}
+    return {name: f"{folder}/{name}.json" for name in names if name == "constraints" or kind == DATA_QUALITY}
 
 
 def _json(target: Target, uri: str) -> dict[str, Any]:

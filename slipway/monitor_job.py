@@ -1,4 +1,4 @@
-"""The processing job that does now what a data quality schedule does at its hour. Pure."""
+"""The processing job that does now what a schedule does at its hour. Pure."""
 
 import hashlib
 import json
@@ -8,11 +8,19 @@ from typing import Any
 
 BASELINE = "/opt/ml/processing/baseline"
 CODE = "/opt/ml/processing/code"
+CONFIG = "/opt/ml/processing/input/config"
 CAPTURE_FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
 _SCRIPTS = (
     ("RecordPreprocessorSourceUri", "record_preprocessor_script", "preprocessing"),
     ("PostAnalyticsProcessorSourceUri", "post_analytics_processor_script", "postprocessing"),
 )
+
+_ATTRIBUTES = {
+    "features_attribute": "FeaturesAttribute",
+    "inference_attribute": "InferenceAttribute",
+    "probability_attribute": "ProbabilityAttribute",
+    "exclude_features_attribute": "ExcludeFeaturesAttribute",
+}
 
 Doc = Mapping[str, Any]
 
@@ -81,8 +89,10 @@ def request(
         "sagemaker_monitoring_schedule_name": schedule,
         "sagemaker_endpoint_datacapture_prefix": capture,
     }
-    if source.get("ExcludeFeaturesAttribute"):
-        environment["exclude_features_attribute"] = source["ExcludeFeaturesAttribute"]
+    environment |= {name: source[member] for name, member in _ATTRIBUTES.items() if source.get(member)}
+    if uri := app.get("ConfigUri"):  # Clarify's; what it explains needs no labels
+        inputs.append(_input("analysis_config", uri, CONFIG))
+        environment["analysis_type"] = "MODEL_EXPLAINABILITY"
     for name, folder, called in (("statistics", "stats", "baseline"), ("constraints", "constraints", "constraints")):
         if name in baseline:
             inputs.append(_input(called, baseline[name], f"{BASELINE}/{folder}"))

@@ -299,12 +299,16 @@ def monitor_run(
     stage: Stage,
     hours: Annotated[int, typer.Option(min=0, max=168, help="Whole hours before the running one.")] = 1,
     wait: Annotated[bool, typer.Option(help="Wait for the end, and show what it found.")] = True,
+    kind: Annotated[
+        str, typer.Option("--monitor", help="data_quality or explainability; the first that the stage has without it.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Compare what a stage was asked in the last hours with the baseline, without waiting for the schedule."""
     from slipway import monitor as verbs
 
-    raise typer.Exit(verbs.run(_target(), stage, verbs.Options(hours, wait), as_json=as_json))
+    options = verbs.Options(hours, wait, kind=kind)
+    raise typer.Exit(verbs.run(_target(), stage, options, as_json=as_json))
 
 
 @monitor.command("status")

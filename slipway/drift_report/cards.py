@@ -1,12 +1,13 @@
 """The parts of the page about single features and metrics."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from slipway.drift_report import drawing
 from slipway.drift_report.distances import KOLMOGOROV
-from slipway.drift_report.distributions import Feature, bars, histogram
+from slipway.drift_report.distributions import Bar, Feature, bars, histogram
 from slipway.drift_report.drawing import escaped
-from slipway.drift_report.report import Metric, Row
+from slipway.drift_report.report import Metric, Pair, Row
 from slipway.drift_report.wording import figure, percent
 
 LEGEND = (
@@ -96,3 +97,67 @@ def metrics(found: Iterable[Metric]) -> str:
         )
     heading = '<tr><th>metric</th><th class="number">value</th><th>bound</th><th></th></tr>'
     return f'<div class="wide"><table>{heading}{"".join(rows)}</table></div>'
+
+
+PAIRS = (
+    '<p class="legend small soft">'
+    '<span><svg viewBox="0 0 32 16" aria-hidden="true"><rect class="base" y="2" width="32" height="12"/></svg>'
+    "baseline</span>"
+    '<span><svg viewBox="0 0 32 16" aria-hidden="true"><rect class="bar" y="2" width="32" height="12"/></svg>'
+    "live; baseline → live in figures</span></p>"
+)
+BIAS = (
+    '<details class="small soft"><summary>How to read the figures</summary>'
+    "<p>Each metric compares the group with all others. The line in the middle is fair: 0, for the ratio DI 1. A "
+    "metric is a violation when it is farther from there than the baseline's, on whichever side, by more than chance "
+    "explains: the 95 % interval of its bootstrap.</p></details>"
+)
+ATTRIBUTIONS = (
+    '<details class="small soft"><summary>How to read the figures</summary>'
+    "<p>How much a feature counts is its mean absolute SHAP value, here as a share of all. It is a violation when the "
+    "order of the features changes so much that nDCG is below 0.9: what counted much counts little.</p></details>"
+)
+
+
+def biases(pairs: Sequence[Pair]) -> str:
+    """A card for each group, a bar pair for each metric."""
+    groups = groupby(sorted(pairs, key=lambda pair: pair.of), key=lambda pair: pair.of)
+    return f'<div class="cards">{"".join(_bias(of, list(own)) for of, own in groups)}</div>'
+
+
+def _bias(of: str, pairs: list[Pair]) -> str:
+    rows = [
+        drawing.Difference(p.name, _from_fair(p, p.baseline), _from_fair(p, p.live), _figures(p), bool(p.findings))
+        for p in pairs
+    ]
+    known = "".join(f"<dt>{escaped(pair.name)}</dt><dd>{escaped(pair.title)}</dd>" for pair in pairs)
+    meanings = f'<details class="small soft"><summary>What the metrics are</summary><dl>{known}</dl></details>'
+    return _group(of, "bias", pairs, drawing.differences(rows, f"{of}: metrics of bias, baseline and live") + meanings)
+
+
+def _from_fair(pair: Pair, value: float | None) -> float | None:
+    return None if value is None else value - (pair.fair or 0.0)
+
+
+def _figures(pair: Pair) -> str:
+    return " → ".join(figure(value) or "none" for value in (pair.baseline, pair.live))
+
+
+def attributions(pairs: Sequence[Pair]) -> str:
+    """A card for each label, a bar pair for each feature."""
+    groups = groupby(pairs, key=lambda pair: pair.of)
+    return f'<div class="cards">{"".join(_attribution(of, list(own)) for of, own in groups)}</div>'
+
+
+def _attribution(of: str, pairs: list[Pair]) -> str:
+    shares = [Bar(pair.name, pair.baseline, pair.live) for pair in pairs]
+    drawn = drawing.categories(shares, f"{of}: how much features count, baseline and live")
+    return _group(of, "attributions", pairs, drawn)
+
+
+def _group(of: str, kind: str, pairs: list[Pair], drawn: str) -> str:
+    told = dict.fromkeys(finding.words for pair in pairs for finding in pair.findings)
+    words = "".join(f'<p class="words small">{escaped(line)}</p>' for line in told) if kind == "attributions" else ""
+    violated = " violated" if told else ""
+    heading = f'<h3>{escaped(of)} <span class="kind">{kind}</span></h3>'
+    return f'<article class="card{violated}">{heading}{words}{drawn}</article>'

@@ -7,6 +7,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from slipway.drift_report.distributions import Bar, Histogram
@@ -15,6 +16,7 @@ from slipway.drift_report.wording import figure, percent
 WIDTH, PLOT_HEIGHT, LABEL_HEIGHT = 340, 96, 22
 _TOP = 16  # above a histogram, for the label of its height
 _LABEL_WIDTH, _LABEL_LETTERS, _BAR_END, _BAR_ROW = 116, 17, 252, 24
+_SHORTER = 66  # so much less is the label of a metric than that of a category
 MOST_EXECUTIONS = 48
 NEW = '<tspan class="new-word"> new</tspan>'
 _TWO_MOMENTS = 180  # the width that two labels of a timeline need
@@ -89,6 +91,39 @@ def _category(bar: Bar, at: int, top: float) -> str:
         f"<g><title>{escaped(name)}: {escaped(figures)}</title>"
         f'<text x="0" y="{at + 12}">{escaped(label)}{NEW if bar.new else ""}</text>{drawn}'
         f"{_text(WIDTH, at + 12, figures, 'end')}</g>"
+    )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far both sides are from the middle, and what is written beside them."""
+
+    name: str
+    baseline: float | None
+    live: float | None
+    figures: str
+    violated: bool
+
+
+def differences(rows: Sequence[Difference], title: str) -> str:
+    """Two bars each from a middle line to either side, the baseline's above; whatever is beyond 1 is drawn as 1."""
+    floor, middle = len(rows) * _BAR_ROW + 6, (_LABEL_WIDTH - _SHORTER + _BAR_END) / 2
+    parts = [f'<line class="axis" x1="{middle:g}" x2="{middle:g}" y1="0" y2="{floor}"/>']
+    parts += [_difference(row, place * _BAR_ROW + 4, middle) for place, row in enumerate(rows)]
+    return _svg(floor, title, parts)
+
+
+def _difference(row: Difference, at: int, middle: float) -> str:
+    drawn = ""
+    for value, below, kind in ((row.baseline, 0, "base"), (row.live, 8, "bad" if row.violated else "bar")):
+        if value:
+            long = max((_BAR_END - middle) * min(abs(value), 1.0), 1.0)
+            left = middle - long if value < 0 else middle
+            drawn += f'<rect class="{kind}" x="{left:.1f}" y="{at + below}" width="{long:.1f}" height="7"/>'
+    return (
+        f"<g><title>{escaped(row.name)}: {escaped(row.figures)}</title>"
+        f'<text x="0" y="{at + 12}">{escaped(shortened(row.name, _LABEL_LETTERS))}</text>{drawn}'
+        f"{_text(WIDTH, at + 12, row.figures, 'end')}</g>"
     )
 
 

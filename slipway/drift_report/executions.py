@@ -45,9 +45,18 @@ Key = tuple[str, str]
 
 
 def key(violation: Mapping[str, Any]) -> Key:
-    """What a violation is about: the feature or metric, and the check that it did not pass."""
+    """What a violation is about: the feature, metric or label, and the check that it did not pass."""
     subject = violation.get("feature_name") or violation.get("metric_name") or ""
+    if facet := violation.get("facet"):
+        subject = f"{subject} of {facet} = {violation.get('facet_value')}"
+    elif label := violation.get("label"):
+        subject = attributions_of(label)
     return str(subject), str(violation.get("constraint_check_type", ""))
+
+
+def attributions_of(label: object) -> str:
+    """The subject of a violation that is about all features."""
+    return f"attributions of {label}"
 
 
 @dataclass(frozen=True)

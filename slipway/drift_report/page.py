@@ -3,14 +3,20 @@
 from collections.abc import Iterable
 
 from slipway.drift_report import cards
+from slipway.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.drift_report.drawing import escaped, moment, timeline
 from slipway.drift_report.executions import Execution, marks
-from slipway.drift_report.report import DATA_QUALITY, Finding, Monitor, Report
+from slipway.drift_report.report import DATA_QUALITY, MODEL_QUALITY, Finding, Monitor, Report
 from slipway.drift_report.style import STYLE
 from slipway.drift_report.wording import figure
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-TITLES = {"DataQuality": "Data quality", "ModelQuality": "Model quality"}
+TITLES = {
+    DATA_QUALITY: "Data quality",
+    MODEL_QUALITY: "Model quality",
+    MODEL_BIAS: "Bias",
+    EXPLAINABILITY: "Attributions",
+}
 
 
 def page(report: Report) -> str:
@@ -72,16 +78,19 @@ def _facts(report: Report) -> str:
         ("model version", str(report.version) if report.version else "not known"),
         ("report of", f"{report.made:%d %b %Y %H:%M} UTC; all times are UTC"),
     ]
-    facts += [
-        (_title(monitor).lower(), f"{seen(monitor.execution)}, {figure(monitor.counted)} rows")
-        for monitor in report.monitors
-        if monitor.execution
-    ]
+    facts += [(_title(monitor).lower(), shown(monitor)) for monitor in report.monitors if monitor.execution]
     return f"<dl>{_pairs(facts)}</dl>"
 
 
-def seen(execution: Execution) -> str:
-    """Which execution is shown."""
+def shown(monitor: Monitor) -> str:
+    """Which execution is shown, how much it has seen, and how many of the requests had a label."""
+    rows = f"{figure(monitor.counted)} rows" if monitor.counted else ""
+    return ", ".join(part for part in (_seen(monitor.execution), rows, monitor.labels) if part)
+
+
+def _seen(execution: Execution | None) -> str:
+    if execution is None:
+        return ""
     asked = ", asked for" if execution.asked else ""
     return f"execution of {execution.at:%d %b %Y %H:%M} UTC{asked}"
 
@@ -121,6 +130,11 @@ def lasting(finding: Finding) -> str:
 
 
 def _monitor(monitor: Monitor) -> str:
+    if monitor.type == MODEL_BIAS:
+        return f"<section><h2>{TITLES[MODEL_BIAS]}</h2>{cards.PAIRS}{cards.BIAS}{cards.biases(monitor.pairs)}</section>"
+    if monitor.type == EXPLAINABILITY:
+        drawn = f"{cards.PAIRS}{cards.ATTRIBUTIONS}{cards.attributions(monitor.pairs)}"
+        return f"<section><h2>{TITLES[EXPLAINABILITY]}</h2>{drawn}</section>"
     if monitor.metrics:
         return f"<section><h2>{escaped(_title(monitor))}</h2>{cards.metrics(monitor.metrics)}</section>"
     return f"<section><h2>Features</h2>{cards.LEGEND}{cards.features(monitor.rows)}</section>"

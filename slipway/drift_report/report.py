@@ -1,5 +1,6 @@
 """The report on a stage: documents in, rows and a verdict out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -91,8 +92,40 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A figure of an analysis on both sides: a metric of the `group` of a facet's `value`, or what a feature counts.
+
+    `fair` is what a metric would be where the groups are treated alike; a feature's figure is a share of all, and its
+    group the label that is explained.
+    """
+
+    group: str
+    value: str
+    name: str
+    title: str
+    baseline: float | None
+    live: float | None
+    fair: float | None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def of(self) -> str:
+        """The group in words."""
+        return f"{self.group} {'in' if self.value.startswith('(') else '='} {self.value}" if self.value else self.group
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON data."""
+        own = {name: value for name, value in vars(self).items() if name != "findings"}
+        sides = {side: str(own[side]) for side in ("baseline", "live") if own[side] in (math.inf, -math.inf)}
+        return own | sides | {"violated": [finding.check for finding in self.findings]}
+
+
+@dataclass(frozen=True)
 class Monitor:
-    """What one schedule says. `execution` is the newest with a verdict, if there is one; `note` is about newer ones."""
+    """What one schedule says. `execution` is the newest with a verdict, if there is one; `note` is about newer ones.
+
+    `labels` says how many requests had one, where they are needed.
+    """
 
     type: str
     schedule: str
@@ -104,6 +137,8 @@ class Monitor:
     counted: int = 0
     uris: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    pairs: tuple[Pair, ...] = ()
+    labels: str = ""
 
     def dump(self) -> dict[str, Any]:
         """As JSON data."""
@@ -116,6 +151,8 @@ class Monitor:
             "violations": [finding.dump() for finding in self.findings],
             "features": [row.dump() for row in self.rows],
             "metrics": [metric.dump() for metric in self.metrics],
+            "figures": [pair.dump() for pair in self.pairs],
+            "labels": self.labels,
             "history": [execution.dump() for execution in self.history],
             "documents": dict(self.uris),
         }

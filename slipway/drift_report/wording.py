@@ -1,5 +1,6 @@
 """Violations in plain words, and how figures are written."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ def figure(value: float | None) -> str:
     """Three significant digits, large numbers with spaces between thousands."""
     if value is None:
         return ""
+    if not math.isfinite(value):
+        return "infinite" if value > 0 else "-infinite"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", " ")
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

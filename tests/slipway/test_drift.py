@@ -82,8 +82,8 @@ def test_a_failed_execution_does_not_hide_the_verdict_before(watched: Any, comma
     [
         (("drift", "nowhere"), 2, "There is no stage nowhere; there is: staging, prod"),
         (("monitor", "run", "nowhere"), 2, "There is no stage nowhere"),
-        (("drift", "staging"), 1, "has no data or model quality schedule; set `monitor` in deploy/stages/staging.yml"),
-        (("monitor", "run", "staging"), 1, "demo-staging has no data quality schedule"),
+        (("drift", "staging"), 1, "demo-staging has no monitor; set `monitor` in deploy/stages/staging.yml"),
+        (("monitor", "run", "staging"), 1, "demo-staging has no monitor of data_quality or explainability"),
         (("drift", "prod", "--page", "/proc/none/a.html"), 1, "The page /proc/none/a.html cannot be written"),
     ],
 )

@@ -41,6 +41,76 @@ def test_without_waiting_the_job_is_named(watched: Any, command: Callable[..., A
     assert (code, json.loads(out)["job"]) == (0, watched.asked("CreateProcessingJob")[0]["ProcessingJobName"])
 
 
+EXPLAINED = {
+    "JobDefinitionArn": DEFINITION["JobDefinitionArn"],
+    "JobDefinitionName": "dq",
+    "CreationTime": NOW,
+    "ModelExplainabilityAppSpecification": {"ImageUri": "clarify", "ConfigUri": "s3://b/config/analysis_config.json"},
+    "ModelExplainabilityBaselineConfig": {"ConstraintsResource": {"S3Uri": "s3://b/base/analysis.json"}},
+    "ModelExplainabilityJobInput": {
+        "EndpointInput": {
+            "EndpointName": "demo-prod",
+            "LocalPath": "/opt/ml/processing/input/endpoint",
+            "InferenceAttribute": "0",
+        }
+    },
+    "ModelExplainabilityJobOutputConfig": DEFINITION["DataQualityJobOutputConfig"],
+    "JobResources": DEFINITION["JobResources"],
+    "RoleArn": DEFINITION["RoleArn"],
+}
+
+
+def test_explanations_can_be_run_now_too(watched: Any, command: Callable[..., Any]) -> None:
+    schedules = {"MonitoringScheduleSummaries": [HEADED | {"MonitoringType": "ModelExplainability"}]}
+    watched.answers |= {
+        "ListMonitoringSchedules": schedules,
+        "DescribeModelExplainabilityJobDefinition": EXPLAINED,
+    }
+    code, _, err = command("monitor", "run", "prod", "--monitor", "explainability", "--no-wait")
+    assert (code, err) == (0, "")
+    [request] = watched.asked("CreateProcessingJob")
+    environment = request["Environment"]
+    assert (environment["analysis_type"], environment["inference_attribute"]) == ("MODEL_EXPLAINABILITY", "0")
+    assert environment["baseline_constraints"] == "/opt/ml/processing/baseline/constraints/analysis.json"
+    places = {entry["S3Input"]["S3Uri"]: entry["S3Input"]["LocalPath"] for entry in request["ProcessingInputs"]}
+    assert places["s3://b/config/analysis_config.json"] == "/opt/ml/processing/input/config"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "told"),
+    [
+        ("bias", 1, "bias compares with labels, which the running hour cannot have yet"),
+        ("model_quality", 1, "model_quality compares with labels"),
+        ("explainability", 1, "demo-prod has no monitor of explainability; set `monitor` in deploy/stages/prod.yml"),
+        ("quality", 2, "There is no monitor quality; there is: data_quality, explainability, model_quality, bias"),
+    ],
+)
+def test_a_monitor_that_cannot_be_run(
+    watched: Any, command: Callable[..., Any], kind: str, code: int, told: str
+) -> None:
+    ended, _, err = command("monitor", "run", "prod", "--monitor", kind)
+    assert (ended, err.count("\n")) == (code, 1)
+    assert told in err
+
+
+def test_how_many_requests_had_a_label_is_said(watched: Any, command: Callable[..., Any]) -> None:
+    name, said = "groundtruth-merge-202601011200-1", "merged 50 of 60 captured records with ground truth. 10 have none"
+    merge = job(name) | {"ExitMessage": f"Completed: {said} (yet)."}
+    joined = {"any": merge | {"Environment": {"sagemaker_monitoring_schedule_name": "any"}}, "other": merge}
+    watched.answers |= {
+        "ListMonitoringSchedules": lambda r: {
+            "MonitoringScheduleSummaries": [HEADED | {"MonitoringType": "ModelQuality"}]
+            * (r["EndpointName"] == "demo-prod")
+        },
+        "ListProcessingJobs": lambda r: {
+            "ProcessingJobSummaries": [joined["other"], joined["any"]] * (r["NameContains"] == name[:-2])
+        },
+        "DescribeProcessingJob": lambda r: joined["any"] if r["ProcessingJobName"] == name else job("j"),
+    }
+    _, out, _ = command("monitor", "status", "--json")
+    assert json.loads(out)["monitors"][0]["message"].endswith(f"with 1 violations. Labels: {said} (yet).")
+
+
 def test_a_run_that_fails_says_why(watched: Any, command: Callable[..., Any]) -> None:
     failed = {"ProcessingJobStatus": "Failed", "ExitMessage": "Error: there is no data\nat all"}
     watched.answers["DescribeProcessingJob"] = lambda r: job(r["ProcessingJobName"]) | failed
