@@ -1,5 +1,9 @@
-"""Drift in production, from live requests to the version that has learned it; nobody acts but those who approve."""
+"""Drift in production, from live requests to the version that has learned it; nobody acts but those who approve.
 
+Before it, on staging: a group that is treated worse, and predictions that come from other features.
+"""
+
+import csv
 import json
 import os
 import shutil
@@ -7,7 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +31,16 @@ instances: {type: ml.m5.large, count: 1}
 capture: {sampling_percent: 100}
 monitor: {data_quality: hourly, retrain: true}
 """
+STAGING = """
+instances: {type: ml.m5.large, count: 1}
+capture: {sampling_percent: 100}
+monitor: {bias: hourly, explainability: hourly, ground_truth: labels/, labels_after_hours: 1}
+tests: {requests: 20, warm_up: 0}
+"""
+CHECKED = """
+bias: {facets: {intl_plan: ["yes"]}}
+explainability: {rows: 40, num_samples: 64}
+"""
 SCHEDULE = "mill-prod-data-quality"
 ENDED = ("Completed", "CompletedWithViolations", "Failed", "Stopped")
 NOW = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
@@ -40,6 +55,9 @@ class Mill:
             copied = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copied(ROOT / part, folder / part)
         (folder / "deploy/stages/prod.yml").write_text(PROD)
+        (folder / "deploy/stages/staging.yml").write_text(STAGING)
+        config = folder / "pipelines/churn/config.yml"
+        config.write_text(config.read_text() + CHECKED)
         names = ("s3", "sagemaker", "sagemaker-runtime", "cloudwatch", "codepipeline", "lambda", "cloudformation")
         self.s3, self.sagemaker, self.runtime, self.cloudwatch, self.pipelines, self.functions, self.stacks = (
             loopback.client(name) for name in names
@@ -50,7 +68,7 @@ class Mill:
         self.bucket = self.outputs["ArtifactBucketName"]
         self("ship", "churn", "--approve", "auto")
 
-    def __call__(self, *arguments: str) -> Any:
+    def __call__(self, *arguments: str, code: int = 0) -> Any:
         """The command line; its answer as JSON."""
         environ = {**os.environ, **self.loopback.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"}
         environ |= {"SAGEMAKER_PROJECT_NAME": "mill"}
@@ -58,7 +76,7 @@ class Mill:
         done = subprocess.run(
             command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=90
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout)
 
     def builds(self) -> list[str]:
@@ -66,26 +84,33 @@ class Mill:
         listed = self.pipelines.list_pipeline_executions(pipelineName=self.outputs["ModelBuildPipelineName"])
         return [execution["status"] for execution in listed["pipelineExecutionSummaries"]]
 
-    def executions(self) -> list[dict[str, Any]]:
-        listed = self.sagemaker.list_monitoring_executions(MonitoringScheduleName=SCHEDULE, SortOrder="Descending")
+    def executions(self, schedule: str = SCHEDULE) -> list[dict[str, Any]]:
+        listed = self.sagemaker.list_monitoring_executions(MonitoringScheduleName=schedule, SortOrder="Descending")
         return list(listed["MonitoringExecutionSummaries"])
 
-    def look(self) -> dict[str, Any]:
-        """Run the stage's own monitor at once instead of at the next full hour; the execution, when it has ended."""
-        known = len(self.executions())
-        found = self.sagemaker.describe_monitoring_schedule(MonitoringScheduleName=SCHEDULE)
-        config = found["MonitoringScheduleConfig"]
-        self.sagemaker.update_monitoring_schedule(
-            MonitoringScheduleName=SCHEDULE, MonitoringScheduleConfig=config | {"ScheduleConfig": NOW}
-        )
+    def look(self, *schedules: str) -> dict[str, Any]:
+        """Run a stage's own monitors at once instead of at the next full hour; the last one's execution at its end."""
+        schedules = schedules or (SCHEDULE,)
+        known = {schedule: len(self.executions(schedule)) for schedule in schedules}
+        for schedule in schedules:
+            found = self.sagemaker.describe_monitoring_schedule(MonitoringScheduleName=schedule)
+            config = found["MonitoringScheduleConfig"] | {"ScheduleConfig": NOW}
+            self.sagemaker.update_monitoring_schedule(MonitoringScheduleName=schedule, MonitoringScheduleConfig=config)
 
-        def latest() -> dict[str, Any] | None:
-            listed = self.executions()
-            ended = len(listed) > known and listed[0]["MonitoringExecutionStatus"] in ENDED
+        def latest(schedule: str) -> dict[str, Any] | None:
+            listed = self.executions(schedule)
+            ended = len(listed) > known[schedule] and listed[0]["MonitoringExecutionStatus"] in ENDED
             return listed[0] if ended else None
 
-        execution: dict[str, Any] = self.wait(latest, 40, lambda: str(self.executions()))
+        for schedule in schedules:
+            execution: dict[str, Any] = self.wait(
+                partial(latest, schedule), 60, partial(str, self.executions(schedule))
+            )
         return execution
+
+    def read(self, uri: str) -> str:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return str(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
 
     def violations(self, execution: dict[str, Any]) -> set[tuple[str, str]]:
         hour = f"{execution['ScheduledTime'].astimezone(UTC):%Y/%m/%d/%H}"
@@ -139,6 +164,42 @@ def mill(shared: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill
     return Mill(shared, tmp_path_factory.mktemp("mill"), until)
 
 
+def unlike(mill: Mill) -> dict[str, str]:
+    """Values of the features that count most, with which they count nothing: those that SHAP compares with."""
+    package = mill("version", "1")["package"]
+    uri = package["DriftCheckBaselines"]["Explainability"]["Constraints"]["S3Uri"]
+    counted = json.loads(mill.read(uri))["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
+    (row,) = csv.reader(mill.read(f"{uri.rpartition('/')[0]}/explanations_shap/baseline.csv").splitlines())
+    usual = dict(zip(counted, row, strict=True))
+    return {name: usual[name] for name in sorted(counted, key=counted.__getitem__)[-4:] if name != "intl_plan"}
+
+
+def test_a_group_that_is_treated_worse_and_other_reasons_are_found(mill: Mill) -> None:
+    """On staging, whose file names the monitors; the truth about the group is the opposite of each answer."""
+    same, labels = unlike(mill), []
+    asked = customers(500, 15, 0.0)
+    lines = [",".join(str(value) for value in (customer | same).values()) for customer in asked]
+    plain = {"EndpointName": "mill-staging", "ContentType": "text/csv", "Accept": "text/csv"}
+    mill.runtime.invoke_endpoint(**plain, Body="\n".join(lines[120:]))  # nobody will know what became of these
+    for number, customer in enumerate(asked[:120]):
+        answer = mill.runtime.invoke_endpoint(**plain, Body=lines[number], InferenceId=f"c-{number}")
+        leaves = float(answer["Body"].read()) > 0.5
+        truth = str(int(leaves != (customer["intl_plan"] == "yes")))
+        known = {"groundTruthData": {"data": truth, "encoding": "CSV"}, "eventMetadata": {"eventId": f"c-{number}"}}
+        labels.append(json.dumps(known | {"eventVersion": "0"}))
+    key = f"labels/{datetime.now(UTC):%Y/%m/%d/%H}/labels.jsonl"
+    mill.s3.put_object(Bucket=mill.bucket, Key=key, Body="\n".join(labels[:110]).encode())
+    mill.look("mill-staging-bias", "mill-staging-attribution")
+    found = {monitor["type"]: monitor for monitor in mill("drift", "staging", code=1)["monitors"]}
+    bias, reasons = found["ModelBias"], found["ModelExplainability"]
+    assert {one["check"] for one in bias["violations"]} == {"bias_drift_check"}, bias
+    assert "AD of intl_plan = yes" in {one["subject"] for one in bias["violations"]}
+    assert bias["labels"].startswith("merged 110 of "), bias["labels"]
+    assert bias["labels"].endswith(" have none (yet).")
+    assert [one["subject"] for one in reasons["violations"]] == ["attributions of label0"], reasons
+    assert mill.sagemaker.list_endpoints(NameContains="sm-clarify")["Endpoints"] == []
+
+
 def test_drift_becomes_one_build_and_a_version_that_knows_it(mill: Mill, tmp_path: Path) -> None:
     before, champion = mill.builds(), mill.in_production()
     labelled = tmp_path / "labelled.csv"
@@ -189,8 +250,9 @@ def test_a_caller_that_breaks_the_schema_is_told_by_column_and_check(mill: Mill)
 
 
 def test_monitors_that_are_switched_off_leave_a_stack_that_costs_nothing(mill: Mill) -> None:
-    off = PROD.replace("hourly, retrain: true", "off")
-    (mill.folder / "deploy/stages/prod.yml").write_text(off)
+    for stage, text in (("prod", PROD), ("staging", STAGING)):
+        off = text.replace("hourly, retrain: true", "off").replace("hourly", "off")
+        (mill.folder / f"deploy/stages/{stage}.yml").write_text(off)
     mill("ship", "churn", "--approve", "auto")
     stack = f"sagemaker-mill-{mill.id}-monitor-prod"
     left = mill.stacks.describe_stack_resources(StackName=stack)["StackResources"]
