@@ -250,7 +250,7 @@ def test_usual_traffic_passes_and_drifted_traffic_is_named(monitored: Monitored)
 def test_ground_truth_that_comes_later_is_joined_and_judged(monitored: Monitored) -> None:
     for number in range(60):
         monitored.send(f"30,{20 + number}.0,yes", InferenceId=f"call-{number}")
-    hour = f"{datetime.now(UTC):%Y/%m/%d/%H}"
+    hour_of_labels = f"{datetime.now(UTC):%Y/%m/%d/%H}"
     labels = [
         json.dumps(
             {
@@ -259,9 +259,9 @@ def test_ground_truth_that_comes_later_is_joined_and_judged(monitored: Monitored
                 "eventVersion": "0",
             }
         )
-        for number in range(50)
+        for number in range(60)
     ]
-    monitored.put(f"truth/{hour}/labels.jsonl", "\n".join(labels))
+    monitored.put(f"truth/{hour_of_labels}/labels.jsonl", "\n".join(labels[:50]))
     monitored.sagemaker.create_model_quality_job_definition(
         JobDefinitionName="mq",
         ModelQualityAppSpecification={
@@ -285,16 +285,23 @@ def test_ground_truth_that_comes_later_is_joined_and_judged(monitored: Monitored
     monitored.create("mq", "ModelQuality")
     execution = monitored.ended("mq")
     assert execution["MonitoringExecutionStatus"] == "Completed", execution
-    jobs = monitored.sagemaker.list_processing_jobs(NameContains="groundtruth-merge")["ProcessingJobSummaries"]
-    merge = monitored.sagemaker.describe_processing_job(ProcessingJobName=jobs[0]["ProcessingJobName"])
-    assert merge["ExitMessage"].startswith(
-        "Completed: merged 50 of 60 captured records with ground truth. 10 have none"
-    )
+
+    def merged() -> set[str]:
+        jobs = monitored.sagemaker.list_processing_jobs(NameContains="groundtruth-merge")["ProcessingJobSummaries"]
+        names = [job["ProcessingJobName"] for job in jobs]
+        told = [monitored.sagemaker.describe_processing_job(ProcessingJobName=name)["ExitMessage"] for name in names]
+        return {message.removeprefix("Completed: merged ") for message in told}
+
+    assert merged() == {"50 of 60 captured records with ground truth. 10 have none (yet)."}
     hour = f"{execution['ScheduledTime'].astimezone(UTC):%Y/%m/%d/%H}"
     found = monitored.documents(f"mq/ep/mq/{hour}/")["statistics.json"]["binary_classification_metrics"]
     assert (found["auc"]["value"], found["recall"]["value"]) == (pytest.approx(1.0), 1.0)
     listed = monitored.cloudwatch.list_metrics(Namespace="aws/sagemaker/Endpoints/model-metrics")["Metrics"]
     assert "auc" in {metric["MetricName"] for metric in listed}
+    monitored.put(f"truth/{hour_of_labels}/late.jsonl", "\n".join(labels[50:]))
+    monitored.again("mq")  # a window that reaches back far enough sees what was late for the one before
+    monitored.ended("mq", 2)
+    assert "60 of 60 captured records with ground truth." in merged()
 
 
 def test_an_execution_survives_the_death_of_the_control_plane(monitored: Monitored) -> None:
