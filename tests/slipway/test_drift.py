@@ -1,5 +1,6 @@
 """`slipway drift` on an AWS that is played: what is said and returned."""
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from slipway import projects
-from tests.slipway.monitored_stage import PROJECT, execution, played
+from tests.slipway.monitored_stage import DEFINITION, HEADED, NOW, PROJECT, execution, played
 
 
 @pytest.fixture
@@ -48,6 +49,74 @@ def test_without_violations_all_is_listed_and_the_code_is_0(watched: Any, comman
 def test_how_far_back_is_looked(watched: Any, command: Callable[..., Any]) -> None:
     _, out, _ = command("drift", "prod", "--hours", "1")
     assert "since at least 1 Jan 11:00 UTC" in out
+
+
+def analysis(kind: str, value: float) -> dict[str, Any]:
+    if kind == "ModelExplainability":
+        shares = {"global_shap_values": {"age": value, "minutes": 1 - value}}
+        return {"explanations": {"kernel_shap": {"label0": shares}}}
+    metrics = [{"name": name, "description": name, "value": value} for name in ("AD", "DPPL")]
+    facets = {"plan": [{"value_or_threshold": "yes", "metrics": metrics}]}
+    return {"post_training_bias_metrics": {"facets": facets}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "violation", "said", "table"),
+    [
+        (
+            "ModelBias",
+            {"facet": "plan", "facet_value": "yes", "metric_name": "DPPL", "constraint_check_type": "bias_drift_check"},
+            "DPPL of plan = yes: 0.4 is farther from fair (0) than the baseline's 0.1",
+            ["AD", "of", "plan", "=", "yes", "0.1", "0.4", "0"],
+        ),
+        (
+            "ModelExplainability",
+            {
+                "label": "label0",
+                "constraint_check_type": "feature_attribution_drift_check",
+                "description": "Feature attribution drift 0.7 exceeds threshold 0.9",
+            },
+            "attributions of label0: features count in another order: nDCG 0.7 below 0.9; first are minutes, age",
+            ["age", "10", "%", "40", "%"],
+        ),
+    ],
+)
+def test_clarify_s_figures_are_told_beside_the_baseline_s(
+    watched: Any, command: Callable[..., Any], kind: str, violation: Any, said: str, table: list[str]
+) -> None:
+    documents = {
+        "constraint_violations.json": {"violations": [violation]},
+        "base/analysis.json": analysis(kind, 0.1),
+        "analysis.json": analysis(kind, 0.4),
+    }
+
+    def stored(request: dict[str, Any]) -> Any:
+        found = documents.get(request["Key"], documents[request["Key"].rpartition("/")[2]])
+        return {"Body": io.BytesIO(json.dumps(found).encode())}
+
+    constraints = {"ConstraintsResource": {"S3Uri": "s3://b/base/analysis.json"}}
+    definition = {
+        "JobDefinitionArn": DEFINITION["JobDefinitionArn"],
+        "JobDefinitionName": "dq",
+        "CreationTime": NOW,
+        f"{kind}AppSpecification": {"ImageUri": "clarify", "ConfigUri": "s3://b/config/analysis_config.json"},
+        f"{kind}BaselineConfig": constraints,
+        f"{kind}JobInput": {"EndpointInput": DEFINITION["DataQualityJobInput"]["EndpointInput"]},
+        f"{kind}JobOutputConfig": DEFINITION["DataQualityJobOutputConfig"],
+        "JobResources": DEFINITION["JobResources"],
+        "RoleArn": DEFINITION["RoleArn"],
+    }
+    if kind == "ModelBias":
+        definition["ModelBiasJobInput"]["GroundTruthS3Input"] = {"S3Uri": "s3://b/labels"}
+    watched.answers |= {
+        "ListMonitoringSchedules": {"MonitoringScheduleSummaries": [HEADED | {"MonitoringType": kind}]},
+        f"Describe{kind}JobDefinition": definition,
+        "GetObject": stored,
+    }
+    code, out, err = command("drift", "prod")
+    assert (code, err) == (1, "")
+    assert said in " ".join(out.split())
+    assert table in [line.split() for line in out.splitlines()]
 
 
 @pytest.mark.parametrize(
