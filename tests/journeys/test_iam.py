@@ -254,6 +254,7 @@ UNASKED = {
     "AWS lists before it reads": "codepipeline/ArtifactList model/ArtifactList",
     "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
     "only after a job has failed": "build/WhyAJobFailed",
+    "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints",
     "only after an hour's monitor has ended": "watch/Metrics",
     "git is let in by its own credentials": "seedcheckin/Connection",
 }
