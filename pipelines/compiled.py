@@ -5,6 +5,7 @@ are cheap to build, and uploaded only when the bucket has no object at their con
 """
 
 import contextlib
+import gc
 import hashlib
 import importlib
 import importlib.metadata
@@ -54,6 +55,7 @@ def build(module: str, project: Project) -> Compiled:
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # it would ask IAM before anything runs
     before = logging.getLogger().handlers[:]
     logging.disable(logging.WARNING)  # it reports every step that it takes
+    gc.disable()  # what its import makes stays: looking through that again and again takes a third of the time
     try:
         with warnings.catch_warnings(action="ignore"):
             code = _module(module)
@@ -62,6 +64,8 @@ def build(module: str, project: Project) -> Compiled:
     finally:
         logging.disable(logging.NOTSET)
         logging.getLogger().handlers[:] = before
+        gc.freeze()
+        gc.enable()
     text = json.dumps(_without_empty_environment(definition), indent=1, sort_keys=True)
     from pipelines import check
 
