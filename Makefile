@@ -21,7 +21,7 @@ run: .venv/installed  ## this checkout, all the way to production on this machin
 	@SAGEMAKER_PROJECT_NAME="$(PROJECT)" $(BIN)/slipway ship $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
 test: check  ## everything: lint, types, layers, docs, unit tests and journeys
-	$(BIN)/python -m pytest -n 2 -m journey
+	$(BIN)/python -m pytest -n 2 -m journey tests/journeys
 
 check: .venv/installed  ## the fast part of `make test`
 	$(BIN)/ruff check .

@@ -15,11 +15,14 @@ from typing import Any
 
 import boto3
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 FINAL = ("Succeeded", "Failed", "Stopped")
+MILL = ("test_ship", "test_promotion", "test_fuzz_endpoints")
+LONGEST = ("test_ship", "test_readme", "test_drift_retrain", "test_iam")
 
 
 def free_port() -> int:
@@ -161,15 +164,42 @@ def loopback(tmp_path: Path) -> Iterator[Loopback]:
     made.down()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    """A loopback for the tests of one file that do it no harm; it has the bucket `bucket`."""
+    """A loopback for the tests that do it no harm; it has the bucket `bucket`."""
     made = Loopback(tmp_path_factory.mktemp("shared") / "state", free_port())
     started = made.up()
     assert started.returncode == 0, started.stderr
     made.client("s3").create_bucket(Bucket="bucket")
     yield made
     made.down()
+
+
+@pytest.fixture(scope="session")
+def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A project that has shipped its first version; its stories each take it on from wherever it stands."""
+    from tests.journeys.launched import launched
+
+    with launched(tmp_path_factory.mktemp("mill")) as site:
+        yield site
+
+
+class Stories(LoadScopeScheduling):
+    """What shares processes runs in one worker: the tests of a file, and of all files of the mill."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).stem
+        return "mill" if file in MILL else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return Stories(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest stories begin first, so that all workers end at about the same time."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def processing(name: str, code: str, **more: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ TERMINATION = ("termination_wait_seconds: 120", "termination_wait_seconds: 0")
 FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """What the first ship has left: the versions that serve staging and prod, version 1's stage, the deployments."""
+
+    serving: tuple[int, int]
+    life_cycle: dict[str, str]
+    deployments: list[str]
+
+
 class Launched:
     """The copy, its loopback, the command line, and what AWS says of the project."""
 
@@ -36,6 +46,11 @@ class Launched:
         self.environ = loopback.environ | {"PYTHONPATH": str(folder), "SAGEMAKER_PROJECT_NAME": NAME}
         self.first = self.slipway("ship", "churn", "--approve", "auto")
         self.project: Project = needed(Target(self.environ, local=True, project=NAME))
+        self.arrived = Arrived(
+            (self.serves("staging"), self.serves("prod")),
+            self.package(1)["ModelLifeCycle"],
+            [execution["status"] for execution in self.deployments()],
+        )
 
     def client(self, service: str) -> Any:
         return self.loopback.client(service)

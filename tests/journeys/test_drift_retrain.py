@@ -41,7 +41,7 @@ CHECKED = """
 bias: {facets: {intl_plan: ["yes"]}}
 explainability: {rows: 40, num_samples: 64}
 """
-SCHEDULE = "mill-prod-data-quality"
+SCHEDULE = "plant-prod-data-quality"
 ENDED = ("Completed", "CompletedWithViolations", "Failed", "Stopped")
 NOW = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
 
@@ -63,7 +63,7 @@ class Mill:
             loopback.client(name) for name in names
         )
         self("publish", "--roles")
-        project = self("launch", "mill", "--parameter", "DataPrefix=")
+        project = self("launch", "plant", "--parameter", "DataPrefix=")
         self.outputs, self.id = project["outputs"], project["id"]
         self.bucket = self.outputs["ArtifactBucketName"]
         self("ship", "churn", "--approve", "auto")
@@ -71,7 +71,7 @@ class Mill:
     def __call__(self, *arguments: str, code: int = 0) -> Any:
         """The command line; its answer as JSON."""
         environ = {**os.environ, **self.loopback.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"}
-        environ |= {"SAGEMAKER_PROJECT_NAME": "mill"}
+        environ |= {"SAGEMAKER_PROJECT_NAME": "plant"}
         command = [sys.executable, "-m", "slipway", *arguments, "--json"]
         done = subprocess.run(
             command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=90
@@ -114,7 +114,7 @@ class Mill:
 
     def violations(self, execution: dict[str, Any]) -> set[tuple[str, str]]:
         hour = f"{execution['ScheduledTime'].astimezone(UTC):%Y/%m/%d/%H}"
-        key = f"monitoring/prod/mill-prod/{SCHEDULE}/{hour}/constraint_violations.json"
+        key = f"monitoring/prod/plant-prod/{SCHEDULE}/{hour}/constraint_violations.json"
         found = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
         return {(entry["feature_name"], entry["constraint_check_type"]) for entry in found["violations"]}
 
@@ -123,14 +123,14 @@ class Mill:
 
         def send(start: int) -> None:
             body = json.dumps({"instances": rows[start : start + at_once]}).encode()
-            self.runtime.invoke_endpoint(EndpointName="mill-prod", ContentType="application/json", Body=body)
+            self.runtime.invoke_endpoint(EndpointName="plant-prod", ContentType="application/json", Body=body)
 
         with ThreadPoolExecutor(4) as senders:
             list(senders.map(send, range(0, len(rows), at_once)))
 
     def versions(self) -> list[int]:
         """The newest first."""
-        listed = self.sagemaker.list_model_packages(ModelPackageGroupName="mill-churn", SortOrder="Descending")
+        listed = self.sagemaker.list_model_packages(ModelPackageGroupName="plant-churn", SortOrder="Descending")
         return [package["ModelPackageVersion"] for package in listed["ModelPackageSummaryList"]]
 
     def in_production(self) -> int:
@@ -145,7 +145,7 @@ class Mill:
         )
 
     def alarm(self) -> str:
-        found = self.cloudwatch.describe_alarms(AlarmNames=["mill-prod-monitor-violations"])["MetricAlarms"]
+        found = self.cloudwatch.describe_alarms(AlarmNames=["plant-prod-monitor-violations"])["MetricAlarms"]
         return str(found[0]["StateValue"])
 
 
@@ -158,106 +158,106 @@ def customers(rows: int, seed: int, drift: float) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def mill(shared: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
+def plant(shared: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
     from .conftest import until
 
-    return Mill(shared, tmp_path_factory.mktemp("mill"), until)
+    return Mill(shared, tmp_path_factory.mktemp("plant"), until)
 
 
-def unlike(mill: Mill) -> dict[str, str]:
+def unlike(plant: Mill) -> dict[str, str]:
     """Values of the features that count most, with which they count nothing: those that SHAP compares with."""
-    package = mill("version", "1")["package"]
+    package = plant("version", "1")["package"]
     uri = package["DriftCheckBaselines"]["Explainability"]["Constraints"]["S3Uri"]
-    counted = json.loads(mill.read(uri))["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
-    (row,) = csv.reader(mill.read(f"{uri.rpartition('/')[0]}/explanations_shap/baseline.csv").splitlines())
+    counted = json.loads(plant.read(uri))["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
+    (row,) = csv.reader(plant.read(f"{uri.rpartition('/')[0]}/explanations_shap/baseline.csv").splitlines())
     usual = dict(zip(counted, row, strict=True))
     return {name: usual[name] for name in sorted(counted, key=counted.__getitem__)[-4:] if name != "intl_plan"}
 
 
-def test_a_group_that_is_treated_worse_and_other_reasons_are_found(mill: Mill) -> None:
+def test_a_group_that_is_treated_worse_and_other_reasons_are_found(plant: Mill) -> None:
     """On staging, whose file names the monitors; the truth about the group is the opposite of each answer."""
-    same, labels = unlike(mill), []
+    same, labels = unlike(plant), []
     asked = customers(500, 15, 0.0)
     lines = [",".join(str(value) for value in (customer | same).values()) for customer in asked]
-    plain = {"EndpointName": "mill-staging", "ContentType": "text/csv", "Accept": "text/csv"}
-    mill.runtime.invoke_endpoint(**plain, Body="\n".join(lines[120:]))  # nobody will know what became of these
+    plain = {"EndpointName": "plant-staging", "ContentType": "text/csv", "Accept": "text/csv"}
+    plant.runtime.invoke_endpoint(**plain, Body="\n".join(lines[120:]))  # nobody will know what became of these
     for number, customer in enumerate(asked[:120]):
-        answer = mill.runtime.invoke_endpoint(**plain, Body=lines[number], InferenceId=f"c-{number}")
+        answer = plant.runtime.invoke_endpoint(**plain, Body=lines[number], InferenceId=f"c-{number}")
         leaves = float(answer["Body"].read()) > 0.5
         truth = str(int(leaves != (customer["intl_plan"] == "yes")))
         known = {"groundTruthData": {"data": truth, "encoding": "CSV"}, "eventMetadata": {"eventId": f"c-{number}"}}
         labels.append(json.dumps(known | {"eventVersion": "0"}))
     key = f"labels/{datetime.now(UTC):%Y/%m/%d/%H}/labels.jsonl"
-    mill.s3.put_object(Bucket=mill.bucket, Key=key, Body="\n".join(labels[:110]).encode())
-    mill.look("mill-staging-bias", "mill-staging-attribution")
-    found = {monitor["type"]: monitor for monitor in mill("drift", "staging", code=1)["monitors"]}
+    plant.s3.put_object(Bucket=plant.bucket, Key=key, Body="\n".join(labels[:110]).encode())
+    plant.look("plant-staging-bias", "plant-staging-attribution")
+    found = {monitor["type"]: monitor for monitor in plant("drift", "staging", code=1)["monitors"]}
     bias, reasons = found["ModelBias"], found["ModelExplainability"]
     assert {one["check"] for one in bias["violations"]} == {"bias_drift_check"}, bias
     assert "AD of intl_plan = yes" in {one["subject"] for one in bias["violations"]}
     assert bias["labels"].startswith("merged 110 of "), bias["labels"]
     assert bias["labels"].endswith(" have none (yet).")
     assert [one["subject"] for one in reasons["violations"]] == ["attributions of label0"], reasons
-    assert mill.sagemaker.list_endpoints(NameContains="sm-clarify")["Endpoints"] == []
+    assert plant.sagemaker.list_endpoints(NameContains="sm-clarify")["Endpoints"] == []
 
 
-def test_drift_becomes_one_build_and_a_version_that_knows_it(mill: Mill, tmp_path: Path) -> None:
-    before, champion = mill.builds(), mill.in_production()
+def test_drift_becomes_one_build_and_a_version_that_knows_it(plant: Mill, tmp_path: Path) -> None:
+    before, champion = plant.builds(), plant.in_production()
     labelled = tmp_path / "labelled.csv"
     sample_data.write("churn", 5000, 11, 1.0, labelled)
-    mill.s3.upload_file(str(labelled), mill.bucket, "data/churn/2026-10.csv")  # what has become of drifted customers
+    plant.s3.upload_file(str(labelled), plant.bucket, "data/churn/2026-10.csv")  # what has become of drifted customers
 
-    mill.ask(customers(3000, 12, 0.0))
-    execution = mill.look()
-    assert execution["MonitoringExecutionStatus"] == "Completed", mill.violations(execution)
-    mill.ask(customers(12_000, 13, 1.0))
-    execution = mill.look()
+    plant.ask(customers(3000, 12, 0.0))
+    execution = plant.look()
+    assert execution["MonitoringExecutionStatus"] == "Completed", plant.violations(execution)
+    plant.ask(customers(12_000, 13, 1.0))
+    execution = plant.look()
     assert execution["MonitoringExecutionStatus"] == "CompletedWithViolations", execution
-    assert mill.violations(execution) >= {
+    assert plant.violations(execution) >= {
         (name, "baseline_drift_check") for name in ("day_mins", "eve_mins", "night_mins", "intl_mins")
     }
-    mill.wait(lambda: mill.alarm() == "ALARM", 30)
-    mill.wait(lambda: len(mill.builds()) > len(before), 20)
-    execution = mill.look()  # drift lasts
+    plant.wait(lambda: plant.alarm() == "ALARM", 30)
+    plant.wait(lambda: len(plant.builds()) > len(before), 20)
+    execution = plant.look()  # drift lasts
     assert execution["MonitoringExecutionStatus"] == "CompletedWithViolations", execution
-    answer = mill.functions.invoke(FunctionName="mill-prod-retrain", Payload=b"{}")
+    answer = plant.functions.invoke(FunctionName="plant-prod-retrain", Payload=b"{}")
     assert json.loads(answer["Payload"].read()) == {"started": None}
-    mill.wait(lambda: mill.builds()[0] == "Succeeded", 60, lambda: str(mill.builds()))
-    assert len(mill.builds()) == len(before) + 1
+    plant.wait(lambda: plant.builds()[0] == "Succeeded", 60, lambda: str(plant.builds()))
+    assert len(plant.builds()) == len(before) + 1
 
-    newest = mill.versions()[0]
+    newest = plant.versions()[0]
     assert newest != champion
-    lineage = mill("version", str(newest))["package"]["CustomerMetadataProperties"]
-    assert lineage["InputDataUrl"] == f"s3://{mill.bucket}/data/churn/"
+    lineage = plant("version", str(newest))["package"]["CustomerMetadataProperties"]
+    assert lineage["InputDataUrl"] == f"s3://{plant.bucket}/data/churn/"
     assert lineage["ChampionModelPackageArn"].endswith(f"/{champion}")
-    mill("approve", str(newest))
-    mill.wait(mill.waits_for_approval, 60)
-    mill("release")
-    assert mill.in_production() == newest
-    execution = mill.look()  # the same requests, by the baseline of the version that has learned them
-    assert execution["MonitoringExecutionStatus"] == "Completed", mill.violations(execution)
-    assert len(mill.builds()) == len(before) + 1
+    plant("approve", str(newest))
+    plant.wait(plant.waits_for_approval, 60)
+    plant("release")
+    assert plant.in_production() == newest
+    execution = plant.look()  # the same requests, by the baseline of the version that has learned them
+    assert execution["MonitoringExecutionStatus"] == "Completed", plant.violations(execution)
+    assert len(plant.builds()) == len(before) + 1
 
 
-def test_a_caller_that_breaks_the_schema_is_told_by_column_and_check(mill: Mill) -> None:
+def test_a_caller_that_breaks_the_schema_is_told_by_column_and_check(plant: Mill) -> None:
     broken = customers(500, 14, 1.0)
     for row in broken:
         row["day_mins"] = None
         row["state"] = "XX"
-    mill.ask(broken)
-    execution = mill.look()
+    plant.ask(broken)
+    execution = plant.look()
     assert execution["MonitoringExecutionStatus"] == "CompletedWithViolations", execution
-    assert mill.violations(execution) >= {("day_mins", "completeness_check"), ("state", "categorical_values_check")}
+    assert plant.violations(execution) >= {("day_mins", "completeness_check"), ("state", "categorical_values_check")}
 
 
-def test_monitors_that_are_switched_off_leave_a_stack_that_costs_nothing(mill: Mill) -> None:
+def test_monitors_that_are_switched_off_leave_a_stack_that_costs_nothing(plant: Mill) -> None:
     for stage, text in (("prod", PROD), ("staging", STAGING)):
         off = text.replace("hourly, retrain: true", "off").replace("hourly", "off")
-        (mill.folder / f"deploy/stages/{stage}.yml").write_text(off)
-    mill("ship", "churn", "--approve", "auto")
-    stack = f"sagemaker-mill-{mill.id}-monitor-prod"
-    left = mill.stacks.describe_stack_resources(StackName=stack)["StackResources"]
+        (plant.folder / f"deploy/stages/{stage}.yml").write_text(off)
+    plant("ship", "churn", "--approve", "auto")
+    stack = f"sagemaker-plant-{plant.id}-monitor-prod"
+    left = plant.stacks.describe_stack_resources(StackName=stack)["StackResources"]
     assert [resource["ResourceType"] for resource in left] == ["AWS::SSM::Parameter"]
-    assert mill.sagemaker.list_monitoring_schedules()["MonitoringScheduleSummaries"] == []
-    ended = mill("destroy", "mill", "--yes")["done"]
+    assert plant.sagemaker.list_monitoring_schedules()["MonitoringScheduleSummaries"] == []
+    ended = plant("destroy", "plant", "--yes")["done"]
     stacks = [line.rpartition("-monitor-")[2] for line in ended if "-monitor-" in line]
     assert stacks == ["prod", "staging"]

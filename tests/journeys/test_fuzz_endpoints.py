@@ -2,23 +2,16 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
-from tests.journeys.launched import NAME, Launched, launched
+from tests.journeys.launched import NAME, Launched
 
 pytestmark = pytest.mark.journey
 
 KINDS = ["text/csv", "application/json", "application/json; charset=utf-8", "text/libsvm", "application/x-npy", "x", ""]
 PARTS = [b",", b"\n", b"[", b"{", b"}", b'"', b"1", b"nan", b"\x00", b"\xff", b"CA", b"null", b'"instances":', b" "]
-
-
-@pytest.fixture(scope="module")
-def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
-    with launched(tmp_path_factory.mktemp("mill")) as site:
-        yield site
 
 
 def test_whatever_is_sent_is_answered_or_refused(mill: Launched) -> None:

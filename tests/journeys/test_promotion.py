@@ -1,19 +1,11 @@
 """Versions that travel at once, and versions that must not arrive: nothing is deployed that nobody approved."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.journeys.conftest import until
-from tests.journeys.launched import FINAL, Launched, launched
+from tests.journeys.launched import FINAL, Launched
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture(scope="module")
-def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
-    with launched(tmp_path_factory.mktemp("mill")) as site:
-        yield site
 
 
 def test_of_two_approvals_at_once_each_goes_its_own_way_or_is_overtaken(mill: Launched) -> None:

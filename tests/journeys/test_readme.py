@@ -96,8 +96,7 @@ def test_every_command_of_the_readme_works(checkout: Checkout) -> None:
         assert places == sorted(places)
 
 
-@pytest.mark.parametrize("arguments", [f"DATA={DATA}/churn.csv", f"PIPELINE=abalone DATA={DATA}/abalone.csv"])
-def test_make_run_takes_your_data(checkout: Checkout, arguments: str) -> None:
-    said = checkout.run(f"make run {arguments}")
-    assert re.search(r"data s3://\S+/(churn|abalone)\.csv", said)
+def test_make_run_takes_another_pipeline_and_your_data(checkout: Checkout) -> None:
+    said = checkout.run(f"make run PIPELINE=abalone DATA={DATA}/abalone.csv")
+    assert re.search(r"data s3://\S+/abalone\.csv", said)
     assert "prod answers" in said

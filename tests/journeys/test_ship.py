@@ -1,21 +1,14 @@
 """A change on its way to production with one command: what arrives, what does not, and what survives on the way."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.journeys.conftest import until
-from tests.journeys.launched import NAME, Launched, launched
+from tests.journeys.launched import NAME, Launched
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture(scope="module")
-def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
-    with launched(tmp_path_factory.mktemp("mill")) as site:
-        yield site
 
 
 def test_the_first_ship_launches_and_arrives(mill: Launched) -> None:
@@ -28,9 +21,9 @@ def test_the_first_ship_launches_and_arrives(mill: Launched) -> None:
     for word in ("mill-staging", "mill-prod", "InService", "approved by", "mill-prod-latency", "prod answers {", "->"):
         assert word in closing
     assert "from commit to production" in closing
-    assert (mill.serves("staging"), mill.serves("prod")) == (1, 1)
-    assert mill.package(1)["ModelLifeCycle"] == {"Stage": "Production", "StageStatus": "Approved"}
-    assert {found["status"] for found in mill.deployments()} == {"Succeeded"}
+    assert mill.arrived.serving == (1, 1)
+    assert mill.arrived.life_cycle == {"Stage": "Production", "StageStatus": "Approved"}
+    assert set(mill.arrived.deployments) == {"Succeeded"}
     began = mill.deployments()[-1]["pipelineExecutionId"]  # with the project, before anything was approved
     assert mill.summary(began) == {"Source": "Succeeded", "Build": "Succeeded"}
     asked = mill.client("codepipeline").list_rule_executions(
@@ -45,6 +38,7 @@ def test_the_first_ship_launches_and_arrives(mill: Launched) -> None:
 
 def test_a_changed_line_goes_round_as_an_update_that_no_caller_notices(mill: Launched) -> None:
     sagemaker, scaling = mill.client("sagemaker"), mill.client("application-autoscaling")
+    newest = mill.versions()[0]["ModelPackageVersion"]
     before = {stage: sagemaker.describe_endpoint(EndpointName=f"{NAME}-{stage}") for stage in ("staging", "prod")}
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=f"{NAME}-prod",
@@ -57,10 +51,11 @@ def test_a_changed_line_goes_round_as_an_update_that_no_caller_notices(mill: Lau
         told = mill.slipway("ship", "churn", "--approve", "auto", "--message", "once more", "--json").json
     assert set(counts) == {"answered"}, counts
     assert counts["answered"] > 100
-    assert told["version"] == 2
-    assert mill.package(2)["CustomerMetadataProperties"]["CommitId"] == told["commit"]
+    made = told["version"]
+    assert made == newest + 1
+    assert mill.package(made)["CustomerMetadataProperties"]["CommitId"] == told["commit"]
     assert told["commit"] != mill.package(1)["CustomerMetadataProperties"]["CommitId"]
-    assert [(row["version"], row["status"]) for row in told["stages"]] == [(2, "InService"), (2, "InService")]
+    assert [(row["version"], row["status"]) for row in told["stages"]] == [(made, "InService")] * 2
     assert told["lead_seconds"] > told["approval_seconds"]
     assert {"Build (build)", "Train", "DeployStaging", "DeployProd"} <= {span["name"] for span in told["spans"]}
     for stage, was in before.items():
