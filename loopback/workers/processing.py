@@ -1,7 +1,6 @@
 """The processing container contract: config files, inputs, outputs, exit message. contracts.md section 2."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from loopback.workers.transfer import Source
 GROUP = "/aws/sagemaker/ProcessingJobs"
 PROCESSING = "/opt/ml/processing/"
 MESSAGE_BYTES = 1024
-SYNC_SECONDS = 1.0
 PROGRAMS = {  # of images with an entrypoint of their own
     images.ANALYZER: "loopback.monitor.analyzer:main",
     images.CLARIFY: "loopback.clarify.program:main",
@@ -34,8 +32,7 @@ class Processing:
         self.job, self.ports, self.place, self.runtime = job, ports, place, runtime
         self.exit_message: str | None = None
         self.artifacts: str | None = None
-        self._sent: dict[Path, tuple[int, int]] = {}
-        self._next_sync = 0.0
+        self._sync = transfer.Sync(ports.objects)
 
     def prepare(self) -> list[HostSpec]:
         """Fill the hosts' folders. Raises JobFault."""
@@ -90,26 +87,18 @@ class Processing:
 
     def tick(self) -> None:
         """Send what has changed in Continuous outputs."""
-        if (now := time.monotonic()) < self._next_sync:
-            return
-        self._next_sync = now + SYNC_SECONDS
+        if self._sync.due():
+            self._send_changed()
+
+    def _send_changed(self) -> None:
         for output in self._outputs("Continuous"):
             for host in self.place.hosts:
-                self._send_changed(host, output)
-
-    def _send_changed(self, host: Host, output: dict[str, Any]) -> None:
-        for path, relative in transfer.files_below(host.at(output["LocalPath"])):
-            found = path.stat()
-            mark = (found.st_mtime_ns, found.st_size)
-            if self._sent.get(path) != mark:
-                transfer.upload_file(self.ports.objects, path, f"{output['S3Uri'].rstrip('/')}/{relative}")
-                self._sent[path] = mark
+                files = transfer.files_below(host.at(output["LocalPath"]))
+                self._sync.send((path, f"{output['S3Uri'].rstrip('/')}/{name}") for path, name in files)
 
     def finish(self, ended: Ended) -> None:
         """Send the outputs: Continuous ones whatever happened, the others unless the job failed. Raises JobFault."""
-        for output in self._outputs("Continuous"):
-            for host in self.place.hosts:
-                self._send_changed(host, output)
+        self._send_changed()
         if not any(end.code for end in ended.exits) or ended.halt:
             for output in self._outputs("EndOfJob"):
                 for host in self.place.hosts:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ GROUP = "/aws/sagemaker/TrainingJobs"
 CONFIG = "/opt/ml/input/config"
 CHECKPOINTS = "/opt/ml/checkpoints"
 FAILURE_CHARACTERS = 1024
-SYNC_SECONDS = 1.0
 ALGORITHM = "loopback.workers.xgboost_train:main"
 ALGORITHM_METRICS = tuple(
     {"Name": f"{part}:{metric}", "Regex": rf"#011{part}-{metric}:(\S+)"}
@@ -46,8 +44,7 @@ class Training:
         self.channels = {entry["ChannelName"]: entry for entry in job.request.get("InputDataConfig") or []}
         self.script: tuple[str, ...] | None = None  # the user's command line in script mode
         self.metrics: tuple[dict[str, str], ...] = ()  # MetricDefinitions that the image brings along
-        self._sent: dict[str, tuple[int, int]] = {}
-        self._next_sync = 0.0
+        self._sync = transfer.Sync(ports.objects)
 
     def prepare(self) -> list[HostSpec]:
         """Fill the hosts' folders. Raises JobFault."""
@@ -201,8 +198,7 @@ class Training:
 
     def tick(self) -> None:
         """Send new and changed checkpoints."""
-        if (now := time.monotonic()) >= self._next_sync:
-            self._next_sync = now + SYNC_SECONDS
+        if self._sync.due():
             self._send_checkpoints()
 
     def _send_checkpoints(self) -> None:
@@ -210,12 +206,8 @@ class Training:
         if not config:
             return
         folders = [host.at(config.get("LocalPath") or CHECKPOINTS) for host in self.place.hosts]
-        for name, path in archives.merged(folders):
-            found = path.stat()
-            mark = (found.st_mtime_ns, found.st_size)
-            if self._sent.get(name) != mark:
-                transfer.upload_file(self.ports.objects, path, f"{config['S3Uri'].rstrip('/')}/{name}")
-                self._sent[name] = mark
+        base = config["S3Uri"].rstrip("/")
+        self._sync.send((path, f"{base}/{name}") for name, path in archives.merged(folders))
 
     def finish(self, ended: Ended) -> None:
         """Send checkpoints; then, unless the job failed, the model and the output data. Raises JobFault."""

@@ -4,7 +4,8 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from loopback.workers.ports import JobFault
 
 PARALLEL = 4
 FEW = 8  # files; below it threads cost more than they save
+SYNC_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,36 @@ def upload_file(objects: Objects, path: Path, uri: str) -> None:
     with blame(f"Data upload failed: {uri}"):
         bucket, key = split_uri(uri)
         objects.store(bucket, key, path)
+
+
+class Sync:
+    """Sends files while a job writes them: what is new or other than when it was sent, about once a second."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._sent: dict[Path, tuple[int, int]] = {}
+        self._next = 0.0
+
+    def due(self) -> bool:
+        """Whether it is time again; then the next time is set."""
+        if due := (now := time.monotonic()) >= self._next:
+            self._next = now + SYNC_SECONDS
+        return due
+
+    def send(self, files: Iterable[tuple[Path, str]]) -> None:
+        """Send each (file, address) that has changed. One that the job has taken away by now is let go.
+
+        Raises JobFault.
+        """
+        for path, uri in files:
+            try:
+                found = path.stat()
+                if self._sent.get(path) != (mark := (found.st_mtime_ns, found.st_size)):
+                    upload_file(self._objects, path, uri)
+                    self._sent[path] = mark
+            except (FileNotFoundError, JobFault):
+                if path.exists():
+                    raise
 
 
 def each(work: Callable[[Any], None], things: Sequence[Any]) -> None:

@@ -228,11 +228,13 @@ def test_uncompressed_output(bench: Bench) -> None:
 
 def test_training_goes_on_from_a_checkpoint(bench: Bench, channels: dict) -> None:
     checkpoints = {"S3Uri": "s3://b/checkpoints/run"}
-    bench.run(training(hyperparameters={"num_round": "7"}, channels=channels, CheckpointConfig=checkpoints))
+    outcome = bench.run(training(hyperparameters={"num_round": "7"}, channels=channels, CheckpointConfig=checkpoints))
+    assert outcome.status == "Completed", (outcome, bench.logs.text())
     kept = [f"checkpoints/run/xgboost-checkpoint.{number}" for number in range(2, 7)]
     assert set(kept) <= set(bench.s3.keys("checkpoints"))
     bench.logs.streams.clear()
-    bench.run(training(hyperparameters={"num_round": "9"}, channels=channels, CheckpointConfig=checkpoints))
+    outcome = bench.run(training(hyperparameters={"num_round": "9"}, channels=channels, CheckpointConfig=checkpoints))
+    assert outcome.status == "Completed", (outcome, bench.logs.text())
     assert [line.split("\t")[0] for line in bench.logs.text().splitlines()] == ["[7]", "[8]"]
 
 

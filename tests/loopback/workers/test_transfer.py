@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from loopback.workers import transfer
 from loopback.workers.ports import JobFault, Outcome
-from loopback.workers.transfer import Item
+from loopback.workers.transfer import Item, Sync
 from tests.loopback.workers.conftest import Bench, Folder, processing
 
 LIST = (
@@ -120,6 +121,30 @@ def test_a_failed_job_sends_only_continuous_outputs(bench: Bench) -> None:
     outputs = [("live", "s3://b/live", {"S3UploadMode": "Continuous"}), ("end", "s3://b/end")]
     refused(bench.process("python3", "-c", code, outputs=outputs), "ZeroDivisionError")
     assert bench.s3.keys("") == ["live/x"]
+
+
+class Hasty(Folder):
+    """An S3 before which the job is quicker: `gone` is taken away just when it is to be sent."""
+
+    def store(self, bucket: str, key: str, source: Path) -> None:
+        if source.name == "gone":
+            source.unlink()
+        super().store(bucket, key, source)
+
+
+def test_a_file_that_the_job_takes_away_is_let_go(tmp_path: Path) -> None:
+    for name in ("gone", "kept"):
+        (tmp_path / name).write_text("1")
+    objects = Hasty(tmp_path / "s3")
+    sync = Sync(objects)
+    files = [(tmp_path / name, f"s3://b/{name}") for name in ("never", "gone", "kept")]
+    sync.send(files)
+    assert objects.keys() == ["kept"]
+    (objects.root / "b/kept").unlink()
+    sync.send(files)
+    assert objects.keys() == []  # nothing new
+    with pytest.raises(JobFault, match="Data upload failed: s3://nobody/kept"):
+        Sync(objects).send([(tmp_path / "kept", "s3://nobody/kept")])
 
 
 def test_the_exit_message_is_cut_at_a_kilobyte_of_text(bench: Bench) -> None:

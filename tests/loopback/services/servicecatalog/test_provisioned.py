@@ -170,7 +170,7 @@ def test_a_local_role_and_allowed_tags(
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [("name:mine", ["mine"]), ("yo", ["yours"]), ("status:available", ["mine", "yours"]), ("id:x", [])],
+    [("name:mine", ["mine"]), ("ours", ["yours"]), ("status:available", ["mine", "yours"]), ("id:x", [])],
 )
 def test_searching(catalog: Any, offered: str, finish: Any, query: str, expected: list[str]) -> None:
     for name in ("yours", "mine"):
