@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -102,6 +103,8 @@ def _with_own_packages(spec: HostSpec) -> HostSpec:
         try:
             isolation.cover_packages(prefix, os.path.dirname(spec.folder))
         except OSError:  # not every file system can be covered
+            with suppress(OSError):
+                isolation.seal_packages(prefix)
             return with_target(spec)
         return spec
     return with_target(spec)

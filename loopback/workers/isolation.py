@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 NEWNS, NEWUTS, NEWUSER, NEWNET = 0x00020000, 0x04000000, 0x10000000, 0x40000000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000
+# What a user namespace may not take from a mount (nosuid, nodev, noexec, atimes): statvfs's bit, and mount's.
+MS_KEPT = {0x2: 0x2, 0x4: 0x4, 0x8: 0x8, 0x400: 0x400, 0x800: 0x800, 0x1000: 0x200000}
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 OPT_ML = "/opt/ml"
@@ -119,6 +121,14 @@ def cover_packages(prefix: str, root: str) -> None:
     for folder in (upper, work):
         os.makedirs(folder, exist_ok=True)
     mount("overlay", prefix, 0, "overlay", f"lowerdir={prefix},upperdir={upper},workdir={work},userxattr")
+
+
+def seal_packages(prefix: str) -> None:
+    """Show a virtual environment as read-only, where it cannot be covered. Raises OSError where that is refused too."""
+    mount(prefix, prefix, MS_BIND)
+    found = os.statvfs(prefix).f_flag
+    kept = sum(flag for bit, flag in MS_KEPT.items() if found & bit)
+    mount(prefix, prefix, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
 
 
 def name_host(name: str) -> None:

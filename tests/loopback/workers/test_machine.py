@@ -32,6 +32,15 @@ def test_an_ordinary_user_gets_the_same_container(tmp_path: Path) -> None:
     assert outcome["left"] == []
 
 
+def test_an_environment_that_cannot_be_covered_is_read_only(tmp_path: Path) -> None:
+    """A comma in the folder's name is one of the things that overlayfs does not take."""
+    code = "import sys; open(sys.prefix + '/written', 'w')"
+    for before in ((), tuple(USER)):
+        outcome = run(tmp_path, "/bin/sh", "-c", f'python3 -c "{code}"', before=before, jobs=tmp_path / "a,b")
+        assert "Read-only file system" in outcome["log"], outcome
+    assert not Path(sys.prefix, "written").exists()
+
+
 def test_opt_ml_is_made_where_the_machine_has_none(tmp_path: Path) -> None:
     (tmp_path / "opt/tool").mkdir(parents=True)
     shell = f'mount --bind {tmp_path}/opt /opt && exec {" ".join(USER)} "$0" "$@"'
