@@ -1,7 +1,9 @@
 """`slipway destroy`: take a project away in the order that AWS needs. Safe to repeat; data and records stay."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from slipway import launch, screen, stacks
@@ -121,6 +123,57 @@ def _stop_deliveries(target: Target, place: Place, say: stacks.Say) -> None:
                 reason="the project is being deleted",
             )
             say(f"stopped {pipeline} execution {execution['pipelineExecutionId']}")
+    for project in ("modelbuild", "modeldeploy", "testing", "seed-checkin"):
+        _until_none(target, partial(_stop_builds, target, place.part(project), say))
+    _until_none(target, partial(_stop_runs, target, f"{place.name}-{place.pipeline}", say))
+
+
+def _until_none(target: Target, stopping: Callable[[], bool]) -> None:
+    """Neither a build nor a pipeline can be deleted while it runs, and to stop takes a while."""
+    until = time.monotonic() + stacks.LONGEST
+    while stopping():
+        if time.monotonic() > until:
+            raise UserError("what was running has not stopped after an hour; repeat later")
+        time.sleep(stacks.pause(target))
+
+
+def _stop_builds(target: Target, project: str, say: stacks.Say) -> bool:
+    """Ask the running builds among a CodeBuild project's newest hundred to stop; whether there are any."""
+    from botocore.exceptions import ClientError
+
+    client = target.client("codebuild")
+    try:
+        ids = client.list_builds_for_project(projectName=project, sortOrder="DESCENDING")["ids"]
+    except ClientError as fault:
+        if not missing(fault):
+            raise
+        return False
+    builds = client.batch_get_builds(ids=ids)["builds"] if ids else []
+    running = [build["id"] for build in builds if build["buildStatus"] == "IN_PROGRESS"]
+    for build in running:
+        client.stop_build(id=build)
+        say(f"stopped build {build}")
+    return bool(running)
+
+
+def _stop_runs(target: Target, pipeline: str, say: stacks.Say) -> bool:
+    """Ask the running executions among a SageMaker pipeline's newest hundred to stop; whether there are any."""
+    from botocore.exceptions import ClientError
+
+    client = target.client("sagemaker")
+    try:
+        newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+        found = client.list_pipeline_executions(PipelineName=pipeline, **newest)["PipelineExecutionSummaries"]
+    except ClientError as fault:
+        if not missing(fault):
+            raise
+        return False
+    for execution in found:
+        if execution["PipelineExecutionStatus"] == "Executing":
+            arn = execution["PipelineExecutionArn"]
+            client.stop_pipeline_execution(PipelineExecutionArn=arn)
+            say(f"stopped {pipeline} execution {arn.rpartition('/')[2]}")
+    return any(execution["PipelineExecutionStatus"] in ("Executing", "Stopping") for execution in found)
 
 
 def _clear_stage(target: Target, place: Place, stage: str, say: stacks.Say) -> None:

@@ -54,7 +54,26 @@ def launched(aws) -> dict[str, list[str]]:
         "ResourceId": "endpoint/demo-prod-2/variant/AllTraffic",
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
+
+    def executions(request):
+        if "PipelineName" in request:
+            arn = "arn:aws:sagemaker:eu-west-1:111122223333:pipeline/demo-abalone/execution/x1"
+            return {
+                "PipelineExecutionSummaries": [{"PipelineExecutionArn": arn, "PipelineExecutionStatus": runs.pop(0)}]
+            }
+        found = [("e-1", "InProgress"), ("e-0", "Succeeded")]
+        return {"pipelineExecutionSummaries": [{"pipelineExecutionId": key, "status": status} for key, status in found]}
+
+    def builds(request):
+        project = request["ids"][0].partition(":")[0]
+        state = "IN_PROGRESS" if project.endswith("modelbuild") and not aws.asked("StopBuild") else "STOPPED"
+        return {"builds": [{"id": key, "buildStatus": state} for key in request["ids"]]}
+
+    runs = ["Executing", "Stopping", "Stopped"]
     aws.answers |= {
+        "ListBuildsForProject": lambda request: {"ids": [f"{request['projectName']}:1"]},
+        "BatchGetBuilds": builds,
+        "StopBuild": {},
         "DescribeStacks": described,
         "DeleteStack": delete_stack,
         "DescribeProject": project,
@@ -62,12 +81,7 @@ def launched(aws) -> dict[str, list[str]]:
         "DisableRule": lambda request: (
             {} if request["Name"].endswith("approved") else "ResourceNotFoundException: no rule"
         ),
-        "ListPipelineExecutions": {
-            "pipelineExecutionSummaries": [
-                {"pipelineExecutionId": "e-1", "status": "InProgress"},
-                {"pipelineExecutionId": "e-0", "status": "Succeeded"},
-            ]
-        },
+        "ListPipelineExecutions": executions,
         "StopPipelineExecution": {"pipelineExecutionId": "e-1"},
         "ListMonitoringSchedules": lambda request: {
             "MonitoringScheduleSummaries": [{"MonitoringScheduleName": f"{request['EndpointName']}-quality"}]
@@ -86,6 +100,8 @@ def test_in_the_order_that_aws_needs(aws, command, launched) -> None:
     assert json.loads(out)["done"] == [
         "stopped sagemaker-demo-p-1-modelbuild execution e-1",
         "stopped sagemaker-demo-p-1-modeldeploy execution e-1",
+        "stopped build sagemaker-demo-p-1-modelbuild:1",
+        "stopped demo-abalone execution x1",
         "deleted monitoring schedule demo-prod-quality",
         "deleted stack sagemaker-demo-p-1-deploy-prod",
         "released the scaling of endpoint/demo-prod/variant/AllTraffic",
@@ -117,6 +133,7 @@ def test_a_second_time_there_is_nothing_to_do(aws, command, launched) -> None:
 def test_what_an_interrupted_one_left_is_finished(aws, command, launched) -> None:
     aws.answers |= {
         "ListPipelineExecutions": "PipelineNotFoundException: gone",
+        "ListBuildsForProject": "ResourceNotFoundException: gone",
         "ListMonitoringSchedules": {"MonitoringScheduleSummaries": []},
         "DescribeScalableTargets": {"ScalableTargets": []},
         "DeletePipeline": "ResourceNotFound: gone",
