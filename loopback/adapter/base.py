@@ -30,6 +30,7 @@ from urllib.parse import quote
 from loopback.adapter import (
     aliases,
     conditions,
+    log_filter,
     object_events,
     permissions,
     stack_recovery,
@@ -111,6 +112,7 @@ class Base:
         conditions.install()
         aliases.install()
         object_events.install()
+        log_filter.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, Asked(settings.asked))
@@ -501,7 +503,17 @@ def _load(settings: Settings) -> dict[str, Any]:
             "LOG_LEVEL": "WARNING",
         }
     )
-    parts = (stacks, stack_recovery, stack_roles, permissions, conditions, aliases, update_policies, object_events)
+    parts = (
+        stacks,
+        stack_recovery,
+        stack_roles,
+        permissions,
+        conditions,
+        aliases,
+        update_policies,
+        object_events,
+        log_filter,
+    )
     wanted = _together(HOOKS, *(part.HOOKS for part in parts))
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, hooks in wanted.items() for hook in hooks if not hasattr(modules[name], hook)]
