@@ -45,7 +45,11 @@ from pipelines.session import Recording
 XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
 PROCESSING = "/opt/ml/processing"
 # The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
-SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+SERVING = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",  # for callers that do not say: what the monitors read
+}
 CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
 REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 STEP_RETRIES = StepRetryPolicy(

@@ -3,15 +3,16 @@
 import io
 import tarfile
 import textwrap
-from pathlib import Path
 from typing import Any
+
+from tests.tables import table
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 ECR = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 XGBOOST, OLD_XGBOOST = f"{ECR}/sagemaker-xgboost:3.2-0", f"{ECR}/sagemaker-xgboost:1.0-1-cpu-py3"
 SKLEARN = f"{ECR}/sagemaker-scikit-learn:0.23-1-cpu-py3"
 MONITOR = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
-ABALONE = (Path(__file__).resolve().parents[2].parent / "shared" / "data" / "abalone.csv").read_text().split()
+ABALONE = table("abalone").read_text().split()
 CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 30}
 REPORT = [{"PropertyFileName": "Report", "OutputName": "evaluation", "FilePath": "evaluation.json"}]
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.tables import table
+
 pytestmark = pytest.mark.journey
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 
 
 class Terminal:
@@ -64,7 +65,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
 @pytest.fixture(scope="module")
 def registered(terminal: Terminal) -> dict[str, Any]:
     """The first version of churn, from the real data."""
-    summary: dict[str, Any] = terminal.json("run", "churn", "--data", str(DATA / "churn.csv"))
+    summary: dict[str, Any] = terminal.json("run", "churn", "--data", str(table("churn")))
     return summary
 
 
@@ -86,7 +87,7 @@ def test_pictures_are_there_and_are_pictures(terminal: Terminal, registered: dic
 
 @pytest.mark.usefixtures("registered")
 def test_a_second_run_takes_its_steps_from_the_cache_and_says_so(terminal: Terminal) -> None:
-    screen = terminal("run", "churn", "--data", str(DATA / "churn.csv"))
+    screen = terminal("run", "churn", "--data", str(table("churn")))
     assert "4 of 6 steps from the cache" in screen
     assert re.search(r"Train +Succeeded +0\.\d s  from cache", screen)
     assert "approve  slipway approve 2" in screen
@@ -98,7 +99,7 @@ def test_approval_makes_the_champion(terminal: Terminal) -> None:
     assert approved["ModelApprovalStatus"] == "Approved"
     assert approved["ApprovalDescription"] == "good figures"
     assert approved["CustomerMetadataProperties"]["ApprovedBy"].startswith("arn:aws:")
-    summary = terminal.json("run", "churn", "--data", str(DATA / "churn.csv"))
+    summary = terminal.json("run", "churn", "--data", str(table("churn")))
     page = terminal.json("version", str(summary["version"]))
     champion = page["evaluation"]["champion"]
     assert champion["model_package_arn"].endswith("/1")
@@ -108,7 +109,7 @@ def test_approval_makes_the_champion(terminal: Terminal) -> None:
 
 
 def test_two_instances_train_as_well_as_one(terminal: Terminal, registered: dict[str, Any]) -> None:
-    two = terminal.json("run", "churn", "--data", str(DATA / "churn.csv"), "-P", "TrainingInstanceCount=2")
+    two = terminal.json("run", "churn", "--data", str(table("churn")), "-P", "TrainingInstanceCount=2")
     figures = [{gate["metric"]: gate["value"] for gate in run["gates"]} for run in (registered, two)]
     assert two["status"] == "Succeeded"
     assert figures[1]["auc"] == pytest.approx(figures[0]["auc"], abs=0.01)
@@ -116,7 +117,7 @@ def test_two_instances_train_as_well_as_one(terminal: Terminal, registered: dict
 
 @pytest.mark.usefixtures("registered")
 def test_a_gate_that_is_missed_ends_in_a_message_with_the_figures(terminal: Terminal) -> None:
-    screen = terminal("run", "churn", "--data", str(DATA / "churn.csv"), "-P", "MinAuc=0.999", code=1)
+    screen = terminal("run", "churn", "--data", str(table("churn")), "-P", "MinAuc=0.999", code=1)
     assert re.search(r"auc +0\.98\d+ +>= 0\.9990 +FAIL", screen)
     assert re.search(r"Not registered: .*auc 0\.98\d+", screen)
 
@@ -169,7 +170,7 @@ def test_wrong_usage_is_one_clear_message(terminal: Terminal, arguments: list[st
 def test_data_that_does_not_fit_is_told_by_column(terminal: Terminal, content: str | None, message: str) -> None:
     bad = terminal.folder / "bad.csv"
     if content is None:
-        header, *rows = (DATA / "churn.csv").read_text().splitlines()
+        header, *rows = table("churn").read_text().splitlines()
         rows[6] = ",".join(["PA", "1", "806", "x", "no", "yes", "1", "many", *rows[6].split(",")[8:]])
         content = "\n".join([header, *rows]) + "\n"
     bad.write_text(content)
@@ -180,7 +181,7 @@ def test_data_that_does_not_fit_is_told_by_column(terminal: Terminal, content: s
 @pytest.mark.parametrize("seconds", [0.3, 1.5, 5.0])
 def test_ctrl_c_at_any_moment_leaves_nothing_half_made(terminal: Terminal, seconds: float) -> None:
     process = subprocess.Popen(
-        terminal.command("run", "abalone", "--data", str(DATA / "abalone.csv")),
+        terminal.command("run", "abalone", "--data", str(table("abalone"))),
         cwd=terminal.folder,
         env=terminal.environ,
         stdout=subprocess.PIPE,
@@ -194,7 +195,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing_half_made(terminal: Terminal, secon
         assert "/slipway/" not in told
     else:
         assert ("Traceback" in told, process.returncode in (0, 130)) == (False, True), told
-    summary = terminal.json("run", "abalone", "--data", str(DATA / "abalone.csv"))
+    summary = terminal.json("run", "abalone", "--data", str(table("abalone")))
     assert summary["status"] == "Succeeded"
 
 

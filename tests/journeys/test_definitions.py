@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 
+from tests.tables import table
+
 pytestmark = pytest.mark.journey
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
-ABALONE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "abalone.csv"
 CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
 
 
 def numbers() -> bytes:
     """Abalone as XGBoost's algorithm mode wants it: label first, no header, the sex as a number."""
     lines = []
-    for line in ABALONE.read_text().split()[:1500]:
+    for line in table("abalone").read_text().split()[:1500]:
         sex, *rest, rings = line.split(",")
         lines.append(",".join([rings, str("MFI".index(sex)), *rest]))
     return "\n".join(lines).encode() + b"\n"

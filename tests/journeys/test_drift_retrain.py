@@ -179,7 +179,7 @@ def test_a_group_that_is_treated_worse_and_other_reasons_are_found(plant: Mill) 
     same, labels = unlike(plant), []
     asked = customers(500, 15, 0.0)
     lines = [",".join(str(value) for value in (customer | same).values()) for customer in asked]
-    plain = {"EndpointName": "plant-staging", "ContentType": "text/csv", "Accept": "text/csv"}
+    plain = {"EndpointName": "plant-staging", "ContentType": "text/csv"}
     plant.runtime.invoke_endpoint(**plain, Body="\n".join(lines[120:]))  # nobody will know what became of these
     for number, customer in enumerate(asked[:120]):
         answer = plant.runtime.invoke_endpoint(**plain, Body=lines[number], InferenceId=f"c-{number}")

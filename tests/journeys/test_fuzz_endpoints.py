@@ -38,7 +38,7 @@ def test_whatever_is_sent_is_answered_or_refused(mill: Launched) -> None:
     assert unexpected == []
     assert seen["ModelError"] > 100, seen
     answered = client.invoke_endpoint(EndpointName=f"{NAME}-prod", ContentType="application/json", Body=row)
-    assert b"predictions" in answered["Body"].read()
+    assert 0 < float(answered["Body"].read()) < 1
 
 
 def of_ours(fault: ClientError) -> bool:

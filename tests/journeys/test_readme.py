@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import table
+
 pytestmark = pytest.mark.journey
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 ITSELF = ("make test",)  # what runs this
 
 
@@ -97,6 +98,6 @@ def test_every_command_of_the_readme_works(checkout: Checkout) -> None:
 
 
 def test_make_run_takes_another_pipeline_and_your_data(checkout: Checkout) -> None:
-    said = checkout.run(f"make run PIPELINE=abalone DATA={DATA}/abalone.csv")
+    said = checkout.run(f"make run PIPELINE=abalone DATA={table('abalone')}")
     assert re.search(r"data s3://\S+/abalone\.csv", said)
     assert "prod answers" in said

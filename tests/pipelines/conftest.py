@@ -18,9 +18,9 @@ from pipelines.project import Project
 from pipelines.tabular.evaluating import Folders
 from pipelines.tabular.hosts import Hosts
 from pipelines.tabular.training import Channels
+from tests.tables import table
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 LABELS = {"churn": "churn", "abalone": "rings"}
 PROJECT = Project("demo", "arn:aws:iam::123456789012:role/Pipelines", "demo-bucket", "us-east-1")
 
@@ -59,7 +59,7 @@ def config_of(name: str) -> dict[str, Any]:
 def make(name: str, folder: Path) -> Made:
     made = Made(name, folder, config_of(name))
     (folder / "in").mkdir()
-    shutil.copy(DATA / f"{name}.csv", folder / "in")
+    shutil.copy(table(name), folder / "in")
     made.script("prepare").main(folder / "in", folder / "out", made.config)
     bundles.serving_code(name).write(folder / "serving_code")
     one_host = Hosts(("algo-1",), "algo-1")

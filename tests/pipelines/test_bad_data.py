@@ -6,10 +6,11 @@ import pytest
 
 from pipelines.churn import prepare
 from pipelines.tabular.job import JobError
+from tests.tables import table
 
-from .conftest import DATA, config_of
+from .conftest import config_of
 
-LINES = (DATA / "churn.csv").read_text().splitlines()[:801]
+LINES = table("churn").read_text().splitlines()[:801]
 
 
 def run(tmp_path, lines, name="churn.csv", pipeline="churn"):

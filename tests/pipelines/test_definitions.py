@@ -75,6 +75,7 @@ def test_the_registered_container_can_start(compiled_churn):
     environment = register["InferenceSpecification"]["Containers"][0]["Environment"]
     assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
+    assert environment["SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"] == "text/csv"
     assert register["DriftCheckBaselines"]["ModelDataQuality"]["Constraints"]["S3Uri"]["Get"].startswith(
         "Steps.Baseline."
     )

@@ -12,8 +12,9 @@ import xgboost as xgb
 
 from pipelines import sample_data
 from pipelines.tabular import classification
+from tests.tables import table
 
-from .conftest import DATA, ROOT
+from .conftest import ROOT
 
 
 def read(tmp_path, kind, rows=1000, seed=1, drift=0.0):
@@ -33,7 +34,7 @@ def test_same_seed_same_bytes_and_longer_files_start_alike(tmp_path, kind):
 @pytest.mark.parametrize(("kind", "header"), [("churn", 0), ("abalone", None)])
 def test_columns_are_those_of_the_real_file(tmp_path, kind, header):
     made = pd.read_csv(read(tmp_path, kind), header=header)
-    real = pd.read_csv(DATA / f"{kind}.csv", header=header)
+    real = pd.read_csv(table(kind), header=header)
     assert list(made.columns) == list(real.columns)
     assert len(made) == 1000
     for name in real.columns:
