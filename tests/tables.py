@@ -6,6 +6,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from pipelines import sample_data
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -27,3 +29,6 @@ def _folder() -> Path:
     folder = tempfile.mkdtemp(prefix="slipway-tables-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
+
+
+only_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the figures are those of the real tables, {REAL}")

@@ -14,6 +14,7 @@ from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.hosts import Hosts, tracker
 from pipelines.tabular.job import JobError
 from pipelines.tabular.serving import Model
+from tests.tables import only_real
 
 
 def free_port():
@@ -68,6 +69,7 @@ def alone(churn, tmp_path_factory):
     return auc(churn, folder / "model-0")
 
 
+@only_real
 @pytest.mark.parametrize("world", [2, 3])
 def test_several_hosts_reach_the_quality_of_one(churn, alone, tmp_path, world):
     train(churn, tmp_path / "many", world)

@@ -13,10 +13,12 @@ import pytest
 from pipelines import bundles
 from pipelines.tabular import parts
 from pipelines.tabular.encoder import Encoder
+from tests.tables import only_real
 
 from .conftest import config_of
 
 
+@only_real
 def test_churn_is_as_good_as_a_plain_xgboost(churn):
     report = churn.script("evaluate").main(churn.folders, churn.config)
     metrics = report["binary_classification_metrics"]
@@ -31,6 +33,7 @@ def test_churn_is_as_good_as_a_plain_xgboost(churn):
     }
 
 
+@only_real
 def test_abalone_is_as_good_as_a_plain_xgboost(abalone):
     report = abalone.script("evaluate").main(abalone.folders, abalone.config)
     assert 1.9 < report["regression_metrics"]["rmse"]["value"] < 2.3
@@ -43,6 +46,7 @@ def test_evaluation_json_is_what_main_returns(churn):
     assert json.loads((churn.folders.output / "evaluation.json").read_text()) == report
 
 
+@only_real
 def test_prepare_splits_every_row_and_keeps_the_classes_in_balance(churn):
     encoder = Encoder.load(churn.folder / "out" / "encoder")
     rows, shares = {}, {}
@@ -60,6 +64,7 @@ def test_prepare_is_deterministic(churn, tmp_path):
         assert path.read_bytes() == (churn.folder / "out" / path.relative_to(tmp_path)).read_bytes(), path
 
 
+@only_real
 def test_rows_for_the_checks_are_features_as_the_endpoint_sees_them_and_the_label(churn, tmp_path):
     asked = {"bias": {"facets": {"intl_plan": ["yes"]}}, "explainability": {"rows": 120}}
     churn.script("prepare").main(churn.folder / "in", tmp_path, churn.config | asked)
