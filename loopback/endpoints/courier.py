@@ -13,7 +13,7 @@ from loopback.core.objects import NoSuchBucket, Objects, split_uri
 from loopback.endpoints import outbox
 from loopback.workers.ports import Logs
 
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS, UNUSED_SECONDS = 0.25, 2.0
 MOST_DATA = 500  # of one PutMetricData
 log = logging.getLogger("loopback.endpoints")
 PutMetrics = Callable[[Mapping[str, Any]], Any]
@@ -28,7 +28,7 @@ class Courier:
 
     def loop(self) -> None:
         """Deliver until `close`."""
-        while not self._closing.wait(PAUSE_SECONDS):
+        while not self._closing.wait(PAUSE_SECONDS if self._folder.is_dir() else UNUSED_SECONDS):
             self.deliver()
 
     def close(self) -> None:

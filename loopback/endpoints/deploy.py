@@ -22,7 +22,6 @@ from loopback.workers.ports import JobFault
 
 AlarmStates = Callable[[Sequence[str]], Mapping[str, str]]  # names of alarms -> StateValue by name
 DEPLOYING = ("plan", "progress", "status", "now")  # members of `pending` that end with the deployment
-TICK_SECONDS = 0.1
 RETRY_SECONDS = 1.0  # when the data plane cannot be started
 ATTEMPTS = 3  # with a data plane that dies meanwhile
 LONGEST_REASON = 1024
@@ -44,6 +43,7 @@ class Deployer:
         self._store, self._link, self._means, self._announce = store, link, means, announce
         self._alarm_states, self._now = alarm_states, now
         self._due: dict[str, float] = {}
+        self._timed = threading.Event()  # a time was set
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="endpoint")
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._closing = threading.Event()
@@ -77,15 +77,23 @@ class Deployer:
 
     def wait(self) -> None:
         """Go on with deployments that wait for their time, until `close`. Runs on a thread of its own."""
-        while not self._closing.wait(TICK_SECONDS):
+        while not self._closing.is_set():
+            self._timed.clear()
+            first = min(list(self._due.values()), default=None)
+            self._timed.wait(None if first is None else max(first - time.monotonic(), 0.0))
             now = time.monotonic()
             for name in [name for name, due in list(self._due.items()) if due <= now]:
                 self._due.pop(name, None)
                 self.changed(ENDPOINT.slug, name)
 
+    def _wait_for(self, name: str, seconds: float) -> None:
+        self._due[name] = time.monotonic() + seconds
+        self._timed.set()
+
     def close(self) -> None:
         """Take no more changes, and end the data plane."""
         self._closing.set()
+        self._timed.set()
         self._needed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._link.close()
@@ -150,13 +158,13 @@ class Deployer:
             after = guardrails.following(plan, at, self._now())
             if why is not None and row.status == "RollingBack":
                 log.warning("%s: the old fleet does not come up: %s", name, why)
-                self._due[name] = time.monotonic() + RETRY_SECONDS
+                self._wait_for(name, RETRY_SECONDS)
                 return False
             if why is not None:
                 self._store.fire(ENDPOINT, name, "roll_back", {"FailureReason": why[:LONGEST_REASON]})
                 self._write(row, plan, guardrails.retreat(plan, at, self._now()))
             elif after == at:
-                self._due[name] = time.monotonic() + guardrails.pause(plan, at, self._now())
+                self._wait_for(name, guardrails.pause(plan, at, self._now()))
                 return False
             elif after.phase not in guardrails.FINAL:
                 self._write(row, plan, after)

@@ -53,7 +53,11 @@ def recover(folder: Path) -> None:
 
 def waiting(folder: Path) -> list[Path]:
     """The parcels that can be delivered, oldest first."""
-    return sorted(folder.glob(f"*{READY}"))
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names) if name.endswith(READY)]
 
 
 def opened(path: Path) -> tuple[dict[str, Any], bytes]:

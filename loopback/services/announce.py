@@ -19,6 +19,7 @@ PutEvent = Callable[[str, list[str], Mapping[str, Any], str], None]
 log = logging.getLogger("loopback")
 CURSOR = "announced events"
 GATHER_SECONDS = 0.05
+LOOK_SECONDS = 5.0  # changes are told; this is for one that was not
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Announcer:
     def loop(self) -> None:
         """Work until `close`. Rows are gathered for a moment: announcing has time, the work itself has not."""
         while self._open:
-            if self._wake.wait(timeout=1.0):
+            if self._wake.wait(timeout=LOOK_SECONDS):
                 time.sleep(GATHER_SECONDS)
             self._wake.clear()
             try:

@@ -56,17 +56,18 @@ class Scaler:
 
     def loop(self) -> None:
         """Work until `close`."""
+        watched = True
         while self._open:
-            self._wake.wait(timeout=POLL_SECONDS)
+            self._wake.wait(timeout=POLL_SECONDS if watched else None)
             self._wake.clear()
             try:
-                self.tick()
+                watched = self.tick()
             except Exception:
                 if self._open:
                     log.exception("scaling")
 
-    def tick(self) -> None:
-        """Do all that is due now."""
+    def tick(self) -> bool:
+        """Do all that is due now; whether there is anything that time alone can make due."""
         with self._lock:
             for row in self._store.find(SCALABLE_TARGET):
                 if not self._is_there(row):
@@ -79,6 +80,8 @@ class Scaler:
                     self._move_into_range(row)
             for row in self._store.find(SCALING_ACTIVITY, status="InProgress"):
                 self._carry_on(row)
+            moving = self._store.find(SCALING_ACTIVITY, status="InProgress")
+            return bool(moving or self._store.find(SCALABLE_TARGET) or self._store.find(SCHEDULED_ACTION))
 
     def on_alarm(self, policy_arn: str, alarm: Mapping[str, Any], metric: float | None) -> None:
         """An alarm that has a policy as its action is in ALARM. Raises ObjectNotFoundException.

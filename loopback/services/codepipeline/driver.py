@@ -49,6 +49,7 @@ class Deliveries:
         self._numbers = itertools.count()
         self._busy: dict[str, bool] = {}  # action at work -> whether to look again right after
         self._builds: dict[str, str] = {}  # build or batch -> action
+        self._polls = False  # whether S3 sources are looked at
         self._mover = Mover(context, now)
 
     def changed(self, kind: str, name: str) -> None:
@@ -56,7 +57,7 @@ class Deliveries:
         if kind == DELIVERY.slug:
             self._inbox.put(lambda: self._execution_changed(name))
         elif kind == DELIVERY_PIPELINE.slug:
-            self._inbox.put(lambda: self._advance(name))
+            self._inbox.put(lambda: self._pipeline_changed(name))
         elif kind in (DELIVERY_ACTION.slug, DELIVERY_RULE.slug):
             self._inbox.put(lambda: self._look(name))
         elif kind in (BUILD.slug, BUILD_BATCH.slug):
@@ -101,6 +102,11 @@ class Deliveries:
 
     def _at(self, moment: float, message: Message) -> None:
         heapq.heappush(self._timers, (moment, next(self._numbers), message))
+
+    def _pipeline_changed(self, name: str) -> None:
+        self._advance(name)
+        if not self._polls:
+            self._poll()
 
     def _execution_changed(self, name: str) -> None:
         try:
@@ -215,9 +221,12 @@ class Deliveries:
             self._executor.submit(providers.give_up, row, self._context)
 
     def _poll(self) -> None:
-        """S3 sources that ask for it are looked at every two seconds."""
+        """S3 sources that ask for it are looked at every two seconds, as long as there are any."""
+        self._polls = any(map(polling.wants, self._store.find(DELIVERY_PIPELINE)))
+        if not self._polls:
+            return
         self._at(self._now() + polling.SECONDS, self._poll)
-        if "poll" not in self._busy and any(map(polling.wants, self._store.find(DELIVERY_PIPELINE))):
+        if "poll" not in self._busy:
             self._busy["poll"] = False
             self._executor.submit(self._polled_once)
 
