@@ -120,7 +120,7 @@ class Control:
         self.deployer = Deployer(self.store, self.link, means, self.changed, self._alarm_states)
         ends = Ends(self.base, self._notify, self._put_metrics, settings.place.region)
         self.queue = Queue(folder / "queue", self.store, self.link, ends)
-        self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics)
+        self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics, self.link.wanted)
         self.resources = Resources(self.context)
         Stacks(self.resources, settings.place, permit)
         self.provisioner = Provisioner(self.context, self.base.save)

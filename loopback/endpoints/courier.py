@@ -13,7 +13,7 @@ from loopback.core.objects import NoSuchBucket, Objects, split_uri
 from loopback.endpoints import outbox
 from loopback.workers.ports import Logs
 
-PAUSE_SECONDS, UNUSED_SECONDS = 0.25, 2.0
+PAUSE_SECONDS = 0.25
 MOST_DATA = 500  # of one PutMetricData
 log = logging.getLogger("loopback.endpoints")
 PutMetrics = Callable[[Mapping[str, Any]], Any]
@@ -22,13 +22,18 @@ PutMetrics = Callable[[Mapping[str, Any]], Any]
 class Courier:
     """Run `loop` on one thread."""
 
-    def __init__(self, folder: Path, objects: Objects, logs: Logs, put_metrics: PutMetrics) -> None:
+    def __init__(
+        self, folder: Path, objects: Objects, logs: Logs, put_metrics: PutMetrics, begun: threading.Event
+    ) -> None:
         self._folder, self._objects, self._logs, self._put_metrics = folder, objects, logs, put_metrics
+        self._begun = begun
         self._closing = threading.Event()
 
     def loop(self) -> None:
-        """Deliver until `close`."""
-        while not self._closing.wait(PAUSE_SECONDS if self._folder.is_dir() else UNUSED_SECONDS):
+        """Once there is a data plane, or one has left something, deliver until `close`."""
+        if not outbox.waiting(self._folder):
+            self._begun.wait()
+        while not self._closing.wait(PAUSE_SECONDS):
             self.deliver()
 
     def close(self) -> None:

@@ -54,9 +54,11 @@ class Link:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._open = True
+        self.wanted = threading.Event()  # who works for the data plane sleeps until there is one
 
     def ensure(self) -> None:
         """Have a data plane that answers. Raises Unreachable."""
+        self.wanted.set()
         with self._lock:
             if not self._open or self._answers():
                 return

@@ -25,7 +25,7 @@ from loopback.endpoints.courier import PutMetrics
 from loopback.endpoints.link import Link, Said, Unreachable
 from loopback.endpoints.tickets import Ticket, Tickets
 
-PAUSE_SECONDS, UNUSED_SECONDS, METRICS_SECONDS = 0.1, 2.0, 60.0
+PAUSE_SECONDS, METRICS_SECONDS = 0.1, 60.0
 CONCURRENT = 4  # requests of an instance at a time, where the configuration does not say
 THREADS = 32
 FAILED_STATUS, UNAVAILABLE_STATUS = 500, 503  # the second: no instance is there to ask
@@ -55,9 +55,10 @@ class Queue:
         self._closing = threading.Event()
 
     def loop(self) -> None:
-        """Answer what waits, until `close`."""
+        """Once there is a data plane, answer what waits, until `close`."""
         due = 0.0
-        while not self._closing.wait(PAUSE_SECONDS if self._folder.is_dir() else UNUSED_SECONDS):
+        self._link.wanted.wait()
+        while not self._closing.wait(PAUSE_SECONDS):
             try:
                 if self._folder.is_dir():
                     self.begin()

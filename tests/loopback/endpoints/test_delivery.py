@@ -1,6 +1,7 @@
 """The outbox and the courier: nothing that was written is lost, whatever dies or is missing meanwhile."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def ends() -> Ends:
 
 @pytest.fixture
 def courier(tmp_path: Path, objects: Any, ends: Ends) -> Courier:
-    return Courier(tmp_path, objects, ends, ends.put)
+    return Courier(tmp_path, objects, ends, ends.put, threading.Event())
 
 
 def test_captured_requests_reach_their_key(tmp_path: Path, objects: Any, courier: Courier) -> None:
