@@ -19,7 +19,7 @@ PutEvent = Callable[[str, list[str], Mapping[str, Any], str], None]
 log = logging.getLogger("loopback")
 CURSOR = "announced events"
 GATHER_SECONDS = 0.05
-LOOK_SECONDS = 5.0  # changes are told; this is for one that was not
+LOOK_SECONDS = 60.0  # changes are told; this is for one that was not
 
 
 @dataclass(frozen=True)
