@@ -1,10 +1,14 @@
-"""`python -m benchmarks`: measure ours and the floor side by side, print the table, write results.json."""
+"""`python -m benchmarks`: measure ours and the floor side by side, print the table, write results.json.
+
+A whole run writes the file anew; with --only the rows that were measured take the place of the older ones.
+"""
 
 import argparse
 import shutil
 import signal
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 everything was measured, 1 something could not be, 2 wrong usage, 130 interrupted."""
     parsed = _parser().parse_args(arguments)
     names = parsed.only or [name for name in BENCHMARKS if not (parsed.quick and name in SLOW)]
-    out = parsed.out or (None if parsed.quick or parsed.only else RESULTS)
+    out = parsed.out or (None if parsed.quick else RESULTS)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     warnings.filterwarnings("ignore", module="sagemaker")  # the SDK tells at every build that nothing is sent
@@ -69,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     print(f"\n{table.summary(rows)}")
     if out:
-        table.write(out, rows)
+        table.write(out, rows, time.strftime("%Y-%m-%d", time.gmtime()), older=table.read(out) if parsed.only else [])
         print(f"written to {out}")
     for fault in faults:
         print(f"benchmarks: {fault}", file=sys.stderr)
@@ -82,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no 1,000,000 rows")
     parser.add_argument("--long", action="store_true", help="ten minutes of requests rather than two")
     parser.add_argument(
-        "--out", type=Path, help="where the results go; a whole run without it writes benchmarks/results.json"
+        "--out", type=Path, help="where the results go; without it and --quick: benchmarks/results.json"
     )
     return parser
 

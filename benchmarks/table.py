@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.rows import Row
 
+Document = dict[str, Any]
 COLUMNS = (("name", 58), ("ours", 10), ("floor", 10), ("peer", 8), ("ratio", 7), ("goal", 18), ("met", 4))
 
 
@@ -37,6 +39,17 @@ def summary(rows: Sequence[Row]) -> str:
     return f"{sum(row.met for row in rows)} of {len(rows)} goals met"
 
 
-def write(path: Path, rows: Sequence[Row]) -> None:
-    """results.json: a list of objects, one a row."""
-    path.write_text(json.dumps([row.document() for row in rows], indent=1) + "\n")
+def read(path: Path) -> list[Document]:
+    """The rows of results.json; none where there is no such file."""
+    found: list[Document] = json.loads(path.read_text()) if path.is_file() else []
+    return found
+
+
+def write(path: Path, rows: Sequence[Row], day: str, older: Sequence[Document] = ()) -> None:
+    """results.json: a list of objects, one a row, with the day when it was measured.
+
+    A row takes the place of the older one of its name; what is not among the older ones comes after them.
+    """
+    measured = {row.name: {**row.document(), "measured": day} for row in rows}
+    kept = [measured.pop(str(row["name"]), row) for row in older]
+    path.write_text(json.dumps([*kept, *measured.values()], indent=1) + "\n")

@@ -58,10 +58,16 @@ def test_an_interrupt_writes_nothing(tmp_path: Path):
     assert not out.exists()
 
 
-def test_a_part_of_the_benchmarks_does_not_replace_the_results_of_all(tmp_path: Path, monkeypatch):
+def test_a_part_of_the_benchmarks_replaces_its_own_rows(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(command, "RESULTS", tmp_path / "results.json")
+    command.RESULTS.write_text('[{"name": "another"}, {"name": "it works", "ours": 9}]')
     assert command.main(["--only", "works"]) == 0
-    assert not command.RESULTS.exists()
+    another, mine = json.loads(command.RESULTS.read_text())
+    assert (another, mine["name"], mine["ours"]) == ({"name": "another"}, "it works", 1.0)
+    assert command.main(["--quick", "--only", "works"]) == 0
+    monkeypatch.delitem(command.BENCHMARKS, "is-interrupted")
+    assert command.main([]) == 1  # a whole run
+    assert [row["name"] for row in json.loads(command.RESULTS.read_text())] == ["it works", "half"]
 
 
 def test_an_unknown_name_is_wrong_usage(capsys: pytest.CaptureFixture[str]):

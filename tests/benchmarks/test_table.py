@@ -39,8 +39,18 @@ def test_summary_counts_goals():
 
 def test_the_file_is_a_list_of_rows_in_order(tmp_path: Path):
     path = tmp_path / "results.json"
-    table.write(path, ROWS)
+    table.write(path, ROWS, "2026-11-28")
     found = json.loads(path.read_text())
     assert [row["name"] for row in found] == ["five steps, 5,000 rows", "idle: memory"]
     assert {"name", "unit", "ours", "floor", "peer", "ratio", "goal", "met"} <= set(found[0])
     assert found[1]["ratio"] is None
+    assert {row["measured"] for row in found} == {"2026-11-28"}
+
+
+def test_rows_take_the_place_of_older_ones_of_their_name(tmp_path: Path):
+    path = tmp_path / "results.json"
+    assert table.read(path) == []
+    table.write(path, ROWS[1:], "2026-11-27", older=[{"name": "kept"}])
+    table.write(path, ROWS, "2026-11-28", older=table.read(path))
+    found = [(row["name"], row.get("measured")) for row in table.read(path)]
+    assert found == [("kept", None), ("idle: memory", "2026-11-28"), ("five steps, 5,000 rows", "2026-11-28")]
