@@ -60,6 +60,7 @@ class Scaler:
         while self._open:
             self._wake.wait(timeout=POLL_SECONDS if watched else None)
             self._wake.clear()
+            watched = True  # if this fails, it is tried again
             try:
                 watched = self.tick()
             except Exception:
