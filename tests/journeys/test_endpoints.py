@@ -20,9 +20,11 @@ import xgboost
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.tables import table
+
 pytestmark = pytest.mark.journey
 
-DATA = Path(__file__).resolve().parents[2] / "../shared/data/churn.csv"
+DATA = table("churn")
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 NUMBERS = (

@@ -5,14 +5,15 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-CHURN = Path("../shared/data/churn.csv")
+from tests.tables import table
+
+CHURN = table("churn")
 HEADER = {"csv": {"header": True}}
 PLAIN = {"csv": {"header": False}}
 CAPTURE = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from loopback.monitor.columns import UnreadableColumn
 from loopback.monitor.profile import ColumnProfile, DatasetProfile, profile, statistics
+from tests.tables import table
 
 
 @pytest.mark.parametrize(
@@ -46,13 +47,13 @@ def test_a_column_of_lists_is_refused_by_name():
 def test_statistics_of_churn_agree_with_numpy():
     from pyarrow import csv
 
-    table = csv.read_csv("../shared/data/churn.csv")
-    document = statistics(profile(table.to_batches(max_chunksize=700)))
+    rows = csv.read_csv(table("churn"))
+    document = statistics(profile(rows.to_batches(max_chunksize=700)))
     assert document["version"] == 0.0
     assert document["dataset"] == {"item_count": 5000}
-    assert [feature["name"] for feature in document["features"]] == table.column_names
+    assert [feature["name"] for feature in document["features"]] == rows.column_names
     by_name = {feature["name"]: feature for feature in document["features"]}
-    values = table["Day Mins"].to_numpy()
+    values = rows["Day Mins"].to_numpy()
     found = by_name["Day Mins"]["numerical_statistics"]
     assert found["common"] == {"num_present": 5000, "num_missing": 0}
     expected = [values.mean(), values.sum(), values.std(), values.min(), values.max()]
