@@ -1,16 +1,17 @@
 """The composition root: settings in, a running control plane out. The only file that imports all the others."""
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from loopback.adapter.alarms import Alarms
 from loopback.adapter.base import Base
+from loopback.adapter.logs import Logs
 from loopback.adapter.stacks import Stacks
 from loopback.builds.build import Means as BuildMeans
 from loopback.builds.builder import Builder
@@ -54,91 +55,114 @@ from loopback.services.stacks.resources import Resources
 from loopback.wire import model
 from loopback.workers.dispatch import Dispatcher
 from loopback.workers.hosts import Zygote
-from loopback.workers.images import mapped
+from loopback.workers.images import Images, mapped
 from loopback.workers.ports import Ports
 
 SERVICES = ("sagemaker", "application-autoscaling")  # ours, by botocore's names; what is not here is the base's
-log = logging.getLogger("loopback")
+CLOUDWATCH = "GraniteServiceVersion20100801"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all parts stand on. `acting` gives work the permissions of its role; None where IAM is not enforced."""
+
+    settings: Settings
+    base: Base
+    logs: Logs
+    zygote: Zygote
+    clients: Clients
+    context: registry.Context
+    acting: Acting | None
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """The variables with which a process is a client of this loopback."""
+        return self.settings.client_environment()
+
+    def put_metrics(self, request: Mapping[str, Any]) -> None:
+        """PutMetricData."""
+        self.base.call("monitoring", f"{CLOUDWATCH}.PutMetricData", request)
+
+    def alarm_states(self, names: Sequence[str]) -> dict[str, str]:
+        """The state of each of these alarms that exists."""
+        request = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+        answer = self.base.call("monitoring", f"{CLOUDWATCH}.DescribeAlarms", request)
+        alarms = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+
+    def notify(self, topic: str, message: str) -> None:
+        """Publish a message to an SNS topic."""
+        self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
+
+
+def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Ground:
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.sdk_config.write_text(settings.sdk_defaults())
+    base, store = Base(settings), Store(settings.database)
+    store.reserve()
+    clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
+    permit = base.permissions.permit if base.permissions else anything
+    context = registry.Context(
+        store,
+        settings.place,
+        base.objects,
+        base.call,
+        base.invoke,
+        changed,
+        clients.client,
+        Bare(settings.state),
+        permit,
+    )
+    acting = Acting(base.objects, permit, clients.credentials) if settings.enforce_iam else None
+    return Ground(settings, base, Logs(base), Zygote(idle_seconds=settings.idle_seconds), clients, context, acting)
 
 
 class Control:
     """One control plane: the base, our services on its port, and the threads that carry work out."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        settings.sdk_config.write_text(settings.sdk_defaults())
-        self.base = Base(settings)
-        self.store = Store(settings.database)
-        self.store.reserve()
-        self.zygote = Zygote(idle_seconds=settings.idle_seconds)
         self._listeners: list[Callable[[str, str], None]] = []
-        self.clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
-        permit = self.base.permissions.permit if self.base.permissions else anything
-        acting = Acting(self.base, permit, self.clients.credentials) if settings.enforce_iam else None
-        self.context = registry.Context(
-            self.store,
-            settings.place,
-            self.base,
-            self.base.call,
-            self.base.invoke,
-            self.changed,
-            self.clients.client,
-            Bare(settings.state),
-            permit,
-        )
-        logs, images = _Logs(self.base), mapped((Path.cwd(), settings.state))
-        publish = partial(monitoring_metrics.put, self.base.call)
-        ports = Ports(
-            self.base, logs, self.zygote, settings.state / "jobs", images=images, acting=acting, publish=publish
-        )
-        limit = max(4, 2 * (os.cpu_count() or 1))
-        self.dispatcher = Dispatcher(
-            self.store, settings.place, ports, settings.client_environment(), self.changed, limit
-        )
-        self.driver = Driver(self.context, ThreadPoolExecutor(16, thread_name_prefix="step"))
-        self.announcer = Announcer(self.context, self.base.put_event, self.base.has_rules)
-        self.monitor = Monitor(self.context)
-        self.batches = Batches(self.context)
-        self.builder = Builder(
-            BuildMeans(
-                self.store,
-                settings.place,
-                self.base,
-                logs,
-                self.clients.credentials,
-                self.clients.client,
-                settings.client_environment(),
-                settings.state / "codebuild",
-                self.changed,
-                acting=acting,
-            )
-        )
-        folder = settings.state / "endpoints"
-        self.link = Link(folder, settings)
-        means = Means(self.base, folder, settings.client_environment(), images, settings.pace, acting)
-        self.deployer = Deployer(self.store, self.link, means, self.changed, self._alarm_states)
-        ends = Ends(self.base, self._notify, self._put_metrics, settings.place.region)
-        self.queue = Queue(folder / "queue", self.store, self.link, ends)
-        self.courier = Courier(folder / "outbox", self.base, logs, self._put_metrics, self.link.wanted)
-        self.resources = Resources(self.context)
-        Stacks(self.resources, settings.place, permit)
-        self.provisioner = Provisioner(self.context, self.base.save)
-        self.scaler = Scaler(self.context, self.base.put_event)
-        self.evaluator = Evaluator(self.context, Alarms(self.base), self.base.put_event, self.scaler.on_alarm)
-        self.deliveries = Deliveries(self.context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
-        self.watch = Watch(self.context)
+        self.ground = _ground(settings, self.changed)
+        context, base = self.ground.context, self.ground.base
+        images = mapped((Path.cwd(), settings.state))
+        self.dispatcher = _dispatcher(self.ground, images)
+        self.builder = _builder(self.ground)
+        self.link = Link(settings.state / "endpoints", settings)
+        self.deployer = _deployer(self.ground, self.link, images)
+        self.queue = _queue(self.ground, self.link)
+        self.courier = _courier(self.ground, self.link)
+        self.driver = Driver(context, ThreadPoolExecutor(16, thread_name_prefix="step"))
+        self.announcer = Announcer(context, base.events.put, base.events.has_rules)
+        self.monitor = Monitor(context)
+        self.batches = Batches(context)
+        self.resources = Resources(context)
+        Stacks(self.resources, settings.place, context.permit)
+        self.provisioner = Provisioner(context, base.state.save)
+        self.scaler = Scaler(context, base.events.put)
+        self.evaluator = Evaluator(context, Alarms(base.state), base.events.put, self.scaler.on_alarm)
+        self.deliveries = Deliveries(context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
+        self.watch = Watch(context)
         hooks = ThreadPoolExecutor(8, thread_name_prefix="deployment hook")
-        self.shifts = Shifts(self.context, hooks, self.base.save)
+        self.shifts = Shifts(context, hooks, base.state.save)
+        self._open_services()
+        self._open_paths()
+
+    def _open_services(self) -> None:
+        """Our services on the base's port, and what of them an EventBridge rule may start."""
+        base, context = self.ground.base, self.ground.context
         for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES, *codedeploy.SERVICES):
-            self.base.add_service(service, model.target_prefix(service), partial(self._answer, service))
-        self.base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
+            base.add_service(service, model.target_prefix(service), partial(_answer, context, service))
+        base.events.add_target("sagemaker", partial(_start_pipeline, context))
+        base.events.add_target("codepipeline", partial(start_pipeline, context))
+        base.events.add_target("codebuild", partial(start_build, context))
+
+    def _open_paths(self) -> None:
+        """InvokeEndpoint and git."""
+        base, settings = self.ground.base, self.ground.settings
+        base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
         git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved)
         for prefix in GIT_PREFIXES:
-            self.base.add_front(prefix, git)
-        self.base.add_target("sagemaker", self._start_pipeline)
-        self.base.add_target("codepipeline", partial(start_pipeline, self.context))
-        self.base.add_target("codebuild", partial(start_build, self.context))
+            base.add_front(prefix, git)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: tell those who may have to act."""
@@ -147,108 +171,160 @@ class Control:
 
     def run(self, started: Callable[[], None]) -> None:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
-        self._listeners = [self.dispatcher.changed, self.driver.changed, self.announcer.changed, self.deployer.changed]
-        loops = (self.driver.loop, self.announcer.loop, self.deployer.keep, self.courier.loop)
-        self._listeners += [self.provisioner.changed, self.scaler.changed, self.builder.changed]
-        self._listeners.append(self.batches.changed)
-        self._listeners.append(self.monitor.changed)
-        threading.Thread(target=self.monitor.loop, name="model monitor", daemon=True).start()
-        for loop in (*loops, self.scaler.loop, self.evaluator.loop, self.deployer.wait, self.queue.loop):
-            threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
-
-        self._listeners += [self.deliveries.changed, self.watch.changed, self.shifts.changed]
-        threading.Thread(target=self.deliveries.loop, name="deliveries", daemon=True).start()
-        threading.Thread(target=self.shifts.loop, name="deployments", daemon=True).start()
-        threading.Thread(target=self.batches.loop, name="batches", daemon=True).start()
 
         def open_for_business() -> None:
-            self.dispatcher.recover()
-            self.driver.recover()
-            self.deliveries.recover()
-            self.watch.recover()
-            self.shifts.recover()
-            self.deployer.recover()
-            self.builder.recover()
-            self.batches.recover()
-            self.provisioner.recover()
-            self.scaler.recover()
-            self.monitor.recover()
+            self._recover()
             started()
 
+        self._start()
         if not self.deployer.begin():  # what serves comes up first; jobs warm up with the first request
-            self.zygote.start()
+            self.ground.zygote.start()
         try:
-            self.base.serve(self._door, open_for_business, self._someone_is_there)
+            self.ground.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:
-            self.resources.close()
-            self.provisioner.close()
-            self.evaluator.close()
-            self.scaler.close()
-            self.builder.close()
-            self.batches.close()
-            self.monitor.close()
-            self.dispatcher.close()
-            self.deliveries.close()
-            self.shifts.close()
-            self.driver.close()
-            self.announcer.close()
-            self.queue.close()
-            self.deployer.close()
-            self.courier.close()
-            self.courier.deliver()
-            self.zygote.close()
-            self.base.save()
-            self.store.close()
+            self._close()
+
+    def _start(self) -> None:
+        """From now on changes are heard, and the threads that carry work out run."""
+        self._listeners = [
+            self.dispatcher.changed,
+            self.driver.changed,
+            self.announcer.changed,
+            self.deployer.changed,
+            self.provisioner.changed,
+            self.scaler.changed,
+            self.builder.changed,
+            self.batches.changed,
+            self.monitor.changed,
+            self.deliveries.changed,
+            self.watch.changed,
+            self.shifts.changed,
+        ]
+        for loop in (
+            self.monitor.loop,
+            self.driver.loop,
+            self.announcer.loop,
+            self.deployer.keep,
+            self.deployer.wait,
+            self.courier.loop,
+            self.scaler.loop,
+            self.evaluator.loop,
+            self.queue.loop,
+            self.deliveries.loop,
+            self.shifts.loop,
+            self.batches.loop,
+        ):
+            threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
+
+    def _recover(self) -> None:
+        """Go on with what an earlier process has left: what does the work before what waits for it."""
+        for part in (
+            self.dispatcher,
+            self.driver,
+            self.deliveries,
+            self.watch,
+            self.shifts,
+            self.deployer,
+            self.builder,
+            self.batches,
+            self.provisioner,
+            self.scaler,
+            self.monitor,
+        ):
+            part.recover()
+
+    def _close(self) -> None:
+        """What starts work ends before what does it; what all stand on comes last."""
+        for part in (
+            self.resources,
+            self.provisioner,
+            self.evaluator,
+            self.scaler,
+            self.builder,
+            self.batches,
+            self.monitor,
+            self.dispatcher,
+            self.deliveries,
+            self.shifts,
+            self.driver,
+            self.announcer,
+            self.queue,
+            self.deployer,
+            self.courier,
+        ):
+            part.close()
+        self.courier.deliver()
+        self.ground.zygote.close()
+        self.ground.base.state.save()
+        self.ground.context.store.close()
 
     def _door(self) -> Door:
-        return Door(bound(self.settings.port), None if self.settings.enforce_iam else self.link.entrance)
+        settings = self.ground.settings
+        return Door(bound(settings.port), None if settings.enforce_iam else self.link.entrance)
 
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""
-        if self.zygote.pid is None:
-            threading.Thread(target=self.zygote.start, name="warm-up", daemon=True).start()
-
-    def _answer(self, service: str, headers: Mapping[str, str], body: bytes) -> registry.Answer:
-        return registry.answer(service, headers, body, self.context)
-
-    def _put_metrics(self, request: Mapping[str, Any]) -> None:
-        self.base.call("monitoring", "GraniteServiceVersion20100801.PutMetricData", request)
-
-    def _alarm_states(self, names: Sequence[str]) -> dict[str, str]:
-        request = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
-        answer = self.base.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", request)
-        alarms = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
-        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
-
-    def _notify(self, topic: str, message: str) -> None:
-        self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
-
-    def _start_pipeline(self, target: dict[str, Any], event: str) -> None:
-        """An EventBridge rule whose target is a SageMaker pipeline."""
-        from loopback.services.sagemaker.targets import start_request
-
-        registry.call("sagemaker", "StartPipelineExecution", start_request(target, event), self.context)
+        if self.ground.zygote.pid is None:
+            threading.Thread(target=self.ground.zygote.start, name="warm-up", daemon=True).start()
 
 
-class _Logs:
-    """CloudWatch Logs, as the workers write to it."""
+def _dispatcher(ground: Ground, images: Images) -> Dispatcher:
+    settings, context = ground.settings, ground.context
+    publish = partial(monitoring_metrics.put, ground.base.call)
+    ports = Ports(
+        context.objects,
+        ground.logs,
+        ground.zygote,
+        settings.state / "jobs",
+        images=images,
+        acting=ground.acting,
+        publish=publish,
+    )
+    limit = max(4, 2 * (os.cpu_count() or 1))
+    return Dispatcher(context.store, settings.place, ports, ground.client_environment, context.changed, limit)
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
-        self._streams: set[tuple[str, str]] = set()
 
-    def append(self, group: str, stream: str, events: list[tuple[int, str]]) -> None:
-        """Create what is missing, then put the lines."""
-        if (group, stream) not in self._streams:
-            self._create(group, stream)
-            self._streams.add((group, stream))
-        lines = [{"timestamp": at, "message": line} for at, line in events]
-        request = {"logGroupName": group, "logStreamName": stream, "logEvents": lines}
-        self._base.call("logs", "Logs_20140328.PutLogEvents", request)
+def _builder(ground: Ground) -> Builder:
+    settings, context = ground.settings, ground.context
+    means = BuildMeans(
+        context.store,
+        settings.place,
+        context.objects,
+        ground.logs,
+        ground.clients.credentials,
+        ground.clients.client,
+        ground.client_environment,
+        settings.state / "codebuild",
+        context.changed,
+        acting=ground.acting,
+    )
+    return Builder(means)
 
-    def _create(self, group: str, stream: str) -> None:
-        for target, request in (
-            ("CreateLogGroup", {"logGroupName": group}),
-            ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
-        ):
-            self._base.call_unless_there("logs", f"Logs_20140328.{target}", request)
+
+def _deployer(ground: Ground, link: Link, images: Images) -> Deployer:
+    settings, context = ground.settings, ground.context
+    folder = settings.state / "endpoints"
+    means = Means(context.objects, folder, ground.client_environment, images, settings.pace, ground.acting)
+    return Deployer(context.store, link, means, context.changed, ground.alarm_states)
+
+
+def _queue(ground: Ground, link: Link) -> Queue:
+    settings, context = ground.settings, ground.context
+    ends = Ends(context.objects, ground.notify, ground.put_metrics, settings.place.region)
+    return Queue(settings.state / "endpoints" / "queue", context.store, link, ends)
+
+
+def _courier(ground: Ground, link: Link) -> Courier:
+    folder = ground.settings.state / "endpoints" / "outbox"
+    return Courier(folder, ground.context.objects, ground.logs, ground.put_metrics, link.wanted)
+
+
+def _answer(context: registry.Context, service: str, headers: Mapping[str, str], body: bytes) -> registry.Answer:
+    return registry.answer(service, headers, body, context)
+
+
+def _start_pipeline(context: registry.Context, target: dict[str, Any], event: str) -> None:
+    """An EventBridge rule whose target is a SageMaker pipeline."""
+    from loopback.services.sagemaker.targets import start_request
+
+    registry.call("sagemaker", "StartPipelineExecution", start_request(target, event), context)

@@ -1,26 +1,29 @@
-"""`slipway`: train, look at, approve and compare models; start and stop the AWS of this machine."""
+"""Train, compare, approve, promote and watch models: on AWS, or on the AWS of this machine."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-EXAMPLES = """
-Examples:
+from slipway.sections import Sections, examples
 
-  slipway local up --detach           start the AWS of this machine
+EXAMPLES = examples(
+    "slipway local up --detach           start the AWS of this machine",
+    "slipway run churn --data churn.csv  train, judge and register a model",
+    "slipway version 3                   metrics, gates, lineage, pictures",
+    "slipway ship churn                  push this checkout, follow it to production",
+    "slipway diff 2 3 --json             what changed, for a program",
+)
 
-  slipway run churn --data churn.csv  train, judge and register a model
-
-  slipway version 3                   metrics, gates, lineage, pictures
-
-  slipway approve 3                   let it go to staging
-
-  slipway diff 2 3 --json             what changed, for a program
-"""
+TRAIN, PROMOTE, OPERATE = "Train and compare", "Approve and promote", "Look at what runs"
+PROJECTS, LOCAL = "Projects", "This machine"  # the parts of `slipway --help`, in the order of the verbs below
+WIDTH = {"max_content_width": 110}
 
 app = typer.Typer(
+    cls=Sections,
+    context_settings=WIDTH,
     help=__doc__,
     epilog=EXAMPLES,
     no_args_is_help=True,
@@ -28,24 +31,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-LOCAL_EXAMPLES = """
-Examples:
-
-  slipway local up --detach       start in the background
-
-  eval "$(slipway local env)"     point the AWS CLI, boto3 and the SDK of this shell at it
-
-  slipway local logs -f           what it says
-
-  slipway local down              stop; everything is there at the next `up`
-"""
-local = typer.Typer(help="Start and stop the AWS of this machine.", epilog=LOCAL_EXAMPLES, no_args_is_help=True)
-app.add_typer(local, name="local")
+LOCAL_EXAMPLES = examples(
+    "slipway local up --detach       start in the background",
+    'eval "$(slipway local env)"     point the AWS CLI, boto3 and the SDK of this shell at it',
+    "slipway local logs -f           what it says",
+    "slipway local down              stop; everything is there at the next `up`",
+)
+local = typer.Typer(
+    cls=Sections, help="Start and stop the AWS of this machine.", epilog=LOCAL_EXAMPLES, no_args_is_help=True
+)
+app.add_typer(local, name="local", rich_help_panel=LOCAL)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Pipeline = Annotated[str, typer.Option("--pipeline", "-p", help="The pipeline: a folder of pipelines/.")]
 State = Annotated[Path, typer.Option("--state", help="The state folder.", envvar="LOOPBACK_STATE")]
 DEFAULT_STATE = Path(".slipway/local")
+
+
+def command(heading: str, *lines: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command of `slipway`, below a heading of its help, with command lines that show its use."""
+    return app.command(rich_help_panel=heading, epilog=examples(*lines))
 
 
 def _target() -> Any:
@@ -54,7 +59,9 @@ def _target() -> Any:
     return Target.find()
 
 
-@app.command()
+@command(
+    TRAIN, "slipway run churn --data churn.csv", "slipway run abalone -P TrainingInstanceType=ml.m5.2xlarge --no-wait"
+)
 def run(
     pipeline: Annotated[str, typer.Argument(help="The pipeline: a folder of pipelines/.")] = "churn",
     data: Annotated[Path | None, typer.Option(help="A CSV file; sample data without it.")] = None,
@@ -70,7 +77,7 @@ def run(
     raise typer.Exit(run_it(_target(), pipeline, data, _pairs(parameters or []), wait=wait, as_json=as_json))
 
 
-@app.command()
+@command(TRAIN, "slipway status --json")
 def status(as_json: Json = False) -> None:
     """Every pipeline: its last execution and its newest version."""
     from slipway import report
@@ -78,7 +85,7 @@ def status(as_json: Json = False) -> None:
     report.status(_target(), as_json=as_json)
 
 
-@app.command()
+@command(TRAIN, "slipway executions -p abalone")
 def executions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
     """The newest executions of a pipeline."""
     from slipway import report
@@ -86,7 +93,7 @@ def executions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
     report.executions_table(_target(), pipeline, as_json=as_json)
 
 
-@app.command()
+@command(TRAIN, "slipway steps", "slipway steps 3f9a --json")
 def steps(
     execution: Annotated[str, typer.Argument(help="Its id or the first letters; the newest without it.")] = "",
     pipeline: Pipeline = "churn",
@@ -98,7 +105,7 @@ def steps(
     report.steps_table(_target(), pipeline, execution, as_json=as_json)
 
 
-@app.command()
+@command(TRAIN, "slipway logs Train", "slipway logs Evaluate -f")
 def logs(
     step: Annotated[str, typer.Argument(help="The step, for example Train.")],
     execution: Annotated[str, typer.Option("--execution", "-e", help="Its id; the newest without it.")] = "",
@@ -112,7 +119,7 @@ def logs(
     report.logs(_target(), pipeline, execution, step, follow=follow, as_json=as_json)
 
 
-@app.command()
+@command(TRAIN, "slipway versions")
 def versions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
     """The model versions of a pipeline."""
     from slipway import report
@@ -120,7 +127,7 @@ def versions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
     report.versions_table(_target(), pipeline, as_json=as_json)
 
 
-@app.command()
+@command(TRAIN, "slipway version 3")
 def version(
     number: Annotated[int, typer.Argument(metavar="N")], pipeline: Pipeline = "churn", as_json: Json = False
 ) -> None:
@@ -130,7 +137,7 @@ def version(
     report.version_page(_target(), pipeline, number, as_json=as_json)
 
 
-@app.command()
+@command(PROMOTE, 'slipway approve 3 --reason "better on new customers"')
 def approve(
     number: Annotated[int, typer.Argument(metavar="N")],
     reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
@@ -143,7 +150,7 @@ def approve(
     report.decide(_target(), pipeline, number, "Approved", reason, as_json=as_json)
 
 
-@app.command()
+@command(PROMOTE, 'slipway reject 3 --reason "too slow"')
 def reject(
     number: Annotated[int, typer.Argument(metavar="N")],
     reason: Annotated[str, typer.Option(help="Kept with the version.")],
@@ -156,7 +163,7 @@ def reject(
     report.decide(_target(), pipeline, number, "Rejected", reason, as_json=as_json)
 
 
-@app.command()
+@command(TRAIN, "slipway diff 2 3")
 def diff(
     first: Annotated[int, typer.Argument(metavar="N")],
     second: Annotated[int, typer.Argument(metavar="M")],
@@ -169,7 +176,7 @@ def diff(
     report.diff(_target(), pipeline, first, second, as_json=as_json)
 
 
-@app.command()
+@command(PROMOTE, "slipway ship churn", 'APPROVE=auto slipway ship churn --data customers.csv -m "data of May"')
 def ship(
     pipeline: Annotated[str, typer.Argument(help="The pipeline: a folder of pipelines/.")] = "churn",
     data: Annotated[Path | None, typer.Option(help="A CSV file to train on from now on.")] = None,
@@ -194,7 +201,7 @@ def ship(
 Stage = Annotated[str, typer.Argument(help="staging or prod.")]
 
 
-@app.command()
+@command(OPERATE, "slipway stages", "slipway stages --json")
 def stages(as_json: Json = False) -> None:
     """What runs where: version, endpoint, instances, since when, approved by whom, alarms."""
     from slipway import stages as found
@@ -202,7 +209,7 @@ def stages(as_json: Json = False) -> None:
     found.show(_target(), as_json=as_json)
 
 
-@app.command()
+@command(PROMOTE, "slipway release", 'slipway release --refuse "wait for Monday"')
 def release(
     refuse: Annotated[str, typer.Option(metavar="REASON", help="Do not let it go to production, and say why.")] = "",
     as_json: Json = False,
@@ -213,7 +220,7 @@ def release(
     raise typer.Exit(verbs.release(_target(), refuse, as_json=as_json))
 
 
-@app.command()
+@command(PROMOTE, "slipway promote 3")
 def promote(number: Annotated[int, typer.Argument(metavar="N")], as_json: Json = False) -> None:
     """Send an approved version through staging and its test to the approval for production."""
     from slipway import promote as verbs
@@ -221,7 +228,7 @@ def promote(number: Annotated[int, typer.Argument(metavar="N")], as_json: Json =
     raise typer.Exit(verbs.promote(_target(), number, as_json=as_json))
 
 
-@app.command()
+@command(PROMOTE, "slipway rollback prod", "slipway rollback prod --to 2")
 def rollback(
     stage: Stage,
     to: Annotated[int, typer.Option(metavar="N", help="The version; the one before without it.")] = 0,
@@ -233,7 +240,12 @@ def rollback(
     raise typer.Exit(verbs.rollback(_target(), stage, to, as_json=as_json))
 
 
-@app.command()
+@command(
+    OPERATE,
+    "slipway traffic prod --seconds 5",
+    "slipway traffic prod --rate 0 --senders 16",
+    "slipway traffic prod --drift 0.5",
+)
 def traffic(
     stage: Stage,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as many as the senders manage.")] = 20,
@@ -249,7 +261,7 @@ def traffic(
     raise typer.Exit(send(_target(), stage, Load(rate, seconds, senders, drift), as_json=as_json))
 
 
-@app.command()
+@command(OPERATE, "slipway drift prod", "slipway drift prod --hours 72 --page drift.html")
 def drift(
     stage: Stage,
     page: Annotated[Path | None, typer.Option(help="Where the page goes; below .slipway/drift without it.")] = None,
@@ -264,7 +276,7 @@ def drift(
     raise typer.Exit(verb.drift(_target(), stage, wishes, as_json=as_json))
 
 
-@app.command()
+@command(OPERATE, "slipway dashboard prod", "slipway dashboard prod --hours 24 --open-nothing")
 def dashboard(
     stage: Stage,
     page: Annotated[
@@ -281,17 +293,14 @@ def dashboard(
     raise typer.Exit(verb.dashboard(_target(), stage, wishes, as_json=as_json))
 
 
-MONITOR_EXAMPLES = """
-Examples:
-
-  slipway monitor run prod --hours 3   look at the last three hours and the running one, now
-
-  slipway monitor status               every monitor, its last execution, its alarms
-"""
-monitor = typer.Typer(
-    help="Look at a stage now, and how its monitors stand.", epilog=MONITOR_EXAMPLES, no_args_is_help=True
+MONITOR_EXAMPLES = examples(
+    "slipway monitor run prod --hours 3   look at the last three hours and the running one, now",
+    "slipway monitor status               every monitor, its last execution, its alarms",
 )
-app.add_typer(monitor, name="monitor")
+monitor = typer.Typer(
+    cls=Sections, help="Look at a stage now, and how its monitors stand.", epilog=MONITOR_EXAMPLES, no_args_is_help=True
+)
+app.add_typer(monitor, name="monitor", rich_help_panel=OPERATE)
 
 
 @monitor.command("run")
@@ -319,7 +328,11 @@ def monitor_status(as_json: Json = False) -> None:
     verbs.status(_target(), as_json=as_json)
 
 
-@app.command()
+@command(
+    PROJECTS,
+    "slipway publish --roles --domain d-abcdefghijkl",
+    "slipway publish --service-catalog --principal arn:aws:iam::111122223333:role/DataScientist",
+)
 def publish(
     bucket: Annotated[str, typer.Option(help="Where to; slipway-templates-ACCOUNT-REGION without it.")] = "",
     domain: Annotated[str, typer.Option(help="The Studio domain that shall offer it.")] = "",
@@ -335,7 +348,11 @@ def publish(
     verb.publish(_target(), options, as_json=as_json)
 
 
-@app.command()
+@command(
+    PROJECTS,
+    "slipway launch churn-team",
+    "slipway launch churn-team --source s3 --parameter NotificationEmail=ml@example.com",
+)
 def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str, typer.Argument(help="The project's name.")],
     source: Annotated[str, typer.Option(help="codecommit, s3, or the ARN of a connection.")] = "codecommit",
@@ -355,7 +372,7 @@ def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     raise typer.Exit(verb.launch(_target(), wish, as_json=as_json))
 
 
-@app.command()
+@command(PROJECTS, "slipway doctor", "slipway doctor --name churn-team --domain d-abcdefghijkl")
 def doctor(
     bucket: Annotated[str, typer.Option(help="Where the template was published to.")] = "",
     domain: Annotated[str, typer.Option(help="The Studio domain.")] = "",
@@ -371,7 +388,7 @@ def doctor(
     raise typer.Exit(verb.doctor(_target(), subject, as_json=as_json))
 
 
-@app.command()
+@command(PROJECTS, "slipway destroy churn-team")
 def destroy(
     name: Annotated[str, typer.Argument(help="The project's name.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from loopback.adapter.base import Base, BrokenBase
+from loopback.adapter.modules import BrokenBase
+from loopback.adapter.state import State as BaseState
 from loopback.core.errors import ValidationException
 from loopback.scaling import checks, rules
 from loopback.scaling.alarms import MetricKey
@@ -59,8 +60,8 @@ FEW_POINTS = 64  # of a metric: too few to be worth compacting
 class Alarms:
     """The base's alarms and metric data. Its listeners are called on the base's loop and must only take note."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    def __init__(self, state: BaseState) -> None:
+        self._state = state
         self._cloudwatch = _hooked()
         self._original = {name: getattr(self._cloudwatch, name) for name in HOOKS}
         self._compacted: dict[tuple[str, str, str], int] = {}
@@ -123,8 +124,8 @@ class Alarms:
             self._note(transition)
             return transition
 
-        moved: Transition | None = self._base._on_loop(move)
-        self._base._changed.set()
+        moved: Transition | None = self._state.on_loop(move)
+        self._state.changed()
         return moved
 
     def record(self, alarm: Mapping[str, Any], kind: str, summary: str, data: Mapping[str, Any], at: float) -> None:

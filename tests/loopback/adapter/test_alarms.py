@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loopback.adapter import alarms as adapter
-from loopback.adapter.base import BrokenBase
+from loopback.adapter.modules import BrokenBase
 from loopback.scaling.alarms import key_of
 from loopback.scaling.transitions import State
 
@@ -71,7 +71,7 @@ def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture
 def alarms(cloudwatch: SimpleNamespace) -> adapter.Alarms:
-    return adapter.Alarms(SimpleNamespace(_on_loop=lambda function: function(), _changed=threading.Event()))  # type: ignore[arg-type]
+    return adapter.Alarms(SimpleNamespace(on_loop=lambda function: function(), changed=lambda: None))  # type: ignore[arg-type]
 
 
 def test_a_base_that_lacks_a_hook_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

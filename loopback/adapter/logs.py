@@ -1,0 +1,27 @@
+"""CloudWatch Logs of the base, as workers and builds write to it."""
+
+from loopback.adapter.base import Base
+
+
+class Logs:
+    """Log groups and streams that come into being with their first line."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        self._streams: set[tuple[str, str]] = set()
+
+    def append(self, group: str, stream: str, events: list[tuple[int, str]]) -> None:
+        """Put these events: (milliseconds since the epoch, line)."""
+        if (group, stream) not in self._streams:
+            self._create(group, stream)
+            self._streams.add((group, stream))
+        lines = [{"timestamp": at, "message": line} for at, line in events]
+        request = {"logGroupName": group, "logStreamName": stream, "logEvents": lines}
+        self._base.call("logs", "Logs_20140328.PutLogEvents", request)
+
+    def _create(self, group: str, stream: str) -> None:
+        for target, request in (
+            ("CreateLogGroup", {"logGroupName": group}),
+            ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
+        ):
+            self._base.call_unless_there("logs", f"Logs_20140328.{target}", request)
