@@ -4,6 +4,8 @@ A request may be CSV with or without a header, or JSON; the captured answer stan
 go by position. Runs inside the monitor's container, so it needs nothing but Python and the baseline beside it.
 """
 
+from __future__ import annotations  # the container's Python may be older than what the annotations need
+
 import base64
 import csv
 import io

@@ -136,7 +136,7 @@ class Control:
         self.monitor = Monitor(context)
         self.batches = Batches(context)
         self.resources = Resources(context)
-        Stacks(self.resources, settings.place, context.permit)
+        Stacks(self.resources, settings.place, context.permit, base.state.save)
         self.provisioner = Provisioner(context, base.state.save)
         self.scaler = Scaler(context, base.events.put)
         self.evaluator = Evaluator(context, Alarms(base.state), base.events.put, self.scaler.on_alarm)

@@ -55,7 +55,7 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
 def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
     """Boosted trees with early stopping, on one instance or several."""
     channels = {name: made_by(prepared, name) for name in ("train", "validation", "encoder")}
-    return shop.training(bundles.training(shop.pipeline), channels, shop.config.hyperparameters.eval_metric)
+    return shop.training(bundles.training(shop.pipeline), channels)
 
 
 def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> ProcessingStep:

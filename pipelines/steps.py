@@ -9,7 +9,6 @@ from sagemaker.core import image_uris
 from sagemaker.core.model_metrics import MetricsSource
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import (
-    MetricDefinition,
     ProcessingInput,
     ProcessingOutput,
     ProcessingS3Input,
@@ -56,12 +55,19 @@ STEP_RETRIES = StepRetryPolicy(
     [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING], 2.0, 5, max_attempts=3
 )
 JOB_RETRIES = SageMakerJobStepRetryPolicy(
-    exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
-    failure_reason_types=[SageMakerJobExceptionTypeEnum.INTERNAL_ERROR, SageMakerJobExceptionTypeEnum.CAPACITY_ERROR],
+    failure_reason_types=[SageMakerJobExceptionTypeEnum.INTERNAL_ERROR],
     backoff_rate=2.0,
     interval_seconds=5,
     max_attempts=3,
 )
+CAPACITY_RETRIES = SageMakerJobStepRetryPolicy(  # another job has to end, or the zone to have room: half an hour
+    exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
+    failure_reason_types=[SageMakerJobExceptionTypeEnum.CAPACITY_ERROR],
+    backoff_rate=2.0,
+    interval_seconds=60,
+    max_attempts=5,
+)
+RETRIES = [STEP_RETRIES, JOB_RETRIES, CAPACITY_RETRIES]
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ class Workshop:
             instance_type=self.parameters.processing_type,
             volume_size_in_gb=self.config.instances.processing.volume_gb,
             entrypoint=["python3", f"{PROCESSING}/input/code/{step.lower()}.py"],
-            env=options.pop("env", None),
+            env=self._environment(options.pop("env", {})),
             sagemaker_session=self.session,
         )
         sources = {"code": self.code(step, bundle), **inputs}
@@ -181,15 +187,22 @@ class Workshop:
             inputs=[_reads(name, uri) for name, uri in sources.items()],
             outputs=[_writes(name, self.output(step, name)) for name in outputs],
         )
-        retries = [STEP_RETRIES, JOB_RETRIES]
-        return ProcessingStep(step, step_args=arguments, cache_config=CACHE, retry_policies=retries, **options)
+        return ProcessingStep(step, step_args=arguments, cache_config=CACHE, retry_policies=list(RETRIES), **options)
 
-    def training(self, bundle: Bundle, channels: Mapping[str, Any], metric: str) -> TrainingStep:
-        """The training step, in the container's own script mode: the code is one content-addressed archive."""
+    def _environment(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """A job's variables: containers have AWS_REGION, and boto3 looks for this one."""
+        return {"AWS_DEFAULT_REGION": self.project.region, **own}
+
+    def training(self, bundle: Bundle, channels: Mapping[str, Any]) -> TrainingStep:
+        """The training step, in the container's own script mode: the code is one content-addressed archive.
+
+        It has no metric definitions: the image brings its own, which find what XGBoost prints, and refuses others.
+        """
         given = self.config.part("hyperparameters")["hyperparameters"] | {
             "label": self.config.data.label_column,
             "sagemaker_program": "train.py",
             "sagemaker_submit_directory": self.code("Train", bundle),
+            "sagemaker_region": self.project.region,  # of the bucket that this archive is in
         }
         mlflow = self.config.mlflow
         trainer = ModelTrainer(
@@ -204,11 +217,10 @@ class Workshop:
             stopping_condition=StoppingCondition(max_runtime_in_seconds=4 * 3600),
             output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
             hyperparameters={key: str(value) for key, value in given.items()},
-            environment={"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {},
+            environment=self._environment({"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {}),
             input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
-        ).with_metric_definitions([_metric(data, metric) for data in ("train", "validation")])
-        retries = [STEP_RETRIES, JOB_RETRIES]
-        return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=retries)
+        )
+        return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=list(RETRIES))
 
     def model(self, trained: TrainingStep) -> ModelBuilder:
         """What Train has made, in the image that serves it."""
@@ -283,7 +295,3 @@ def _reads(name: str, uri: Any) -> ProcessingInput:
 def _writes(name: str, uri: Any) -> ProcessingOutput:
     target = ProcessingS3Output(s3_uri=uri, local_path=f"{PROCESSING}/output/{name}", s3_upload_mode="EndOfJob")
     return ProcessingOutput(output_name=name, s3_output=target)
-
-
-def _metric(data: str, name: str) -> MetricDefinition:
-    return MetricDefinition(name=f"{data}:{name}", regex=rf"{data}-{name}:([0-9.eE+-]+)")

@@ -12,6 +12,7 @@ from slipway.target import Target, UserError
 STAGES = ("prod", "staging")
 ONGOING = ("InProgress",)
 GONE = ("DeleteCompleted",)
+PENDING = 300.0  # seconds that a monitoring schedule may take to be gone
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,25 @@ def _delete_monitors(target: Target, endpoint: str, say: stacks.Say) -> None:
             raise
         return
     for name in names:
-        client.delete_monitoring_schedule(MonitoringScheduleName=name)
+        _delete_monitor(client, name, stacks.pause(target))
         say(f"deleted monitoring schedule {name}")
+
+
+def _delete_monitor(client: Any, name: str, pause: float) -> None:
+    """Delete a schedule and wait until it is gone: one that is Pending takes no order, not even CloudFormation's."""
+    from botocore.exceptions import ClientError
+
+    deadline = time.monotonic() + PENDING
+    while time.monotonic() < deadline:
+        try:
+            client.delete_monitoring_schedule(MonitoringScheduleName=name)
+        except ClientError as fault:
+            if missing(fault):
+                return
+            if "Pending" not in str(fault):
+                raise
+        time.sleep(pause)
+    raise UserError(f"monitoring schedule {name} is not gone after {PENDING:.0f} s; run the same again in a while")
 
 
 def _release_scaling(target: Target, endpoint: str, say: stacks.Say) -> None:

@@ -99,8 +99,8 @@ def _region(target: Target) -> Row:
 def _launch_role(target: Target) -> Row:
     role, make = publish.launch_role(target), "slipway publish --roles"
     if not role:
-        return Row("launch role", FAIL, f"no role {publish.LAUNCH_ROLE}", make)
-    trust = target.client("iam").get_role(RoleName=publish.LAUNCH_ROLE)["Role"]["AssumeRolePolicyDocument"]
+        return Row("launch role", FAIL, f"no role {publish.launch_role_name(target)}", make)
+    trust = target.client("iam").get_role(RoleName=publish.launch_role_name(target))["Role"]["AssumeRolePolicyDocument"]
     trusted = {
         service for statement in trust["Statement"] for service in _list(statement["Principal"].get("Service", []))
     }

@@ -25,7 +25,7 @@ CORS = {
     "AllowedHeaders": ["*"],
     "ExposeHeaders": ["ETag", "x-amz-delete-marker", "x-amz-id-2", "x-amz-request-id", "x-amz-version-id"],
 }
-LAUNCH_ROLE = "SlipwayProjectsLaunchRole"
+LAUNCH_ROLE = "SlipwayProjectsLaunchRole-{region}"  # what it may do ends at the region
 ROLES_STACK, PORTFOLIO_STACK = "slipway-roles", "slipway-portfolio"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -222,11 +222,16 @@ def _roles(target: Target, bucket: str) -> str:
     return stacks.deploy(target, ROLES_STACK, SEED_CODE / "roles.yml", {"TemplateBucket": bucket})
 
 
+def launch_role_name(target: Target) -> str:
+    """The name of the launch role of roles.yml in this region."""
+    return LAUNCH_ROLE.format(region=target.region)
+
+
 def launch_role(target: Target) -> str:
-    """The ARN of the launch role of roles.yml; empty when the account has none."""
+    """The ARN of the launch role; empty when the account has none for this region."""
     iam = target.client("iam")
     try:
-        return str(iam.get_role(RoleName=LAUNCH_ROLE)["Role"]["Arn"])
+        return str(iam.get_role(RoleName=launch_role_name(target))["Role"]["Arn"])
     except iam.exceptions.NoSuchEntityException:
         return ""
 
@@ -235,7 +240,8 @@ def _portfolio(target: Target, bucket: str, options: Options, version: str) -> s
     role, principal = launch_role(target), options.principal
     if not role:
         raise UserError(
-            f"there is no role {LAUNCH_ROLE} for the product to launch with; make it: slipway publish --roles"
+            f"there is no role {launch_role_name(target)} for the product to launch with; "
+            "make it: slipway publish --roles"
         )
     if not principal and options.domain:
         domain = target.client("sagemaker").describe_domain(DomainId=options.domain)

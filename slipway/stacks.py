@@ -8,6 +8,7 @@ from typing import Any
 from slipway.target import Target, UserError
 
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled")  # these fell with another one
+NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # what its creation came to
 LONGEST = 3600.0  # seconds; endpoints with a canary take the longest
 Say = Callable[[str], None]
 
@@ -79,6 +80,9 @@ def deploy(target: Target, name: str, template: Path, parameters: Mapping[str, s
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
+    if present and present["StackStatus"] in NEVER_MADE:  # CloudFormation can only delete it
+        delete(target, name)
+        present = None
     if present is None:
         client.create_stack(**request)
     else:

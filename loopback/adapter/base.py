@@ -82,7 +82,7 @@ class Base:
             self.permissions = permissions.Permissions(settings.place, self._services, Asked(settings.asked))
             stack_roles.StackRoles(self.permissions)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
-        self._recovery = stack_recovery.Recovery()
+        self._recovery = stack_recovery.Recovery(self.state.save)
 
     def add_service(self, name: str, target_prefix: str, serve: Serve) -> None:
         """Answer requests for `name` with `serve`, which runs on a thread of its own.

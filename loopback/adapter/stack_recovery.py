@@ -25,9 +25,10 @@ log = logging.getLogger("loopback")
 
 
 class Recovery:
-    """Made once, before the base serves; `resume` runs once it does."""
+    """Made once, before the base serves; `resume` runs once it does. `save` writes the stacks' records."""
 
-    def __init__(self) -> None:
+    def __init__(self, save: Callable[[], None]) -> None:
+        self._save = save
         state, self._provisioners, self._engine, *callers = (importlib.import_module(name) for name in HOOKS)
         self._stacks: Any = state
         self._deploy: Callable[..., Awaitable[None]] = self._engine._deploy_stack_async
@@ -38,8 +39,10 @@ class Recovery:
     async def _remembered(self, stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
         stack = self._stacks._stacks[stack_name]
         stack[OPERATION] = {"arguments": list(arguments), "options": options}
+        await asyncio.to_thread(self._save)
         await self._deploy(stack_name, stack_id, *arguments, **options)
         stack.pop(OPERATION, None)
+        await asyncio.to_thread(self._save)
 
     async def resume(self) -> None:
         """Begin again what was cut off."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from loopback.adapter.stack_roles import actor
 from loopback.adapter.update_policies import ALIAS, code_deploy
 from loopback.core.arn import Place
-from loopback.core.permissions import Permit, anything
+from loopback.core.permissions import Permit
 from loopback.core.stack_permissions import stack_checks
 from loopback.stacks import schemas
 from loopback.stacks.properties import checked
@@ -57,10 +57,10 @@ class Resources(Protocol):
 
 
 class Stacks:
-    """Made once, before the base serves."""
+    """Made once, before the base serves. `save` writes the stacks' records."""
 
-    def __init__(self, resources: Resources, place: Place | None = None, permit: Permit = anything) -> None:
-        self._resources, self._place, self._permit = resources, place or Place(), permit
+    def __init__(self, resources: Resources, place: Place, permit: Permit, save: Callable[[], None]) -> None:
+        self._resources, self._place, self._permit, self._save = resources, place, permit, save
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._state, self._provisioners, self._engine, self._cloudwatch = modules
         self._provision, self._update = self._provisioners._provision_resource, self._provisioners._update_resource
@@ -94,8 +94,10 @@ class Stacks:
 
         def name(longest: int) -> str:
             making["name"] = self._provisioners._physical_name(stack_name, logical_id, max_len=longest)
+            self._save()
             return str(making["name"])
 
+        self._save()  # our services write at once: after a kill the record has to know of what they have made
         made = self._resources.create(kind, plain, name, self._role(stack_name))
         stack.pop(MAKING, None)
         self._tag(kind, made, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,11 @@ def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config as ClientConfig
 
-    return boto3.client(service, config=ClientConfig(max_pool_connections=10, read_timeout=120))
+    return boto3.client(
+        service,
+        region_name=os.environ["AWS_REGION"],
+        config=ClientConfig(max_pool_connections=10, read_timeout=120),
+    )
 
 
 def analyze(settings: Settings, now: datetime, client: Client) -> str:

@@ -57,7 +57,7 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         "DescribeModelPackage": ("model-package/{ModelPackageName}",),
         "DeleteModelPackage": ("model-package/{ModelPackageName}",),
         "UpdateModelPackage": ("{ModelPackageArn}",),
-        "ListModelPackages": ("model-package-group/{ModelPackageGroupName}",),
+        "ListModelPackages": ("model-package/{ModelPackageGroupName}/*",),
         "ListPipelineExecutions": _PIPELINE,
         "StartPipelineExecution": _PIPELINE,
         "DescribePipelineExecution": _EXECUTION,

@@ -86,7 +86,10 @@ class ScriptHandler:
             raise ModelNotLoaded(f"model_fn failed: {type(error).__name__}: {error}") from error
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Response:
-        """Call the user's functions; what they raise is a 500 with its stack trace, unless it has a status."""
+        """Call the user's functions. Whatever they raise is a 500 with its stack trace, as from the image's server.
+
+        That is Flask: a script answers with another status by returning a response of Flask or werkzeug.
+        """
         kind = content_type or formats.JSON
         wanted = self.accept if accept in {None, "", "*/*"} else accept
         assert wanted is not None
@@ -100,8 +103,6 @@ class ScriptHandler:
             return _response(result, wanted)
         except Refused as refusal:
             return as_json(refusal.status, refusal)
-        except toolkit.BaseInferenceToolkitError as refusal:
-            return as_json(refusal.status_code, refusal)
         except Exception as error:  # noqa: BLE001 - the user's code
             return as_json(500, error)
 
@@ -124,6 +125,8 @@ def _positional(hook: Callable[..., Any]) -> int:
 
 def _response(result: Any, accept: str) -> Response:
     """What output_fn gave: a body, or a body and its content type; a generator's items are parts of the body."""
+    if callable(getattr(result, "get_data", None)):  # a response of Flask
+        return Response(result.status_code, result.get_data(), result.content_type or accept)
     body, kind = result if isinstance(result, tuple) else (result, accept)
     if isinstance(body, Iterator):
         return Response(200, b"", kind, (part.encode() if isinstance(part, str) else bytes(part) for part in body))

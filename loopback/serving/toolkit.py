@@ -1,6 +1,6 @@
-"""`sagemaker_inference.errors`, which the serving images carry: a script's way to answer with a status of its own.
+"""`sagemaker_inference.errors`, which the serving images carry: scripts that import it can be imported.
 
-The toolkit itself is not installed here; what scripts import of it are these classes.
+Its statuses are for multi-model-server, which serves several models; the Flask server of a single one answers 500.
 """
 
 import sys
@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 class BaseInferenceToolkitError(Exception):
-    """What a script raises to answer with `status_code` rather than 500."""
+    """What a script raises to answer multi-model-server with `status_code`."""
 
     def __init__(self, status_code: int, message: str, phrase: str) -> None:
         super().__init__(message)

@@ -101,7 +101,10 @@ def make(folder: Path, job: Job, count: int) -> Place:
 
 
 def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
-    """The whole environment of a host: the platform's part, the caller's, and the request's, in that order."""
+    """The whole environment of a host: the platform's part, the caller's, and the request's, in that order.
+
+    As on AWS there is no AWS_DEFAULT_REGION, the one that boto3 reads: a program names its region itself.
+    """
     python = runtime.interpreter or sys.executable
     requested: Mapping[str, str] = job.request.get("Environment") or {}
     return {
@@ -115,7 +118,6 @@ def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
         "MPLBACKEND": "Agg",
         **processes.PATIENT,
         "AWS_REGION": job.region,
-        "AWS_DEFAULT_REGION": job.region,
-        **job.environ,
+        **{name: value for name, value in job.environ.items() if name != "AWS_DEFAULT_REGION"},
         **requested,
     }

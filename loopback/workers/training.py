@@ -112,9 +112,10 @@ class Training:
         argv, builtin, python = self._entrypoint(), None, self.runtime.interpreter
         if argv is None:
             program = script_mode.setting("program", self.request.get("Environment") or {}, self.hyperparameters)
+            if self.runtime == images.XGBOOST:
+                self.metrics = ALGORITHM_METRICS
             if program is None and self.runtime == images.XGBOOST:
                 argv, builtin = ("train", self.request["AlgorithmSpecification"]["TrainingImage"]), ALGORITHM
-                self.metrics = ALGORITHM_METRICS
             else:
                 argv, environ = self._script(host, program, environ)
                 if (requirements := host.ml / "code" / "requirements.txt").is_file():

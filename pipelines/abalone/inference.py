@@ -1,15 +1,12 @@
 """Inference: what the XGBoost container calls. Raw measurements in, the number of rings out.
 
-Request and response formats: see `pipelines.tabular.serving`. A request that can't be understood raises BadRequest
-(`status_code` 400), whose message names row, column, value and what was expected.
+Request and response formats: see `pipelines.tabular.serving`. A request that can't be understood raises BadRequest,
+whose message names row, column, value and what was expected; `answering` makes a 400 of it.
 """
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipelines.tabular.serving import Model, Request, answer
+from pipelines.tabular.serving import Model, answer, answering
 
 
 def model_fn(model_dir: str) -> Model:
@@ -17,16 +14,7 @@ def model_fn(model_dir: str) -> Model:
     return Model.load(Path(model_dir))
 
 
-def input_fn(body: bytes | str, content_type: str) -> Request:
-    """The request as it came: only the model knows its columns, so `predict_fn` parses it."""
-    return Request(body, content_type)
-
-
-def predict_fn(request: Request, model: Model) -> NDArray[np.float32]:
-    """One number of rings for each row."""
-    return model.predict(model.parse(request.body, request.content_type))
-
-
-def output_fn(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
-    """Body and content type of the response."""
-    return answer(predictions.tolist(), accept)
+@answering
+def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
+    """One number of rings for each row; body and content type of the response."""
+    return answer(model.predict(model.parse(body, content_type)).tolist(), accept)

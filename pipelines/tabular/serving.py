@@ -8,9 +8,10 @@ a row is `{"column": value}` or a list in the order of the encoder. An empty cel
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,26 +29,8 @@ MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 CSV, JSON = "text/csv", "application/json"
 
 
-try:  # in the container this base class carries status_code to the client; any other exception is answered with 500
-    from sagemaker_inference.errors import BaseInferenceToolkitError as ToolkitError  # type: ignore[import-not-found]
-except ImportError:
-    ToolkitError = Exception
-
-
-class BadRequest(ToolkitError):  # type: ignore[misc]
-    """The request can't be understood. The message names row, column, value and what was expected: answer it as 400."""
-
-    def __init__(self, message: str) -> None:
-        Exception.__init__(self, message)
-        self.status_code, self.message, self.phrase = 400, message, "Bad Request"
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as it came; only the model knows its columns."""
-
-    body: bytes | str
-    content_type: str
+class BadRequest(Exception):
+    """The request can't be understood. The message names row, column, value and what was expected: a 400."""
 
 
 @dataclass(frozen=True)
@@ -242,3 +225,30 @@ def answer(predictions: Iterable[float], accept: str) -> tuple[str, str]:
         numbers = tuple(predictions)
         return ("%.7f\n" * len(numbers) % numbers)[:-1], CSV  # a fourth of the time that repr takes
     raise BadRequest(f"Accept {accept!r} is not supported: ask for {CSV} or {JSON}")
+
+
+def answering(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:
+    """Let a `transform_fn` raise BadRequest.
+
+    The container's server answers whatever a script raises with 500, which would count as our own failure and take a
+    release back. It passes on a response that it is given.
+    """
+
+    @wraps(transform)
+    def answered(model: Any, body: bytes | str, content_type: str, accept: str) -> Any:
+        try:
+            return transform(model, body, content_type, accept)
+        except BadRequest as refusal:
+            return _refused(refusal)
+
+    return answered
+
+
+def _refused(refusal: BadRequest) -> Any:
+    if "sagemaker_inference.transformer" in sys.modules:  # multi-model-server: it asks an exception for its status
+        from sagemaker_inference.errors import GenericInferenceToolkitError  # type: ignore[import-not-found]
+
+        raise GenericInferenceToolkitError(400, str(refusal))
+    from werkzeug.wrappers import Response  # the server is Flask
+
+    return Response(str(refusal), status=400, mimetype="text/plain")

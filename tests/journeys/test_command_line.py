@@ -118,8 +118,8 @@ def test_two_instances_train_as_well_as_one(terminal: Terminal, registered: dict
 @pytest.mark.usefixtures("registered")
 def test_a_gate_that_is_missed_ends_in_a_message_with_the_figures(terminal: Terminal) -> None:
     screen = terminal("run", "churn", "--data", str(table("churn")), "-P", "MinAuc=0.999", code=1)
-    assert re.search(r"auc +0\.98\d+ +>= 0\.9990 +FAIL", screen)
-    assert re.search(r"Not registered: .*auc 0\.98\d+", screen)
+    assert re.search(r"auc +0\.9\d+ +>= 0\.9990 +FAIL", screen)
+    assert re.search(r"Not registered: .*auc 0\.9\d+", screen)
 
 
 @pytest.mark.usefixtures("registered")

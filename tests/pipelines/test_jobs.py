@@ -105,7 +105,7 @@ def test_golden_answers_are_the_answers_of_the_endpoint(churn):
     inference = churn.script("inference")
     model = inference.model_fn(str(churn.folder / "model"))
     body = "\n".join(row["csv"] for row in golden["rows"])
-    answer, kind = inference.output_fn(inference.predict_fn(inference.input_fn(body, "text/csv"), model), "text/csv")
+    answer, kind = inference.transform_fn(model, body, "text/csv", "text/csv")
     assert kind == "text/csv"
     assert [float(line) for line in answer.splitlines()] == pytest.approx([row["prediction"] for row in golden["rows"]])
     assert {row["label"] for row in golden["rows"]} == {0.0, 1.0}
@@ -115,8 +115,7 @@ def test_the_packaged_code_serves_without_the_repository(churn):
     script = (
         "import sys, inference, pipelines; assert pipelines.__file__.startswith(sys.argv[1]);"
         "model = inference.model_fn(sys.argv[1]);"
-        "request = inference.input_fn(sys.argv[2], 'application/json');"
-        "print(inference.output_fn(inference.predict_fn(request, model), 'application/json')[0])"
+        "print(inference.transform_fn(model, sys.argv[2], 'application/json', 'application/json')[0])"
     )
     golden = json.loads((churn.folder / "out" / "golden" / "golden.json").read_text())["rows"][:2]
     body = json.dumps({"instances": [row["instance"] for row in golden]})

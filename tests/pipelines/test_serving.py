@@ -4,13 +4,15 @@ import itertools
 import json
 import math
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.tabular.encoder import Encoder
-from pipelines.tabular.serving import BadRequest, Model, answer
+from pipelines.tabular.serving import BadRequest, Model, answer, answering
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,30 @@ def test_bad_requests_are_explained(model, body, kind, message):
     with pytest.raises(BadRequest) as raised:
         model.parse(body, kind)
     assert re.search(message, str(raised.value)), raised.value
+
+
+def test_a_refusal_is_a_response_for_the_containers_flask(model):
+    told = answering(lambda model, body, kind, accept: answer([model.parse(body, kind)[0][0]], accept))
+    refused = told(model, "[}", "application/json", "text/csv")
+    assert (refused.status_code, refused.mimetype) == (400, "text/plain")
+    assert refused.get_data(as_text=True).startswith("the request is not JSON")
+
+
+class ToolkitError(Exception):
+    """As the container's sagemaker_inference.errors has it."""
+
+    def __init__(self, status_code, message):
+        super().__init__(message)
+        self.status_code = status_code
+
+
+def test_a_refusal_is_an_exception_with_a_status_for_multi_model_server(monkeypatch):
+    errors = SimpleNamespace(GenericInferenceToolkitError=ToolkitError)
+    for name, module in {"": SimpleNamespace(), ".errors": errors, ".transformer": SimpleNamespace()}.items():
+        monkeypatch.setitem(sys.modules, f"sagemaker_inference{name}", module)
+    refusing = answering(lambda *_: answer([1.0], "image/png"))
+    with pytest.raises(ToolkitError, match="image/png") as raised:
+        refusing(None, "1", "text/csv", "image/png")
     assert raised.value.status_code == 400
 
 

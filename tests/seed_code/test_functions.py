@@ -277,6 +277,18 @@ class TestSeed:
         assert answer["Data"]["Result"] == "left as it was"
         assert [operation for operation, _ in s3.calls] == ["head_object"]
 
+    def test_iam_may_need_a_while_to_know_the_role_that_was_made_a_moment_ago(self, run, client) -> None:
+        answers = iter([refusal("AccessDeniedException"), refusal("AccessDeniedException"), {"build": {}}])
+
+        def start(**_):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return {"build": {"id": "b:1", "buildStatus": "SUCCEEDED"}}
+
+        assert run(clients={"codebuild": client(start_build=start)})["Status"] == "SUCCESS"
+        assert next(answers, None) is None
+
     def test_a_refusal_fails_the_resource(self, run, client) -> None:
         answer = run(clients={"s3": client(head_object=refusal("403"))}, SourceType="S3")
         assert answer["Status"] == "FAILED"

@@ -69,6 +69,12 @@ def launched(aws) -> dict[str, list[str]]:
         state = "IN_PROGRESS" if project.endswith("modelbuild") and not aws.asked("StopBuild") else "STOPPED"
         return {"builds": [{"id": key, "buildStatus": state} for key in request["ids"]]}
 
+    def unscheduled(request):
+        """It is Pending for a while, and takes no order then."""
+        asked = sum(of == request for name, of in aws.calls if name == "DeleteMonitoringSchedule")
+        pending = "ValidationException: MonitoringSchedule is in status Pending"
+        return {1: {}, 2: pending}.get(asked, "ResourceNotFound: Monitoring Schedule not found")
+
     runs = ["Executing", "Stopping", "Stopped"]
     aws.answers |= {
         "ListBuildsForProject": lambda request: {"ids": [f"{request['projectName']}:1"]},
@@ -86,7 +92,7 @@ def launched(aws) -> dict[str, list[str]]:
         "ListMonitoringSchedules": lambda request: {
             "MonitoringScheduleSummaries": [{"MonitoringScheduleName": f"{request['EndpointName']}-quality"}]
         },
-        "DeleteMonitoringSchedule": {},
+        "DeleteMonitoringSchedule": unscheduled,
         "DescribeScalableTargets": {"ScalableTargets": [endpoint, other]},
         "DeregisterScalableTarget": {},
         "DeletePipeline": {"PipelineArn": "a"},

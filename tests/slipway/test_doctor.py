@@ -78,7 +78,7 @@ def test_all_is_well(command, healthy) -> None:
         (
             "GetRole",
             "NoSuchEntity: none",
-            ("launch role", "no role SlipwayProjectsLaunchRole", "slipway publish --roles"),
+            ("launch role", "no role SlipwayProjectsLaunchRole-eu-west-1", "slipway publish --roles"),
         ),
         ("GetRole", trusts("ec2"), ("launch role", "does not trust cloudformation.amazonaws.com", "publish --roles")),
         ("GetRole", trusts("cloudformation"), ("launch role", "does not trust sagemaker", "publish --roles")),

@@ -42,7 +42,7 @@ def ready(aws) -> None:
     """A published template, a launch role, no project."""
     aws.answers |= {
         "HeadObject": {},
-        "GetRole": {"Role": {"Arn": "arn:aws:iam::111122223333:role/SlipwayProjectsLaunchRole"}},
+        "GetRole": {"Role": {"Arn": "arn:aws:iam::111122223333:role/SlipwayProjectsLaunchRole-eu-west-1"}},
         "DescribeModelPackageGroup": "ValidationException: ModelPackageGroup demo-churn does not exist.",
         "CreateProject": {"ProjectArn": "a", "ProjectId": "p-1"},
         "DescribeProject": [project("CreateInProgress"), project("CreateCompleted")],
@@ -69,7 +69,7 @@ def test_a_project_is_made_from_the_published_template(aws, command, ready) -> N
     assert made["TemplateURL"].endswith(
         "slipway-templates-111122223333-eu-west-1.s3.eu-west-1.amazonaws.com/templates/slipway.yml"
     )
-    assert made["RoleARN"].endswith("role/SlipwayProjectsLaunchRole")
+    assert made["RoleARN"].endswith("role/SlipwayProjectsLaunchRole-eu-west-1")
     assert {p["Key"]: p["Value"] for p in made["Parameters"]} == {
         "SourceType": "CodeCommit",
         "Pipeline": "churn",

@@ -126,6 +126,30 @@ class TestDomain:
         assert aws.asked("AddTags") == []
 
 
+def test_roles_whose_first_creation_failed_are_made_anew(aws, command, shelf) -> None:
+    """CloudFormation can only delete a stack in ROLLBACK_COMPLETE."""
+    there = ["ROLLBACK_COMPLETE"]
+
+    def described(_request):
+        if not there:
+            return "ValidationError: Stack slipway-roles does not exist"
+        made = {"StackName": "slipway-roles", "StackId": "id", "CreationTime": "2026-01-01T00:00:00Z"}
+        return {"Stacks": [made | {"StackStatus": there[0]}]}
+
+    def deleted(_request):
+        there.clear()
+        return {}
+
+    def created(_request):
+        there.append("CREATE_COMPLETE")
+        return {"StackId": "id"}
+
+    aws.answers |= {"DescribeStacks": described, "DeleteStack": deleted, "CreateStack": created}
+    assert command("publish", "--roles")[0] == 0
+    assert there == ["CREATE_COMPLETE"]
+    assert aws.asked("UpdateStack") == []
+
+
 class TestServiceCatalog:
     """The product."""
 
@@ -136,7 +160,7 @@ class TestServiceCatalog:
         assert err.endswith("make it: slipway publish --roles\n")
 
     def test_the_stack_knows_role_people_and_template(self, aws, command, shelf) -> None:
-        role = "arn:aws:iam::111122223333:role/SlipwayProjectsLaunchRole"
+        role = "arn:aws:iam::111122223333:role/SlipwayProjectsLaunchRole-eu-west-1"
         aws.answers |= {
             "GetRole": {"Role": {"Arn": role}},
             "DescribeStacks": [

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loopback.core.errors import ResourceLimitExceeded, ResourceNotFound, ValidationException
-from loopback.core.kinds import ENDPOINT, MODEL
+from loopback.core.kinds import ENDPOINT, MODEL, SCALABLE_TARGET
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
@@ -111,10 +111,38 @@ def update(request: Request, context: Context) -> Response:
         raise ValidationException("loopback does not carry out ExcludeRetainedVariantProperties DataCaptureConfig")
     pending = _fleet(request["EndpointConfigName"], context)
     _check_serverless(pending, row.result["serving"], config)
+    _check_names(pending, row.result["serving"], config)
+    _check_scaled(row, pending, context)
     if request.get("RetainAllVariantProperties"):
         retain(pending, row.result["serving"], excluded)
         _check_count(pending["variants"])
     return _begin(row, _planned(pending, config, context), context, {"deployment": config} if config else {})
+
+
+def _check_names(pending: Fleet, serving: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:
+    """AWS's deployment-guardrails-exclusions: traffic moves step by step between variants of the same names only."""
+    routing = ((config or {}).get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    guarded = (config or {}).get("RollingUpdatePolicy") or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE"
+    if guarded and set(pending["variants"]) != set(serving["variants"]):
+        raise ValidationException(
+            "A blue/green or rolling deployment needs the same variant names in the old and the new endpoint "
+            f"configuration, found {', '.join(serving['variants'])} and {', '.join(pending['variants'])}"
+        )
+
+
+def _check_scaled(row: Resource, pending: Fleet, context: Context) -> None:
+    """AWS's endpoint-scaling-update: what is scaled keeps its instance type, and stays, until it is deregistered."""
+    scaled = {target.name.lower() for target in context.store.find(SCALABLE_TARGET)}
+    for name, variant in row.result["serving"]["variants"].items():
+        if f"endpoint/{row.name}/variant/{name}".lower() not in scaled:
+            continue
+        new = pending["variants"].get(name)
+        kinds = [entry and entry["given"].get("InstanceType") for entry in (variant, new)]
+        if kinds[0] != kinds[1]:
+            raise ValidationException(
+                f"Variant {name} is a target for auto scaling: deregister it before its instance type changes "
+                f"or it is removed ({kinds[0]} to {kinds[1] or 'none'})"
+            )
 
 
 def _check_serverless(pending: Fleet, serving: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:

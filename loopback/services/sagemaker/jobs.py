@@ -35,6 +35,8 @@ TRAINING = Family(TRAINING_JOB, "TrainingJob")
 TRANSFORM = Family(TRANSFORM_JOB, "TransformJob")
 BY_KIND = {family.kind.slug: family for family in (PROCESSING, TRAINING, TRANSFORM)}
 
+OWN_METRICS = ("sagemaker-xgboost", "xgboost")  # repositories whose metrics AWS defines, in script mode too
+
 # AWS fills these in when a request leaves them out, and Describe shows them.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "training-job": {"StoppingCondition": {"MaxRuntimeInSeconds": 86400}, "EnableNetworkIsolation": False},
@@ -47,16 +49,27 @@ def create(request: Request, context: Context, family: Family) -> Response:
     """Write the job down; a worker takes it from there."""
     if family is TRANSFORM and not context.store.exists(MODEL, request["ModelName"]):
         raise ValidationException(f'Could not find model "{request["ModelName"]}".')
-    if family is TRAINING and "TrainingImage" not in request["AlgorithmSpecification"]:
-        raise ValidationException(
-            "AlgorithmSpecification.TrainingImage is required; loopback runs no marketplace algorithms"
-        )
+    if family is TRAINING:
+        _check_algorithm(request["AlgorithmSpecification"])
     arn = context.place.arn(f"{family.kind.slug}/{request[family.name]}")
     with context.store.transaction():
         context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
         keep_tags(arn, request, context)
     context.changed(family.kind.slug, request[family.name])
     return {f"{family.noun}Arn": arn}
+
+
+def _check_algorithm(algorithm: dict[str, Any]) -> None:
+    if "TrainingImage" not in algorithm:
+        raise ValidationException(
+            "AlgorithmSpecification.TrainingImage is required; loopback runs no marketplace algorithms"
+        )
+    repository = algorithm["TrainingImage"].rpartition("/")[2].partition(":")[0]
+    if repository in OWN_METRICS and algorithm.get("MetricDefinitions"):
+        raise ValidationException(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. "
+            "Please retry the request without specifying metric definitions."
+        )
 
 
 def describe(request: Request, context: Context, family: Family) -> Response:

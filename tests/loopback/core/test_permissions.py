@@ -37,7 +37,7 @@ ROLE = "arn:aws:iam::111122223333:role/r"
         ),
         ("UpdateModelPackage", {"ModelPackageArn": f"{SAGEMAKER}model-package/g/3"}, ["model-package/g/3"]),
         ("DescribeModelPackage", {"ModelPackageName": f"{SAGEMAKER}model-package/g/3"}, ["model-package/g/3"]),
-        ("ListModelPackages", {"ModelPackageGroupName": "g"}, ["model-package-group/g"]),
+        ("ListModelPackages", {"ModelPackageGroupName": "g"}, ["model-package/g/*"]),
         ("StartPipelineExecution", {"PipelineName": "p"}, ["pipeline/p"]),
         ("ListPipelineExecutionSteps", {"PipelineExecutionArn": EXECUTION}, ["pipeline/p/execution/e1"]),
         ("AddTags", {"ResourceArn": f"{SAGEMAKER}model/m"}, ["model/m"]),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.core.kinds import ENDPOINT
+from loopback.core.kinds import ENDPOINT, SCALABLE_TARGET
 from loopback.services.announce import announcements
 from loopback.services.sagemaker.endpoints import retain
 
@@ -217,6 +217,30 @@ def test_a_deployment_is_planned_and_remembered(sagemaker: Any, store: Any, serv
     shown = sagemaker("DescribeEndpoint", EndpointName=endpoint)
     assert shown["LastDeploymentConfig"] == deployment()
     assert store.get(ENDPOINT, "ep").result["pending"]["plan"]["wait"] == 9
+
+
+def test_traffic_moves_step_by_step_between_the_same_variants_only(
+    sagemaker: Any, configure: Any, endpoint: str
+) -> None:
+    configure("ab", {}, {"VariantName": "Challenger"})
+    size = {"Type": "CAPACITY_PERCENT", "Value": 10}
+    canary = {"Type": "CANARY", "WaitIntervalInSeconds": 0, "CanarySize": size}
+    guarded = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": canary}}
+    with pytest.raises(ValidationException, match=r"same variant names.*found AllTraffic and AllTraffic"):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="ab", DeploymentConfig=guarded)
+    sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="ab")
+
+
+@pytest.mark.parametrize("change", [{"InstanceType": "ml.m5.xlarge"}, {"VariantName": "Other"}])
+def test_what_is_scaled_keeps_its_instance_type(
+    sagemaker: Any, store: Any, configure: Any, endpoint: str, change: dict[str, str]
+) -> None:
+    configure("d", change)
+    store.create(SCALABLE_TARGET, "endpoint/Ep/variant/AllTraffic", {})
+    with pytest.raises(ValidationException, match="Variant AllTraffic is a target for auto scaling: deregister it"):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="d")
+    store.delete(SCALABLE_TARGET, "endpoint/Ep/variant/AllTraffic")
+    sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="d")
 
 
 def test_each_step_of_a_deployment_is_told(sagemaker: Any, store: Any, context: Any, endpoint: str) -> None:

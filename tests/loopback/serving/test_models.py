@@ -175,18 +175,25 @@ def test_transform_fn_replaces_the_three(tmp_path: Path) -> None:
     assert handler.invoke(b"ab", "text/csv", "text/csv").body == b"abab"
 
 
-@pytest.mark.parametrize(
-    ("raised", "status"),
-    [("GenericInferenceToolkitError(422, 'too many')", 422), ("UnsupportedFormatError('x/y')", 415)],
-)
-def test_an_error_of_the_toolkit_has_its_own_status(tmp_path: Path, raised: str, status: int) -> None:
+def test_a_status_of_the_scripts_own_is_a_response_that_it_returns(tmp_path: Path) -> None:
+    text = (
+        "from werkzeug.wrappers import Response\n"
+        "def model_fn(d): return 1\n"
+        "def transform_fn(*a): return Response('too many', status=422, mimetype='text/plain')\n"
+    )
+    answer = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN}).invoke(b"1", "text/csv", None)
+    assert (answer.status, answer.body, answer.content_type) == (422, b"too many", "text/plain; charset=utf-8")
+
+
+@pytest.mark.parametrize("raised", ["GenericInferenceToolkitError(422, 'too many')", "UnsupportedFormatError('x/y')"])
+def test_an_error_of_the_toolkit_has_a_status_for_multi_model_server_only(tmp_path: Path, raised: str) -> None:
     text = (
         "from sagemaker_inference import errors\n"
         "def model_fn(d): return 1\n"
         f"def input_fn(body, kind): raise errors.{raised}\n"
     )
     answer = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN}).invoke(b"1", "text/csv", None)
-    assert answer.status == status
+    assert answer.status == 500
 
 
 def test_an_error_of_the_users_is_a_500_with_its_trace(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_nothing_of_our_environment_reaches_a_job(bench: Bench, monkeypatch: pyt
     text = bench.logs.text()
     assert "MY_SECRET" not in text
     assert "SSH" not in text
-    expected = "AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_REGION GOMP_SPINCOUNT HOME HOSTNAME LANG MPLBACKEND"
+    expected = "AWS_ACCESS_KEY_ID AWS_REGION GOMP_SPINCOUNT HOME HOSTNAME LANG MPLBACKEND"
     rest = " PATH PIP_TARGET PROCESSING_JOB_ARN PROCESSING_JOB_NAME PYTHONPATH PYTHONUNBUFFERED STAGE TMPDIR TZ"
     assert text.splitlines()[0] == str((expected + rest).split())
 
