@@ -251,10 +251,10 @@ UNASKED = {
     ),
     "nothing is encrypted here": "*/ArtifactKey */Volumes */EndpointKey */EndpointVolumes",
     "no image is pulled, no machine stands in a network": "*/ImageToken */Images */Network */NetworkInterfaces",
-    "AWS lists before it reads": "codepipeline/ArtifactList model/ArtifactList",
+    "AWS lists and validates before it reads": "codepipeline/ArtifactList codepipeline/Templates model/ArtifactList",
     "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
     "only after a job has failed": "build/WhyAJobFailed",
-    "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints",
+    "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints */ShadowedModels",
     "only after an hour's monitor has ended": "watch/Metrics",
     "git is let in by its own credentials": "seedcheckin/Connection",
 }

@@ -72,12 +72,12 @@ def test_a_changed_line_goes_round_as_an_update_that_no_caller_notices(mill: Lau
 
 def test_a_model_that_answers_wrongly_is_stopped_in_staging(mill: Launched) -> None:
     serving = mill.serves("prod")
-    path, right = "pipelines/churn/inference.py", "return model.predict("
-    mill.edit(path, right, "return 0.9 - model.predict(")
+    path, right = "pipelines/churn/inference.py", "model.predict(model.parse(body, content_type))"
+    mill.edit(path, right, f"(0.9 - {right})")
     try:
         said = mill.slipway("ship", "churn", "--approve", "auto", code=1)
     finally:
-        mill.edit(path, "return 0.9 - model.predict(", right)
+        mill.edit(path, f"(0.9 - {right})", right)
     assert "TestStaging" in said.err
     assert "modeldeploy ended Failed" in said.err
     last = mill.deployments()[0]["pipelineExecutionId"]
