@@ -7,53 +7,22 @@ import pytest
 
 GONE = "ValidationException: Project demo does not exist."
 NO_STACK = "ValidationError: Stack with id x does not exist"
-
-
-@pytest.fixture
-def launched(aws) -> dict[str, list[str]]:
-    """A project with both stages."""
-    stacks = {"sagemaker-demo-p-1-deploy-prod", "sagemaker-demo-p-1-deploy-staging", "SP-p-1"}
-    there = {"project": True}
-
-    def described(request):
-        name = request["StackName"].rpartition("stack/")[2]
-        outputs = [
-            {"OutputKey": "ArtifactBucketName", "OutputValue": "sagemaker-project-p-1"},
-            {"OutputKey": "RepositoryUrl", "OutputValue": "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/r"},
-            {"OutputKey": "KmsKeyArn", "OutputValue": "arn:aws:kms:eu-west-1:111122223333:key/k"},
-        ]
-        stack = {
-            "StackId": f"arn:aws:cloudformation:eu-west-1:1:stack/{name}",
-            "StackStatus": "CREATE_COMPLETE",
-            "Outputs": outputs,
-        }
-        return {"Stacks": [stack]} if name in stacks else NO_STACK
-
-    def delete_stack(request):
-        stacks.discard(request["StackName"].rpartition("stack/")[2])
-        return {}
-
-    def project(request):
-        detail = {"StackDetail": {"Name": "SP-p-1"}, "Parameters": [{"Key": "Pipeline", "Value": "abalone"}]}
-        found = {
-            "ProjectId": "p-1",
-            "ProjectStatus": "CreateCompleted",
-            "TemplateProviderDetails": [{"CfnTemplateProviderDetail": detail}],
-        }
-        return found if there["project"] else GONE
-
-    def delete_project(request):
-        there["project"] = False
-        return {}
-
-    endpoint = {
-        "ResourceId": "endpoint/demo-prod/variant/AllTraffic",
+OUTPUTS = [
+    {"OutputKey": "ArtifactBucketName", "OutputValue": "sagemaker-project-p-1"},
+    {"OutputKey": "RepositoryUrl", "OutputValue": "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/r"},
+    {"OutputKey": "KmsKeyArn", "OutputValue": "arn:aws:kms:eu-west-1:111122223333:key/k"},
+]
+SCALED = [
+    {
+        "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic",
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
-    other = {
-        "ResourceId": "endpoint/demo-prod-2/variant/AllTraffic",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
+    for endpoint in ("demo-prod", "demo-prod-2")
+]
+
+
+def running(aws) -> dict[str, object]:
+    """What AWS answers of executions, builds and schedules that still run when they are asked for first."""
 
     def executions(request):
         if "PipelineName" in request:
@@ -76,10 +45,50 @@ def launched(aws) -> dict[str, list[str]]:
         return {1: {}, 2: pending}.get(asked, "ResourceNotFound: Monitoring Schedule not found")
 
     runs = ["Executing", "Stopping", "Stopped"]
-    aws.answers |= {
+
+    return {
         "ListBuildsForProject": lambda request: {"ids": [f"{request['projectName']}:1"]},
         "BatchGetBuilds": builds,
         "StopBuild": {},
+        "ListPipelineExecutions": executions,
+        "StopPipelineExecution": {"pipelineExecutionId": "e-1"},
+        "DeleteMonitoringSchedule": unscheduled,
+    }
+
+
+@pytest.fixture
+def launched(aws) -> dict[str, list[str]]:
+    """A project with both stages."""
+    stacks = {"sagemaker-demo-p-1-deploy-prod", "sagemaker-demo-p-1-deploy-staging", "SP-p-1"}
+    there = {"project": True}
+
+    def described(request):
+        name = request["StackName"].rpartition("stack/")[2]
+        stack = {
+            "StackId": f"arn:aws:cloudformation:eu-west-1:1:stack/{name}",
+            "StackStatus": "CREATE_COMPLETE",
+            "Outputs": OUTPUTS,
+        }
+        return {"Stacks": [stack]} if name in stacks else NO_STACK
+
+    def delete_stack(request):
+        stacks.discard(request["StackName"].rpartition("stack/")[2])
+        return {}
+
+    def project(request):
+        detail = {"StackDetail": {"Name": "SP-p-1"}, "Parameters": [{"Key": "Pipeline", "Value": "abalone"}]}
+        found = {
+            "ProjectId": "p-1",
+            "ProjectStatus": "CreateCompleted",
+            "TemplateProviderDetails": [{"CfnTemplateProviderDetail": detail}],
+        }
+        return found if there["project"] else GONE
+
+    def delete_project(request):
+        there["project"] = False
+        return {}
+
+    aws.answers |= running(aws) | {
         "DescribeStacks": described,
         "DeleteStack": delete_stack,
         "DescribeProject": project,
@@ -87,13 +96,10 @@ def launched(aws) -> dict[str, list[str]]:
         "DisableRule": lambda request: (
             {} if request["Name"].endswith("approved") else "ResourceNotFoundException: no rule"
         ),
-        "ListPipelineExecutions": executions,
-        "StopPipelineExecution": {"pipelineExecutionId": "e-1"},
         "ListMonitoringSchedules": lambda request: {
             "MonitoringScheduleSummaries": [{"MonitoringScheduleName": f"{request['EndpointName']}-quality"}]
         },
-        "DeleteMonitoringSchedule": unscheduled,
-        "DescribeScalableTargets": {"ScalableTargets": [endpoint, other]},
+        "DescribeScalableTargets": {"ScalableTargets": SCALED},
         "DeregisterScalableTarget": {},
         "DeletePipeline": {"PipelineArn": "a"},
     }

@@ -119,11 +119,15 @@ def update(request: Request, context: Context) -> Response:
     return _begin(row, _planned(pending, config, context), context, {"deployment": config} if config else {})
 
 
+def _moves_in_steps(config: Mapping[str, Any] | None) -> bool:
+    """Whether a DeploymentConfig is a canary, linear or rolling one."""
+    routing = ((config or {}).get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    return bool((config or {}).get("RollingUpdatePolicy")) or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE"
+
+
 def _check_names(pending: Fleet, serving: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:
     """AWS's deployment-guardrails-exclusions: traffic moves step by step between variants of the same names only."""
-    routing = ((config or {}).get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
-    guarded = (config or {}).get("RollingUpdatePolicy") or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE"
-    if guarded and set(pending["variants"]) != set(serving["variants"]):
+    if _moves_in_steps(config) and set(pending["variants"]) != set(serving["variants"]):
         raise ValidationException(
             "A blue/green or rolling deployment needs the same variant names in the old and the new endpoint "
             f"configuration, found {', '.join(serving['variants'])} and {', '.join(pending['variants'])}"
@@ -136,12 +140,12 @@ def _check_scaled(row: Resource, pending: Fleet, context: Context) -> None:
     for name, variant in row.result["serving"]["variants"].items():
         if f"endpoint/{row.name}/variant/{name}".lower() not in scaled:
             continue
-        new = pending["variants"].get(name)
-        kinds = [entry and entry["given"].get("InstanceType") for entry in (variant, new)]
-        if kinds[0] != kinds[1]:
+        before = variant["given"].get("InstanceType")
+        after = pending["variants"].get(name, {"given": {}})["given"].get("InstanceType", "none")
+        if before != after:
             raise ValidationException(
                 f"Variant {name} is a target for auto scaling: deregister it before its instance type changes "
-                f"or it is removed ({kinds[0]} to {kinds[1] or 'none'})"
+                f"or it is removed ({before} to {after})"
             )
 
 
@@ -153,8 +157,7 @@ def _check_serverless(pending: Fleet, serving: Mapping[str, Any], config: Mappin
     )
     if new and not old:
         raise ValidationException("An endpoint with instances cannot become serverless; create another endpoint")
-    routing = ((config or {}).get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
-    if new and ((config or {}).get("RollingUpdatePolicy") or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE"):
+    if new and _moves_in_steps(config):
         raise ValidationException("Traffic to a serverless endpoint shifts all at once: it has no instances to count")
 
 
