@@ -10,7 +10,10 @@ from pipelines.tabular.preparing import prepare
 
 
 def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows that may be learned from. Edit here; what reaches the endpoint does not pass through this function."""
+    """Rows that may be learned from: leave others out here.
+
+    Requests to the endpoint do not pass through it, so a column or value that it adds or changes is refused.
+    """
     return batch
 
 

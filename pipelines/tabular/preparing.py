@@ -1,7 +1,7 @@
 """Raw files in; splits, encoder, monitoring baseline and golden requests out. One pass, one batch in memory."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from pipelines.tabular import csv_source, labels, parts
+from pipelines.tabular.cleaning import Clean, cleaned
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.encoder import CategoryCollector
 from pipelines.tabular.job import JobError
@@ -20,8 +21,6 @@ from pipelines.tabular.split import PARTS, Strata, StratifiedSplit
 BASELINE_ROWS = 100_000  # a baseline of more rows takes longer and decides nothing better
 GOLDEN_ROWS = 50
 BIAS_ROWS = 10_000  # a share is known to half a percent then, and a shadow endpoint answers them in seconds
-
-Clean = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 @dataclass
@@ -113,7 +112,7 @@ def prepare(input_dir: Path, output_dir: Path, config: Mapping[str, Any], clean:
         for source in sources:
             row = 1
             for batch in csv_source.batches(source, columns):
-                work.add(clean(labels.numbered(batch, columns, row)))
+                work.add(cleaned(labels.numbered(batch, columns, row), clean))
                 row += batch.num_rows
         work.check()
     work.categories.encoder(columns.features).save(output_dir / "encoder")
