@@ -31,15 +31,18 @@ class Events:
         return bool(self._events._rules) or bool(self._events._archives)
 
     def put(self, detail_type: str, resources: list[str], detail: Mapping[str, Any], source: str) -> None:
-        """Publish an event of an AWS service."""
+        """Publish an event of an AWS service. Raises ServiceError when the bus refuses it."""
         entry = {
             "Source": source,
             "DetailType": detail_type,
             "Resources": resources,
             "Detail": json.dumps(detail),
         }
-        self._state.on_loop(lambda: self._events._put_events({"Entries": [entry]}, allow_aws_source=True))
+        answer = self._state.on_loop(lambda: self._events._put_events({"Entries": [entry]}, allow_aws_source=True))
         self._state.changed()
+        _, _, body = answer
+        if (refused := json.loads(body)).get("FailedEntryCount"):
+            raise ServiceError(f"EventBridge refuses {detail_type}: {refused['Entries'][0].get('ErrorMessage')}")
 
     def add_target(self, service: str, deliver: Deliver) -> None:
         """Deliver events whose target ARN is of `service`, which the base accepts and would drop, on a thread."""

@@ -119,7 +119,7 @@ class Store:
                 self._db.execute(SQL["insert"], row)
                 self._record(kind, name, "create", "", kind.first)
         except sqlite3.IntegrityError:
-            raise ResourceInUse(f"A {kind.noun} named {name} exists already") from None
+            raise ResourceInUse(f"A {kind.noun} named {name} already exists") from None
         return self.get(kind, name)
 
     def get(self, kind: Kind, name: str) -> Resource:

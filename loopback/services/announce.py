@@ -1,16 +1,18 @@
 """State changes as EventBridge events: rows of the event table in, `put_event` out.
 
-Delivery is at least once: how far it got is written down after a batch, so a crash repeats, and loses nothing.
+Delivery is at least once: how far it got is written down after each change, so a crash repeats one change at most. A
+change that cannot be told is named in the log and passed over; the others do not wait for it.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
-from loopback.core.errors import ResourceNotFound
+from loopback.core.errors import ServiceError
 from loopback.core.kinds import BY_SLUG, Kind
 from loopback.core.store import Event, Resource
 from loopback.services.registry import Context
@@ -87,22 +89,35 @@ class Announcer:
         """Send the events of the next rows; how many rows there were."""
         store = self._context.store
         rows = store.events(store.counter(CURSOR))
-        if rows and self._listened():
-            for row in rows:
-                for found in announcements(row, self._context):
-                    self._put_event(found.title, found.resources, found.detail, found.source)
-        if rows:
+        if not rows:
+            return 0
+        if not self._listened():
             store.set_counter(CURSOR, rows[-1].seq)
+            return len(rows)
+        for row in rows:
+            self._announce(row)
+            store.set_counter(CURSOR, row.seq)
         return len(rows)
+
+    def _announce(self, event: Event) -> None:
+        try:
+            for found in announcements(event, self._context):
+                self._put_event(found.title, found.resources, found.detail, found.source)
+        except CancelledError:  # the bus has closed: this change is told after the next start
+            raise
+        except ServiceError as fault:
+            log.warning("no EventBridge event is sent for %s: %s", _described(event), fault)
+        except Exception:
+            log.exception("no EventBridge event is sent for %s", _described(event))
+
+
+def _described(event: Event) -> str:
+    change = f"{event.old or 'nothing'} -> {event.new or 'nothing'}"
+    return f"change {event.seq} of {event.kind} {event.name}, {event.event} ({change})"
 
 
 def announcements(event: Event, context: Context) -> Iterator[Announcement]:
-    """What AWS would tell the world about one change."""
+    """What AWS would tell the world about one change. Raises ResourceNotFound when its row is gone meanwhile."""
     build = _BUILDERS.get(event.kind)
-    if build is None:
-        return
-    try:
-        row = context.store.get(BY_SLUG[event.kind], event.name)
-    except ResourceNotFound:
-        return
-    yield from build(event, row, context)
+    if build is not None and event.event != "delete":
+        yield from build(event, context.store.get(BY_SLUG[event.kind], event.name), context)

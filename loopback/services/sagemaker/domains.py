@@ -23,7 +23,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 def create(request: Request, context: Context) -> Response:
     """Write the settings down. They have no effect here."""
     if request["DomainName"] in [row.doc["DomainName"] for row in context.store.find(DOMAIN)]:
-        raise ResourceInUse(f"A domain named {request['DomainName']} exists already")
+        raise ResourceInUse(f"A domain named {request['DomainName']} already exists")
     identity = "d-" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
     with context.store.transaction():
         context.store.create(DOMAIN, identity, request)

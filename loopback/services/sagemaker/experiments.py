@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from loopback.core.errors import ValidationException
 from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_COMPONENT
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
@@ -115,6 +116,11 @@ def list_components(request: Request, context: Context) -> Response:
 
 def _create(kind: Any, name: str, request: Request, context: Context, parent: str = "") -> str:
     arn = context.place.arn(f"{kind.slug}/{name}")
+    if context.store.exists(kind, name):
+        noun = kind.noun.capitalize()
+        raise ValidationException(
+            f"{noun} names must be unique within an AWS account and region. {noun} with name ({name}) already exists."
+        )
     with context.store.transaction():
         context.store.create(kind, name, request, parent=parent)
         keep_tags(arn, request, context)

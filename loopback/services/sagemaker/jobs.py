@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopback.core import states
-from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from loopback.core.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
@@ -35,6 +35,13 @@ TRAINING = Family(TRAINING_JOB, "TrainingJob")
 TRANSFORM = Family(TRANSFORM_JOB, "TransformJob")
 BY_KIND = {family.kind.slug: family for family in (PROCESSING, TRAINING, TRANSFORM)}
 
+_TAKEN = dict.fromkeys(
+    ("processing-job", "transform-job"),
+    "Job name must be unique within an AWS account and region, and a job with this name already exists ({})",
+) | {
+    "training-job": "Training job names must be unique within an AWS account and region, "
+    "and a training job with this name already exists ({})"
+}
 OWN_METRICS = ("sagemaker-xgboost", "xgboost")  # repositories whose metrics AWS defines, in script mode too
 
 # AWS fills these in when a request leaves them out, and Describe shows them.
@@ -52,6 +59,8 @@ def create(request: Request, context: Context, family: Family) -> Response:
     if family is TRAINING:
         _check_algorithm(request["AlgorithmSpecification"])
     arn = context.place.arn(f"{family.kind.slug}/{request[family.name]}")
+    if context.store.exists(family.kind, request[family.name]):
+        raise ResourceInUse(_TAKEN[family.kind.slug].format(arn))
     with context.store.transaction():
         context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
         keep_tags(arn, request, context)

@@ -69,6 +69,8 @@ def create(request: Request, context: Context) -> Response:
             doc.setdefault("ModelApprovalStatus", "PendingManualApproval")
         else:
             name = request["ModelPackageName"]
+            if context.store.exists(PACKAGE, name):
+                raise ValidationException(f"ModelPackage already exists: {context.place.arn(f'model-package/{name}')}")
         doc.setdefault("ModelPackageRegistrationType", "Registered")
         context.store.create(PACKAGE, name, doc, parent=group, result={"registered_as": doc.get("ModelApprovalStatus")})
         arn = context.place.arn(f"model-package/{name}")

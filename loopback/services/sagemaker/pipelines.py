@@ -4,7 +4,7 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ConflictException, ValidationException
-from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION
+from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
 from loopback.core.store import Resource
 from loopback.engine.definition import InvalidDefinition, parse
 from loopback.services.listing import Listing, select
@@ -22,7 +22,8 @@ def create(request: Request, context: Context) -> Response:
     name = request["PipelineName"]
     if context.store.exists(PIPELINE, name):
         raise ValidationException(
-            f"Pipeline names must be unique within an AWS account and region. {name} exists already."
+            "Pipeline names must be unique within an AWS account and region. "
+            f"Pipeline with name ({name}) already exists."
         )
     doc = _without_token(request) | {"PipelineDefinition": _definition(request, context)}
     arn = context.place.arn(f"pipeline/{name}")
@@ -85,6 +86,8 @@ def delete(request: Request, context: Context) -> Response:
     arn = context.place.arn(f"pipeline/{name}")
     with context.store.transaction():
         for row in executions:
+            for step in context.store.find(STEP, parent=row.name):
+                context.store.delete(STEP, step.name)
             context.store.delete(EXECUTION, row.name)
         for row in context.store.find(PIPELINE_VERSION, parent=name):
             context.store.delete(PIPELINE_VERSION, row.name)

@@ -46,7 +46,7 @@ def provision(request: Request, context: Context) -> Response:
     path = path_of(product.name, request, context)
     name = request["ProvisionedProductName"]
     if name in [row.doc["name"] for row in context.store.find(PROVISIONED_PRODUCT)]:
-        raise DuplicateResourceException(f"A provisioned product named {name} exists already")
+        raise DuplicateResourceException(f"A provisioned product named {name} already exists")
     tags = path_tags(path, context) | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     doc = {"name": name, "product": product.name, "artifact": artifact.name, "path": path.doc["id"], "tags": tags}
     doc |= {"portfolio": path.parent, "role": launch_role(path, context), "token": request["ProvisionToken"]}

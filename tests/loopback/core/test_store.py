@@ -20,7 +20,7 @@ def test_a_row_keeps_the_request_as_it_came(store: Store) -> None:
 
 def test_a_name_is_taken_once(store: Store) -> None:
     store.create(MODEL, "m", {})
-    with pytest.raises(ResourceInUse, match="A model named m exists already"):
+    with pytest.raises(ResourceInUse, match="A model named m already exists"):
         store.create(MODEL, "m", {})
     store.delete(MODEL, "m")
     with pytest.raises(ResourceNotFound, match="There is no model named m"):

@@ -1,11 +1,12 @@
 """What the world is told of changes, and how rules start pipelines."""
 
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
 
-from loopback.core.errors import ValidationException
-from loopback.core.kinds import PACKAGE, PROCESSING_JOB
+from loopback.core.errors import ServiceError, ValidationException
+from loopback.core.kinds import EXECUTION, PACKAGE, PROCESSING_JOB, STEP
 from loopback.services import registry
 from loopback.services.announce import CURSOR, Announcer
 from loopback.services.sagemaker.targets import start_request
@@ -84,3 +85,71 @@ def test_an_event_becomes_the_request_that_starts_a_pipeline() -> None:
     assert request["PipelineParameters"] == [{"Name": "Key", "Value": "new.csv"}, {"Name": "Fixed", "Value": "x"}]
     with pytest.raises(ValidationException, match="the event has no detail"):
         start_request(target, "{}")
+
+
+def pipeline_that_ran(sagemaker: Any, context: registry.Context, name: str) -> None:
+    body = '{"Version": "2020-12-01", "Steps": [{"Name": "S", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}'
+    token = "t" * 32
+    role = "arn:aws:iam::000000000000:role/pipeline"
+    sagemaker("CreatePipeline", PipelineName=name, PipelineDefinition=body, RoleArn=role, ClientRequestToken=token)
+    arn = sagemaker("StartPipelineExecution", PipelineName=name, ClientRequestToken=token)["PipelineExecutionArn"]
+    execution = arn.rpartition("/")[2]
+    doc = {"name": "S", "type": "Fail", "arguments": {}}
+    context.store.create(STEP, f"{execution}/S", doc, parent=execution)
+    context.store.fire(EXECUTION, execution, "fail", {"ended": context.store.get(EXECUTION, execution).created})
+
+
+def test_a_pipeline_deleted_soon_after_its_start_stops_no_other_events(
+    context: registry.Context, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline_that_ran(sagemaker, context, "p")
+    sagemaker("DeletePipeline", PipelineName="p", ClientRequestToken="t" * 32)
+    assert context.store.find(STEP) == []
+    sagemaker("CreateModelPackageGroup", ModelPackageGroupName="g")
+    sagemaker("CreateModelPackage", ModelPackageGroupName="g")
+    sent: Sent = []
+    while announcer(context, sent).announce_some():
+        pass
+    assert [title for title, _, _, _ in sent] == ["SageMaker Model Package State Change"]
+    named = [record.getMessage() for record in caplog.records]
+    assert len(named) == 3, "the start and the end of the execution, the start of the step"
+    assert all("no EventBridge event is sent for change" in text for text in named)
+    assert announcer(context, sent).announce_some() == 0
+
+
+@pytest.mark.parametrize("fault", [ValueError("circular"), ServiceError("the bus refuses it"), TypeError("bytes")])
+def test_an_event_that_cannot_be_sent_is_named_once_and_passed_over(
+    context: registry.Context, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a", "b", "c"):
+        context.store.create(PROCESSING_JOB, name, {"ProcessingJobName": name})
+    names: list[str] = []
+
+    def put(_title: str, _resources: list[str], detail: Any, _source: str) -> None:
+        if detail["ProcessingJobName"] == "b":
+            raise fault
+        names.append(detail["ProcessingJobName"])
+
+    for _ in range(2):
+        Announcer(context, put, lambda: True).announce_some()
+    assert names == ["a", "c"]
+    assert [record.getMessage() for record in caplog.records if "processing-job b" in record.getMessage()]
+    assert len(caplog.records) == 1
+
+
+def test_a_bus_that_closes_is_told_again_from_the_change_it_missed(context: registry.Context) -> None:
+    for name in ("a", "b"):
+        context.store.create(PROCESSING_JOB, name, {"ProcessingJobName": name})
+    names: list[str] = []
+
+    def put(_title: str, _resources: list[str], detail: Any, _source: str) -> None:
+        if detail["ProcessingJobName"] == "b":
+            raise CancelledError
+        names.append(detail["ProcessingJobName"])
+
+    with pytest.raises(CancelledError):
+        Announcer(context, put, lambda: True).announce_some()
+    sent: Sent = []
+    announcer(context, sent).announce_some()
+    assert names == ["a"]
+    assert [detail["ProcessingJobName"] for _, _, detail, _ in sent] == ["b"]

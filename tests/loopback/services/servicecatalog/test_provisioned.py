@@ -145,7 +145,7 @@ def test_a_launch_needs_a_path_and_one_only(catalog: Any, product: str, portfoli
 def test_a_name_and_a_token_are_used_once(catalog: Any, offered: str) -> None:
     first = launch(catalog, offered, ProvisionToken="same")
     assert launch(catalog, offered, ProvisionToken="same")["RecordId"] == first["RecordId"]
-    with pytest.raises(DuplicateResourceException, match="named mine exists already"):
+    with pytest.raises(DuplicateResourceException, match="named mine already exists"):
         launch(catalog, offered)
 
 
