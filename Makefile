@@ -38,21 +38,21 @@ scan: .venv/installed  ## the templates through cfn-lint and a security scan, wh
 bench: .venv/installed  ## measure against the floor and the peers; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
-lock: .venv/installed  ## write requirements.lock from what is installed
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip==' > requirements.lock
+lock: .venv/installed  ## write requirements.lock from pyproject.toml: the newest versions that it admits, with hashes
+	$(BIN)/uv pip compile -q --upgrade --all-extras --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements.lock pyproject.toml
 
 clean:  ## stop loopback; delete its state and the environment
 	-@test ! -x $(BIN)/slipway || $(BIN)/slipway local down
 	rm -rf .venv .slipway
 
-.venv/installed: requirements.lock setup.py
+.venv/installed: requirements.lock pyproject.toml
 	@python=; for try in $(TRY); do \
 	  if $$try -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then python=$$try; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then echo "make: Python 3.11 or 3.12 is needed; none of '$(TRY)' is one" >&2; exit 1; fi; \
 	test -x $(BIN)/python || $$python -m venv .venv; \
-	echo "Installing into .venv with $$($(BIN)/python --version): about two minutes, once."; \
-	$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements.lock && \
-	{ $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true; } && `# on all cores; pip would use one` \
-	$(BIN)/python -m pip install -qqq --disable-pip-version-check --no-deps -e . && \
+	echo "Installing into .venv with $$($(BIN)/python --version): half a minute, once."; \
+	$(BIN)/python -m pip install -qqq --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" && \
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e . && \
 	touch $@

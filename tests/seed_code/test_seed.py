@@ -107,7 +107,7 @@ def test_the_pins_are_those_that_are_tested() -> None:
     tested = set((ROOT / "requirements.lock").read_text().split())
     pins = [line for line in (ROOT / "seed_code/files/requirements.lock").read_text().splitlines() if line[:1] != "#"]
     assert [pin for pin in pins if pin not in tested] == []
-    assert [pin for pin in pins if pin.startswith(("sagemaker==", "boto3==", "pydantic==", "PyYAML=="))] != []
+    assert [pin for pin in pins if pin.startswith(("sagemaker==", "boto3==", "pydantic==", "pyyaml=="))] != []
 
 
 def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:
