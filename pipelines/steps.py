@@ -43,11 +43,15 @@ from pipelines.session import Recording
 
 XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
 PROCESSING = "/opt/ml/processing"
+# Each start of a container installs its code folder with pip. With the image's own setuptools that asks no package
+# index, which a subnet may lack. The value means yes: pip reads the variable as the value of `build isolation`.
+OFFLINE = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 # The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
 SERVING = {
     "SAGEMAKER_PROGRAM": "inference.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",  # for callers that do not say: what the monitors read
+    **OFFLINE,
 }
 CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
 REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
@@ -217,7 +221,9 @@ class Workshop:
             stopping_condition=StoppingCondition(max_runtime_in_seconds=4 * 3600),
             output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
             hyperparameters={key: str(value) for key, value in given.items()},
-            environment=self._environment({"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {}),
+            environment=self._environment(
+                OFFLINE | ({"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {}),
+            ),
             input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
         )
         return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=list(RETRIES))

@@ -27,6 +27,7 @@ from pipelines.tabular.predictor import predictor
 
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 CSV, JSON = "text/csv", "application/json"
+REPLACED = "\ufffd"  # what Flask puts in the place of bytes that are no UTF-8
 
 
 class BadRequest(Exception):
@@ -196,7 +197,9 @@ _ABSENT = object()
 
 def _text(body: bytes | str) -> str:
     if isinstance(body, str):
-        return body
+        if REPLACED in body:  # the container's server has decoded it
+            raise BadRequest("the request is not UTF-8")
+        return body.removeprefix("\ufeff")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -245,7 +248,11 @@ def answering(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:
 
 
 def _refused(refusal: BadRequest) -> Any:
-    if "sagemaker_inference.transformer" in sys.modules:  # multi-model-server: it asks an exception for its status
+    """A response with status 400, or what multi-model-server makes one of.
+
+    Only its own package tells that server: the container's Flask server has imported sagemaker_inference as well.
+    """
+    if "mms" in sys.modules:
         from sagemaker_inference.errors import GenericInferenceToolkitError  # type: ignore[import-not-found]
 
         raise GenericInferenceToolkitError(400, str(refusal))

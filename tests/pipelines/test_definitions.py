@@ -71,9 +71,12 @@ def test_steps_are_the_agreed_ones(compiled_churn, compiled_abalone):
 
 
 def test_the_registered_container_can_start(compiled_churn):
-    register = json.loads(compiled_churn.text)["Steps"][-1]["Arguments"]["IfSteps"][0]["Arguments"]
+    steps = {s["Name"]: s["Arguments"] for s in json.loads(compiled_churn.text)["Steps"]}
+    register = steps["Gate"]["IfSteps"][0]["Arguments"]
     environment = register["InferenceSpecification"]["Containers"][0]["Environment"]
     assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
+    for container in (environment, steps["Train"]["Environment"]):  # pip asks no index: journeys/test_xgboost_image.py
+        assert container["PIP_NO_BUILD_ISOLATION"] == "0"
     assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
     assert environment["SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"] == "text/csv"
     assert register["DriftCheckBaselines"]["ModelDataQuality"]["Constraints"]["S3Uri"]["Get"].startswith(

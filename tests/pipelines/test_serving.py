@@ -57,6 +57,12 @@ def forms(rows):
     )
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_value(model, rows):
+    plain = model.parse(rows[0]["csv"], "text/csv").tolist()
+    for body in ("\ufeff" + rows[0]["csv"], b"\xef\xbb\xbf" + rows[0]["csv"].encode()):
+        assert model.parse(body, "text/csv").tolist() == plain
+
+
 def test_all_forms_of_a_request_mean_the_same(model, rows):
     expected = model.predict(model.parse(json.dumps([row["instance"] for row in rows]), "application/json")).tolist()
     for name, body, kind in forms(rows):
@@ -103,6 +109,7 @@ BAD = {
     "a number beyond all": ("[[" + "9" * 400 + "]]", "application/json", "values, expected"),
     "another content type": ("x", "text/plain", "'text/plain' is not supported"),
     "not utf-8": (b"\xff\xfe\xfa", "text/csv", "not UTF-8"),
+    "not utf-8, as Flask decodes it": (b"\xff".decode(errors="replace"), "text/csv", "not UTF-8"),
 }
 
 
@@ -113,13 +120,6 @@ def test_bad_requests_are_explained(model, body, kind, message):
     assert re.search(message, str(raised.value)), raised.value
 
 
-def test_a_refusal_is_a_response_for_the_containers_flask(model):
-    told = answering(lambda model, body, kind, accept: answer([model.parse(body, kind)[0][0]], accept))
-    refused = told(model, "[}", "application/json", "text/csv")
-    assert (refused.status_code, refused.mimetype) == (400, "text/plain")
-    assert refused.get_data(as_text=True).startswith("the request is not JSON")
-
-
 class ToolkitError(Exception):
     """As the container's sagemaker_inference.errors has it."""
 
@@ -128,10 +128,25 @@ class ToolkitError(Exception):
         self.status_code = status_code
 
 
-def test_a_refusal_is_an_exception_with_a_status_for_multi_model_server(monkeypatch):
+@pytest.fixture
+def toolkit(monkeypatch):
+    """What the container's Flask server has imported: all of sagemaker_inference."""
     errors = SimpleNamespace(GenericInferenceToolkitError=ToolkitError)
     for name, module in {"": SimpleNamespace(), ".errors": errors, ".transformer": SimpleNamespace()}.items():
         monkeypatch.setitem(sys.modules, f"sagemaker_inference{name}", module)
+
+
+@pytest.mark.usefixtures("toolkit")
+def test_a_refusal_is_a_response_for_the_containers_flask(model):
+    told = answering(lambda model, body, kind, accept: answer([model.parse(body, kind)[0][0]], accept))
+    refused = told(model, "[}", "application/json", "text/csv")
+    assert (refused.status_code, refused.mimetype) == (400, "text/plain")
+    assert refused.get_data(as_text=True).startswith("the request is not JSON")
+
+
+@pytest.mark.usefixtures("toolkit")
+def test_a_refusal_is_an_exception_with_a_status_for_multi_model_server(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mms", SimpleNamespace())
     refusing = answering(lambda *_: answer([1.0], "image/png"))
     with pytest.raises(ToolkitError, match="image/png") as raised:
         refusing(None, "1", "text/csv", "image/png")

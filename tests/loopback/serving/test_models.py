@@ -169,6 +169,24 @@ def test_the_users_functions_are_called_in_order(tmp_path: Path) -> None:
     assert handler.invoke(b"x", "application/x-npy", None).body == b"['bytes', 'application/x-npy', True]"
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "given"),
+    [
+        (b"\xff1", "text/csv", "\ufffd1"),
+        (b"\xff1", "application/json", "\ufffd1"),
+        (b"\xff1", "text/csv; charset=utf-8", b"\xff1"),
+        (b"\xff1", "TEXT/CSV", b"\xff1"),
+    ],
+)
+def test_a_script_gets_text_for_the_two_types_of_text_and_else_bytes(
+    tmp_path: Path, body: bytes, kind: str, given: object
+) -> None:
+    """As sagemaker_containers has it; Flask replaces what is no UTF-8. See journeys/test_xgboost_image.py."""
+    text = "def model_fn(d): return 1\ndef transform_fn(model, data, kind, accept): return repr(data)"
+    answer = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN}).invoke(body, kind, None)
+    assert (answer.status, answer.body.decode()) == (200, repr(given))
+
+
 def test_transform_fn_replaces_the_three(tmp_path: Path) -> None:
     text = "def model_fn(d): return 2\ndef transform_fn(model, data, kind, accept): return data * model, accept"
     handler = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN})

@@ -1,0 +1,179 @@
+"""The Python side of the XGBoost 3.2-0 image: AWS's own toolkits from PyPI, with the pins of its pyproject.toml.
+
+(aws/deep-learning-containers, docker/xgboost/.) They are installed once, below .slipway. Each test gets an environment
+of its own, since the toolkits install the user's code into the one that they run in; it finds them there, and numpy,
+pandas and xgboost where this test finds them.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import ROOT, free_port
+
+FRAMEWORK = Path(__file__).with_name("xgboost_framework.py")
+TOOLKITS = ("sagemaker-containers==2.8.6.post2", "sagemaker-inference==1.5.5")
+PINS = (
+    "Flask==3.1.3",
+    "Werkzeug==3.1.8",
+    "gevent==26.4.0",
+    "gunicorn==25.3.0",
+    "boto3==1.38.0",
+    "retrying==1.3.3",
+    "psutil==7.0.0",
+    "protobuf==3.20.3",
+    "setuptools==80.10.2",
+    "inotify_simple==1.2.1",
+    "six",
+    "wheel",
+)
+SECONDS = 60
+
+
+def installed() -> Path:
+    """The site-packages of the toolkits. Skips the test where no package index can be reached."""
+    key = hashlib.sha256(repr((TOOLKITS, PINS, sys.version)).encode()).hexdigest()[:12]
+    folder = ROOT / ".slipway" / f"xgboost-image-{key}"
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}.{os.getpid()}")
+        try:
+            _install(part)
+            part.rename(folder)
+        except (subprocess.CalledProcessError, OSError) as error:
+            shutil.rmtree(part, ignore_errors=True)
+            if not folder.exists():  # another test's process may have made it meanwhile
+                said = getattr(error, "stderr", "") or str(error)
+                pytest.skip(f"the image's toolkits cannot be installed: {said.strip().splitlines()[-1]}")
+    return folder
+
+
+def _install(folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", str(folder)]
+    for arguments in ((*PINS, "pip"), ("--no-deps", *TOOLKITS)):
+        subprocess.run([*pip, *arguments], check=True, capture_output=True, text=True, timeout=600)
+    mapping = folder / "sagemaker_containers" / "_mapping.py"  # the image's Dockerfile has this line, too
+    mapping.write_text(mapping.read_text().replace("collections.Mapping", "collections.abc.Mapping"))
+    shutil.copy(FRAMEWORK, folder)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One container's environment and its /opt/ml."""
+
+    python: Path
+    ml: Path
+
+    def run(self, *command: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """`python -m ...` as the image's entry points do, to its end."""
+        return subprocess.run(
+            [str(self.python), *command],
+            env=self._environ(environ), capture_output=True, text=True, timeout=SECONDS, check=False, cwd=self.ml,
+        )  # fmt: skip
+
+    def _environ(self, own: Mapping[str, str]) -> dict[str, str]:
+        system = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        return {
+            **system,
+            "PATH": f"{self.python.parent}:/usr/bin:/bin",
+            "SAGEMAKER_BASE_DIR": str(self.ml),
+            "SAGEMAKER_SERVING_MODULE": "xgboost_framework:serving",
+            "SAGEMAKER_TRAINING_MODULE": "xgboost_framework:training",
+            "PIP_NO_INDEX": "1",  # a subnet without a way to a package index
+            **{name: value.replace("/opt/ml", str(self.ml)) for name, value in own.items()},
+        }
+
+    @contextmanager
+    def serving(self, environ: Mapping[str, str]) -> Iterator["Server"]:
+        """The running model server."""
+        port, log = free_port(), self.ml.parent / "serve.log"
+        more = {
+            "SAGEMAKER_USE_NGINX": "False",
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+        }
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(self.python), "-m", "sagemaker_containers.cli.serve"],
+                env=self._environ({**environ, **more}),
+                stdout=output, stderr=output, cwd=self.ml, start_new_session=True,
+            )  # fmt: skip
+        server = Server(port, log)
+        try:
+            server.wait(process)
+            yield server
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(SECONDS)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A model server on a port of this machine."""
+
+    port: int
+    log: Path
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Until /ping answers 200."""
+        deadline = time.time() + SECONDS
+        while time.time() < deadline and process.poll() is None:
+            try:
+                if self.ask("ping", None, {})[0] == 200:
+                    return
+            except OSError:
+                time.sleep(0.1)
+        pytest.fail(f"the server does not answer /ping: {self.log.read_text()[-3000:]}")
+
+    def ask(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
+        """Status, content type and body of an answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", body, dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as found:
+                return found.status, found.headers.get("Content-Type", ""), found.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers.get("Content-Type", ""), error.read()
+
+
+def image(folder: Path) -> Image:
+    """A container in `folder`, which is empty."""
+    toolkits = installed()
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
+    packages = next((folder / "venv").glob("lib/python*/site-packages"))
+    (packages / "image.pth").write_text(f"{toolkits}\n{sysconfig.get_path('purelib')}\n")
+    gunicorn = python.with_name("gunicorn")
+    gunicorn.write_text(f"#!{python}\nfrom gunicorn.app.wsgiapp import run\nrun()\n")
+    gunicorn.chmod(0o755)
+    for name in ("model", "output"):
+        (folder / "ml" / name).mkdir(parents=True)
+    return Image(python, folder / "ml")
+
+
+def configure(image: Image, hyperparameters: Mapping[str, str], channels: Mapping[str, Path]) -> None:
+    """What SageMaker writes below /opt/ml/input for a training job on one instance."""
+    config = image.ml / "input" / "config"
+    config.mkdir(parents=True)
+    for name, folder in channels.items():
+        shutil.copytree(folder, image.ml / "input" / "data" / name)
+    files: dict[str, Any] = {
+        "hyperparameters": dict(hyperparameters),
+        "inputdataconfig": {name: {"TrainingInputMode": "File"} for name in channels},
+        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"},
+    }
+    for name, document in files.items():
+        (config / f"{name}.json").write_text(json.dumps(document))
