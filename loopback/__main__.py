@@ -170,7 +170,9 @@ def env(parsed: argparse.Namespace) -> int:
         print(f"no loopback is running on {parsed.state.absolute()}; start it with `up`", file=sys.stderr)
         return 1
     settings = Settings.from_environment(parsed.state, found["port"], {"AWS_DEFAULT_REGION": found["region"]})
-    for name, value in settings.client_environment().items():
+    paths = [str(settings.python_path), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    path = os.pathsep.join(dict.fromkeys(paths))
+    for name, value in (settings.client_environment() | {"PYTHONPATH": path}).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
 

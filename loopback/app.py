@@ -97,7 +97,7 @@ class Ground:
 
 def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Ground:
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.sdk_config.write_text(settings.sdk_defaults())
+    settings.prepare_clients()
     base, store = Base(settings), Store(settings.database)
     store.reserve()
     clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
@@ -293,7 +293,7 @@ def _builder(ground: Ground) -> Builder:
         ground.logs,
         ground.clients.credentials,
         ground.clients.client,
-        ground.client_environment,
+        ground.client_environment | {"PYTHONPATH": str(settings.python_path)},
         settings.state / "codebuild",
         context.changed,
         acting=ground.acting,

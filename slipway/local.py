@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slipway.target import Target, UserError, local_environment
+from slipway.target import ACCOUNT, Target, UserError, local_environment
 
+PRINCIPAL = {"Service": "sagemaker.amazonaws.com", "AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": PRINCIPAL, "Action": "sts:AssumeRole"}],
 }
+POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
+SESSION_SECONDS = 12 * 3600  # the longest that a role's session may last
 
 
 def pass_on(arguments: list[str]) -> int:
@@ -43,7 +44,10 @@ def prepare(target: Target) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     iam, role = target.client("iam"), target.environ["SAGEMAKER_PIPELINE_ROLE_ARN"].rpartition("/")[2]
     if role not in [found["RoleName"] for found in iam.list_roles()["Roles"]]:
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST), MaxSessionDuration=SESSION_SECONDS)
+    given = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    if not given and not iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.attach_role_policy(RoleName=role, PolicyArn=POLICY)
 
 
 def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
@@ -81,8 +85,27 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
 
 
 def exports(state: Path) -> str:
-    """Shell lines that point this shell at it, for `eval`."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(state).items())
+    """Shell lines that point this shell at it, for `eval`, with a session of the pipeline role as in a notebook."""
+    found = _variables(state)
+    target = Target({**os.environ, **found}, local=True, project="slipway")
+    prepare(target)
+    paths = [str((state / "python").absolute()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    variables = found | _session(target) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _session(target: Target) -> dict[str, str]:
+    """Credentials of the pipeline role: the SDK takes the role that asks for the role of jobs."""
+    role = target.environ["SAGEMAKER_PIPELINE_ROLE_ARN"]
+    given = target.client("sts").assume_role(
+        RoleArn=role, RoleSessionName="SageMaker", DurationSeconds=SESSION_SECONDS
+    )["Credentials"]
+    names = {
+        "AWS_ACCESS_KEY_ID": "AccessKeyId",
+        "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+        "AWS_SESSION_TOKEN": "SessionToken",
+    }
+    return {name: given[member] for name, member in names.items()}
 
 
 def _variables(state: Path) -> dict[str, str]:

@@ -110,6 +110,7 @@ def local_environment(state: Path = STATE) -> dict[str, str] | None:
         "AWS_ENDPOINT_URL": found["url"],
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "",  # one of an earlier `slipway local env` belongs to another key
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -25,6 +25,7 @@ from loopback.adapter import (
     permissions,
     s3,
     server,
+    sessions,
     stack_recovery,
     stack_roles,
     stacks,
@@ -60,6 +61,7 @@ PARTS = (
     update_policies,
     object_events,
     log_filter,
+    sessions,
 )
 
 
@@ -75,7 +77,7 @@ class Base:
         self._services: list[str] = []
         self.state = state.State(self._modules, settings.autosave_seconds)
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
-        for part in (conditions, aliases, object_events, log_filter):
+        for part in (conditions, aliases, object_events, log_filter, sessions):
             part.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:

@@ -38,7 +38,6 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.iam": ("_roles",),
     "ministack.app": ("pin_request_origin",),
     "ministack.services.lambda_svc": ("_functions",),
-    "ministack.services.sts": ("_sessions", "get_state", "load_persisted_state"),
 }
 REMEMBERED_SECONDS = 1.0  # how long an answer about an invocation counts
 SESSION = "loopback"
@@ -68,14 +67,11 @@ class Permissions:
     ) -> None:
         self._place, self._services, self._now = place, services, now
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
-        self._actions, self._evaluator, self._responses, self._router, self._iam, app, self._functions, sts = modules
+        self._actions, self._evaluator, self._responses, self._router, self._iam, app, self._functions = modules
         pin = app.pin_request_origin
         # Policies refuse what does not come over TLS; here the port on 127.0.0.1 stands for AWS's TLS endpoints.
         app.pin_request_origin = lambda address, _secure: pin(address, True)  # as the base calls it
         self._known: dict[tuple[str, Check], tuple[Refusal | None, float]] = {}
-        # What holds credentials of a role outlives this process, and so do the credentials.
-        sts.get_state = lambda: {"sessions": dict(sts._sessions)}
-        sts.load_persisted_state = lambda state: sts._sessions.update(state["sessions"])
         evaluate = self._evaluator.evaluate
 
         def evaluated(context: Any, *policies: Any) -> Any:

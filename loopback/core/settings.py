@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 
 from loopback.core.arn import Place
@@ -69,6 +70,18 @@ class Settings:
         bucket = f"sagemaker-{self.place.region}-{self.place.account}"
         modules = {"TelemetryOptOut": True, "Session": {"DefaultS3Bucket": bucket}}
         return json.dumps({"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": modules}}}, indent=1)
+
+    @property
+    def python_path(self) -> Path:
+        """A folder for PYTHONPATH: Python programs there ask this loopback's STS, see `sts_address`."""
+        return self.state / "python"
+
+    def prepare_clients(self) -> None:
+        """Write what programs that talk to this loopback read."""
+        self.sdk_config.write_text(self.sdk_defaults())
+        self.python_path.mkdir(exist_ok=True)
+        source = resources.files(__package__).joinpath("sts_address.py").read_text()
+        (self.python_path / "sitecustomize.py").write_text(source)
 
     def client_environment(self) -> dict[str, str]:
         """What an AWS client needs to talk to this loopback; the credentials open nothing anywhere else."""

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shlex
 import tarfile
 import textwrap
 import uuid
@@ -172,13 +174,36 @@ def test_the_sdks_own_trainer_runs_as_it_is(shared: Any, run_python: Any, tmp_pa
         assert json.loads(model.read()) == {"rows": 3, "depth": 3}
 
 
-def test_the_sdk_finds_a_default_bucket(shared: Any, run_python: Any) -> None:
-    """It asks STS by an address of its own, so the environment of `env` names a configuration that has the bucket."""
-    program = "from sagemaker.core.helper.session_helper import Session; print(Session().default_bucket())"
-    assert "SAGEMAKER_USER_CONFIG_OVERRIDE" in shared.command("env").stdout
-    done = run_python("-c", program, env=shared.environ)
-    assert done.stdout.strip() == "sagemaker-us-east-1-000000000000", done.stderr
-    assert "sagemaker-us-east-1-000000000000" in [b["Name"] for b in shared.client("s3").list_buckets()["Buckets"]]
+NOTEBOOK = """
+from sagemaker.core.helper.session_helper import Session, get_execution_role
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import Compute, SourceCode
+
+session = Session()
+print(session.default_bucket(), session.account_id())
+print(get_execution_role(session), session.expand_role("slipway-pipeline"))
+trainer = ModelTrainer(
+    training_image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
+    source_code=SourceCode(source_dir=".", entry_script="t.py"),
+    compute=Compute(instance_type="ml.m5.large", instance_count=1),
+    role=get_execution_role(session),
+)
+trainer.train(logs=False)
+"""
+
+
+def test_a_notebook_begins_as_in_studio(shared: Any, run_python: Any, tmp_path: Path) -> None:
+    """`slipway local env` is the session of a role: the SDK finds it at STS, and its own check of roles accepts it."""
+    done = run_python("-m", "slipway", "local", "env", "--state", str(shared.state), env=shared.environ)
+    assert done.returncode == 0, done.stderr
+    lines = [shlex.split(line)[1].partition("=") for line in done.stdout.splitlines()]
+    variables = {name: value for name, _, value in lines}
+    assert str(shared.state / "python") in variables["PYTHONPATH"].split(os.pathsep)
+    (tmp_path / "t.py").write_text("print('trained')\n")
+    done = run_python("-c", NOTEBOOK, env=shared.environ | variables, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    role = "arn:aws:iam::000000000000:role/slipway-pipeline"
+    assert f"sagemaker-us-east-1-000000000000 000000000000\n{role} {role}\n" in done.stdout
 
 
 def test_events_reach_a_queue_and_a_rule_starts_a_pipeline(shared: Any, step: Any, wait_until: Any) -> None:
