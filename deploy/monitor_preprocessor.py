@@ -1,10 +1,10 @@
 """Model Monitor's record preprocessor: what a captured request says, by the names of the baseline's columns.
 
 A request may be CSV with or without a header, or JSON; the captured answer stands before it. The monitor itself would
-go by position. Runs inside the monitor's container, so it needs nothing but Python and the baseline beside it.
+go by position. Runs inside the monitor's container, so it needs nothing but Python 3.7 and the baseline beside it.
 """
 
-from __future__ import annotations  # the container's Python may be older than what the annotations need
+from __future__ import annotations  # the container's Python is older than what the annotations need
 
 import base64
 import csv
@@ -45,7 +45,7 @@ def _of_csv(text: str) -> list[dict[str, Any]]:
     known = _by_spelling()
     named: list[str] = [known.get(_spelling(cell), cell) for cell in lines[0]]
     if sum(_spelling(cell) in known for cell in lines[0]) * 2 > len(lines[0]):
-        return [dict(zip(named, row, strict=False)) for row in lines[1:]]
+        return [dict(zip(named, row)) for row in lines[1:]]
     return [_by_position(row) for row in lines]
 
 

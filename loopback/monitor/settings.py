@@ -46,8 +46,9 @@ class Settings:
         if source is None or output is None:
             missing = [name for name in ("dataset_source", "output_path") if not environ.get(name)]
             raise BadInput(f"the environment variable {' and '.join(missing)} is not set")
+        analysis = environ.get("analysis_type") or "DATA_QUALITY"
         both = (path("baseline_statistics"), path("baseline_constraints"))
-        if (both[0] is None) != (both[1] is None):
+        if analysis == "DATA_QUALITY" and (both[0] is None) != (both[1] is None):
             raise BadInput("baseline_statistics and baseline_constraints must be set both or neither")
         method = environ.get("categorical_drift_method") or None
         if method not in (None, *_DRIFT_METHODS):
@@ -67,7 +68,7 @@ class Settings:
             publishes_metrics=environ.get("publish_cloudwatch_metrics") == "Enabled",
             excluded=frozenset(name.strip() for name in excluded if name.strip()),
             drift_method=method,
-            analysis=environ.get("analysis_type") or "DATA_QUALITY",
+            analysis=analysis,
             environ=environ,
         )
 

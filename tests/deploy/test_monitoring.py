@@ -2,6 +2,7 @@
 
 import json
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +11,12 @@ import sagemaker.core
 import yaml
 from cfnlint.api import ManualArgs, lint
 
-from deploy import monitor_preprocessor
+import deploy
 
 from . import resolved
 from .resolved import Loader, Stack
 
-TEMPLATE = Path(monitor_preprocessor.__file__).with_name("monitoring.yml")
+TEMPLATE = Path(deploy.__file__).with_name("monitoring.yml")
 LONGEST = {"SageMakerProjectName": "p" * 32, "StageName": "s" * 16}
 GIVEN = {
     "SageMakerProjectName": "demo",
@@ -116,6 +117,24 @@ def test_without_a_monitor_what_is_left_costs_nothing(stack):
     left = stack(DataQualitySchedule="", **RETRAIN)
     assert {name: body["Type"] for name, body in left.resources.items()} == {"LastRetraining": "AWS::SSM::Parameter"}
     assert not left.outputs
+
+
+@pytest.mark.parametrize(
+    ("job", "hears"),
+    [  # the first three as recorded in apmalinsky/AAI-540-FinalProject, 05_ModelMonitoring.ipynb, and before it
+        ("model-monitoring-202510180400-0a1b2c3d4e5f60718293a4b5", True),
+        ("model-quality-monitoring-202510180400-0a1b2c3d4e5f60718293a4b5", True),
+        ("groundtruth-merge-202510180400-0a1b2c3d4e5f60718293a4b5", True),
+        ("model-bias-monitoring-202510180400-0a1b2c3d4e5f60718293a4b5", True),
+        ("model-explainability-monitoring-202510180400-0a1b2c3d4e5f60718293a4b5", True),
+        ("pipelines-p1x2y3-Prepare-abc", False),
+    ],
+)
+def test_the_end_of_every_monitors_job_is_heard(stack, job, hears):
+    detail = stack().resources["JobEndedRule"]["Properties"]["EventPattern"]["detail"]
+    wanted = [next(iter(choice.values())) for choice in detail["ProcessingJobName"]]
+    patterns = [text if "*" in text else f"{text}*" for text in wanted]
+    assert any(fnmatch(job, pattern) for pattern in patterns) == hears
 
 
 def test_it_makes_no_role(stack):
@@ -246,53 +265,3 @@ class TestRetrain:
             retrain()
         self.fails = False
         assert retrain() == {"started": "x"}
-
-
-class TestPreprocessor:
-    """Requests as rows by the baseline's names."""
-
-    @pytest.fixture(autouse=True)
-    def baseline(self, tmp_path, monkeypatch):
-        types = {"age": "Integral", "intl_plan": "String", "minutes": "Fractional"}
-        features = [{"name": name, "inferred_type": kind} for name, kind in types.items()]
-        (tmp_path / "constraints.json").write_text(json.dumps({"features": features}))
-        monkeypatch.setenv("baseline_constraints", str(tmp_path / "constraints.json"))
-        for cached in ("_features", "_names", "_integral", "_by_spelling"):
-            getattr(monitor_preprocessor, cached).cache_clear()
-
-    @pytest.mark.parametrize(
-        ("encoding", "kind", "data", "rows"),
-        [
-            ("CSV", "text/csv", "41,yes,5.5\n42,no,\n", [("41", "yes", "5.5"), ("42", "no", None)]),
-            ("CSV", "text/csv; charset=utf-8", "Minutes,Age,Int'l Plan\n5.5,41,yes\n", [("41", "yes", "5.5")]),
-            (
-                "JSON",
-                "application/json",
-                '{"instances": [{"age": 41, "Intl Plan": true, "minutes": null}]}',
-                [(41, "true", None)],
-            ),
-            ("JSON", "application/json", '[[41, "yes", 5.5], [42, "no", 6]]', [(41, "yes", 5.5), (42, "no", 6)]),
-            ("JSON", "application/json", '[41, "yes", 5.5]', [(41, "yes", 5.5)]),
-            ("JSON", "application/json", '[[41.0, "yes", 5.0], [41.5, 1.0, 5]]', [(41, "yes", 5.0), (41.5, 1.0, 5)]),
-            (
-                "CSV",
-                "text/csv",
-                "41.0,yes,5.0\nold,no,1e3\n4.1e1,no,5",
-                [("41", "yes", "5.0"), ("old", "no", "1e3"), ("41", "no", "5")],
-            ),
-            ("BASE64", "text/csv", "NDEseWVzLDUuNQ==", [("41", "yes", "5.5")]),
-        ],
-    )
-    def test_all_ways_to_ask_give_the_same_columns(self, encoding, kind, data, rows):
-        part = SimpleNamespace(encoding=encoding, observedContentType=kind, data=data, mode="INPUT")
-        found = monitor_preprocessor.preprocess_handler(SimpleNamespace(endpoint_input=part))
-        assert [(row["age"], row["intl_plan"], row["minutes"]) for row in found] == rows
-        assert all(len(row) == 3 for row in found)
-
-    def test_a_break_of_the_schema_shows(self):
-        part = SimpleNamespace(encoding="CSV", observedContentType="text/csv", data="1,2,3,4", mode="INPUT")
-        record = SimpleNamespace(endpoint_input=part)
-        assert monitor_preprocessor.preprocess_handler(record)[0]["extra_3"] == "4"
-        part.data, part.encoding = "{", "JSON"
-        assert monitor_preprocessor.preprocess_handler(record) == {"request_not_readable": "1"}
-        assert monitor_preprocessor.preprocess_handler(SimpleNamespace(endpoint_input=None)) == []

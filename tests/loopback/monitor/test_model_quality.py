@@ -63,6 +63,15 @@ def test_a_worse_model_violates_the_baseline(analysis, csv_text):
     assert " was LessThanThreshold '" in found["f2"]["description"]
 
 
+def test_its_baseline_is_constraints_alone(analysis, csv_text):
+    """ModelQualityBaselineConfig has one member, ConstraintsResource (botocore); real jobs get no statistics."""
+    for folder, noise in (("base", 0.2), ("new", 0.6)):
+        analysis.put(f"{folder}/a.csv", csv_text("truth,score", *zip(*_scores(2, noise), strict=True)))
+    analysis.run("base", HEADER, **BINARY)
+    alone = {"baseline_constraints": "/opt/ml/out/constraints.json"}
+    assert analysis.run("new", HEADER, "now", **BINARY, **alone).startswith("CompletedWithViolations")
+
+
 def test_a_regression(analysis, csv_text):
     truth = np.arange(100.0)
     told = truth + np.tile([1, -3], 50)

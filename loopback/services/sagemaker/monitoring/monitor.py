@@ -58,7 +58,7 @@ class Monitor:
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look whether there is something to do."""
-        ours = kind == PROCESSING_JOB.slug and name.startswith(tuple(JOB_PREFIXES.values()))
+        ours = kind == PROCESSING_JOB.slug and name.startswith(JOB_PREFIXES)
         if ours or kind in (MONITORING_SCHEDULE.slug, MONITORING_EXECUTION.slug):
             self._wake.set()
 

@@ -13,7 +13,15 @@ from loopback.services.sagemaker import jobs
 from loopback.services.sagemaker.monitoring import alerts, data, executions, specs
 from loopback.services.sagemaker.monitoring.job_requests import Run
 
-JOB_PREFIXES = {"analysis": "model-monitoring-", "merge": "groundtruth-merge-"}
+MERGE_PREFIX = "groundtruth-merge-"
+ANALYSIS_PREFIXES = {  # of the jobs of each MonitoringType; the last two are not recorded anywhere
+    "DataQuality": "model-monitoring-",
+    "ModelQuality": "model-quality-monitoring-",
+    "ModelBias": "model-bias-monitoring-",
+    "ModelExplainability": "model-explainability-monitoring-",
+}
+JOB_PREFIXES = (MERGE_PREFIX, *ANALYSIS_PREFIXES.values())
+SUFFIX_DIGITS = 24
 ATTEMPTS = 3  # of a job that was lost with this process
 LONGEST_REASON = 1024
 
@@ -43,8 +51,7 @@ class Progress:
 
     def _submit(self, row: Resource, stage: str, request: dict[str, Any]) -> None:
         """Write the job down, together with the execution that waits for it."""
-        moment = datetime.fromtimestamp(row.doc["ScheduledTime"], UTC)
-        name = f"{JOB_PREFIXES[stage]}{moment:%Y%m%d%H%M}-{uuid.uuid4().hex[:16]}"
+        name = _job_name(row, stage, uuid.uuid4().hex[:SUFFIX_DIGITS])
         with self._store.transaction():
             self._store.amend(MONITORING_EXECUTION, row.name, stage, result={"stage": stage, "job": name})
             jobs.create({**request, "ProcessingJobName": name}, self._context, jobs.PROCESSING)
@@ -106,3 +113,12 @@ class Progress:
         judged = alerts.judged(row.result["alert"], statuses, self._now())
         if judged != row.result["alert"]:
             self._store.amend(MONITORING_SCHEDULE, schedule, "alert", result={"alert": judged})
+
+
+def _job_name(row: Resource, stage: str, fresh: str) -> str:
+    """AWS's: the kind, the minute, and 24 digits which an analysis shares with the merge before it."""
+    before = str(row.result.get("job", ""))
+    follows_merge = stage == "analysis" and before.startswith(MERGE_PREFIX)
+    suffix = before.rpartition("-")[2] if follows_merge else fresh
+    prefix = MERGE_PREFIX if stage == "merge" else ANALYSIS_PREFIXES[row.doc["MonitoringType"]]
+    return f"{prefix}{datetime.fromtimestamp(row.doc['ScheduledTime'], UTC):%Y%m%d%H%M}-{suffix}"

@@ -1,5 +1,6 @@
 """The monitor without processes: when executions begin, which jobs they are, and how they end."""
 
+import re
 import threading
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_an_hourly_execution_is_a_job_with_the_container_s_contract(hourly: Any)
     hourly.look()
     assert hourly.statuses() == ["InProgress"]
     job = hourly.job()
-    assert job.name.startswith("model-monitoring-202405010800-")
+    assert re.fullmatch("model-monitoring-202405010800-[0-9a-f]{24}", job.name)
     environment = hourly.environment(job)
     assert environment == {
         "dataset_format": {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}},
@@ -246,6 +247,9 @@ class TestModelQuality:
         daily.objects.buckets["bucket"][f"reports/merge/Ep/AllTraffic/{HOUR}/part-0.jsonl"] = b"{}\n"
         daily.end_job(ExitMessage="Merged 1 of 1")
         assert daily.statuses() == ["InProgress"]
+        kind, _, suffix = merge.name.rpartition("-")
+        assert (kind, len(suffix)) == ("groundtruth-merge-202405011200", 24)
+        assert daily.job().name == f"model-quality-monitoring-202405011200-{suffix}"
         environment = daily.environment(daily.job())
         assert environment["analysis_type"] == "MODEL_QUALITY"
         assert environment["problem_type"] == "BinaryClassification"
@@ -278,6 +282,7 @@ class TestClarify:
         site.objects.buckets["bucket"][f"reports/merge/Ep/AllTraffic/{HOUR}/part-0.jsonl"] = b"{}\n"
         site.end_job(ExitMessage="Completed: merged 1 of 1 captured records with ground truth.")
         job = site.job()
+        assert job.name.startswith("model-bias-monitoring-")
         assert job.doc["AppSpecification"] == {"ImageUri": CLARIFY}
         environment = site.environment(job)
         assert environment["analysis_type"] == "MODEL_BIAS"
