@@ -31,21 +31,21 @@ class Sender:
         for output, files in for_outputs(spec, outputs):
             self._zip(files, output.bucket, output.key)
 
-    def to_s3(self, files: Files, config: Mapping[str, Any], name: str) -> dict[str, Any]:
-        """What AWS calls BuildArtifacts. `name` is the evaluated name of the buildspec. Raises PhaseFault."""
+    def to_s3(self, files: Files, config: Mapping[str, Any]) -> dict[str, Any]:
+        """What AWS calls BuildArtifacts. Raises PhaseFault."""
         bucket = config["location"].removeprefix(S3_ARN)
-        key = location(config, self.project, self.mark, name, files.s3_prefix)
+        key = location(config, self.project, self.mark, files.name, files.s3_prefix)
         if config.get("packaging") == "ZIP":
-            shown = self._zip(files, bucket, key)
+            sums = self._zip(files, bucket, key)
         else:
             prefix = f"{key}/" if key else ""
             for path, file in _selected(self.root, files):
                 with missing(f"s3://{bucket}/{prefix}{path}"):
                     self.objects.store(bucket, prefix + path, file)
-            shown = {}
+            sums = {}
         shared = {member: config[member] for member in ("artifactIdentifier", "encryptionDisabled") if member in config}
         override = {"overrideArtifactName": config.get("overrideArtifactName", False)}
-        return {"location": f"{S3_ARN}{bucket}/{key}", **shared, **override, **shown}
+        return {"location": f"{S3_ARN}{bucket}/{key}", **shared, **override, **sums}
 
     def _zip(self, files: Files, bucket: str, key: str) -> dict[str, Any]:
         archive = self.scratch / "artifact.zip"
@@ -64,7 +64,7 @@ class Sender:
 def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Artifact, Files]]:
     """Which files become which output: by name those of secondary-artifacts, the primary artifact where there is one.
 
-    Raises ClientFault for an output that the buildspec says nothing about.
+    The buildspec has artifacts. Raises ClientFault for an output that it says nothing about.
     """
     found = []
     for output in outputs:
@@ -74,17 +74,16 @@ def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Arti
         if files is None:
             known = ", ".join(spec.secondary) or "none"
             raise ClientFault(
-                f"the pipeline expects {_named(output)}, for which the buildspec has no files; "
+                f"the pipeline expects {shown([output])}, for which the buildspec has no files; "
                 f"secondary-artifacts of the buildspec: {known}"
-                if spec.secondary or len(outputs) > 1
-                else f"the pipeline expects {_named(output)}, and the buildspec has no artifacts"
             )
         found.append((output, files))
     return found
 
 
-def _named(output: Artifact) -> str:
-    return "a primary artifact" if output.name == PRIMARY else f"the artifact {output.name}"
+def shown(outputs: Sequence[Artifact]) -> str:
+    """Outputs by their names, for people."""
+    return ", ".join("a primary artifact" if one.name == PRIMARY else f"the artifact {one.name}" for one in outputs)
 
 
 def location(config: Mapping[str, Any], project: str, mark: str, name: str, prefix: str = "") -> str:

@@ -28,11 +28,12 @@ class _Reader(Walker):
         top = self.map(
             self.tree.value,
             (),
-            ("version", "run-as", "env", "phases", "reports", "artifacts", "cache", "batch"),
+            ("version", "run-as", "env", "phases", "reports", "artifacts", "cache", "batch", "proxy"),
             noun="buildspec",
         )
         self._version(top)
         self._run_as(top, ())
+        self._proxy(top.get("proxy") or {})
         if not top.get("phases"):
             raise BuildspecError(
                 "the buildspec has no phases; expected at least one of install, pre_build, build, post_build"
@@ -63,6 +64,13 @@ class _Reader(Walker):
         if user not in (None, "root"):  # root is what CodeBuild runs commands as when nothing is said
             where = self.tree.where((*path, "run-as"))
             raise BuildspecError(f"run-as {user!r}{where}: builds run as the user who started loopback; leave it out")
+
+    def _proxy(self, given: Any) -> None:
+        """How a build behind a proxy server reaches AWS: no build here is behind one."""
+        keys = ("upload-artifacts", "logs")
+        proxy = self.map(given, ("proxy",), keys, noun="key of proxy")
+        for key in keys:
+            self.flag(proxy, key, ("proxy",))
 
     def _env(self, given: Any) -> dict[str, Any]:
         keys = (

@@ -100,7 +100,7 @@ def save(place: Place, key: str, paths: Sequence[str], folders: Folders, say: Ca
     """Keep what the paths name: below the source folder or HOME."""
     found: dict[str, Path] = {}
     for path in paths:
-        home = next((mark for mark in _HOMES if path.startswith(mark)), "")
+        home = next((mark for mark in (*_HOMES, f"{folders.home}/") if path.startswith(mark)), "")
         root = folders.home if home else folders.src
         try:
             chosen = globs.select(root, Files((path[len(home) :],)))

@@ -52,7 +52,7 @@ def select(root: Path, wanted: Files) -> list[tuple[str, Path]]:
     """
     found: dict[str, Path] = {}
     for base in bases(root, wanted.base_directory):
-        excluded = [pattern(_inside(text, "exclude-paths")) for text in wanted.exclude]
+        excluded = [pattern(_inside(text, "exclude-paths", base)) for text in wanted.exclude]
         for text in wanted.files:
             for name in _matching(base, _inside(text, "files", base), links=wanted.symlinks):
                 if not any(one.fullmatch(name) for one in excluded):

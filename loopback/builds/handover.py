@@ -3,18 +3,18 @@
 import gzip
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loopback.builds import caches, zips
-from loopback.builds.artifacts import Sender
+from loopback.builds.artifacts import Sender, shown
 from loopback.builds.build import Build
 from loopback.builds.faults import ClientFault, PhaseFault
 from loopback.builds.formats.table import CODE_COVERAGE, FORMATS, TEST
 from loopback.builds.reports import Reporter
 from loopback.builds.sources import S3_ARN, missing
-from loopback.builds.specification import Buildspec
+from loopback.builds.specification import Buildspec, Files
 from loopback.core.artifacts import Artifact
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import Check
@@ -25,7 +25,7 @@ PUTTING = {TEST: "BatchPutTestCases", CODE_COVERAGE: "BatchPutCodeCoverages"}
 
 @dataclass(frozen=True)
 class Handover:
-    """Of one build. `expand` evaluates a name in the build's shell, `say` writes to its log; `result` fills up."""
+    """Of one build. `expand` evaluates text in the build's shell, `say` writes to its log; `result` fills up."""
 
     build: Build
     spec: Buildspec
@@ -47,11 +47,11 @@ class Handover:
     def _reports(self) -> None:
         means = self.build.means
         reporter = Reporter(means.store, means.place, self.build.project, self.build.arn, means.clock)
-        for name, files in self.spec.reports.items():
-            kind = FORMATS[files.format].type
+        for written, files in self.spec.reports.items():
+            name, kind = self._text(written), FORMATS[files.format].type
             self._may_report(name, kind)
             self.say(f"Preparing to copy {kind} report {name}")
-            arn = reporter.report(name, files, self.build.folders.src)
+            arn = reporter.report(name, self._evaluated(files), self.build.folders.src)
             self.result["reportArns"] = [*self.result.get("reportArns", []), arn]
 
     def _may_report(self, name: str, kind: str) -> None:
@@ -66,25 +66,49 @@ class Handover:
         except ServiceError as fault:
             raise ClientFault(str(fault)) from None
 
+    def _text(self, text: str) -> str:
+        """Text with its variables. What is empty then stays as it is written: a message can name it."""
+        return self.expand(text) or text
+
+    def _evaluated(self, files: Files) -> Files:
+        """The variables of a buildspec's patterns have the values that the build's commands have left."""
+        return replace(
+            files,
+            files=tuple(self._text(text) for text in files.files),
+            exclude=tuple(self._text(text) for text in files.exclude),
+            base_directory=self._text(files.base_directory),
+            name=self.expand(files.name),
+            s3_prefix=self.expand(files.s3_prefix),
+        )
+
     def _artifacts(self) -> None:
-        build, spec = self.build, self.spec
+        build, spec = self.build, self._evaluated_artifacts()
         sender = Sender(build.means.objects, build.folders.src, build.folders.tmp, build.project, build.mark)
         pipeline, config = build.doc.get("pipeline"), build.doc["artifacts"]
         if pipeline is not None:
-            sender.to_pipeline(spec, [Artifact(**item) for item in pipeline["outputs"]])
+            outputs = [Artifact(**item) for item in pipeline["outputs"]]
+            if outputs and spec.artifacts is None and not spec.secondary:
+                self.say(f"The buildspec has no artifacts: nothing is uploaded for {shown(outputs)}")
+            else:
+                sender.to_pipeline(spec, outputs)
             return
         if config["type"] == "S3":
             if spec.artifacts is None:
                 raise ClientFault("the project has artifacts of type S3, and the buildspec has no artifacts")
-            self.result["artifacts"] = sender.to_s3(spec.artifacts, config, self.expand(spec.artifacts.name))
+            self.result["artifacts"] = sender.to_s3(spec.artifacts, config)
         for config in build.doc.get("secondaryArtifacts", []):
             name = config["artifactIdentifier"]
             files = spec.secondary.get(name)
             if files is None:
                 known = ", ".join(spec.secondary) or "none"
                 raise ClientFault(f"the buildspec has no files for the secondary artifact {name}; it has {known}")
-            sent = sender.to_s3(files, config, self.expand(files.name))
+            sent = sender.to_s3(files, config)
             self.result["secondaryArtifacts"] = [*self.result.get("secondaryArtifacts", []), sent]
+
+    def _evaluated_artifacts(self) -> Buildspec:
+        primary = self.spec.artifacts
+        secondary = {name: self._evaluated(files) for name, files in self.spec.secondary.items()}
+        return replace(self.spec, artifacts=primary and self._evaluated(primary), secondary=secondary)
 
     @property
     def _cache(self) -> caches.Place | None:
@@ -110,7 +134,8 @@ class Handover:
         if wanted is None or place is None or wanted.action == "restore":
             return
         try:
-            caches.save(place, self.expand(wanted.key or "default"), wanted.paths, self.build.folders, self.say)
+            paths = [self._text(path) for path in wanted.paths]
+            caches.save(place, self.expand(wanted.key or "default"), paths, self.build.folders, self.say)
         except (ServiceError, OSError) as fault:
             self.say(f"Unable to save the cache: {fault}")
 

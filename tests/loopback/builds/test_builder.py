@@ -229,6 +229,77 @@ def test_an_action_of_a_pipeline(bench: Any, objects: Any) -> None:
     assert names(objects.buckets["bucket"]["out/two.zip"]) == ["c"]
 
 
+def test_variables_of_artifacts_have_the_values_that_the_commands_left(bench: Any, objects: Any) -> None:
+    """As the buildspecs of aws-samples' MLOps templates write them: `files: - $EXPORT_TEMPLATE_NAME`."""
+    files = {"files": ["$TEMPLATE", "${CONFIG}-*.json", "sub/$DEEP/**/*"], "exclude-paths": ["sub/$DEEP/no"]}
+    other = {"files": ["$CODEBUILD_SRC_DIR/out/*"], "base-directory": "$CODEBUILD_SRC_DIR/out", "name": "n-$CONFIG"}
+    third = {"files": ["**/*"], "base-directory": "$OUT"}
+    spec = {
+        "env": {"variables": {"TEMPLATE": "t.yml", "OUT": "nowhere"}},
+        "artifacts": files | {"secondary-artifacts": {"Two": other, "Three": third}},
+        "phases": {
+            "build": {
+                "commands": [
+                    "export CONFIG=prod DEEP='a b' OUT=out; mkdir -p out 'sub/a b/c'",
+                    "touch t.yml prod-1.json dev-1.json out/o 'sub/a b/no' 'sub/a b/c/f'",
+                ]
+            }
+        },
+    }
+    bench.project(spec, source={"type": "CODEPIPELINE"}, artifacts={"type": "CODEPIPELINE"})
+    objects.buckets["bucket"]["in/src.zip"] = zipped(a="1")
+    outputs = [Artifact(name, "bucket", f"out/{name}") for name in ("", "Two", "Three")]
+    asked = Asked("codepipeline/p", [], [Artifact("Src", "bucket", "in/src.zip")], "Src", outputs, "abc")
+    row = bench.wait(start_for_pipeline("p1", bench.context, asked))
+    assert row.status == "SUCCEEDED", row.result["failure"]
+    assert names(objects.buckets["bucket"]["out/"]) == ["prod-1.json", "sub/a b/c/f", "t.yml"]
+    assert names(objects.buckets["bucket"]["out/Two"]) == ["o"]
+    assert names(objects.buckets["bucket"]["out/Three"]) == ["o"]
+
+
+def test_an_empty_variable_of_artifacts_is_named(bench: Any) -> None:
+    row = bench.build(commands("true") | {"artifacts": {"files": ["$NOT_SET"]}}, artifacts=TO_S3)
+    assert row.result["failure"] == "UPLOAD_ARTIFACTS failed: no matching artifact paths found for $NOT_SET"
+
+
+def test_reports_and_caches_take_variables(bench: Any) -> None:
+    files = {"files": ["$WHAT.xml"], "base-directory": "$CODEBUILD_SRC_DIR/$WHERE"}
+    spec = {
+        "phases": {
+            "build": {
+                "commands": [
+                    "ls $HOME/.tool deps 2>/dev/null | tr '\\n' ' '; echo .",
+                    "export WHAT=unit WHERE=r GROUP=g; mkdir -p r deps $HOME/.tool; touch deps/d $HOME/.tool/z",
+                    "echo '<testsuite/>' > r/unit.xml",
+                ]
+            }
+        },
+        "reports": {"$GROUP": files},
+        "cache": {"paths": ["$CODEBUILD_SRC_DIR/deps/**/*", "$HOME/.tool/*"]},
+    }
+    bench.project(spec, cache={"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]})
+    first, second = bench.run(), bench.run()
+    assert first.status == "SUCCEEDED", first.result["failure"]
+    assert "report/p1-g:" in first.result["reportArns"][0]
+    assert bench.output(second)[0].split()[-2:] != ["."]
+    assert {"z", "d"} <= set(bench.output(second)[0].replace(":", "").split())
+
+
+def test_a_pipelines_output_without_artifacts_in_the_buildspec(bench: Any, objects: Any) -> None:
+    """AWS's own project templates build like this: the action succeeds, and nothing is uploaded."""
+    bench.project(commands("true"), source={"type": "CODEPIPELINE"}, artifacts={"type": "CODEPIPELINE"})
+    objects.buckets["bucket"]["in/src.zip"] = zipped(a="1")
+    outputs = [Artifact("Built", "bucket", "out/built.zip")]
+    asked = Asked("codepipeline/p", [], [Artifact("Src", "bucket", "in/src.zip")], "Src", outputs, "abc")
+    row = bench.wait(start_for_pipeline("p1", bench.context, asked))
+    assert row.status == "SUCCEEDED", row.result["failure"]
+    assert "out/built.zip" not in objects.buckets["bucket"]
+    assert any(
+        "no artifacts: nothing is uploaded for the artifact Built" in line
+        for line in next(iter(bench.logs.lines.values()))
+    )
+
+
 def test_the_builds_of_a_batch(bench: Any, objects: Any) -> None:
     objects.buckets["bucket"]["in/src.zip"] = zipped(a="1")
     spec = commands("echo I am $CODEBUILD_BATCH_BUILD_IDENTIFIER with $X") | {
@@ -312,6 +383,9 @@ def test_what_download_source_says(bench: Any, spec: Any, more: Any, code: str, 
     assert (row.status, phase["phaseType"], phase["contexts"][0]["statusCode"]) == ("FAILED", "DOWNLOAD_SOURCE", code)
     assert words in phase["contexts"][0]["message"]
     assert [phase["phaseType"] for phase in row.result["phases"][4:]] == ["FINALIZING", "COMPLETED"]
+
+
+TO_S3 = {"type": "S3", "location": "bucket"}
 
 
 def test_missing_artifacts_fail_the_upload(bench: Any, phases: Phases) -> None:

@@ -29,6 +29,7 @@ artifacts:
   secondary-artifacts: {Other: {files: [x], enable-symlinks: true}}
 cache: {key: k, paths: [p], fallback-keys: [f], action: restore}
 batch: {build-list: []}
+proxy: {upload-artifacts: no, logs: yes}
 """
 
 
@@ -74,7 +75,8 @@ BUILD = "version: 0.2\nphases: {build: {commands: [x]}}\n"
         (BUILD + "env: {variables: {A-B: 1}}", "letters, digits and underscores"),
         (BUILD + "env: {variables: {A: [1]}}", "expected text, found a list"),
         (BUILD + "env: {exported-variables: [AWS_X]}", "'AWS_X' cannot be exported"),
-        (BUILD + "proxy: {logs: yes}", "Invalid buildspec 'proxy' at line 3"),
+        (BUILD + "proxy: {log: yes}", "Invalid key of proxy 'log' at line 3; expected one of upload-artifacts, logs"),
+        (BUILD + "proxy: {logs: maybe}", "proxy.logs is 'maybe' at line 3; expected yes or no"),
         (BUILD + "artifacts: {name: x}", "artifacts at line 3 has no files"),
         (BUILD + "artifacts: {files: [x], discard-paths: maybe}", "discard-paths is 'maybe' at line 3; expected yes"),
         (
