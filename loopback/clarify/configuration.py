@@ -1,4 +1,7 @@
-"""analysis_config.json, held against the schema that AWS documents. contracts 5.10."""
+"""analysis_config.json, held against the schema that AWS documents.
+
+Source: AWS, clarify-processing-job-configure-analysis.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Git triggers: does a push or a pull request start a pipeline? Pure.
 
-Fields of one filter are AND-ed, filters OR-ed, an exclude wins over an include (contracts 11.4).
+Fields of one filter are AND-ed, filters OR-ed, an exclude wins over an include.
+
+Source: AWS, concepts-how-it-works.
 """
 
 import re

@@ -1,8 +1,10 @@
 """What happens next to the executions of one pipeline: facts in, moves out. No clock, store or process inside.
 
-Contracts 11.4: a stage holds one execution, except in mode PARALLEL; an execution waits in front of a stage that is
+A stage holds one execution, except in mode PARALLEL; an execution waits in front of a stage that is
 taken or whose door is shut, and in mode SUPERSEDED only the newest goes on waiting. A rollback runs one stage.
 The entry condition of a stage is looked at inside it: no other execution may slip in meanwhile.
+
+Source: AWS, concepts-how-it-works.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

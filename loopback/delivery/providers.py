@@ -1,4 +1,7 @@
-"""The actions that loopback runs: how many artifacts, which configuration keys, how long. Contracts 11.2 and 11.3."""
+"""The actions that loopback runs: how many artifacts, which configuration keys, how long.
+
+Source: AWS, reference-pipeline-structure and action-reference.
+"""
 
 from dataclasses import dataclass
 

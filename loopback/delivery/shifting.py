@@ -1,6 +1,8 @@
 """How a Lambda deployment of CodeDeploy shifts traffic: shares of the new version over time. No clock inside.
 
-Contracts 12.2. A configuration is CodeDeploy's `trafficRoutingConfig`; its intervals are minutes.
+A configuration is CodeDeploy's `trafficRoutingConfig`; its intervals are minutes.
+
+Source: AWS, deployment-configurations.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""What a pipeline's declaration must satisfy beyond the service model: contracts 11.2. Pure."""
+"""What a pipeline's declaration must satisfy beyond the service model. Pure.
+
+Source: AWS, reference-pipeline-structure.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""Data capture: which requests are written down, how a record looks, and the file that is being filled. contracts 4."""
+"""Data capture: which requests are written down, how a record looks, and the file that is being filled.
+
+Source: AWS, model-monitor-data-capture.
+"""
 
 import base64
 import json

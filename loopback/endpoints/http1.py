@@ -10,7 +10,7 @@ from typing import Any
 
 import httptools
 
-LARGEST = 25 * 1024 * 1024  # bytes of a request's body; contracts 3.3
+LARGEST = 25 * 1024 * 1024  # bytes of a request's body; AWS, API_runtime_InvokeEndpoint
 STREAMED = b"x-loopback-stream"  # header of a request to an instance whose answer may come in parts
 Headers = dict[bytes, bytes]
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}

@@ -1,4 +1,7 @@
-"""InvokeEndpoint on the data plane: headers in, an instance's answer or an AWS error out. contracts 3.3."""
+"""InvokeEndpoint on the data plane: headers in, an instance's answer or an AWS error out.
+
+Source: AWS, API_runtime_InvokeEndpoint.
+"""
 
 import asyncio
 import random

@@ -1,4 +1,7 @@
-"""CloudWatch metrics of endpoints, gathered into batches. contracts 7.3. Latencies are in microseconds."""
+"""CloudWatch metrics of endpoints, gathered into batches. Latencies are in microseconds.
+
+Source: AWS, monitoring-cloudwatch.
+"""
 
 import math
 from collections import Counter, defaultdict

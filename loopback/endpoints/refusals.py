@@ -1,4 +1,7 @@
-"""The runtime's errors: what a caller of InvokeEndpoint sees instead of an answer. contracts 3.3."""
+"""The runtime's errors: what a caller of InvokeEndpoint sees instead of an answer.
+
+Source: AWS, API_runtime_InvokeEndpoint.
+"""
 
 import json
 

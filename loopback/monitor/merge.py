@@ -1,4 +1,7 @@
-"""The analysis GROUND_TRUTH_MERGE: captured records joined with ground truth that came later. contracts 5.9."""
+"""The analysis GROUND_TRUTH_MERGE: captured records joined with ground truth that came later.
+
+Source: AWS, model-monitor-model-quality-merge.
+"""
 
 from __future__ import annotations
 

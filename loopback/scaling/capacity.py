@@ -1,6 +1,8 @@
 """How much a scalable target should have: scaling policies, limits and cooldowns as Application Auto Scaling has them.
 
-Pure. Capacities are instance counts, cooldowns seconds, moments epoch seconds. See contracts 8 for the sources.
+Pure. Capacities are instance counts, cooldowns seconds, moments epoch seconds.
+
+Source: AWS, endpoint-auto-scaling.
 """
 
 import itertools

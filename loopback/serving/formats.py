@@ -1,4 +1,7 @@
-"""Request and response bodies: CSV, libsvm, JSON and npy to arrays and back. contracts.md 1.7 and 1.8."""
+"""Request and response bodies: CSV, libsvm, JSON and npy to arrays and back.
+
+Source: docs/container-contract.md.
+"""
 
 import csv
 import io

@@ -1,4 +1,7 @@
-"""The XGBoost container's own handler: model files in, predictions out. contracts.md 1.7, serving side."""
+"""The XGBoost container's own handler: model files in, predictions out.
+
+Source: docs/container-contract.md.
+"""
 
 import json
 import pickle

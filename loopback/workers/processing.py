@@ -1,4 +1,7 @@
-"""The processing container contract: config files, inputs, outputs, exit message. contracts.md section 2."""
+"""The processing container contract: config files, inputs, outputs, exit message.
+
+Source: docs/container-contract.md.
+"""
 
 import json
 from pathlib import Path
@@ -107,7 +110,10 @@ class Processing:
         self._publish()
 
     def _publish(self) -> None:
-        """Hand on the metrics that containers leave as files (contracts 5.7). Raises JobFault for what is no metric."""
+        """Hand on the metrics that containers leave as files. Raises JobFault for what is no metric.
+
+        Source: AWS, model-monitor-interpreting-cloudwatch.
+        """
         paths = [path for host in self.place.hosts for path in sorted((host.ml / METRICS).glob("*.jsonl"))]
         if self.ports.publish is None or not paths:
             return

@@ -1,6 +1,8 @@
 """Script mode of the framework images: hyperparameters, the command line and every SM_* variable. Pure.
 
-contracts.md 1.4 and 1.5; both toolkits (sagemaker-training, sagemaker-containers) agree on what is here.
+Both toolkits (sagemaker-training, sagemaker-containers) agree on what is here.
+
+Source: docs/container-contract.md.
 """
 
 import json

@@ -1,8 +1,10 @@
 """The XGBoost container's own algorithm: what `train` does there without a user script. Runs in a job host.
 
-contracts.md 1.7. Its argument is the image, whose version decides on formats. Reads /opt/ml/input, writes
+Its argument is the image, whose version decides on formats. Reads /opt/ml/input, writes
 /opt/ml/model/xgboost-model; with several hosts through xgboost's collective, first to learn who has data (port 9099),
 then to train (port 9100).
+
+Source: docs/container-contract.md.
 """
 
 import json

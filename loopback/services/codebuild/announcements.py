@@ -1,4 +1,7 @@
-"""What AWS tells the world about builds: a change of status, the end of a phase (contracts 6.4)."""
+"""What AWS tells the world about builds: a change of status, the end of a phase.
+
+Source: AWS, sample-build-notifications.
+"""
 
 import json
 import time

@@ -1,4 +1,7 @@
-"""What AWS tells the world about executions, stages and actions (contracts 6.3), and about pushes to CodeCommit."""
+"""What AWS tells the world about executions, stages and actions, and about pushes to CodeCommit.
+
+Source: AWS, detect-state-changes-cloudwatch-events.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -61,7 +61,10 @@ def _function(work: Work) -> str:
 
 
 def _job(row: Resource, context: Context, continuation: str | None) -> dict[str, Any]:
-    """The event's job: contracts 11.2. Its id is that of the action execution."""
+    """The event's job. Its id is that of the action execution.
+
+    Source: AWS, reference-pipeline-structure.
+    """
     data = _data(row, context)
     data.pop("actionTypeId")
     data.pop("pipelineContext")

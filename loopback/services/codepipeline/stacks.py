@@ -1,6 +1,8 @@
-"""CloudFormation actions: contracts 11.3. Each look is one short call; what it has to know is in the action's row.
+"""CloudFormation actions. Each look is one short call; what it has to know is in the action's row.
 
 An operation carries a client request token of its own, so that after a crash its events tell whether it was begun.
+
+Source: AWS, action-reference-CloudFormation.
 """
 
 import time

@@ -88,7 +88,10 @@ class Work:
 
 
 def artifact_key(pipeline: str, artifact: str) -> str:
-    """Where a new artifact goes in the artifact bucket: contracts 11.2."""
+    """Where a new artifact goes in the artifact bucket.
+
+    Source: AWS, reference-pipeline-structure.
+    """
     return f"{pipeline[:20]}/{artifact[:10]}/{''.join(secrets.choice(_SEVEN) for _ in range(7))}"
 
 

@@ -1,4 +1,7 @@
-"""What AWS tells the world about jobs, packages, endpoints, executions and steps: contracts 6.2."""
+"""What AWS tells the world about jobs, packages, endpoints, executions and steps.
+
+Source: AWS, automating-sagemaker-with-eventbridge.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +43,10 @@ def _job(event: Event, row: Resource, context: Context) -> Announcement:
 
 
 def _time(key: str, value: Any) -> Any:
-    """Job events write times as text of epoch milliseconds (contracts 6.2)."""
+    """Job events write times as text of epoch milliseconds.
+
+    Source: AWS, automating-sagemaker-with-eventbridge.
+    """
     return str(int(value * 1000)) if key.endswith("Time") and isinstance(value, float | int) else value
 
 
@@ -81,7 +87,10 @@ def _milliseconds(value: Any) -> Any:
 
 
 def _endpoint_state(event: Event, row: Resource, context: Context) -> Announcement:
-    """Statuses are upper snake case here, times epoch milliseconds (contracts 6.2)."""
+    """Statuses are upper snake case here, times epoch milliseconds.
+
+    Source: AWS, automating-sagemaker-with-eventbridge.
+    """
     shown = endpoints.view(row, context)
     detail = {key: shown.get(key) for key in ("EndpointName", "EndpointArn", "EndpointConfigName", "FailureReason")}
     properties = ("VariantName", "CurrentWeight", "DesiredWeight", "CurrentInstanceCount", "DesiredInstanceCount")

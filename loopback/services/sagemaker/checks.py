@@ -53,7 +53,9 @@ class Judgement:
 def plan(start: Start, context: Context) -> Check:
     """The container's job. With a drift check, the earlier baseline goes in beside the data.
 
-    Baselines (contracts 9.6): what the step supplies, else DriftCheckBaselines of the newest approved package.
+    Baselines: what the step supplies, else DriftCheckBaselines of the newest approved package.
+
+    Source: AWS, pipelines-quality-clarify-baseline-lifecycle.
     """
     settings = start.envelope
     kind = BASELINES[settings["CheckType"]]

@@ -1,9 +1,11 @@
-"""DeploymentConfig: its rules (contracts 7.2), and the plan that it becomes, which the deployer walks through.
+"""DeploymentConfig: its rules, and the plan that it becomes, which the deployer walks through.
 
 A plan is JSON in the endpoint's row, beside what it deploys:
 `shares` of the traffic that the new fleet has after each shift, the last one 1; `wait` after each, `termination` before
 the old fleet ends and `longest` for all of it (None: no limit), in seconds; names of `alarms`; `gradual` where the old
 fleet shrinks as the new one gets traffic, `rolling` where the new one also grows; `retreat` is taken back at a time.
+
+Source: AWS, deployment-guardrails.
 """
 
 from collections.abc import Iterable, Mapping

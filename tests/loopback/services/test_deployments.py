@@ -1,4 +1,7 @@
-"""DeploymentConfig: which are refused, and which plans the others become. contracts 7.2."""
+"""DeploymentConfig: which are refused, and which plans the others become.
+
+Source: AWS, deployment-guardrails.
+"""
 
 from typing import Any
 
