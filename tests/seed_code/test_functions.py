@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ def environment(monkeypatch) -> None:
     monkeypatch.setenv("MODELBUILD_PIPELINE", BUILD)
     monkeypatch.setenv("MODELDEPLOY_PIPELINE", DEPLOY)
     monkeypatch.setenv("MODEL_PACKAGE_GROUP_NAME", "demo-churn")
+    monkeypatch.setenv("ENDPOINT", "demo-prod")
 
 
 def refusal(code: str) -> ClientError:
@@ -39,6 +41,27 @@ class TestStart:
         variables = [{"name": "ModelPackageArn", "value": ARN.format(3)}]
         request = {"name": DEPLOY, "clientRequestToken": "e-1", "variables": variables}
         assert codepipeline.calls == [("start_pipeline_execution", request)]
+
+    @pytest.mark.parametrize(
+        ("second", "executions"),
+        [
+            ({}, 1),
+            ({"LastModifiedTime": "2026-11-02T08:00:00Z"}, 2),
+            ({"ModelPackageArn": ARN.format(4)}, 2),
+        ],
+    )
+    def test_one_approval_is_one_deployment_however_many_events_tell_of_it(
+        self, second, executions, function, client
+    ) -> None:
+        """AWS may send several events for a change of state, each with its own id."""
+        codepipeline = client(start_pipeline_execution={"pipelineExecutionId": "x"})
+        start = function("StartFunction", codepipeline=codepipeline)
+        told = {"ModelApprovalStatus": "Approved", "LastModifiedTime": "2026-11-02T07:10:00Z"}
+        for event in (self.approval(**told), self.approval(**told | second) | {"id": "e-2"}):
+            start.handler(event, None)
+        tokens = {request["clientRequestToken"] for _, request in codepipeline.calls}
+        assert len(tokens) == executions
+        assert all(re.fullmatch("[a-zA-Z0-9-]{1,128}", token) for token in tokens)
 
     def test_recording_what_is_in_production_starts_nothing(self, function, client) -> None:
         codepipeline = client()
@@ -82,6 +105,18 @@ class TestStart:
         start = function("StartFunction", codepipeline=codepipeline)
         start.handler({"id": "e-3", "source": source, "detail": detail}, None)
         assert [request["name"] for _, request in codepipeline.calls] == [BUILD, DEPLOY]
+
+
+def serving(version, **endpoint):
+    """What SageMaker answers about an endpoint whose new variant has this version, a challenger beside it."""
+    variants = [{"VariantName": "Challenger", "ModelName": "other"}, {"VariantName": "AllTraffic", "ModelName": "m"}]
+    return {
+        "describe_endpoint": {"EndpointConfigName": "c", "EndpointStatus": "InService", **endpoint},
+        "describe_endpoint_config": {"ProductionVariants": variants},
+        "describe_model": lambda ModelName: {  # noqa: N803  boto3's name
+            "Containers": [{"ModelPackageName": ARN.format(version if ModelName == "m" else 0)}]
+        },
+    }
 
 
 class TestPromotion:
@@ -131,7 +166,7 @@ class TestPromotion:
                 ]
             },
         ]
-        sagemaker, codepipeline = client(list_model_packages=pages), client()
+        sagemaker, codepipeline = client(list_model_packages=pages, **serving(3)), client()
         function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(
             self.job("RecordProduction"), None
         )
@@ -146,12 +181,28 @@ class TestPromotion:
     def test_what_is_in_production_already_is_not_recorded_again(self, function, client) -> None:
         """Its event would name no field, and start the next deployment."""
         live = {"ModelPackageArn": ARN.format(3), "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Approved"}}
-        sagemaker, codepipeline = client(list_model_packages=[{"ModelPackageSummaryList": [live]}]), client()
+        pages = [{"ModelPackageSummaryList": [live]}]
+        sagemaker, codepipeline = client(list_model_packages=pages, **serving(3)), client()
         function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(
             self.job("RecordProduction"), None
         )
-        assert [operation for operation, _ in sagemaker.calls] == ["list_model_packages"]
+        assert "update_model_package" not in [operation for operation, _ in sagemaker.calls]
         assert codepipeline.calls[0][0] == "put_job_success_result"
+
+    @pytest.mark.parametrize(
+        ("reason", "said"), [("alarm demo-prod-5xx-errors", "alarm demo-prod-5xx-errors"), (None, "gives no reason")]
+    )
+    def test_a_release_that_was_taken_back_is_not_recorded(self, reason, said, function, client) -> None:
+        """The endpoint is InService then, on its old configuration: terraform-provider-aws #48997."""
+        sagemaker, codepipeline = client(list_model_packages=[], **serving(2, FailureReason=reason)), client()
+        function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(
+            self.job("RecordProduction"), None
+        )
+        ((operation, request),) = codepipeline.calls
+        assert operation == "put_job_failure_result"
+        assert f"demo-prod serves {ARN.format(2)} and not {ARN.format(3)}" in request["failureDetails"]["message"]
+        assert said in request["failureDetails"]["message"]
+        assert "update_model_package" not in [operation for operation, _ in sagemaker.calls]
 
     def test_a_fault_is_told_and_never_leaves_the_action_waiting(self, function, client) -> None:
         codepipeline = client()
