@@ -18,6 +18,7 @@ from urllib.parse import quote
 from loopback.adapter import (
     aliases,
     conditions,
+    encryption,
     events,
     log_filter,
     modules,
@@ -62,6 +63,7 @@ PARTS = (
     object_events,
     log_filter,
     sessions,
+    encryption,
 )
 
 
@@ -77,7 +79,7 @@ class Base:
         self._services: list[str] = []
         self.state = state.State(self._modules, settings.autosave_seconds)
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
-        for part in (conditions, aliases, object_events, log_filter, sessions):
+        for part in (conditions, aliases, object_events, log_filter, sessions, encryption):
             part.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
