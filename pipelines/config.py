@@ -67,12 +67,17 @@ class Data(Section):
 
 
 class Split(Section):
-    """Shares of the rows for training, early stopping and the final test."""
+    """Shares of the rows for training, early stopping and the final test; a hash says which row goes where."""
 
     train: Share
     validation: Share
     test: Share
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    group: Name | Literal[False] | None = Field(
+        None,
+        description="A column whose equal values stay in one part. Default: the first identifier column that is one, "
+        "else equal rows stay together; false asks for the latter.",
+    )
 
     @model_validator(mode="after")
     def _sum(self) -> "Split":
@@ -126,7 +131,10 @@ class Hyperparameters(Section):
 
 
 class Champion(Section):
-    """How much worse than the model in production a new one may be and still be registered."""
+    """How much worse than the model in production a new one may be and still be registered.
+
+    It is refused when the whole 95 % interval of the difference, on the same test rows, is above the margin.
+    """
 
     metric: Metric
     margin: float = Field(ge=0)
@@ -203,6 +211,9 @@ class Config(Section):
         for name in self.slices:
             if name not in self.data.used:
                 raise ValueError(f"slices: {name!r} is not a feature{nearest(name, self.data.used)}")
+        group, columns = self.split.group, [name for name in self.data.columns if name != self.data.label_column]
+        if group and group not in columns:
+            raise ValueError(f"split.group: {group!r} is no column beside the label{nearest(group, columns)}")
         wrong = set(_metrics_of(classification=self.data.label is None))
         for metric in [*self.gates.thresholds, self.gates.champion.metric]:
             if metric in wrong:

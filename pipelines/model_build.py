@@ -76,7 +76,7 @@ def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) ->
 
 
 def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep, metrics: str) -> ConditionStep:
-    """All thresholds of config.yml, and not worse than the champion by more than the margin.
+    """All thresholds of config.yml, and not worse than the champion by more than the margin, beyond doubt.
 
     `metrics` is the section of evaluation.json that the thresholds are about.
     """

@@ -249,12 +249,12 @@ class Workshop:
         )
 
     def conditions(self, evaluated: ProcessingStep, section: str) -> list[Condition]:
-        """The thresholds of config.yml, and not worse than the champion by more than the margin."""
+        """The thresholds of config.yml, and not beyond doubt worse than the champion by more than the margin."""
         checks: list[Condition] = []
         for metric, parameter in self.parameters.thresholds.items():
             better = ConditionGreaterThanOrEqualTo if metric in HIGHER_IS_BETTER else ConditionLessThanOrEqualTo
             checks.append(better(figure(evaluated, f"{section}.{metric}.value"), parameter))
-        worse = figure(evaluated, "champion.worse_by.value")
+        worse = figure(evaluated, "champion.worse_by.low")
         return [*checks, ConditionLessThanOrEqualTo(worse, self.parameters.margin)]
 
     def figures(self, evaluated: ProcessingStep, section: str) -> Join:
@@ -265,7 +265,9 @@ class Workshop:
             words += [f" ({threshold_name(metric)} ", parameter, "), "]
         champion = self.config.gates.champion.metric
         words += [f"worse than the champion's {champion} by ", figure(evaluated, "champion.worse_by.value")]
-        return Join("", [*words, " (ChampionMargin ", self.parameters.margin, ")"])
+        words += [" (95 % interval ", figure(evaluated, "champion.worse_by.low"), " to "]
+        words += [figure(evaluated, "champion.worse_by.high"), ", ChampionMargin ", self.parameters.margin, ")"]
+        return Join("", words)
 
     def finish(self, steps: list[Step]) -> Pipeline:
         """The pipeline of these steps."""

@@ -160,7 +160,7 @@ def _metrics_table(document: dict[str, Any]) -> Any:
 
 def _champion_title(champion: dict[str, Any]) -> str:
     if not champion.get("compared"):
-        return "champion (none)"
+        return "champion (not compared)" if "model_package_arn" in champion else "champion (none)"
     return f"champion (version {champion['model_package_arn'].rpartition('/')[2]})"
 
 

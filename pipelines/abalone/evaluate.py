@@ -10,26 +10,25 @@ from pipelines.tabular.evaluating import Folders
 def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     """Evaluate; returns the report as evaluation.json has it."""
     columns = Columns.from_config(config["data"])
-    model = evaluating.candidate(folders.model)
+    trained = evaluating.candidate(folders.model)
+    model = trained.model
     scored = scoring.score(model, folders.test, columns.label, config["slices"])
     metrics = regression.report(scored.labels, scored.scores)
     metric = config["champion_metric"]
-    value = metrics[metric]["value"]
     shares = scoring.importance(model.booster)
     report: dict[str, Any] = {
         "regression_metrics": metrics,
-        "champion": evaluating.against_champion(
-            metric, value, regression.figures, folders, columns, higher_is_better=metric == "r2"
-        ),
+        "champion": evaluating.against_champion(metric, trained, scored, regression.judge, folders, columns),
         "slices": evaluating.by_slice(scored, regression.figures),
         "feature_importance": shares,
-        "rows": len(scored.labels),
+        **evaluating.rows(scored, trained),
     }
     evaluating.write(folders, model, report)
     charts.predicted_actual(folders.output / "predicted_actual.png", scored.labels, scored.scores, metrics["rmse"])
     charts.residuals(folders.output / "residuals.png", scored.labels, scored.scores)
     charts.importance(folders.output / "feature_importance.png", shares)
-    print(f"rmse {metrics['rmse']['value']:.4f}, r2 {metrics['r2']['value']:.4f}, {report['champion']}")
+    print(f"rmse {metrics['rmse']['value']:.4f}, r2 {metrics['r2']['value']:.4f}")
+    print(evaluating.summary(report["champion"]))
     return report
 
 

@@ -6,33 +6,27 @@ from pipelines.tabular import charts, classification, evaluating, job, scoring
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.evaluating import Folders
 
-LOWER_IS_BETTER = {"log_loss"}
-
 
 def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     """Evaluate; returns the report as evaluation.json has it."""
     columns = Columns.from_config(config["data"])
-    model = evaluating.candidate(folders.model)
+    trained = evaluating.candidate(folders.model)
+    model = trained.model
     scored = scoring.score(model, folders.test, columns.label, config["slices"])
     metrics = classification.report(scored.labels, scored.scores)
     metric = config["champion_metric"]
     report = {
         "binary_classification_metrics": metrics,
-        "champion": evaluating.against_champion(
-            metric,
-            metrics[metric]["value"],
-            classification.figures,
-            folders,
-            columns,
-            higher_is_better=metric not in LOWER_IS_BETTER,
-        ),
+        "champion": evaluating.against_champion(metric, trained, scored, classification.judge, folders, columns),
         "slices": evaluating.by_slice(scored, classification.figures),
         "feature_importance": scoring.importance(model.booster),
-        "rows": len(scored.labels),
+        **evaluating.rows(scored, trained),
     }
     evaluating.write(folders, model, report)
     draw(folders, report, classification.calibration(scored.labels, scored.scores), float(scored.labels.mean()))
-    print(f"auc {metrics['auc']['value']:.4f}, f1 {metrics['f1']['value']:.4f}, {report['champion']}")
+    print(
+        f"auc {metrics['auc']['value']:.4f}, f1 {metrics['f1']['value']:.4f}, {evaluating.summary(report['champion'])}"
+    )
     return report
 
 

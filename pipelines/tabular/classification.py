@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.tabular.resampling import CELLS, Floats, resampled_counts, spread
+from pipelines.tabular.resampling import CELLS, Floats, Judge, resampled_counts, spread
 
 CURVE_POINTS = 200
 THRESHOLD = 0.5
@@ -42,6 +42,39 @@ def _at_threshold(tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> dict[str, F
     }
 
 
+def judge(metric: str, labels: NDArray[Any], scores: NDArray[Any]) -> Judge:
+    """One metric of these rows as a function of how often each counts."""
+    if metric == "auc":
+        return _auc_of_weights(labels, scores)
+    if metric == "log_loss":
+        losses = _losses(labels, scores)
+        return lambda weights: float(weights @ losses / weights.sum())
+    yes, true = scores >= THRESHOLD, labels == 1
+    counted = np.stack([yes & true, yes & ~true, ~yes & true, ~yes & ~true]).astype(np.float64)
+    return lambda weights: float(_at_threshold(*(counted @ weights))[metric])
+
+
+def _auc_of_weights(labels: NDArray[Any], scores: NDArray[Any]) -> Judge:
+    order = np.argsort(-scores, kind="stable")
+    ranked, truth = scores[order], labels[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+
+    def auc(weights: Floats) -> float:
+        counted = weights[order]
+        positives = np.add.reduceat(counted * truth, starts)
+        negatives = np.add.reduceat(counted * (1 - truth), starts)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a draw without one of the classes
+            return float(_auc(positives, negatives))
+
+    return auc
+
+
+def _losses(labels: NDArray[Any], scores: NDArray[Any]) -> Floats:
+    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    losses: Floats = -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
+    return losses
+
+
 def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
     """The plain figures; `auc` is not a number when only one class is there."""
     _, positives, negatives = _cells(labels, scores, len(scores))
@@ -49,8 +82,7 @@ def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
     counts = (yes & true).sum(), (yes & ~true).sum(), (~yes & true).sum(), (~yes & ~true).sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = float(_auc(positives, negatives))
-    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-    loss = -float(np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
+    loss = float(np.mean(_losses(labels, scores)))
     at = {name: float(value) for name, value in _at_threshold(*map(np.asarray, counts)).items()}
     return {name: round(value, 6) for name, value in {"auc": auc, **at, "log_loss": loss}.items()}
 

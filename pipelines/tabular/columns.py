@@ -51,13 +51,18 @@ class Columns:
         return next(name for name, kind in self.types.items() if kind == LABEL)
 
     @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The columns that say which customer or thing a row is about; the model never sees them."""
+        return tuple(name for name, kind in self.types.items() if kind == IDENTIFIER)
+
+    @property
     def is_classification(self) -> bool:
         """Whether the label is one of two values rather than a number."""
         return bool(self.positive)
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The columns that are read: features, then the label. Identifiers never leave the raw file."""
+        """The columns that are stored: features, then the label. Identifiers never leave the raw file."""
         return (*self.features, self.label)
 
     def is_number(self, name: str) -> bool:

@@ -34,9 +34,13 @@ def find(folder: Path, columns: Columns) -> list[CsvFile]:
     return [CsvFile(path, _names(path, columns)) for path in files]
 
 
-def batches(file: CsvFile, columns: Columns) -> Iterator[pa.RecordBatch]:
-    """The used columns of one file, typed: numbers as float64, the rest as text; the order is `columns.used`."""
-    types = {name: pa.float64() if columns.is_number(name) else pa.string() for name in columns.used}
+def batches(file: CsvFile, columns: Columns, also: str = "") -> Iterator[pa.RecordBatch]:
+    """The used columns of one file, typed: numbers as float64, the rest as text. The order is `columns.used`.
+
+    `also` is one more column to read, which rows are split by; it comes last.
+    """
+    names = [*columns.used, *([also] if also and also not in columns.used else [])]
+    types = {name: pa.float64() if columns.is_number(name) else pa.string() for name in names}
     try:
         for batch in _stream(file, columns, types):
             if any(columns.is_number(name) and _is_infinite(batch.column(name)) for name in columns.used):
@@ -54,7 +58,7 @@ def _stream(file: CsvFile, columns: Columns, types: dict[str, pa.DataType]) -> I
             column_names=list(file.names), skip_rows=int(columns.header), block_size=BLOCK_BYTES
         ),
         convert_options=pacsv.ConvertOptions(
-            column_types=types, include_columns=list(columns.used), null_values=NULLS, strings_can_be_null=True
+            column_types=types, include_columns=list(types), null_values=NULLS, strings_can_be_null=True
         ),
     )
 

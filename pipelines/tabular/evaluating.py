@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from pipelines.tabular import champion, scoring
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.job import JobError
-from pipelines.tabular.scoring import Scored
+from pipelines.tabular.resampling import Judge
+from pipelines.tabular.scoring import Scored, Trained
 from pipelines.tabular.serving import Model
 
 MOST_SLICES = 30
 SMALLEST_SLICE = 20  # fewer rows say nothing
 
+HIGHER_IS_BETTER = {"auc", "accuracy", "precision", "recall", "f1", "r2"}
+
 Figures = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
+Judging = Callable[[str, NDArray[Any], NDArray[Any]], Judge]
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Folders:
         return cls(inputs / "model", inputs / "test", inputs / "golden", processing / "output" / "evaluation")
 
 
-def candidate(folder: Path) -> Model:
-    """The model that Train has made."""
+def candidate(folder: Path) -> Trained:
+    """What Train has made."""
     archive = folder / "model.tar.gz"
     if not archive.exists():
         raise JobError(f"{archive} is missing: the Train step's model is the input of this job")
@@ -48,13 +52,41 @@ def candidate(folder: Path) -> Model:
 
 
 def against_champion(
-    metric: str, value: float, figures: Figures, folders: Folders, columns: Columns, *, higher_is_better: bool
+    metric: str, trained: Trained, scored: Scored, judge: Judging, folders: Folders, columns: Columns
 ) -> dict[str, Any]:
-    """Score the champion on the same test rows and compare one metric."""
-    arn, model = champion.load(*champion.wanted())
-    scored = scoring.score(model, folders.test, columns.label) if model else None
-    theirs = figures(scored.labels, scored.scores)[metric] if scored else None
-    return champion.comparison(metric, value, theirs, arn, higher_is_better=higher_is_better)
+    """Let the champion answer the test rows, and compare one metric."""
+    arn, other = champion.load(*champion.wanted())
+    if other is None:
+        return champion.not_compared(metric, "no champion: nothing to compare with")
+    classification = columns.is_classification
+    if reason := champion.obstacle(trained.dealt, other.dealt, scored.labels, classification=classification):
+        return champion.not_compared(metric, reason, arn)
+    theirs = scoring.score(other.model, folders.test, columns.label)
+    return champion.comparison(
+        metric,
+        judge(metric, scored.labels, scored.scores),
+        judge(metric, theirs.labels, theirs.scores),
+        len(scored.labels),
+        arn,
+        higher_is_better=metric in HIGHER_IS_BETTER,
+    )
+
+
+def summary(section: Mapping[str, Any]) -> str:
+    """The `champion` section in a line, for the log."""
+    if not section["compared"]:
+        return f"not compared with a champion: {section['reason']}"
+    worse = section["worse_by"]
+    return (
+        f"{section['metric']} {section['candidate_value']:.4f}, the champion's {section['value']:.4f} on the same "
+        f"{section['rows']:,} rows: worse by {worse['value']:.4f} ({worse['low']:.4f} to {worse['high']:.4f})"
+    )
+
+
+def rows(scored: Scored, trained: Trained) -> dict[str, Any]:
+    """The members of evaluation.json that say which rows there were."""
+    dealt = trained.dealt
+    return {"rows": len(scored.labels), **({"split": dealt.document} if dealt else {})}
 
 
 def by_slice(scored: Scored, figures: Figures) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Raw files in; splits, encoder, monitoring baseline and golden requests out. One pass, one batch in memory."""
+"""Raw files in; splits, encoder, monitoring baseline and golden requests out. One batch in memory."""
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from pipelines.tabular import csv_source, labels, parts
+from pipelines.tabular import csv_source, hashing, labels, parts
 from pipelines.tabular.cleaning import Clean, cleaned
 from pipelines.tabular.columns import Columns
+from pipelines.tabular.dealing import Seen
 from pipelines.tabular.encoder import CategoryCollector
-from pipelines.tabular.job import JobError
-from pipelines.tabular.split import PARTS, Strata, StratifiedSplit
+from pipelines.tabular.hashing import Hashes
+from pipelines.tabular.split import PARTS, Dealt, Split, candidates
 
 BASELINE_ROWS = 100_000  # a baseline of more rows takes longer and decides nothing better
 GOLDEN_ROWS = 50
@@ -46,24 +48,24 @@ class Kept:
 class Preparation:
     """Deals batches out to the three splits and remembers what the other outputs need."""
 
-    def __init__(self, output_dir: Path, columns: Columns, config: Mapping[str, Any], stack: ExitStack) -> None:
-        self.columns = columns
+    def __init__(
+        self, output_dir: Path, columns: Columns, split: Split, config: Mapping[str, Any], stack: ExitStack
+    ) -> None:
+        self.columns, self.split = columns, split
         self.writers = [stack.enter_context(parts.PartWriter(output_dir / part)) for part in PARTS]
         self.categories = CategoryCollector(name for name in columns.features if not columns.is_number(name))
         self.baseline = Kept("train", BASELINE_ROWS)
         self.golden = Kept("test", GOLDEN_ROWS)
         self.checked = dict(_checked(config))
-        self.labels_seen: set[float] = set()
-        self._split = StratifiedSplit(config["split"], config["split"]["seed"])
-        self._strata = Strata(classification=columns.is_classification)
+        self.seen = Seen(columns)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Split one batch, its label numeric, and pass its rows on."""
-        values = np.asarray(batch.column(self.columns.label).to_numpy(zero_copy_only=False))
-        if len(self.labels_seen) < 2:
-            self.labels_seen.update(np.unique(values).tolist())
-        assigned = self._split.assign(self._strata.of(values))
-        raw = pa.Table.from_batches([batch])
+        rows = hashing.of_rows((batch.column(name) for name in self.columns.features), batch.num_rows)
+        groups, missing = self._groups(batch, rows)
+        assigned = self.split.parts(groups)
+        self.seen.add(rows, groups, missing, assigned, np.asarray(batch.column(self.columns.label)))
+        raw = pa.Table.from_batches([batch.select(list(self.columns.used))])
         table = parts.stored(raw, self.columns)
         for part, writer in enumerate(self.writers):
             writer.write(table.filter(pa.array(assigned == part)))
@@ -72,23 +74,13 @@ class Preparation:
             if kept.rows < kept.limit:
                 kept.add(raw.filter(pa.array(assigned == PARTS.index(kept.part))))
 
-    def check(self) -> None:
-        """Refuse a data set that nothing can be learned from."""
-        counts = {part: writer.rows for part, writer in zip(PARTS, self.writers, strict=True)}
-        total = sum(counts.values())
-        if total < self.columns.minimum_rows:
-            raise JobError(
-                f"{total} rows are too few: data.minimum_rows in config.yml asks for {self.columns.minimum_rows}"
-            )
-        if len(self.labels_seen) < 2:
-            raise JobError(
-                f"all {total} labels in column {self.columns.label!r} are equal: nothing can be learned from them"
-            )
-        empty = [part for part, rows in counts.items() if not rows]
-        if empty:
-            raise JobError(
-                f"no row is left for {', '.join(empty)}: {total} rows, shares in the split section of config.yml"
-            )
+    def _groups(self, batch: pa.RecordBatch, rows: Hashes) -> tuple[Hashes, int]:
+        """The hash that decides about each row; how many rows have no value in the column that they are split by."""
+        if not self.split.by:
+            return rows, 0
+        values = batch.column(self.split.by)
+        found = hashing.of_values(values)
+        return (np.where(np.asarray(values.is_null()), rows, found) if values.null_count else found), values.null_count
 
 
 def _checked(config: Mapping[str, Any]) -> Iterator[tuple[str, Kept]]:
@@ -107,22 +99,51 @@ def prepare(input_dir: Path, output_dir: Path, config: Mapping[str, Any], clean:
     """
     columns = Columns.from_config(config["data"])
     sources = csv_source.find(input_dir, columns)
+    for split in candidates(config["split"], columns.identifiers):
+        work = _pass(sources, output_dir, columns, split, config, clean)
+        if not split.by or config["split"].get("group") or not (fault := work.seen.no_identifier()):
+            break
+        print(f"column {split.by!r} does not identify the rows: {fault}. They are split by something else")
+    dealt = work.seen.dealt(split)
+    print(f"split by {split.words}, {dealt.repeated:,} rows repeat an earlier one")
+    for warning in work.seen.warnings(dealt):
+        print(f"warning: {warning}")
+    _write(output_dir, work, dealt)
+    return dict(dealt.rows)
+
+
+def _pass(
+    sources: Sequence[csv_source.CsvFile],
+    output_dir: Path,
+    columns: Columns,
+    split: Split,
+    config: Mapping[str, Any],
+    clean: Clean,
+) -> Preparation:
+    """Read all files once and write the parts."""
+    for part in PARTS:
+        shutil.rmtree(output_dir / part, ignore_errors=True)
     with ExitStack() as stack:
-        work = Preparation(output_dir, columns, config, stack)
+        work = Preparation(output_dir, columns, split, config, stack)
         for source in sources:
             row = 1
-            for batch in csv_source.batches(source, columns):
+            for batch in csv_source.batches(source, columns, split.by):
                 work.add(cleaned(labels.numbered(batch, columns, row), clean))
                 row += batch.num_rows
-        work.check()
+    return work
+
+
+def _write(output_dir: Path, work: Preparation, dealt: Dealt) -> None:
+    """All outputs but the parts."""
+    columns = work.columns
     work.categories.encoder(columns.features).save(output_dir / "encoder")
+    dealt.save(output_dir / "encoder")
     (output_dir / "baseline").mkdir(exist_ok=True)
     features = work.baseline.table().select(list(columns.features))
     pacsv.write_csv(features, output_dir / "baseline" / "baseline.csv")
     _write_golden(output_dir / "golden", work.golden.table(), columns)
     if work.checked:
         _write_checked(output_dir / "checked", work.checked, columns)
-    return {part: writer.rows for part, writer in zip(PARTS, work.writers, strict=True)}
 
 
 def _write_golden(folder: Path, rows: pa.Table, columns: Columns) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.tabular.resampling import Floats, resampled_means, spread
+from pipelines.tabular.resampling import Floats, Judge, resampled_means, spread
 
 
 def _parts(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Floats]:
@@ -24,6 +24,12 @@ def _from_means(mean: Mapping[str, Floats]) -> dict[str, Floats]:
         "rmse": np.sqrt(mean["error2"]),
         "r2": 1 - mean["error2"] / variance,
     }
+
+
+def judge(metric: str, labels: NDArray[Any], predictions: NDArray[Any]) -> Judge:
+    """One metric of these rows as a function of how often each counts."""
+    found = _parts(labels, predictions)
+    return lambda weights: float(_from_means({k: weights @ v / weights.sum() for k, v in found.items()})[metric])
 
 
 def figures(labels: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:

@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 RESAMPLES = 200
 CELLS = 2_000  # rows are gathered into at most this many cells, and cells are resampled
 SEED = 20
+PAIRED = 1_000  # resamples of a difference, which decides; as many rows as SLOW are resampled RESAMPLES times
+SLOW = 20_000
 
 Floats = NDArray[np.float64]
+Judge = Callable[[Floats], float]  # a metric of some rows, given how often each of them counts
 
 
 def spread(samples: Floats) -> dict[str, float]:
@@ -38,3 +41,16 @@ def resampled_means(
     drawn = chance.multinomial(width, np.full(width, 1 / width), RESAMPLES).astype(np.float64)
     total = drawn @ sizes
     return metrics({k: drawn @ np.bincount(cell, v, width)[:width] / total for k, v in values.items()})
+
+
+def paired_difference(one: Judge, other: Judge, rows: int) -> Floats:
+    """Resampled values of `one` less `other`, both of the same rows; those that are no number are left out."""
+    chance = np.random.default_rng(SEED)
+    width = min(rows, CELLS)
+    cell = chance.permutation(rows) % width
+    found = np.empty(PAIRED if rows <= SLOW else RESAMPLES)
+    for number in range(len(found)):
+        weights = chance.poisson(1, width).astype(np.float64)[cell]
+        found[number] = one(weights) - other(weights)
+    finite: Floats = found[np.isfinite(found)]
+    return finite

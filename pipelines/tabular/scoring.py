@@ -1,4 +1,4 @@
-"""A test split scored by a model, in pieces; and the model of a model.tar.gz."""
+"""A test split scored by a model, in pieces; and what is in a model.tar.gz."""
 
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipelines.tabular import parts
 from pipelines.tabular.job import JobError
 from pipelines.tabular.serving import Model
+from pipelines.tabular.split import Dealt
 
 # Nothing may leave the folder; Python 3.11 can say so from 3.11.4 on, and the image's 3.12 can.
 SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
@@ -27,14 +28,22 @@ class Scored:
     slices: Mapping[str, NDArray[Any]]
 
 
-def unpack(archive: Path, folder: Path) -> Model:
-    """The model in a model.tar.gz."""
+@dataclass(frozen=True)
+class Trained:
+    """What Train has made: the model, and how the rows that it learned from were chosen (None: it does not say)."""
+
+    model: Model
+    dealt: Dealt | None
+
+
+def unpack(archive: Path, folder: Path) -> Trained:
+    """What is in a model.tar.gz."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
             tar.extractall(folder, **SAFELY)  # noqa: S202
     except (tarfile.TarError, OSError, EOFError) as error:
         raise JobError(f"{archive} is not a readable model.tar.gz: {error}") from None
-    return Model.load(folder)
+    return Trained(Model.load(folder), Dealt.load(folder))
 
 
 def score(model: Model, folder: Path, label: str, slices: Sequence[str] = ()) -> Scored:

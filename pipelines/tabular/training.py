@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipelines.tabular import hosts, parts
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError, ml_path
+from pipelines.tabular.split import Dealt
 
 MODEL_FILE = "xgboost-model"
 OURS = ("num_round", "early_stopping_rounds", "class_weight", "label")  # hyperparameters that are not XGBoost's
@@ -130,13 +131,15 @@ def _weights(labels: NDArray[np.float32], wanted: Any, world: int) -> NDArray[np
 
 
 def save(booster: xgb.Booster, encoder_dir: Path, serving_code: Path, model_dir: Path) -> None:
-    """Everything the endpoint needs: the model, the encoder that belongs to it, and the code that serves them."""
+    """Everything the endpoint needs: the model, its encoder, the code that serves them; and how its rows were split."""
     if not (serving_code / "inference.py").exists():
         raise JobError(f"{serving_code}/inference.py is missing: the model could not be served")
     model_dir.mkdir(parents=True, exist_ok=True)
     booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
     (model_dir / f"{MODEL_FILE}.ubj").rename(model_dir / MODEL_FILE)
     Encoder.load(encoder_dir).save(model_dir)
+    if dealt := Dealt.load(encoder_dir):
+        dealt.save(model_dir)
     shutil.copytree(serving_code, model_dir / "code", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 

@@ -1,15 +1,18 @@
 """Which version is the champion, and what happens when it can't be loaded."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
+import numpy as np
 import pytest
 from botocore.stub import Stubber
 
-from pipelines.tabular import approved, champion
+from pipelines.tabular import approved, champion, classification, regression
 from pipelines.tabular.job import JobError
 from pipelines.tabular.scoring import unpack
+from pipelines.tabular.split import Dealt, Split
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/demo-churn/"
 LIVE = {"Stage": "Production", "StageStatus": "Approved"}
@@ -99,14 +102,80 @@ def test_an_archive_without_a_model_is_named(tmp_path, churn):
         unpack(tmp_path / "model.tar.gz", tmp_path / "out")
 
 
-def test_a_champion_is_scored_on_the_same_rows(churn, monkeypatch):
-    def download(bucket, key, path):
-        shutil.copy(churn.folder / "archive" / "model.tar.gz", path)
+@pytest.fixture
+def evaluate(churn, monkeypatch):
+    """Evaluate against a champion that is the same model, changed as asked."""
 
-    model = champion._download("arn:1", "s3://b/model.tar.gz", download)
-    monkeypatch.setattr(champion, "load", lambda *_: ("arn:1", model))
-    section = churn.script("evaluate").main(churn.folders, churn.config)["champion"]
+    def evaluated(**changes):
+        def download(bucket, key, path):
+            shutil.copy(churn.folder / "archive" / "model.tar.gz", path)
+
+        trained = champion._download("arn:1", "s3://b/model.tar.gz", download)
+        monkeypatch.setattr(champion, "load", lambda *_: ("arn:1", replace(trained, **changes)))
+        return churn.script("evaluate").main(churn.folders, churn.config)["champion"]
+
+    return evaluated
+
+
+def test_a_champion_is_scored_on_the_same_rows(evaluate):
+    section = evaluate()
     assert section["compared"]
     assert section["model_package_arn"] == "arn:1"
     assert section["value"] == section["candidate_value"]
-    assert section["worse_by"]["value"] == 0
+    assert section["worse_by"] == {"value": 0, "low": 0, "high": 0}
+
+
+SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+
+
+@pytest.mark.parametrize(
+    ("dealt", "reason"),
+    [
+        (None, "does not say how its rows were split"),
+        (Dealt(Split(SHARES, 21, "phone")), "split.seed was 21 and is 20"),
+        (Dealt(Split(SHARES, 20)), "split.by was '' and is 'phone'"),
+        (Dealt(Split(SHARES, 20, "phone", scheme=0)), "split.scheme was 0 and is 1"),
+        (Dealt(Split({"train": 0.6, "validation": 0.2, "test": 0.2}, 20, "phone")), "split.shares was"),
+    ],
+    ids=["before there was one", "seed", "column", "scheme", "shares"],
+)
+def test_a_champion_that_may_know_the_test_rows_is_not_compared(evaluate, dealt, reason):
+    section = evaluate(dealt=dealt)
+    assert not section["compared"]
+    assert reason in section["reason"]
+    assert section["worse_by"] == {"value": 0, "low": 0, "high": 0}
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "reason"),
+    [(20, 20, "40 test rows are too few"), (9, 500, "rarer class has 9 test rows"), (30, 30, "")],
+)
+def test_too_few_rows_are_said(positive, negative, reason):
+    dealt, labels = Dealt(Split(SHARES, 1)), np.r_[np.ones(positive), np.zeros(negative)]
+    assert reason in champion.obstacle(dealt, dealt, labels, classification=True)
+    assert bool(reason) == bool(champion.obstacle(dealt, dealt, labels, classification=True))
+
+
+def scores_of(quality, labels, seed=0):
+    return np.random.default_rng(seed).normal(labels * quality, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "refused"), [(2.0, 2.0, False), (2.0, 1.9, False), (1.9, 2.0, False), (1.0, 2.0, True)]
+)
+def test_a_candidate_is_worse_when_the_whole_interval_says_so(ours, theirs, refused):
+    labels = (np.random.default_rng(9).random(700) < 0.4).astype(float)
+    judges = [
+        classification.judge("auc", labels, scores_of(quality, labels, seed))
+        for seed, quality in enumerate((ours, theirs))
+    ]
+    section = champion.comparison("auc", *judges, 700, "arn", higher_is_better=True)
+    assert section["worse_by"]["low"] < section["worse_by"]["value"] < section["worse_by"]["high"]
+    assert (section["worse_by"]["low"] > 0.01) == refused
+
+
+def test_of_an_error_less_is_better():
+    labels = np.random.default_rng(9).gamma(9, 1, 400)
+    judges = [regression.judge("rmse", labels, labels + error) for error in (1.5, 1.0)]
+    section = champion.comparison("rmse", *judges, 400, "arn", higher_is_better=False)
+    assert (section["worse_by"]["value"], section["candidate_value"]) == (0.5, 1.5)

