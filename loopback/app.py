@@ -16,6 +16,7 @@ from loopback.adapter.stacks import Stacks
 from loopback.builds.build import Means as BuildMeans
 from loopback.builds.builder import Builder
 from loopback.core.acting import Acting
+from loopback.core.callers import GIT_PREFIXES
 from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
 from loopback.core.store import Store
@@ -27,7 +28,6 @@ from loopback.endpoints.link import Link
 from loopback.endpoints.queue import Ends, Queue
 from loopback.endpoints.unpack import Means
 from loopback.git.bare import Bare
-from loopback.git.front import PREFIXES as GIT_PREFIXES
 from loopback.git.front import Front as GitFront
 from loopback.services import registry
 from loopback.services.alarms.evaluator import Evaluator

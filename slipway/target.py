@@ -105,11 +105,11 @@ def local_environment(state: Path = STATE) -> dict[str, str] | None:
             pass
     except (OSError, ValueError):
         return None
-    region = found["region"]
+    region, secret = found["region"], state / "account-secret"
     return {
         "AWS_ENDPOINT_URL": found["url"],
         "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SECRET_ACCESS_KEY": secret.read_text() if secret.exists() else "local",
         "AWS_SESSION_TOKEN": "",  # one of an earlier `slipway local env` belongs to another key
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,

@@ -20,6 +20,7 @@ from loopback.adapter import (
     conditions,
     encryption,
     events,
+    gate,
     log_filter,
     modules,
     object_events,
@@ -27,6 +28,7 @@ from loopback.adapter import (
     s3,
     server,
     sessions,
+    signatures,
     stack_recovery,
     stack_roles,
     stacks,
@@ -57,6 +59,8 @@ PARTS = (
     stack_recovery,
     stack_roles,
     permissions,
+    signatures,
+    gate,
     conditions,
     aliases,
     update_policies,
@@ -81,10 +85,12 @@ class Base:
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
         for part in (conditions, aliases, object_events, log_filter, sessions, encryption):
             part.install()
+        checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, Asked(settings.asked))
             stack_roles.StackRoles(self.permissions)
+        self._gate = gate.Gate(self._application, settings.port, checked)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
         self._recovery = stack_recovery.Recovery(self.state.save)
 
@@ -173,14 +179,11 @@ class Base:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         self.state.opened(loop)
-        await server.serve(self._application, open_door(), self._settings.port, opened)
+        await server.serve(self._gate, open_door(), self._settings.port, opened)
         self.state.closed()
 
     async def _application(self, scope: server.Scope, receive: Any, send: Any) -> None:
-        if scope["type"] in ("http", "websocket"):
-            if refusal := server.refuse(scope, self._settings.port):
-                await server.plain_answer(send, 403, refusal)
-                return
+        if scope["type"] == "http":
             self._touched()
             for prefix, front in self._fronts.items():
                 if scope["path"].startswith(prefix):

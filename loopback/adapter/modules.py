@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from loopback.core.account import account_secret
 from loopback.core.settings import Settings
 
 Hooks = Mapping[str, tuple[str, ...]]  # module of the base -> the names in it that are called, replaced or filled
@@ -43,6 +44,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "S3_DATA_DIR": str(settings.state / "s3"),
         "MINISTACK_REGION": settings.place.region,
         "MINISTACK_ACCOUNT_ID": settings.place.account,
+        "AWS_ACCESS_KEY_ID": settings.place.account,
+        "AWS_SECRET_ACCESS_KEY": account_secret(settings.state),
         "AUTH": str(settings.enforce_iam).lower(),
         "LOG_LEVEL": "WARNING",
     }

@@ -47,13 +47,19 @@ async def _until_open(server: "asyncio.Task[None]", port: int) -> None:
 def refuse(scope: Scope, port: int) -> str | None:
     """Why a request does not come from a client of this machine's own, or None: see `core.callers`."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
-    return refusal(headers.get("host", ""), headers.get("origin"), port)
+    return refusal(headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site"), port)
 
 
 async def plain_answer(send: Callable[[dict[str, Any]], Awaitable[None]], status: int, text: str) -> None:
     """Answer an ASGI request with a line of text."""
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def refuse_handshake(receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    """Answer the handshake of a WebSocket with 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
 
 
 def _to_the_end(read: Callable[[Any], Awaitable[None]]) -> Any:

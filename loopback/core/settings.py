@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
+from loopback.core.account import account_secret
 from loopback.core.arn import Place
 
 DEFAULT_PORT = 4566
@@ -84,12 +85,12 @@ class Settings:
         (self.python_path / "sitecustomize.py").write_text(source)
 
     def client_environment(self) -> dict[str, str]:
-        """What an AWS client needs to talk to this loopback; the credentials open nothing anywhere else."""
+        """What an AWS client needs to talk to this loopback as its account; the credentials open nothing elsewhere."""
         return {
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.sdk_config),
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.place.account,
-            "AWS_SECRET_ACCESS_KEY": "loopback",
+            "AWS_SECRET_ACCESS_KEY": account_secret(self.state),
             "AWS_DEFAULT_REGION": self.place.region,
             "AWS_REGION": self.place.region,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -16,6 +16,11 @@ from loopback.endpoints.http1 import Answer, Reply, Request, Server
 
 Serve = Callable[[Request, Reply], None]
 MOST_AT_ONCE = 16
+UNSIGNED = Answer(
+    403,
+    b'{"message": "Missing Authentication Token"}',
+    {b"Content-Type": b"application/json", b"x-amzn-ErrorType": b"MissingAuthenticationTokenException"},
+)
 
 
 class Public(Server):
@@ -47,10 +52,11 @@ class Public(Server):
             self._far.close()
 
     def _checked(self, request: Request, reply: Reply) -> None:
-        host, origin = request.headers.get(b"host", b"").decode("latin-1"), request.headers.get(b"origin")
-        why = refusal(host, None if origin is None else origin.decode("latin-1"), self._port)
-        if why:
+        host, origin, site = (_text(request, name) for name in (b"host", b"origin", b"sec-fetch-site"))
+        if why := refusal(host or "", origin, site, self._port):
             reply(Answer(403, why.encode(), {b"Content-Type": b"text/plain"}))
+        elif not request.headers.get(b"authorization"):
+            reply(UNSIGNED)
         elif request.path.startswith("/endpoints/"):
             self._inner(request, reply)
         else:
@@ -67,6 +73,11 @@ class Public(Server):
         self._far = far
         for data in self._early or ():
             far.write(data)
+
+
+def _text(request: Request, name: bytes) -> str | None:
+    value = request.headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 class _Far(asyncio.Protocol):

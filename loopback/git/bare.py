@@ -1,12 +1,13 @@
 """Bare repositories in the state folder, read and written by the `git` program."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loopback.core.errors import ServiceError
@@ -50,11 +51,17 @@ class Bare:
             if path.exists():
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
-                made = Path(folder) / "bare"
-                self._run("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(made))
-                self._run("--git-dir", str(made), "config", "http.receivepack", "true")
+            with self.empty() as made:
                 made.rename(path)
+
+    @contextlib.contextmanager
+    def empty(self) -> Iterator[Path]:
+        """An empty repository that is none of ours, gone afterwards."""
+        with tempfile.TemporaryDirectory(dir=self._state, prefix=".new-") as folder:
+            made = Path(folder) / "bare.git"
+            self._run("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(made))
+            self._run("--git-dir", str(made), "config", "http.receivepack", "true")
+            yield made
 
     def exists(self, name: str) -> bool:
         """Whether it is there."""

@@ -1,12 +1,14 @@
 """Git over HTTP on the public port: an ASGI application around `git http-backend`, which runs as a CGI program.
 
-Nothing is buffered: a push of any size passes through. A repository behind a connection is there when it is asked for.
+Nothing is buffered: a push of any size passes through. What a provider's web page makes, an empty repository, is here
+made by the first push, that is by a POST that only git sends; who only asks is answered as by an empty one.
 """
 
 import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,7 +16,6 @@ from loopback.core.errors import ServiceError
 from loopback.core.repositories import checked
 from loopback.git.bare import ENVIRON, Bare
 
-PREFIXES = ("/git-http/", "/git/", "/v1/repos/")
 CHUNK = 1 << 16
 SERVICES = frozenset({"git-upload-pack", "git-receive-pack"})
 PATHS = frozenset({"info/refs", "git-upload-pack", "git-receive-pack"})  # the smart protocol; there is no dumb one
@@ -23,28 +24,40 @@ _OWNED = re.compile(r"([^/]+/[^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-re
 _PLAIN = re.compile(r"([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
 Admitted = Callable[[str, str, str], bool]  # account, region, connection id
 Known = Callable[[str], bool]  # a repository of CodeCommit
+# (request, the path of the repository's address, its name, git's service) -> the answer to who may not: status, text
+Guard = Callable[[dict[str, Any], str, str, str], tuple[int, str] | None]
 Told = Callable[[str], None]  # a repository's refs may have moved
 
 
 class Front:
-    """`admitted`: does a connection exist? `known`: does CodeCommit have a repository? `told` runs on a thread."""
+    """`admitted`: does a connection exist? `known`: does CodeCommit have a repository? `told` runs on a thread.
 
-    def __init__(self, bare: Bare, admitted: Admitted, known: Known, told: Told) -> None:
-        self._bare, self._admitted, self._known, self._told = bare, admitted, known, told
+    `guard`, where IAM is enforced, says who is refused.
+    """
+
+    def __init__(self, bare: Bare, admitted: Admitted, known: Known, told: Told, guard: Guard | None = None) -> None:
+        self._bare, self._admitted, self._known, self._told, self._guard = bare, admitted, known, told, guard
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
         try:
             path = unquote(scope["raw_path"].decode("latin-1"))
             name, rest = self._addressed(path)
-            makes = _service(scope, rest) == "git-receive-pack" or path.startswith("/git-http/")
-            await asyncio.to_thread(self._open, name, makes=makes)
+            service = _service(scope, rest)
+            if self._guard and (refused := self._guard(scope, path.removesuffix(f"/{rest}"), name, service)):
+                await _answer(send, *refused)
+                return
+            there = await asyncio.to_thread(self._is_there, name, pushes=rest == "git-receive-pack")
+            if there:
+                await self._serve(self._bare.path(name), name, rest, scope, receive, send)
+            elif service == "git-receive-pack" or path.startswith("/git-http/") or "/" not in name:
+                await self._serve_empty(name, rest, scope, receive, send)
+            else:
+                raise LookupError(f"There is no repository {name}; a first push makes it")
         except LookupError as fault:
             await _answer(send, 404, str(fault))
         except ServiceError as fault:
             await _answer(send, 400, str(fault))
-        else:
-            await self._serve(name, rest, scope, receive, send)
 
     def _addressed(self, path: str) -> tuple[str, str]:
         """The repository and the path below it."""
@@ -61,15 +74,20 @@ class Front:
             raise LookupError("Expected <owner>/<repository>.git and git's smart protocol")
         return checked(found[1]), found[2]
 
-    def _open(self, name: str, *, makes: bool) -> None:
-        """What a provider's web page makes, an empty repository, is here made by the first who asks for it."""
-        if makes if "/" in name else self._known(name):
+    def _is_there(self, name: str, *, pushes: bool) -> bool:
+        """Whether there is something to serve; a push makes it."""
+        if "/" not in name and not self._known(name):
+            raise LookupError(f"There is no repository {name}; `aws codecommit create-repository` makes it")
+        if pushes:
             self._bare.ensure(name)
-        if not self._bare.exists(name) or ("/" not in name and not self._known(name)):
-            raise LookupError(f"There is no repository {name}; a first push makes it")
+        return self._bare.exists(name)
 
-    async def _serve(self, name: str, rest: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        path = self._bare.path(name)
+    async def _serve_empty(self, name: str, rest: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        with contextlib.ExitStack() as stack:
+            path = await asyncio.to_thread(stack.enter_context, self._bare.empty())
+            await self._serve(path, name, rest, scope, receive, send)
+
+    async def _serve(self, path: Path, name: str, rest: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
         process = await asyncio.create_subprocess_exec(
             "git",
             "http-backend",
@@ -159,5 +177,8 @@ async def _head(stdout: asyncio.StreamReader, send: Callable[[dict[str, Any]], A
 
 
 async def _answer(send: Callable[[dict[str, Any]], Awaitable[None]], status: int, text: str) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+    headers = [(b"content-type", b"text/plain")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="loopback"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode() + b"\n"})

@@ -39,12 +39,18 @@ class Loopback:
     port: int
 
     @property
+    def secret(self) -> str:
+        """The account's own, once the loopback has been up."""
+        path = self.state / "account-secret"
+        return path.read_text() if path.exists() else "x"
+
+    @property
     def environ(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SAGEMAKER_"))}
         return clean | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_ACCESS_KEY_ID": "000000000000",
-            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_DEFAULT_REGION": "us-east-1",
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.state / "sagemaker.yaml"),
             "PYTHONPATH": str(ROOT),
@@ -67,7 +73,7 @@ class Loopback:
         return answer
 
     def client(self, service: str) -> Any:
-        return _client(service, self.port)
+        return _client(service, self.port, self.secret)
 
     def children(self, parent: int) -> list[int]:
         """The processes right below one."""
@@ -130,13 +136,13 @@ def _parent(process: Path) -> int | None:
 
 
 @cache
-def _client(service: str, port: int) -> Any:
+def _client(service: str, port: int, secret: str) -> Any:
     return boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="us-east-1",
         aws_access_key_id="000000000000",
-        aws_secret_access_key="x",
+        aws_secret_access_key=secret,
     )
 
 

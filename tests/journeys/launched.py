@@ -246,7 +246,7 @@ class Launched:
                 "us-east-1",
                 endpoint_url=f"http://127.0.0.1:{self.loopback.port}",
                 aws_access_key_id="000000000000",
-                aws_secret_access_key="x",
+                aws_secret_access_key=self.loopback.secret,
                 config=Config(retries={"total_max_attempts": 1}),
             )
             while not stop.is_set():

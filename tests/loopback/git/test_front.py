@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loopback.git.bare import Bare
-from loopback.git.front import Front
+from loopback.git.front import Front, Guard
 
 CONNECTION = "0" * 8 + "-0000-0000-0000-" + "0" * 12
 HERE = f"/git-http/000000000000/us-east-1/{CONNECTION}"
@@ -19,10 +19,15 @@ def bare(tmp_path: Path) -> Bare:
 
 
 def ask(
-    bare: Bare, path: str, method: str = "GET", query: str = "", told: list[str] | None = None
+    bare: Bare,
+    path: str,
+    method: str = "GET",
+    query: str = "",
+    told: list[str] | None = None,
+    guard: Guard | None = None,
 ) -> tuple[int, bytes]:
     admitted = lambda account, region, connection: connection == CONNECTION  # noqa: E731
-    front = Front(bare, admitted, lambda name: name == "known", (told if told is not None else []).append)
+    front = Front(bare, admitted, lambda name: name == "known", (told if told is not None else []).append, guard)
     scope = {"method": method, "raw_path": path.encode(), "query_string": query.encode(), "headers": []}
     sent: list[dict[str, Any]] = []
 
@@ -65,11 +70,27 @@ def test_only_git_s_smart_protocol_on_names_that_are_some(bare, path, method, qu
     assert status == 200 or body
 
 
+@pytest.mark.parametrize("path", ["/git/team/app.git", "/v1/repos/known", f"{HERE}/team/app.git"])
+def test_who_asks_before_a_first_push_is_answered_as_by_an_empty_repository(bare: Bare, path: str) -> None:
+    status, body = ask(bare, f"{path}/info/refs", query=PUSH)
+    assert (status, b"# service=git-receive-pack" in body) == (200, True)
+    assert bare.names() == []
+
+
 def test_a_first_push_makes_the_repository(bare: Bare) -> None:
-    assert not bare.exists("team/app")
-    _, body = ask(bare, "/git/team/app.git/info/refs", query=PUSH)
-    assert b"# service=git-receive-pack" in body
-    assert bare.exists("team/app")
+    ask(bare, "/git/team/app.git/git-receive-pack", "POST")
+    assert bare.names() == ["team/app"]
+
+
+def test_a_guard_says_who_is_refused(bare: Bare) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def guard(_scope: dict[str, Any], address: str, name: str, service: str) -> tuple[int, str]:
+        seen.append((address, name, service))
+        return 401, "who are you?"
+
+    assert ask(bare, "/git/team/app.git/info/refs", query=PUSH, guard=guard) == (401, b"who are you?\n")
+    assert seen == [("/git/team/app.git", "team/app", "git-receive-pack")]
 
 
 def test_after_a_push_somebody_is_told(bare: Bare) -> None:
