@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from loopback import supervisor
+from loopback.core import schema
 from loopback.core.settings import DEFAULT_PORT, Settings
 
 EXAMPLES = """examples:
@@ -83,6 +84,10 @@ def up(parsed: argparse.Namespace) -> int:
     if (wrong := _wrong_mapping(settings)) is not None:
         print(f"loopback: {wrong}", file=sys.stderr)
         return 2
+    try:
+        schema.require_known(settings.database)
+    except schema.UnknownSchema as fault:
+        raise supervisor.CannotStart(str(fault)) from None
     found = supervisor.running(settings.state)
     if found is not None:
         print(f"loopback is already running at {found['url']} on {settings.state} (pid {found['supervisor']})")

@@ -34,6 +34,7 @@ PACKAGE = Kind("model-package", "model package", states.PRESENT, "Completed")
 EXPERIMENT = Kind("experiment", "experiment", states.PRESENT, "Completed")
 TRIAL = Kind("experiment-trial", "trial", states.PRESENT, "Completed")
 TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.PRESENT, "Completed")
+TRIAL_ASSOCIATION = Kind("trial-component-association", "association", states.PRESENT, "Completed")  # in a trial
 
 BUILD_PROJECT = Kind("build-project", "build project", states.PRESENT, "Completed")
 BUILD = Kind("build", "build", states.BUILD, "IN_PROGRESS")  # named by its id, `project:uuid`; parent is the project
@@ -62,6 +63,7 @@ MODEL_EXPLAINABILITY_DEFINITION = Kind(
 )
 MONITORING_SCHEDULE = Kind("monitoring-schedule", "monitoring schedule", states.MONITORING_SCHEDULE, "Pending")
 MONITORING_EXECUTION = Kind("monitoring-execution", "monitoring execution", states.MONITORING_EXECUTION, "Pending")
+ALERT_CHANGE = Kind("monitoring-alert-change", "change of an alert", states.ALERT_CHANGE, "InAlert")
 
 STACK_OPERATION = Kind("stack-operation", "stack operation", states.STACK_OPERATION, "CREATED")  # parent: its owner
 PROJECT = Kind("project", "project", states.PROJECT, "Pending")
@@ -100,6 +102,7 @@ ALL = (
     EXPERIMENT,
     TRIAL,
     TRIAL_COMPONENT,
+    TRIAL_ASSOCIATION,
     BUILD_PROJECT,
     BUILD,
     BUILD_BATCH,
@@ -111,6 +114,7 @@ ALL = (
     MODEL_EXPLAINABILITY_DEFINITION,
     MONITORING_SCHEDULE,
     MONITORING_EXECUTION,
+    ALERT_CHANGE,
     DELIVERY_PIPELINE,
     DELIVERY,
     DELIVERY_STAGE,

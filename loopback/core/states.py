@@ -126,6 +126,7 @@ MONITORING_EXECUTION: Table = {
     "Failed": {},
     "Stopped": {},
 }
+ALERT_CHANGE: Table = {"InAlert": {"clear": "OK"}, "OK": {}}  # of a monitoring alert, which went into that status
 STACK_OPERATION: Table = {  # one change of a stack on behalf of a project or a provisioned product
     "CREATED": {"begin": "IN_PROGRESS", "fail": "FAILED"},
     "IN_PROGRESS": {"roll_back": "IN_PROGRESS_IN_ERROR", "succeed": "SUCCEEDED", "fail": "FAILED"},

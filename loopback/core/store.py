@@ -1,26 +1,25 @@
-"""The durable core: resources, their events and tags in one SQLite file. SQL lives in store.sql."""
+"""The durable core: resources, their events and tags in one SQLite file. SQL lives in store.sql and queries.py."""
 
 import json
-import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from loopback.core import states
+from loopback.core import queries, schema, states
 from loopback.core.errors import ResourceInUse, ResourceNotFound
 from loopback.core.kinds import Kind
-
-_TEXT = resources.files(__package__).joinpath("store.sql").read_text()
-SQL: dict[str, str] = dict(re.findall(r"^-- (\w+)\n(.*?)(?=^-- \w+\n|\Z)", _TEXT, re.MULTILINE | re.DOTALL))
-
+from loopback.core.queries import Key, Selection
+from loopback.core.schema import SQL
 
 RESERVE = 4 << 20
+_MEMBERS = queries.COLUMNS.split(", ")
+BATCH = 100  # rows that are read at a time where all are wanted
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,17 @@ class Event:
     at: float
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a selection, in its order. `last` is the key to go on after; None where nothing follows.
+
+    There may be fewer rows than were asked for, or none, and others still follow: see queries.SCANNED.
+    """
+
+    rows: tuple[Resource, ...]
+    last: Key | None
+
+
 class Store:
     """One per process; its threads share the connection, SQLite does the locking between processes.
 
@@ -66,7 +76,8 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
-        self._db.executescript(SQL["schema"])
+        schema.prepare(self._db, path)
+        self._db.execute("drop table if exists ballast")  # left by a start that was cut off, see `reserve`
 
     def reserve(self) -> None:
         """Take RESERVE bytes of disk now, in the file and in its log, so that a full disk does not stop the record.
@@ -136,11 +147,40 @@ class Store:
             return self._db.execute(SQL["get"], {"kind": kind.slug, "name": name}).fetchone() is not None
 
     def find(self, kind: Kind, *, parent: str | None = None, status: str | None = None) -> list[Resource]:
-        """All rows of a kind, of one parent, or in one status; oldest first."""
-        query = "by_status" if status is not None else "list" if parent is None else "children"
+        """All rows of a kind, of one parent, in one status, or both; oldest first."""
+        statuses = () if status is None else (status,)
+        return list(self.scan(Selection(kind, parent, statuses)))
+
+    def scan(self, selection: Selection, batch: int = BATCH) -> Iterator[Resource]:
+        """All rows of a selection, read some at a time."""
+        found = self.page(selection, batch)
+        yield from found.rows
+        while found.last is not None:
+            found = self.page(selection, batch, found.last)
+            yield from found.rows
+
+    def first(self, selection: Selection) -> Resource | None:
+        """The first row of a selection, or None."""
+        return next(self.scan(selection, 1), None)
+
+    def page(self, selection: Selection, limit: int, after: Key | None = None) -> Page:
+        """At most `limit` rows of a selection, from the row after the one with that key on."""
         with self._lock:
-            rows = self._db.execute(SQL[query], {"kind": kind.slug, "parent": parent, "status": status}).fetchall()
-        return [_resource(row) for row in rows]
+            edges = [edge for part in selection.parts() if (edge := self._edge(part, after)) is not None]
+            edge = selection.first(edges) if edges else None
+            rows = [row for part in selection.parts() for row in self._part(part, after, edge, limit)]
+        rows.sort(key=_key, reverse=selection.descending)
+        if len(rows) > limit:
+            return Page(tuple(map(_resource, rows[:limit])), _key(rows[limit - 1]))
+        return Page(tuple(map(_resource, rows)), edge)
+
+    def _edge(self, part: Selection, after: Key | None) -> Key | None:
+        """Where the search of one page for rows that pass `where` ends; None where it reaches the end."""
+        row = self._db.execute(*queries.edge(part, after)).fetchone() if part.where else None
+        return None if row is None else _key(row)
+
+    def _part(self, part: Selection, after: Key | None, edge: Key | None, limit: int) -> list[sqlite3.Row]:
+        return self._db.execute(*queries.page(part, after, edge, limit + 1)).fetchall()
 
     def fire(
         self,
@@ -192,8 +232,8 @@ class Store:
     def lease(self, kind: Kind, worker: str) -> Resource | None:
         """Hand the oldest waiting resource to `worker`, or None."""
         with self.transaction():
-            waiting = self.find(kind, status=kind.first)
-            return self.fire(kind, waiting[0].name, "lease", lease=worker) if waiting else None
+            waiting = self.first(Selection(kind, statuses=(kind.first,)))
+            return self.fire(kind, waiting.name, "lease", lease=worker) if waiting else None
 
     def next_number(self, name: str) -> int:
         """Count up from 1; a number is never given twice, deleted or not."""
@@ -215,6 +255,18 @@ class Store:
         """The changes that follow number `after`, in order."""
         with self._lock:
             return [Event(**dict(row)) for row in self._db.execute(SQL["events"], {"after": after, "limit": limit})]
+
+    def drop_events(self, before: float, announced: int, limit: int = 1000) -> int:
+        """Forget the oldest changes that happened before a moment, up to number `announced`; how many they were.
+
+        At most `limit`, so that nobody waits long for the lock; call again as long as there are some.
+        """
+        with self.transaction():
+            rows = self._db.execute(SQL["oldest_events"], {"announced": announced, "limit": limit})
+            old = [row["seq"] for row in takewhile(lambda row: row["at"] < before, rows)]
+            if old:
+                self._db.execute(SQL["drop_events"], {"last": old[-1]})
+        return len(old)
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> None:
         """Add or replace tags."""
@@ -240,5 +292,10 @@ class Store:
         self._db.execute(SQL["record"], row)
 
 
+def _key(row: sqlite3.Row) -> Key:
+    return row["sort"], row["name"]
+
+
 def _resource(row: sqlite3.Row) -> Resource:
-    return Resource(**{**dict(row), "doc": json.loads(row["doc"]), "result": json.loads(row["result"])})
+    members = {name: row[name] for name in _MEMBERS}
+    return Resource(**{**members, "doc": json.loads(row["doc"]), "result": json.loads(row["result"])})

@@ -1,20 +1,18 @@
 -- schema
-drop table if exists ballast;            -- left by a start that was cut off, see Store.reserve
-create table if not exists resource (
+create table resource (
+    id       integer primary key,
     kind     text not null,
     name     text not null,
     parent   text not null default '',   -- the group of a package, the pipeline of an execution, ...
     status   text not null,
-    doc      text not null,              -- the request as it came, JSON
-    result   text not null default '{}', -- what became of it, JSON
     created  real not null,
     changed  real not null,
     lease    text,                       -- who runs it
-    primary key (kind, name)
-) without rowid;
-create index if not exists resource_children on resource (kind, parent, created);
-create index if not exists resource_queue on resource (kind, status, created);
-create table if not exists event (       -- append-only: what happened, in order
+    doc      text not null,              -- the request as it came, JSON
+    result   text not null default '{}', -- what became of it, JSON
+    unique (kind, name)
+);
+create table event (                     -- what happened, in order; dropped when it is old and announced
     seq      integer primary key autoincrement,
     kind     text not null,
     name     text not null,
@@ -23,24 +21,54 @@ create table if not exists event (       -- append-only: what happened, in order
     new      text not null,
     at       real not null
 );
-create table if not exists counter (name text primary key, value integer not null) without rowid;
-create table if not exists tag (arn text not null, key text not null, value text not null, primary key (arn, key)) without rowid;
+create table counter (name text primary key, value integer not null) without rowid;
+create table tag (arn text not null, key text not null, value text not null, primary key (arn, key)) without rowid;
+
+-- indexes
+create index if not exists resource_by_created on resource (kind, created, name);
+create index if not exists resource_by_parent on resource (kind, parent, created, name);
+create index if not exists resource_by_parent_name on resource (kind, parent, name);
+create index if not exists resource_by_parent_status on resource (kind, parent, status, created, name);
+create index if not exists resource_by_status on resource (kind, status, created, name);
+create index if not exists resource_by_status_name on resource (kind, status, name);
+-- of one kind: a query uses them where it says `kind = '...'` in these words
+create index if not exists package_approval on resource (parent, json_extract(doc, '$.ModelApprovalStatus'), created, name) where kind = 'model-package';
+create index if not exists package_approval_name on resource (parent, json_extract(doc, '$.ModelApprovalStatus'), name) where kind = 'model-package';
+create index if not exists association_created on resource (parent, json_extract(doc, '$.created'), name) where kind = 'trial-component-association';
+create index if not exists association_component on resource (json_extract(doc, '$.component'), created, name) where kind = 'trial-component-association';
+create index if not exists component_source_name on resource (json_extract(doc, '$.Source.SourceArn'), name) where kind = 'experiment-trial-component';
+create index if not exists component_source on resource (json_extract(doc, '$.Source.SourceArn'), created, name) where kind = 'experiment-trial-component';
+create index if not exists monitored_time on resource (parent, json_extract(doc, '$.ScheduledTime'), name) where kind = 'monitoring-execution';
+create index if not exists monitored_times on resource (json_extract(doc, '$.ScheduledTime'), name) where kind = 'monitoring-execution';
+create index if not exists schedule_definition on resource (json_extract(doc, '$.MonitoringScheduleConfig.MonitoringJobDefinitionName'), created, name) where kind = 'monitoring-schedule';
+create index if not exists domain_name on resource (json_extract(doc, '$.DomainName'), created, name) where kind = 'domain';
+create index if not exists step_callback on resource (json_extract(result, '$.callback_token'), created, name) where kind = 'pipeline-step';
+create index if not exists code_repository_changed on resource (changed, name) where kind = 'code-repository';
+create index if not exists build_token on resource (parent, json_extract(doc, '$.idempotencyToken'), created, name) where kind = 'build';
+create index if not exists batch_token on resource (parent, json_extract(doc, '$.idempotencyToken'), created, name) where kind = 'build-batch';
+create index if not exists build_number on resource (parent, json_extract(doc, '$.buildNumber'), name) where kind = 'build';
+create index if not exists batch_number on resource (parent, json_extract(doc, '$.buildBatchNumber'), name) where kind = 'build-batch';
+create index if not exists report_status on resource (json_extract(doc, '$.status'), created, name) where kind = 'report';
+create index if not exists group_report_status on resource (parent, json_extract(doc, '$.status'), created, name) where kind = 'report';
+create index if not exists build_project_changed on resource (changed, name) where kind = 'build-project';
+create index if not exists report_group_changed on resource (changed, name) where kind = 'report-group';
+create index if not exists codecommit_changed on resource (changed, name) where kind = 'codecommit-repository';
+create index if not exists delivery_order on resource (parent, json_extract(doc, '$.order'), name) where kind = 'delivery-execution';
+create index if not exists delivery_token on resource (parent, json_extract(doc, '$.token'), created, name) where kind = 'delivery-execution';
+create index if not exists delivery_stage_entered on resource (json_extract(doc, '$.pipeline'), json_extract(doc, '$.name'), json_extract(result, '$.entered'), name) where kind = 'delivery-stage';
+create index if not exists delivery_action_order on resource (json_extract(doc, '$.pipeline'), json_extract(doc, '$.order'), name) where kind = 'delivery-action';
+create index if not exists delivery_action_latest on resource (json_extract(doc, '$.pipeline'), json_extract(doc, '$.stage'), json_extract(doc, '$.action'), json_extract(doc, '$.order'), name) where kind = 'delivery-action';
+create index if not exists delivery_action_of_execution on resource (parent, json_extract(doc, '$.order'), name) where kind = 'delivery-action';
+create index if not exists delivery_action_token on resource (json_extract(doc, '$.token'), created, name) where kind = 'delivery-action';
+create index if not exists delivery_rule_order on resource (json_extract(doc, '$.pipeline'), json_extract(doc, '$.order'), name) where kind = 'delivery-rule';
+create index if not exists delivery_rule_of_execution on resource (parent, json_extract(doc, '$.order'), name) where kind = 'delivery-rule';
 
 -- insert
 insert into resource (kind, name, parent, status, doc, result, created, changed)
 values (:kind, :name, :parent, :status, :doc, :result, :at, :at);
 
 -- get
-select * from resource where kind = :kind and name = :name;
-
--- children
-select * from resource where kind = :kind and parent = :parent order by created, name;
-
--- list
-select * from resource where kind = :kind order by created, name;
-
--- by_status
-select * from resource where kind = :kind and status = :status order by created, name;
+select kind, name, parent, status, created, changed, lease, doc, result from resource where kind = :kind and name = :name;
 
 -- move
 update resource set status = :new, changed = :at, lease = :lease, result = :result
@@ -57,6 +85,12 @@ insert into event (kind, name, event, old, new, at) values (:kind, :name, :event
 
 -- events
 select * from event where seq > :after order by seq limit :limit;
+
+-- oldest_events
+select seq, at from event where seq <= :announced order by seq limit :limit;
+
+-- drop_events
+delete from event where seq <= :last;
 
 -- count
 insert into counter (name, value) values (:name, 1) on conflict (name) do update set value = value + 1 returning value;
@@ -78,3 +112,30 @@ delete from tag where arn = :arn and key = :key;
 
 -- untag_all
 delete from tag where arn = :arn;
+
+-- trial_shows_component
+exists (
+    select 1 from resource as association
+    where association.kind = 'trial-component-association' and association.name = resource.name || '/' || ?
+)
+
+-- component_is_in_experiment
+exists (
+    select 1 from resource as association
+    join resource as trial on trial.kind = 'experiment-trial' and trial.name = association.parent
+    where association.kind = 'trial-component-association'
+    and json_extract(association.doc, '$.component') = resource.name and trial.parent = ?
+)
+
+-- association_has_source
+exists (
+    select 1 from resource as component
+    where component.kind = 'experiment-trial-component' and component.name = json_extract(resource.doc, '$.component')
+    and json_extract(component.doc, '$.Source.SourceArn') = ?
+)
+
+-- delivery_succeeded_in_stage
+exists (
+    select 1 from resource as stage
+    where stage.kind = 'delivery-stage' and stage.name = resource.name || '/' || ? and stage.status = 'Succeeded'
+)

@@ -1,76 +1,121 @@
-"""What all List operations share: filters, sorting and pages over views of rows. Pure."""
+"""What SageMaker's List operations share: filters, orders and pages of rows."""
 
-import base64
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from loopback.core.errors import ValidationException
+from loopback.core.kinds import Kind
+from loopback.core.queries import CHANGED, CREATED, NAME, Selection, Term, contains
+from loopback.core.store import Resource
+from loopback.services.paging import Paging
+from loopback.services.registry import Context
 
 View = dict[str, Any]
+PAGING = Paging()
+ORDERS = {"Name": NAME, "CreationTime": CREATED}
+STATUS = "Status"
+TIMES = {
+    "CreationTimeAfter": (CREATED, ">"),
+    "CreationTimeBefore": (CREATED, "<"),
+    "CreatedAfter": (CREATED, ">"),
+    "CreatedBefore": (CREATED, "<"),
+    "LastModifiedTimeAfter": (CHANGED, ">"),
+    "LastModifiedTimeBefore": (CHANGED, "<"),
+}
 
 
 @dataclass(frozen=True)
 class Listing:
-    """How one List operation shows its items: `name` and `status` are the members that filters look at."""
+    """How one List operation shows the rows of a kind.
+
+    `orders` are the SQL of what SortBy may ask for, `created` is that of the time of creation, and `name` that of what
+    NameContains looks in. `times` are the members that bound a time: its SQL, and on which side. `shown` has the
+    statuses that are shown as another one.
+    """
 
     output: str
-    name: str
-    status: str = ""
+    kind: Kind
     page: int = 10
     order: str = "Descending"
+    sort: str = "CreationTime"
+    orders: Mapping[str, str] = field(default_factory=lambda: ORDERS)
+    created: str = CREATED
+    times: Mapping[str, tuple[str, str]] = field(default_factory=lambda: TIMES)
+    name: str = NAME
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
-def select(views: Iterable[View], request: dict[str, Any], listing: Listing) -> dict[str, Any]:
-    """The page of `views` that `request` asks for, and NextToken when there is more.
+def select(
+    request: Mapping[str, Any],
+    context: Context,
+    listing: Listing,
+    view: Callable[[Resource, Context], View],
+    within: Selection | None = None,
+) -> dict[str, Any]:
+    """The page that a request asks for, each row as `view` shows it, and NextToken when there is more.
 
-    A token names the last item shown, so items that arrive in between neither repeat nor hide others.
+    `within` says which rows of the kind it is about; without it, all.
+
+    A token names the last row looked at, so rows that arrive in between neither repeat nor hide others.
     """
-    key = _sort_key(request.get("SortBy", "CreationTime"), listing)
-    descending = request.get("SortOrder", listing.order) == "Descending"
-    kept = sorted((v for v in views if _passes(v, request, listing)), key=key, reverse=descending)
-    if "NextToken" in request:
-        last = _decode(request["NextToken"])
-        kept = [v for v in kept if (key(v) < last if descending else key(v) > last)]
-    size = request.get("MaxResults", listing.page)
-    answer: dict[str, Any] = {listing.output: kept[:size]}
-    if len(kept) > size:
-        answer["NextToken"] = _encode(key(kept[size - 1]))
-    return answer
-
-
-def _sort_key(sort_by: str, listing: Listing) -> Callable[[View], tuple[Any, ...]]:
-    member = {"Name": listing.name, "Status": listing.status, "LastModifiedTime": "LastModifiedTime"}.get(
-        sort_by, "CreationTime"
+    selections = list(_selections(listing, request, within or Selection(listing.kind)))
+    return PAGING.of_rows(
+        context.store, request, selections, lambda row: view(row, context), listing.output, listing.page
     )
-    return lambda view: (view.get(member) or 0, view["CreationTime"], str(view[listing.name]))
 
 
-_TIMES = {
-    "CreationTimeAfter": ("CreationTime", 1),
-    "CreationTimeBefore": ("CreationTime", -1),
-    "CreatedAfter": ("CreationTime", 1),
-    "CreatedBefore": ("CreationTime", -1),
-    "LastModifiedTimeAfter": ("LastModifiedTime", 1),
-    "LastModifiedTimeBefore": ("LastModifiedTime", -1),
-}
+def filters(request: Mapping[str, Any], members: Mapping[str, str]) -> tuple[Term, ...]:
+    """The terms of those members that a request has; the SQL of each has one `?` for the member's value."""
+    return tuple((text, request[name]) for name, text in members.items() if name in request)
 
 
-def _passes(view: View, request: dict[str, Any], listing: Listing) -> bool:
-    name = str(view[listing.name])
-    if request.get("NameContains", "").lower() not in name.lower():
-        return False
-    if not name.startswith(request.get("PipelineNamePrefix", "")):
-        return False
-    if "StatusEquals" in request and view[listing.status] != request["StatusEquals"]:
-        return False
-    return all(
-        (view[member] - seconds(request[bound])) * sign > 0
-        for bound, (member, sign) in _TIMES.items()
-        if bound in request
-    )
+def _selections(listing: Listing, request: Mapping[str, Any], of: Selection) -> Iterator[Selection]:
+    """One, or one a status where statuses are what is sorted by."""
+    sort, descending = request.get("SortBy", listing.sort), request.get("SortOrder", listing.order) == "Descending"
+    order = listing.created if sort == STATUS else listing.orders[sort]
+    bounds, terms = _times(listing, request, order)
+    terms += _names(listing, request)
+    for statuses in _statuses(listing, request, sorted_by=sort == STATUS, descending=descending):
+        yield Selection(
+            of.kind, of.parent, statuses, order, descending, *bounds, equal=of.equal, where=(*of.where, *terms)
+        )
+
+
+def _statuses(
+    listing: Listing, request: Mapping[str, Any], *, sorted_by: bool, descending: bool
+) -> Iterator[tuple[str, ...]]:
+    rows: dict[str, list[str]] = {}  # what is shown -> what rows have
+    for status in listing.kind.lifecycle:
+        rows.setdefault(listing.shown.get(status, status), []).append(status)
+    if "StatusEquals" in request:
+        yield tuple(rows.get(request["StatusEquals"], (request["StatusEquals"],)))
+    elif sorted_by:
+        yield from (tuple(rows[status]) for status in sorted(rows, reverse=descending))
+    else:
+        yield ()
+
+
+def _times(
+    listing: Listing, request: Mapping[str, Any], order: str
+) -> tuple[tuple[float | None, float | None], list[Term]]:
+    """The bounds of a time that is sorted by, and the terms of those that are not."""
+    bounds: dict[str, float] = {}
+    terms: list[Term] = []
+    for name, (column, comparison) in listing.times.items():
+        expression = listing.created if column == CREATED else column
+        if name in request and expression == order:
+            bounds[comparison] = seconds(request[name])
+        elif name in request:
+            terms.append((f"{expression} {comparison} ?", seconds(request[name])))
+    return (bounds.get(">"), bounds.get("<")), terms
+
+
+def _names(listing: Listing, request: Mapping[str, Any]) -> Iterator[Term]:
+    if request.get("NameContains"):
+        yield contains(listing.name, request["NameContains"])
+    if prefix := request.get("PipelineNamePrefix"):
+        yield f"substr(name, 1, {len(prefix)}) = ?", prefix
 
 
 def seconds(moment: float | str | datetime) -> float:
@@ -81,14 +126,3 @@ def seconds(moment: float | str | datetime) -> float:
         return float(moment)
     except ValueError:
         return datetime.fromisoformat(str(moment)).timestamp()
-
-
-def _encode(key: tuple[Any, ...]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
-def _decode(token: str) -> tuple[Any, ...]:
-    try:
-        return tuple(json.loads(base64.urlsafe_b64decode(token)))
-    except ValueError:
-        raise ValidationException("NextToken is not one that this operation gave; start again without it") from None

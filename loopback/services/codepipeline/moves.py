@@ -66,9 +66,8 @@ class Mover:
     def _enter(self, run: Run) -> None:
         order = self._store.next_number("delivery stages")
         stage = run.here.name
-        self._store.create(
-            DELIVERY_STAGE, f"{run.id}/{stage}", {"name": stage}, parent=run.id, result={"entered": order}
-        )
+        doc = {"name": stage, "pipeline": self._parent(run)}
+        self._store.create(DELIVERY_STAGE, f"{run.id}/{stage}", doc, parent=run.id, result={"entered": order})
 
     def _leave(self, move: Leave) -> None:
         run = move.run

@@ -7,6 +7,7 @@ from typing import Any
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import PACKAGE
 from loopback.core.objects import split_uri
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.engine.plan import Start
 from loopback.services.registry import Context
@@ -102,14 +103,10 @@ def _earlier_baseline(settings: dict[str, Any], kind: Baseline, context: Context
     if supplied:
         return supplied
     group = context.place.name_in(settings.get("ModelPackageGroupName") or "", "model-package-group")
-    approved = [
-        row
-        for row in context.store.find(PACKAGE, parent=group)
-        if group and row.doc.get("ModelApprovalStatus") == "Approved"
-    ]
-    if not approved:
+    approved = equals("ModelApprovalStatus", "Approved")
+    newest = context.store.first(Selection(PACKAGE, group, descending=True, equal=(approved,))) if group else None
+    if newest is None:
         return None
-    newest = max(approved, key=lambda row: row.doc["ModelPackageVersion"])
     baselines = newest.doc.get("DriftCheckBaselines", {}).get(kind.section, {})
     return {name: baselines[key]["S3Uri"] for name, key in kind.members.items() if key in baselines} or None
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import CODE_REPOSITORY
+from loopback.core.queries import CHANGED
 from loopback.core.store import Resource
-from loopback.services.listing import Listing, select
+from loopback.services.listing import ORDERS, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("CodeRepositorySummaryList", "CodeRepositoryName")
+LISTING = Listing("CodeRepositorySummaryList", CODE_REPOSITORY, orders={**ORDERS, "LastModifiedTime": CHANGED})
 
 
 @handles("CreateCodeRepository")
@@ -52,7 +53,7 @@ def delete(request: Request, context: Context) -> Response:
 @handles("ListCodeRepositories")
 def list_repositories(request: Request, context: Context) -> Response:
     """A page of code repositories."""
-    return select((view(row, context) for row in context.store.find(CODE_REPOSITORY)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 def view(row: Resource, context: Context) -> dict[str, Any]:

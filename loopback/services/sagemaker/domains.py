@@ -10,19 +10,20 @@ from typing import Any
 
 from loopback.core.errors import ResourceInUse, ResourceNotFound
 from loopback.core.kinds import DOMAIN
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("Domains", "DomainName", order="Ascending")
+LISTING = Listing("Domains", DOMAIN, order="Ascending")
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
 @handles("CreateDomain")
 def create(request: Request, context: Context) -> Response:
     """Write the settings down. They have no effect here."""
-    if request["DomainName"] in [row.doc["DomainName"] for row in context.store.find(DOMAIN)]:
+    if context.store.first(Selection(DOMAIN, equal=(equals("DomainName", request["DomainName"]),))):
         raise ResourceInUse(f"A domain named {request['DomainName']} already exists")
     identity = "d-" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
     with context.store.transaction():
@@ -41,7 +42,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListDomains")
 def list_domains(request: Request, context: Context) -> Response:
     """A page of domains."""
-    return select((view(row, context) for row in context.store.find(DOMAIN)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 @handles("DeleteDomain")

@@ -11,7 +11,7 @@ from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("EndpointConfigs", "EndpointConfigName")
+LISTING = Listing("EndpointConfigs", ENDPOINT_CONFIG)
 REFUSED = (
     "ExplainerConfig",
     "MetricsConfig",
@@ -146,7 +146,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListEndpointConfigs")
 def list_configs(request: Request, context: Context) -> Response:
     """A page of configurations."""
-    return select((view(row, context) for row in context.store.find(ENDPOINT_CONFIG)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 @handles("DeleteEndpointConfig")

@@ -20,7 +20,7 @@ from loopback.services.sagemaker import endpoint_configs
 from loopback.services.sagemaker.deployments import alarms_of, plan_of, require_alarms
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("Endpoints", "EndpointName", "EndpointStatus")
+LISTING = Listing("Endpoints", ENDPOINT)
 MOST_INSTANCES = 20  # AWS's quota for one endpoint
 Fleet = dict[str, Any]
 
@@ -220,7 +220,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListEndpoints")
 def list_endpoints(request: Request, context: Context) -> Response:
     """A page of endpoints."""
-    return select((view(row, context) for row in context.store.find(ENDPOINT)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 def view(row: Resource, context: Context) -> Response:

@@ -6,16 +6,18 @@ from typing import Any
 from loopback.core import states
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
 from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
+from loopback.core.queries import CREATED, NAME, Selection, equals
 from loopback.core.store import Resource
 from loopback.engine import selective
 from loopback.engine.definition import parse
 from loopback.engine.parameters import InvalidParameters, bind
-from loopback.services.listing import Listing, select
+from loopback.services.listing import PAGING, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import pipelines
 
-EXECUTIONS = Listing("PipelineExecutionSummaries", "PipelineExecutionArn", page=100)
-STEPS = Listing("PipelineExecutionSteps", "StepName", page=100)
+_ORDERS = {"CreationTime": CREATED, "PipelineExecutionArn": NAME}
+EXECUTIONS = Listing("PipelineExecutionSummaries", EXECUTION, page=100, orders=_ORDERS)
+STEPS = Listing("PipelineExecutionSteps", STEP, page=100)
 _ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -139,15 +141,14 @@ def describe(request: Request, context: Context) -> Response:
 def list_executions(request: Request, context: Context) -> Response:
     """The executions of one pipeline, newest first."""
     name = pipelines.find(request["PipelineName"], context).name
-    return select((view(row, context) for row in context.store.find(EXECUTION, parent=name)), request, EXECUTIONS)
+    return select(request, context, EXECUTIONS, view, Selection(EXECUTION, name))
 
 
 @handles("ListPipelineExecutionSteps")
 def list_steps(request: Request, context: Context) -> Response:
     """The steps that have started, newest first; those that never start are not listed, as on AWS."""
     row = find(request.get("PipelineExecutionArn", ""), context)  # optional in the model only
-    steps = (step_view(step) for step in context.store.find(STEP, parent=row.name))
-    return select(steps, request, STEPS)
+    return select(request, context, STEPS, lambda step, _: step_view(step), Selection(STEP, row.name))
 
 
 @handles("ListPipelineParametersForExecution")
@@ -155,7 +156,7 @@ def list_parameters(request: Request, context: Context) -> Response:
     """Given and default values alike, as text."""
     row = find(request["PipelineExecutionArn"], context)
     shown = [{"Name": name, "Value": str(value)} for name, value in row.doc["parameters"].items()]
-    return {"PipelineParameters": shown}
+    return PAGING.of_items(request, shown, "PipelineParameters", 100)
 
 
 @handles("DescribePipelineDefinitionForExecution")
@@ -179,13 +180,14 @@ def callback_failure(request: Request, context: Context) -> Response:
 
 
 def _callback(token: str, answer: dict[str, Any], context: Context) -> Response:
-    for step in context.store.find(STEP, status="Executing") + context.store.find(STEP, status="Stopping"):
-        if step.result.get("callback_token") == token:
-            context.store.amend(STEP, step.name, "callback", result={"answer": answer})
-            context.changed(STEP.slug, step.name)
-            execution = context.store.get(EXECUTION, step.parent)
-            return {"PipelineExecutionArn": arn_of(execution.parent, execution.name, context)}
-    raise ResourceNotFound(f"No step waits for the callback token {token}")
+    waiting = Selection(STEP, equal=(equals("callback_token", token, "result"),))
+    step = next((row for row in context.store.scan(waiting) if row.status in ("Executing", "Stopping")), None)
+    if step is None:
+        raise ResourceNotFound(f"No step waits for the callback token {token}")
+    context.store.amend(STEP, step.name, "callback", result={"answer": answer})
+    context.changed(STEP.slug, step.name)
+    execution = context.store.get(EXECUTION, step.parent)
+    return {"PipelineExecutionArn": arn_of(execution.parent, execution.name, context)}
 
 
 def find(arn: str, context: Context) -> Resource:

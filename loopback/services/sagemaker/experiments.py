@@ -1,17 +1,25 @@
 """Experiments, trials and trial components, as far as Pipelines creates them: one trial an execution."""
 
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ValidationException
-from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_COMPONENT
+from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_ASSOCIATION, TRIAL_COMPONENT
+from loopback.core.queries import NAME, Selection, has, member
+from loopback.core.schema import SQL
 from loopback.core.store import Resource
-from loopback.services.listing import Listing, select
+from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 
-EXPERIMENTS = Listing("ExperimentSummaries", "ExperimentName")
-TRIALS = Listing("TrialSummaries", "TrialName")
-COMPONENTS = Listing("TrialComponentSummaries", "TrialComponentName")
+EXPERIMENTS = Listing("ExperimentSummaries", EXPERIMENT)
+TRIALS = Listing("TrialSummaries", TRIAL)
+COMPONENTS = Listing("TrialComponentSummaries", TRIAL_COMPONENT)
+_ORDERS = {"Name": NAME, "CreationTime": member("created")}
+COMPONENTS_OF_TRIAL = Listing(
+    "TrialComponentSummaries", TRIAL_ASSOCIATION, orders=_ORDERS, created=_ORDERS["CreationTime"]
+)
+_SOURCE = {"SourceArn": has("Source.SourceArn")}
 
 
 def track(execution: Resource, execution_arn: str, context: Context) -> None:
@@ -39,7 +47,15 @@ def track_job(trial: str, kind: str, job: str, context: Context) -> None:
     name = f"{job}-{suffix}"
     source = {"SourceArn": context.place.arn(f"{kind}/{job}"), "SourceType": source_type}
     doc = {"TrialComponentName": name, "DisplayName": job, "Source": source}
-    context.store.create(TRIAL_COMPONENT, name, doc, result={"trials": [trial]})
+    with context.store.transaction():
+        _associate(trial, context.store.create(TRIAL_COMPONENT, name, doc), context)
+
+
+def _associate(trial: str, component: Resource, context: Context) -> None:
+    """An association has the component's time of creation, which a trial's components are sorted by."""
+    if not context.store.exists(TRIAL_ASSOCIATION, name := f"{trial}/{component.name}"):
+        doc = {"component": component.name, "created": component.created}
+        context.store.create(TRIAL_ASSOCIATION, name, doc, parent=trial)
 
 
 @handles("CreateExperiment")
@@ -66,8 +82,7 @@ def associate(request: Request, context: Context) -> Response:
     """Show a component under a trial."""
     trial = context.store.get(TRIAL, request["TrialName"])
     component = context.store.get(TRIAL_COMPONENT, request["TrialComponentName"])
-    trials = sorted({*component.result.get("trials", []), trial.name})
-    context.store.amend(TRIAL_COMPONENT, component.name, "associate", result={"trials": trials})
+    _associate(trial.name, component, context)
     arns = {"TrialArn": TRIAL, "TrialComponentArn": TRIAL_COMPONENT}
     names = {"TrialArn": trial.name, "TrialComponentArn": component.name}
     return {key: context.place.arn(f"{kind.slug}/{names[key]}") for key, kind in arns.items()}
@@ -76,42 +91,52 @@ def associate(request: Request, context: Context) -> Response:
 @handles("DescribeExperiment")
 def describe_experiment(request: Request, context: Context) -> Response:
     """The experiment as it was created."""
-    return _view(context.store.get(EXPERIMENT, request["ExperimentName"]), "ExperimentArn", context)
+    return _view(context.store.get(EXPERIMENT, request["ExperimentName"]), context, "ExperimentArn")
 
 
 @handles("DescribeTrial")
 def describe_trial(request: Request, context: Context) -> Response:
     """The trial as it was created."""
-    return _view(context.store.get(TRIAL, request["TrialName"]), "TrialArn", context)
+    return _view(context.store.get(TRIAL, request["TrialName"]), context, "TrialArn")
 
 
 @handles("DescribeTrialComponent")
 def describe_component(request: Request, context: Context) -> Response:
     """The component as it was created."""
-    return _view(context.store.get(TRIAL_COMPONENT, request["TrialComponentName"]), "TrialComponentArn", context)
+    return _view(context.store.get(TRIAL_COMPONENT, request["TrialComponentName"]), context, "TrialComponentArn")
 
 
 @handles("ListExperiments")
 def list_experiments(request: Request, context: Context) -> Response:
     """A page of experiments."""
-    return select(_views(EXPERIMENT, "ExperimentArn", context), request, EXPERIMENTS)
+    return select(request, context, EXPERIMENTS, partial(_view, arn="ExperimentArn"))
 
 
 @handles("ListTrials")
 def list_trials(request: Request, context: Context) -> Response:
-    """Trials of one experiment, or all."""
-    return select(_views(TRIAL, "TrialArn", context, request.get("ExperimentName")), request, TRIALS)
+    """Trials of one experiment, those that show a component, or all."""
+    where = filters(request, {"TrialComponentName": SQL["trial_shows_component"]})
+    within = Selection(TRIAL, request.get("ExperimentName"), where=where)
+    return select(request, context, TRIALS, partial(_view, arn="TrialArn"), within)
 
 
 @handles("ListTrialComponents")
 def list_components(request: Request, context: Context) -> Response:
-    """Components of one trial, or all."""
-    views = _views(TRIAL_COMPONENT, "TrialComponentArn", context)
+    """Components of one trial, of one experiment, of one source, or all."""
+    experiment = filters(request, {"ExperimentName": SQL["component_is_in_experiment"]})
     if "TrialName" in request:
-        views = [view for view in views if request["TrialName"] in view.get("trials", [])]
-    if "SourceArn" in request:
-        views = [view for view in views if view.get("Source", {}).get("SourceArn") == request["SourceArn"]]
-    return select(views, request, COMPONENTS)
+        if experiment:
+            raise ValidationException("Give either TrialName or ExperimentName, not both")
+        where = filters(request, {"SourceArn": SQL["association_has_source"]})
+        within = Selection(TRIAL_ASSOCIATION, request["TrialName"], where=where)
+        return select(request, context, COMPONENTS_OF_TRIAL, _component_of, within)
+    within = Selection(TRIAL_COMPONENT, equal=filters(request, _SOURCE), where=experiment)
+    return select(request, context, COMPONENTS, partial(_view, arn="TrialComponentArn"), within)
+
+
+def _component_of(association: Resource, context: Context) -> Response:
+    component = context.store.get(TRIAL_COMPONENT, association.doc["component"])
+    return _view(component, context, "TrialComponentArn")
 
 
 def _create(kind: Any, name: str, request: Request, context: Context, parent: str = "") -> str:
@@ -127,10 +152,6 @@ def _create(kind: Any, name: str, request: Request, context: Context, parent: st
     return arn
 
 
-def _views(kind: Any, arn: str, context: Context, parent: str | None = None) -> list[Response]:
-    return [_view(row, arn, context) for row in context.store.find(kind, parent=parent)]
-
-
-def _view(row: Resource, arn: str, context: Context) -> Response:
+def _view(row: Resource, context: Context, arn: str) -> Response:
     times = {"CreationTime": row.created, "LastModifiedTime": row.changed}
     return row.doc | row.result | times | {arn: context.place.arn(f"{row.kind}/{row.name}")}

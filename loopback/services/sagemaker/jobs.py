@@ -27,7 +27,7 @@ class Family:
     @property
     def listing(self) -> Listing:
         """How List shows jobs."""
-        return Listing(f"{self.noun}Summaries", self.name, f"{self.noun}Status")
+        return Listing(f"{self.noun}Summaries", self.kind, shown={"Queued": "InProgress"})
 
 
 PROCESSING = Family(PROCESSING_JOB, "ProcessingJob")
@@ -88,8 +88,9 @@ def describe(request: Request, context: Context, family: Family) -> Response:
 
 def list_jobs(request: Request, context: Context, family: Family) -> Response:
     """A page of jobs."""
-    jobs = context.store.find(family.kind)
-    return select((view(job, context) for job in jobs), request, family.listing)
+    if refused := [member for member in ("WarmPoolStatusEquals", "TrainingPlanArnEquals") if member in request]:
+        raise ValidationException(f"{refused[0]}: loopback has no warm pools and no training plans")
+    return select(request, context, family.listing, view)
 
 
 def stop(request: Request, context: Context, family: Family) -> Response:

@@ -11,7 +11,7 @@ from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.packages import containers_of
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("Models", "ModelName")
+LISTING = Listing("Models", MODEL)
 
 
 @handles("CreateModel")
@@ -68,7 +68,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListModels")
 def list_models(request: Request, context: Context) -> Response:
     """A page of models."""
-    return select((view(row, context) for row in context.store.find(MODEL)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 @handles("DeleteModel")

@@ -4,13 +4,15 @@ from typing import Any
 
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
 from loopback.core.kinds import PACKAGE, PACKAGE_GROUP
+from loopback.core.queries import Selection, Term, has
 from loopback.core.store import Resource
-from loopback.services.listing import Listing, select
+from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 
-GROUPS = Listing("ModelPackageGroupSummaryList", "ModelPackageGroupName", page=100, order="Ascending")
-PACKAGES = Listing("ModelPackageSummaryList", "ModelPackageArn", page=100, order="Ascending")
+_GROUP = "case parent when '' then name else parent end"  # what NameContains looks in
+GROUPS = Listing("ModelPackageGroupSummaryList", PACKAGE_GROUP, page=100, order="Ascending")
+PACKAGES = Listing("ModelPackageSummaryList", PACKAGE, page=100, order="Ascending", name=_GROUP)
 
 
 @handles("CreateModelPackageGroup")
@@ -35,17 +37,18 @@ def describe_group(request: Request, context: Context) -> Response:
 @handles("ListModelPackageGroups")
 def list_groups(request: Request, context: Context) -> Response:
     """A page of groups."""
-    groups = context.store.find(PACKAGE_GROUP)
-    return select((_group_view(row, context) for row in groups), request, GROUPS)
+    if request.get("CrossAccountFilterOption", "SameAccount") != "SameAccount":
+        raise ValidationException("CrossAccountFilterOption CrossAccount: loopback has one account")
+    return select(request, context, GROUPS, _group_view)
 
 
 @handles("DeleteModelPackageGroup")
 def delete_group(request: Request, context: Context) -> Response:
     """Only an empty group can go, as on AWS."""
     group = _group(request["ModelPackageGroupName"], context)
-    if versions := context.store.find(PACKAGE, parent=group.name):
+    if found := context.store.first(Selection(PACKAGE, group.name)):
         raise ConflictException(
-            f"Model package group {group.name} still has {len(versions)} versions; delete them first"
+            f"Model package group {group.name} still has versions, for example {found.name}; delete them first"
         )
     with context.store.transaction():
         context.store.delete(PACKAGE_GROUP, group.name)
@@ -90,12 +93,14 @@ def list_packages(request: Request, context: Context) -> Response:
     """A page of versions of one group, or of packages without a group, or of both."""
     group = request.get("ModelPackageGroupName")
     wanted = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
-    rows = context.store.find(PACKAGE, parent=_group(group, context).name if group else None)
-    if wanted != "Both":
-        rows = [row for row in rows if bool(row.parent) == (wanted == "Versioned")]
-    if "ModelApprovalStatus" in request:
-        rows = [row for row in rows if row.doc.get("ModelApprovalStatus") == request["ModelApprovalStatus"]]
-    return select((view(row, context) for row in rows), request, PACKAGES)
+    if group and wanted == "Unversioned":
+        raise ValidationException("ModelPackageType Unversioned does not go with ModelPackageGroupName")
+    parent = _group(group, context).name if group else "" if wanted == "Unversioned" else None
+    versioned: tuple[Term, ...] = (("parent > ?", ""),) if parent is None and wanted == "Versioned" else ()
+    approval = filters(request, {"ModelApprovalStatus": has("ModelApprovalStatus")})
+    if parent is None:
+        return select(request, context, PACKAGES, view, Selection(PACKAGE, where=(*versioned, *approval)))
+    return select(request, context, PACKAGES, view, Selection(PACKAGE, parent, equal=approval))
 
 
 @handles("BatchDescribeModelPackage")

@@ -5,14 +5,16 @@ from typing import Any
 from loopback.core import states
 from loopback.core.errors import ConflictException, ValidationException
 from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
 from loopback.engine.definition import InvalidDefinition, parse
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("PipelineSummaries", "PipelineName", page=100)
-VERSIONS = Listing("PipelineVersionSummaries", "PipelineVersionId", page=100)
+LISTING = Listing("PipelineSummaries", PIPELINE, page=100)
+VERSIONS = Listing("PipelineVersionSummaries", PIPELINE_VERSION, page=100)
+_RUNNING = tuple(status for status in EXECUTION.lifecycle if not states.is_final(EXECUTION.lifecycle, status))
 MOST_STEPS = 1000  # AWS's default quota of 50 can be raised; a laptop's own limit is its memory
 
 
@@ -61,31 +63,30 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListPipelines")
 def list_pipelines(request: Request, context: Context) -> Response:
     """A page of pipelines."""
-    return select((view(row, context) for row in context.store.find(PIPELINE)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 @handles("ListPipelineVersions")
 def list_versions(request: Request, context: Context) -> Response:
     """The versions of one pipeline, newest first."""
-    name = find(request["PipelineName"], context).name
-    arn = context.place.arn(f"pipeline/{name}")
-    views = [
-        {"PipelineArn": arn, "PipelineVersionId": int(row.name.rsplit("/", 1)[1]), "CreationTime": row.created}
-        for row in context.store.find(PIPELINE_VERSION, parent=name)
-    ]
-    return select(views, request, VERSIONS)
+    within = Selection(PIPELINE_VERSION, find(request["PipelineName"], context).name)
+    return select(request, context, VERSIONS, _version_view, within)
+
+
+def _version_view(row: Resource, context: Context) -> Response:
+    arn = context.place.arn(f"pipeline/{row.parent}")
+    return {"PipelineArn": arn, "PipelineVersionId": int(row.name.rsplit("/", 1)[1]), "CreationTime": row.created}
 
 
 @handles("DeletePipeline")
 def delete(request: Request, context: Context) -> Response:
     """Only when no execution runs; past executions go with it, as on AWS."""
     name = find(request["PipelineName"], context).name
-    executions = context.store.find(EXECUTION, parent=name)
-    if running := [row.name for row in executions if not states.is_final(EXECUTION.lifecycle, row.status)]:
+    if running := [row.name for row in context.store.scan(Selection(EXECUTION, name, _RUNNING))]:
         raise ConflictException(f"Pipeline {name} has running executions: {', '.join(running)}; stop them first")
     arn = context.place.arn(f"pipeline/{name}")
     with context.store.transaction():
-        for row in executions:
+        for row in context.store.find(EXECUTION, parent=name):
             for step in context.store.find(STEP, parent=row.name):
                 context.store.delete(STEP, step.name)
             context.store.delete(EXECUTION, row.name)

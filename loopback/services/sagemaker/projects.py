@@ -20,7 +20,7 @@ from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import MOST, keep_tags
 from loopback.services.template_urls import path_style, template_location
 
-LISTING = Listing("ProjectSummaryList", "ProjectName")
+LISTING = Listing("ProjectSummaryList", PROJECT)
 SUPPLIED = ("SageMakerProjectName", "SageMakerProjectId")  # parameters that the service gives every template
 _ALPHABET = string.ascii_lowercase + string.digits
 _CATALOG = "ServiceCatalogProvisioningDetails"
@@ -181,7 +181,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListProjects")
 def list_projects(request: Request, context: Context) -> Response:
     """A page of projects."""
-    return select((view(row, context) for row in context.store.find(PROJECT)), request, LISTING)
+    return select(request, context, LISTING, view)
 
 
 @provisioning.settles(PROJECT.slug)

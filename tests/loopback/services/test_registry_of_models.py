@@ -66,7 +66,7 @@ def test_listing_filters_by_approval_and_sorts_by_choice(sagemaker: Any) -> None
 @pytest.mark.usefixtures("group")
 def test_a_group_with_versions_stays(sagemaker: Any) -> None:
     arn = register(sagemaker)
-    with pytest.raises(ConflictException, match="still has 1 versions"):
+    with pytest.raises(ConflictException, match="still has versions, for example churn/1"):
         sagemaker("DeleteModelPackageGroup", ModelPackageGroupName="churn")
     sagemaker("DeleteModelPackage", ModelPackageName=arn)
     sagemaker("DeleteModelPackageGroup", ModelPackageGroupName="churn")

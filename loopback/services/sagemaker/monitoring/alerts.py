@@ -8,29 +8,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
-from loopback.core.kinds import MONITORING_SCHEDULE
+from loopback.core.kinds import ALERT_CHANGE, MONITORING_SCHEDULE
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
-from loopback.services.listing import Listing, select
+from loopback.services.listing import PAGING, Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 
-HISTORY = Listing("MonitoringAlertHistory", "MonitoringAlertName", "AlertStatus")
-ALERTS = Listing("MonitoringAlertSummaries", "MonitoringAlertName", "AlertStatus")
-_COUNTED = ("Completed", "CompletedWithViolations")
+HISTORY = Listing("MonitoringAlertHistory", ALERT_CHANGE)
+COUNTED = ("Completed", "CompletedWithViolations")
 
 
 def new() -> dict[str, Any]:
     """The alert of a new schedule."""
-    return {"DatapointsToAlert": 1, "EvaluationPeriod": 1, "AlertStatus": "OK", "history": []}
+    return {"DatapointsToAlert": 1, "EvaluationPeriod": 1, "AlertStatus": "OK"}
 
 
 def judged(alert: dict[str, Any], statuses: Sequence[str], now: float) -> dict[str, Any]:
-    """The alert after executions with these statuses, oldest first."""
-    latest = [status for status in statuses if status in _COUNTED][-alert["EvaluationPeriod"] :]
-    status = "InAlert" if latest.count("CompletedWithViolations") >= alert["DatapointsToAlert"] else "OK"
+    """The alert after executions with these statuses, the latest of those in COUNTED."""
+    status = "InAlert" if statuses.count("CompletedWithViolations") >= alert["DatapointsToAlert"] else "OK"
     if status == alert["AlertStatus"]:
         return alert
-    history = [*alert["history"], {"AlertStatus": status, "CreationTime": now}]
-    return alert | {"AlertStatus": status, "history": history, "changed": now}
+    return alert | {"AlertStatus": status, "changed": now}
+
+
+def keep_change(schedule: str, status: str, context: Context) -> None:
+    """Write down that an alert went into this status."""
+    number = context.store.next_number("changes of alerts")
+    with context.store.transaction():
+        row = context.store.create(ALERT_CHANGE, f"{schedule}/{number}", {}, parent=schedule)
+        if status != row.status:
+            context.store.fire(ALERT_CHANGE, row.name, "clear")
 
 
 @handles("ListMonitoringAlerts")
@@ -42,21 +49,21 @@ def list_alerts(request: Request, context: Context) -> Response:
     shown |= {"MonitoringAlertName": row.name, "CreationTime": row.created}
     shown |= {"LastModifiedTime": alert.get("changed", row.created)}
     shown["Actions"] = {"ModelDashboardIndicator": {"Enabled": True}}
-    return select([shown], {key: request[key] for key in ("NextToken", "MaxResults") if key in request}, ALERTS)
+    return PAGING.of_items(request, [shown], "MonitoringAlertSummaries", 100)
 
 
 @handles("ListMonitoringAlertHistory")
 def list_history(request: Request, context: Context) -> Response:
     """When alerts went into alert and back, of one schedule or of all."""
-    named = "MonitoringScheduleName" in request
-    rows = [_schedule(request, context)] if named else context.store.find(MONITORING_SCHEDULE)
-    views = [
-        {"MonitoringScheduleName": row.name, "MonitoringAlertName": row.name, **entry}
-        for row in rows
-        for entry in row.result["alert"]["history"]
-        if request.get("MonitoringAlertName", row.name) == row.name
-    ]
-    return select(views, request, HISTORY)
+    parent = _schedule(request, context).name if "MonitoringScheduleName" in request else None
+    where = filters(request, {"MonitoringAlertName": "parent = ?"})  # it bears the schedule's name
+    parent = request.get("MonitoringAlertName") if parent is None else parent
+    return select(request, context, HISTORY, _change_view, Selection(ALERT_CHANGE, parent, where=where))
+
+
+def _change_view(row: Resource, _context: Context) -> dict[str, Any]:
+    names = {"MonitoringScheduleName": row.parent, "MonitoringAlertName": row.parent}
+    return names | {"AlertStatus": row.status, "CreationTime": row.created}
 
 
 @handles("UpdateMonitoringAlert")

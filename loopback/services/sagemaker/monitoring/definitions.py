@@ -1,17 +1,17 @@
 """Job definitions: Create, Describe, List and Delete for each type of monitor."""
 
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import ENDPOINT, MONITORING_SCHEDULE, Kind
+from loopback.core.queries import Selection, equals, has
 from loopback.core.store import Resource
-from loopback.services.listing import Listing, select
+from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoints
 from loopback.services.sagemaker.monitoring import specs
 from loopback.services.sagemaker.tags import keep_tags
-
-LISTING = Listing("JobDefinitionSummaries", "MonitoringJobDefinitionName")
 
 
 def create(request: Request, context: Context, kind: str) -> Response:
@@ -57,12 +57,13 @@ def describe(request: Request, context: Context, kind: str) -> Response:
 
 def list_definitions(request: Request, context: Context, kind: str) -> Response:
     """A page of definitions, of one endpoint if the request names it."""
-    views = [_summary(row, kind, context) for row in context.store.find(specs.KINDS[kind])]
-    wanted = request.get("EndpointName")
-    return select((v for v in views if wanted in (None, v["EndpointName"])), request, LISTING)
+    path = f"{kind}JobInput.EndpointInput.EndpointName"
+    within = Selection(specs.KINDS[kind], where=filters(request, {"EndpointName": has(path)}))
+    listing = Listing("JobDefinitionSummaries", within.kind)
+    return select(request, context, listing, partial(_summary, kind=kind), within)
 
 
-def _summary(row: Resource, kind: str, context: Context) -> dict[str, Any]:
+def _summary(row: Resource, context: Context, kind: str) -> dict[str, Any]:
     return {
         "MonitoringJobDefinitionName": row.name,
         "MonitoringJobDefinitionArn": _arn(specs.KINDS[kind], row.name, context),
@@ -75,12 +76,12 @@ def delete(request: Request, context: Context, kind: str) -> Response:
     """Delete it, unless a schedule needs it for its next execution."""
     row_kind, name = specs.KINDS[kind], request["JobDefinitionName"]
     context.store.get(row_kind, name)
-    for schedule in context.store.find(MONITORING_SCHEDULE):
-        config = schedule.doc["MonitoringScheduleConfig"]
-        if config.get("MonitoringJobDefinitionName") == name and config["MonitoringType"] == kind:
-            raise ValidationException(
-                f"The job definition {name} is used by the monitoring schedule {schedule.name}; delete that first"
-            )
+    config = "MonitoringScheduleConfig"
+    terms = (equals(f"{config}.MonitoringJobDefinitionName", name), equals(f"{config}.MonitoringType", kind))
+    if schedule := context.store.first(Selection(MONITORING_SCHEDULE, equal=terms)):
+        raise ValidationException(
+            f"The job definition {name} is used by the monitoring schedule {schedule.name}; delete that first"
+        )
     with context.store.transaction():
         context.store.delete(row_kind, name)
         context.store.untag(_arn(row_kind, name, context))

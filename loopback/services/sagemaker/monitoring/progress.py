@@ -7,10 +7,11 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
 from loopback.services.registry import Context
 from loopback.services.sagemaker import jobs
-from loopback.services.sagemaker.monitoring import alerts, data, executions, specs
+from loopback.services.sagemaker.monitoring import alerts, data, specs
 from loopback.services.sagemaker.monitoring.job_requests import Run
 
 MERGE_PREFIX = "groundtruth-merge-"
@@ -109,10 +110,13 @@ class Progress:
             row = self._store.get(MONITORING_SCHEDULE, schedule)
         except ResourceNotFound:
             return
-        statuses = [execution.status for execution in executions.of_schedule(schedule, self._context)]
-        judged = alerts.judged(row.result["alert"], statuses, self._now())
-        if judged != row.result["alert"]:
+        alert = row.result["alert"]
+        newest = Selection(MONITORING_EXECUTION, schedule, alerts.COUNTED, descending=True)
+        statuses = [found.status for found in self._store.page(newest, alert["EvaluationPeriod"]).rows]
+        judged = alerts.judged(alert, statuses, self._now())
+        if judged != alert:
             self._store.amend(MONITORING_SCHEDULE, schedule, "alert", result={"alert": judged})
+            alerts.keep_change(schedule, judged["AlertStatus"], self._context)
 
 
 def _job_name(row: Resource, stage: str, fresh: str) -> str:

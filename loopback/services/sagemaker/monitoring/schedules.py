@@ -1,7 +1,7 @@
 """Monitoring schedules: Create, Describe, List, Update, Start, Stop and Delete. `monitor` runs what is written here.
 
-A row's `result` has `id` (of this life of the name), `next` (when it is due, epoch seconds), `asked` (how often a NOW
-schedule was asked to run) and `alert`.
+A row's `result` has `endpoint` (its name), `id` (of this life of the name), `next` (when it is due, epoch seconds),
+`asked` (how often a NOW schedule was asked to run) and `alert`.
 """
 
 import uuid
@@ -9,40 +9,48 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
-from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE
+from loopback.core.kinds import ALERT_CHANGE, MONITORING_EXECUTION, MONITORING_SCHEDULE
+from loopback.core.queries import Selection, has
 from loopback.core.store import Resource
-from loopback.services.listing import Listing, select
+from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.monitoring import alerts, executions, specs, windows
 from loopback.services.sagemaker.monitoring.definitions import require_capture
 from loopback.services.sagemaker.monitoring.specs import Spec
 from loopback.services.sagemaker.tags import keep_tags
 
-LISTING = Listing("MonitoringScheduleSummaries", "MonitoringScheduleName", "MonitoringScheduleStatus")
+LISTING = Listing("MonitoringScheduleSummaries", MONITORING_SCHEDULE)
+FILTERS = {
+    "EndpointName": has("endpoint", "result"),
+    "MonitoringJobDefinitionName": has("MonitoringScheduleConfig.MonitoringJobDefinitionName"),
+    "MonitoringTypeEquals": has("MonitoringScheduleConfig.MonitoringType"),
+}
+_RUNNING = tuple(s for s in MONITORING_EXECUTION.lifecycle if not states.is_final(MONITORING_EXECUTION.lifecycle, s))
 
 
 @handles("CreateMonitoringSchedule")
 def create(request: Request, context: Context) -> Response:
     """Check the configuration and write it down; the monitor makes it Scheduled."""
     name = request["MonitoringScheduleName"]
-    doc = request | {"MonitoringScheduleConfig": _checked(request["MonitoringScheduleConfig"], context)}
+    config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
+    doc = request | {"MonitoringScheduleConfig": config}
     with context.store.transaction():
-        result = {"id": uuid.uuid4().hex[:12], "next": None, "asked": 1, "alert": alerts.new()}
+        result = {"id": uuid.uuid4().hex[:12], "next": None, "asked": 1, "alert": alerts.new(), "endpoint": endpoint}
         context.store.create(MONITORING_SCHEDULE, name, doc, result=result)
         keep_tags(arn_of(name, context), request, context)
     context.changed(MONITORING_SCHEDULE.slug, name)
     return {"MonitoringScheduleArn": arn_of(name, context)}
 
 
-def _checked(config: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The configuration with its defaults filled in. Raises ValidationException."""
+def _checked(config: dict[str, Any], context: Context) -> tuple[dict[str, Any], str]:
+    """The configuration with its defaults filled in, and the endpoint's name. Raises ValidationException."""
     schedule = config.get("ScheduleConfig") or {"ScheduleExpression": "cron(0 0 ? * * *)"}  # AWS picks an hour
     config = {"MonitoringType": "DataQuality", **config, "ScheduleConfig": schedule}
     windows.check(schedule)
     spec = spec_of(config, context)
     specs.check(spec)
     require_capture(spec.endpoint, context)
-    return config
+    return config, spec.endpoint
 
 
 def spec_of(config: dict[str, Any], context: Context) -> Spec:
@@ -77,9 +85,10 @@ def update(request: Request, context: Context) -> Response:
     row = _find(request, context)
     if row.status == "Pending":
         raise ConflictException(f"The monitoring schedule {row.name} is Pending; wait until it is Scheduled")
-    doc = row.doc | {"MonitoringScheduleConfig": _checked(request["MonitoringScheduleConfig"], context)}
+    config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
+    doc, result = row.doc | {"MonitoringScheduleConfig": config}, {"next": None, "endpoint": endpoint}
     with context.store.transaction():
-        context.store.amend(MONITORING_SCHEDULE, row.name, "configure", doc=doc, result={"next": None})
+        context.store.amend(MONITORING_SCHEDULE, row.name, "configure", doc=doc, result=result)
         if row.status != "Stopped":
             _ask_again(row, "update", context)
     context.changed(MONITORING_SCHEDULE.slug, row.name)
@@ -115,41 +124,32 @@ def stop(request: Request, context: Context) -> Response:
 def delete(request: Request, context: Context) -> Response:
     """Forget the schedule; its executions stay on record, as on AWS."""
     row = _find(request, context)
-    running = [e.name for e in executions.of_schedule(row.name, context) if not _ended(e)]
-    if running:
+    if context.store.first(Selection(MONITORING_EXECUTION, row.name, _RUNNING)):
         raise ValidationException(
             f"The monitoring schedule {row.name} has an execution in progress; wait for its end or stop its job"
         )
     with context.store.transaction():
+        for change in context.store.find(ALERT_CHANGE, parent=row.name):
+            context.store.delete(ALERT_CHANGE, change.name)
         context.store.delete(MONITORING_SCHEDULE, row.name)
         context.store.untag(arn_of(row.name, context))
     return {}
-
-
-def _ended(execution: Resource) -> bool:
-    return states.is_final(MONITORING_EXECUTION.lifecycle, execution.status)
 
 
 @handles("DescribeMonitoringSchedule")
 def describe(request: Request, context: Context) -> Response:
     """The schedule as it stands, with its latest execution."""
     row = _find(request, context)
-    latest = executions.of_schedule(row.name, context)[-1:]
+    latest = executions.latest(row.name, context)
     shown = view(row, context) | {"MonitoringScheduleConfig": row.doc["MonitoringScheduleConfig"]}
     shown |= {"FailureReason": row.result.get("FailureReason")}
-    return shown | {"LastMonitoringExecutionSummary": executions.view(latest[0], context) if latest else None}
+    return shown | {"LastMonitoringExecutionSummary": executions.view(latest, context) if latest else None}
 
 
 @handles("ListMonitoringSchedules")
 def list_schedules(request: Request, context: Context) -> Response:
     """A page of schedules."""
-    views = (view(row, context) for row in context.store.find(MONITORING_SCHEDULE))
-    filters = {
-        "EndpointName": "EndpointName",
-        "MonitoringJobDefinitionName": "MonitoringJobDefinitionName",
-        "MonitoringTypeEquals": "MonitoringType",
-    }
-    return select(executions.matching(views, request, filters), request, LISTING)
+    return select(request, context, LISTING, view, Selection(MONITORING_SCHEDULE, where=filters(request, FILTERS)))
 
 
 def view(row: Resource, context: Context) -> dict[str, Any]:
@@ -161,17 +161,10 @@ def view(row: Resource, context: Context) -> dict[str, Any]:
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
         "MonitoringScheduleStatus": row.status,
-        "EndpointName": _endpoint(config, context),
+        "EndpointName": row.result.get("endpoint"),
         "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName"),
         "MonitoringType": config["MonitoringType"],
     }
-
-
-def _endpoint(config: dict[str, Any], context: Context) -> str | None:
-    try:
-        return spec_of(config, context).endpoint
-    except ValidationException:  # its definition is gone
-        return None
 
 
 def _find(request: Request, context: Context) -> Resource:
