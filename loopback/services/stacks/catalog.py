@@ -1,7 +1,6 @@
 """Resource types of Service Catalog."""
 
 import json
-import uuid
 from typing import Any
 
 from loopback.core.errors import ServiceError
@@ -9,10 +8,6 @@ from loopback.services.stacks.types import Call, Made, Properties, ResourceType,
 
 SERVICE = "servicecatalog"
 LOOK_SECONDS = 0.2
-
-
-def _once() -> dict[str, str]:
-    return {"IdempotencyToken": uuid.uuid4().hex}
 
 
 def _quietly(call: Call, operation: str, request: dict[str, Any]) -> None:
@@ -34,7 +29,7 @@ class Portfolio:
     def create(self, wanted: Wanted, call: Call) -> Made:
         """See ResourceType."""
         given = _only(wanted.properties, "DisplayName", "ProviderName", "Description", "Tags")
-        found = call(SERVICE, "CreatePortfolio", given | _once())["PortfolioDetail"]
+        found = call(SERVICE, "CreatePortfolio", given)["PortfolioDetail"]
         return found["Id"], {"Id": found["Id"], "PortfolioName": found["DisplayName"]}
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
@@ -59,13 +54,13 @@ class Product:
         given = _only(wanted.properties, *names, "Tags")
         first, *more = [_artifact(entry) for entry in wanted.properties["ProvisioningArtifactParameters"]]
         request = given | {"ProductType": "CLOUD_FORMATION_TEMPLATE", "ProvisioningArtifactParameters": first}
-        found = call(SERVICE, "CreateProduct", request | _once())
+        found = call(SERVICE, "CreateProduct", request)
         product = found["ProductViewDetail"]["ProductViewSummary"]["ProductId"]
         artifacts = [found["ProvisioningArtifactDetail"], *(self._add(product, entry, call) for entry in more)]
         return product, _product_attributes(product, given["Name"], artifacts)
 
     def _add(self, product: str, entry: Properties, call: Call) -> dict[str, Any]:
-        request = {"ProductId": product, "Parameters": entry} | _once()
+        request = {"ProductId": product, "Parameters": entry}
         detail: dict[str, Any] = call(SERVICE, "CreateProvisioningArtifact", request)["ProvisioningArtifactDetail"]
         return detail
 
@@ -132,7 +127,7 @@ class LaunchRole:
         """See ResourceType."""
         given = _only(wanted.properties, "PortfolioId", "ProductId", "Description")
         parameters = json.dumps(_only(wanted.properties, "RoleArn", "LocalRoleName"))
-        request = given | {"Type": "LAUNCH", "Parameters": parameters} | _once()
+        request = given | {"Type": "LAUNCH", "Parameters": parameters}
         found = call(SERVICE, "CreateConstraint", request)["ConstraintDetail"]["ConstraintId"]
         return found, {"Id": found}
 
@@ -153,23 +148,22 @@ class ProvisionedProduct:
     def create(self, wanted: Wanted, call: Call) -> Made:
         """See ResourceType."""
         name = wanted.properties.get("ProvisionedProductName") or wanted.name(128)
-        request = {"ProvisionedProductName": name, "ProvisionToken": uuid.uuid4().hex} | _launched(wanted.properties)
+        request = {"ProvisionedProductName": name} | _launched(wanted.properties)
         record = call(SERVICE, "ProvisionProduct", request)["RecordDetail"]
         return self._settled(record, call)
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
         """See ResourceType."""
         del old
-        request = {"ProvisionedProductId": made[0], "UpdateToken": uuid.uuid4().hex} | _launched(new)
+        request = {"ProvisionedProductId": made[0]} | _launched(new)
         request.pop("Tags", None)
         return self._settled(call(SERVICE, "UpdateProvisionedProduct", request)["RecordDetail"], call)
 
     def delete(self, physical_id: str, properties: Properties, call: Call) -> None:
         """See ResourceType."""
         del properties
-        request = {"ProvisionedProductId": physical_id, "TerminateToken": uuid.uuid4().hex}
         try:
-            record = call(SERVICE, "TerminateProvisionedProduct", request)["RecordDetail"]
+            record = call(SERVICE, "TerminateProvisionedProduct", {"ProvisionedProductId": physical_id})["RecordDetail"]
         except ServiceError as fault:
             if gone(fault):
                 return

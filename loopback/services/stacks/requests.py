@@ -1,10 +1,11 @@
 """CloudFormation properties as the request of the API that they are made for. Pure."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.model import Shape
+from botocore.model import Shape, StructureShape
 
 from loopback.core.errors import ValidationException
 from loopback.wire import model
@@ -37,6 +38,14 @@ def _spelt(value: Any, shape: Shape | None, path: str) -> Any:
     if shape.type_name == "string" and not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else json.dumps(value)
     return value
+
+
+def with_tokens(service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with the idempotency tokens that the API needs: clients make them up, and so does CloudFormation."""
+    shape = model.operation(service, operation).input_shape
+    members = shape.members if isinstance(shape, StructureShape) else {}
+    tokens = {name: str(uuid.uuid4()) for name, member in members.items() if member.metadata.get("idempotencyToken")}
+    return tokens | dict(request)
 
 
 def tag_changes(old: Any, new: Any) -> tuple[dict[str, str], list[str]]:

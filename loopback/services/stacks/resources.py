@@ -8,6 +8,7 @@ from loopback.core.errors import ServiceError
 from loopback.services import registry
 from loopback.services.clients import asked
 from loopback.services.stacks import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker
+from loopback.services.stacks.requests import with_tokens
 from loopback.services.stacks.types import Made, Properties, ResourceType, Wanted
 
 TYPES: dict[str, ResourceType] = {
@@ -59,6 +60,7 @@ class _Calls:
 
     def __call__(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         if registry.implemented(service):
+            request = with_tokens(service, operation, request)
             return registry.call_as(self._role, service, operation, request, self._context)
         return asked(self._context.client(service, self._role), operation, request)
 
