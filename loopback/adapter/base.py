@@ -33,6 +33,7 @@ from loopback.adapter import (
     stack_roles,
     stacks,
     state,
+    template_urls,
     update_policies,
 )
 from loopback.adapter.asked import Asked
@@ -68,6 +69,7 @@ PARTS = (
     log_filter,
     sessions,
     encryption,
+    template_urls,
 )
 
 
@@ -86,6 +88,7 @@ class Base:
         for part in (conditions, aliases, object_events, log_filter, sessions, encryption):
             part.install()
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
+        template_urls.install(settings.place)
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, Asked(settings.asked))

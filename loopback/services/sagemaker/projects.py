@@ -5,6 +5,7 @@ The row's doc holds what was asked for last; its result the operation that goes 
 
 import secrets
 import string
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +19,7 @@ from loopback.services.listing import Listing, select
 from loopback.services.provisioned_stack import Order
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import MOST, keep_tags
-from loopback.services.template_urls import path_style, template_location
+from loopback.stacks.template_urls import path_style, template_location
 
 LISTING = Listing("ProjectSummaryList", PROJECT)
 SUPPLIED = ("SageMakerProjectName", "SageMakerProjectId")  # parameters that the service gives every template
@@ -254,7 +255,7 @@ def _provision_request(row: Resource, catalog: Mapping[str, Any], context: Conte
 
 
 def _template(given: Mapping[str, Any], context: Context) -> dict[str, str]:
-    bucket, key = template_location(given["TemplateURL"], context.place)
+    bucket, key = template_location(given["TemplateURL"], context.place, now=time.time())
     return {"TemplateURL": path_style(bucket, key, context.place)}
 
 

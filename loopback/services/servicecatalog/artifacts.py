@@ -1,6 +1,7 @@
 """Provisioning artifacts: the versions of a product, each with the template as it was when the version was made."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
 from loopback.services.servicecatalog.rows import find, made_with, new_id
 from loopback.services.servicecatalog.templates import parameters_of, parsed
-from loopback.services.template_urls import path_style, template_location
+from loopback.stacks.template_urls import path_style, template_location
 
 SERVICE = "servicecatalog"
 TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
@@ -32,7 +33,7 @@ def read_template(properties: Mapping[str, Any], context: Context) -> dict[str, 
         raise InvalidParametersException("Info must be {'LoadTemplateFromURL': <the URL of a template in S3>}")
     url = info["LoadTemplateFromURL"]
     try:
-        bucket, key = template_location(url, context.place)
+        bucket, key = template_location(url, context.place, now=time.time())
         body = context.objects.read(bucket, key)
     except (ServiceError, ValidationException) as fault:
         raise InvalidParametersException(f"The template cannot be read: {fault}") from None

@@ -4,7 +4,7 @@ import pytest
 
 from loopback.core.arn import Place
 from loopback.core.errors import ValidationException
-from loopback.services.template_urls import path_style, template_location
+from loopback.stacks.template_urls import path_style, template_location
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,21 @@ from loopback.services.template_urls import path_style, template_location
 def test_the_object_of_a_url(url: str, expected: tuple[str, str]) -> None:
     assert template_location(url, Place()) == expected
     assert template_location(path_style(*expected, Place()), Place()) == expected
+
+
+SIGNED = (
+    "https://b-1.s3.amazonaws.com/a/t.yaml?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=x%2F20270115%2Fs3"
+    "&X-Amz-Date=20270115T080000Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+)
+OLD = "https://b-1.s3.us-east-1.amazonaws.com/a/t.yaml?AWSAccessKeyId=A&Signature=x%2B%3D&Expires=1800003600"
+
+
+@pytest.mark.parametrize("url", [SIGNED, OLD])  # 2027-01-15 08:00 is 1,800,000,000
+def test_a_presigned_url_counts_until_it_ends(url: str) -> None:
+    assert template_location(url, Place(), now=1_800_003_600) == ("b-1", "a/t.yaml")
+    with pytest.raises(ValidationException, match="Request has expired"):
+        template_location(url, Place(), now=1_800_003_601)
+    assert template_location(url, Place()) == ("b-1", "a/t.yaml")
 
 
 @pytest.mark.parametrize(
