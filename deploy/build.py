@@ -43,6 +43,7 @@ OPTIONAL = {
     "model-package-arn": ("MODEL_PACKAGE_ARN", NEWEST),
     "sagemaker-project-arn": ("SAGEMAKER_PROJECT_ARN", ""),
     "notification-topic": ("NOTIFICATION_TOPIC_ARN", ""),
+    "model-monitor": ("MODEL_MONITOR", "yes"),
     **{argument: (variable, "") for argument, variable in monitors.ARNS.values()},
     "import-staging-config": ("IMPORT_STAGING_CONFIG", str(stage.STAGES / "staging.yml")),
     "import-prod-config": ("IMPORT_PROD_CONFIG", str(stage.STAGES / "prod.yml")),
@@ -83,12 +84,16 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.
     missing = [f"--{name} or ${variable}" for name, variable in REQUIRED.items() if not _value(found, name)]
     if missing:
         raise UsageError(f"not given: {', '.join(missing)}")
+    if found.model_monitor not in ("yes", "no"):
+        raise UsageError(f"--model-monitor or $MODEL_MONITOR is {found.model_monitor!r}; allowed: yes, no")
     return found
 
 
 def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str], dict[str, bytes], list[str]]:
     """The content of every file to write, that of every object for the bucket, and what to tell."""
-    stages = _stages(found)
+    wanted, available = _stages(found), found.model_monitor == "yes"
+    watched = {name: monitors.watching(settings, available=available) for name, settings in wanted.items()}
+    stages = wanted if available else {name: monitors.without(settings) for name, settings in wanted.items()}
     package, how = _version(services.sagemaker, found)
     release = Release(
         project=found.sagemaker_project_name,
@@ -111,6 +116,7 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
         lists |= _lists(found, name, configuration) if found.export_cfn_params_tags else {}
     written[found.export_template] = TEMPLATE.read_text()
     record = promotion.record(package, promotion.evaluation(services.s3, package), stages, written)
+    record["Watched"] = watched
     monitoring, objects = _monitoring(found, stages, endpoints, record, services.s3)
     record["Sha256"] |= promotion.digests(monitoring)
     written |= monitoring | lists

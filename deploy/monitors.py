@@ -47,6 +47,21 @@ def wanted(stage: Stage) -> bool:
     return any(getattr(stage.monitor, name) != "off" for name in MONITORS)
 
 
+def without(stage: Stage) -> Stage:
+    """The stage with all its monitors off."""
+    off: dict[str, Any] = {**dict.fromkeys(MONITORS, "off"), "retrain": False}
+    return stage.model_copy(update={"monitor": stage.monitor.model_copy(update=off)})
+
+
+def watching(stage: Stage, *, available: bool) -> str:
+    """What watches a stage, in words: its monitors, or nothing and why. `available`: the account has Model Monitor."""
+    chosen = {name: getattr(stage.monitor, name) for name in MONITORS}
+    on = ", ".join(f"{name} {frequency}" for name, frequency in chosen.items() if frequency != "off")
+    if not on:
+        return "nothing: its monitors are off"
+    return on if available else f"nothing: the account has no Model Monitor, which {on} needs"
+
+
 def script_key() -> str:
     """Where the preprocessor lies in the artifact bucket: another content is another object."""
     return f"monitoring/code/{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:16]}/{SCRIPT.name}"

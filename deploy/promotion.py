@@ -89,6 +89,8 @@ def told(document: Mapping[str, Any]) -> Iterator[str]:
     """Lines for the build's log."""
     yield f"commit {document['CommitId'] or 'unknown'}, data version {document['DataVersion'] or 'unknown'}"
     yield f"registered metrics: {summary(document) or 'none: the staging test can not pass'}"
+    for stage, monitors in document["Watched"].items():
+        yield f"{stage} is watched by {monitors}"
 
 
 def _metrics(section: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:

@@ -49,6 +49,7 @@ def markdown(findings: Sequence[Finding], subject: Subject, registered: str) -> 
         "Commit": promotion.get("CommitId") or "unknown",
         "Data": f"{promotion.get('InputDataUrl') or 'unknown'} (version {promotion.get('DataVersion') or 'unknown'})",
         "Registered metrics": registered or "none",
+        "Production is watched by": promotion["Watched"]["prod"],
     }
     lines = [f"# {verdict(findings)}", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
     lines += ["| check | result | figures |", "|---|---|---|"]

@@ -167,7 +167,8 @@ def variables(findings: Sequence[Finding], promotion: Mapping[str, Any], uri: st
     registered = _registered(promotion)
     said, version = report.verdict(findings), str(promotion["ModelPackageVersion"])
     approval = f"Version {version} of {promotion['ModelPackageGroupName']}. Registered: {registered}. "
-    approval += f"Staging {said[:400]}. Commit {promotion.get('CommitId') or 'unknown'}. Report: {uri}/report.md"
+    approval += f"Staging {said[:400]}. Production is watched by {promotion['Watched']['prod']}. "
+    approval += f"Commit {promotion.get('CommitId') or 'unknown'}. Report: {uri}/report.md"
     return {
         "APPROVAL_TEXT": approval[:1000],
         "REPORT_URI": f"{uri}/report.md",

@@ -152,6 +152,7 @@ def test_the_record_of_the_promotion(world, folder):
     assert found["EvaluationRows"] == 500
     assert found["Tests"]["staging"]["requests"] == 100
     assert found["Monitor"]["prod"]["data_quality"] == "hourly"
+    assert found["Watched"]["prod"] == "data_quality hourly"
     assert set(found["Sha256"]) == {
         *(f"{stage}-{kind}-export.json" for stage in build.NAMES for kind in ("config", "monitoring-config")),
         "template-export.yml",
@@ -161,6 +162,26 @@ def test_the_record_of_the_promotion(world, folder):
     assert f"export MODEL_PACKAGE_ARN={ARN}7" in variables
     assert "export ANYTHING_TO_DEPLOY=yes" in variables
     assert "export MODEL_METRICS='auc 0.9700, f1 0.9000'" in variables
+
+
+def test_without_model_monitor_the_monitors_are_left_out(world, folder, capsys):
+    world.describes(7, DriftCheckBaselines={})
+    world.gets("run/evaluation.json", REPORT)
+    assert world.run(MODEL_PACKAGE_ARN=f"{ARN}7", MODEL_MONITOR="no") == 0
+    for name in build.NAMES:
+        given = read(folder, f"{name}-monitoring-config-export.json")["Parameters"]
+        assert {key: value for key, value in given.items() if key.endswith("Schedule") and value} == {}
+        assert not given.get("RetrainPipelineArn")
+    watched = read(folder, "promotion.json")["Watched"]
+    assert watched["staging"] == "nothing: its monitors are off"
+    assert watched["prod"] == "nothing: the account has no Model Monitor, which data_quality hourly needs"
+    assert f"prod is watched by {watched['prod']}" in capsys.readouterr().out
+
+
+def test_whether_there_is_model_monitor_is_yes_or_no(world, folder, capsys):
+    assert world.run(MODEL_PACKAGE_ARN=f"{ARN}7", MODEL_MONITOR="maybe") == 2
+    assert "$MODEL_MONITOR is 'maybe'; allowed: yes, no" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
 
 
 def test_identical_input_gives_identical_bytes(folder):

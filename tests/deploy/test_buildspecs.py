@@ -56,6 +56,7 @@ RECORD = {
     "ModelPackageGroupName": "g",
     "CommitId": None,
     "Metrics": {},
+    "Watched": {"staging": "nothing", "prod": "nothing"},
 }
 
 

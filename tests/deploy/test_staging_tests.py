@@ -32,6 +32,7 @@ PROMOTION = {
     "CommitId": "abc123",
     "GoldenRequests": "s3://demo-bucket/run/golden.json",
     "MetricsSection": "binary_classification_metrics",
+    "Watched": {"staging": "nothing: its monitors are off", "prod": "data_quality hourly"},
     "Metrics": {"auc": {"value": 0.98, "standard_deviation": 0.0}, "accuracy": {"value": 0.5}},
     "EvaluationRows": 500,
 }
@@ -361,6 +362,7 @@ def test_the_approver_gets_everything_in_one_text(run, tmp_path):
     )
     said = shell.stdout
     assert said.startswith("Version 7 of demo-churn. Registered: auc 0.9800, accuracy 0.5000. Staging passed: 12 of 12")
+    assert "Production is watched by data_quality hourly. " in said
     assert "Commit abc123. Report: s3://demo-bucket/demo/staging-tests/run-1/report.md" in said
     assert len(said) <= 1000
 

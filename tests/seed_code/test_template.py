@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from deploy import build, promotion, versions
+from loopback.delivery.inputs import handed
 from pipelines.project import NEEDED
+from slipway import verbs
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ("project.yml", "roles.yml", "portfolio.yml")
@@ -27,6 +29,7 @@ LIMITS = {  # property that names a resource: how long AWS lets it be
     ("AWS::SageMaker::CodeRepository", "CodeRepositoryName"): 63,
     ("AWS::CodeCommit::Repository", "RepositoryName"): 100,
 }
+TELLING = ("FailedActionRule", "FailedStepRule", "WaitingVersionRule")
 INLINE_CODE = 4096
 POLICIES_OF_A_ROLE, MANAGED_POLICY = 10_240, 6_144  # characters without white space
 
@@ -90,13 +93,60 @@ def test_every_role_can_be_bounded_and_trusts_one_service(resources) -> None:
 def test_every_rule_can_start_what_it_targets(resources) -> None:
     rules = of_type(resources, "AWS::Events::Rule")
     permitted = [p["Properties"]["SourceArn"] for p in of_type(resources, "AWS::Lambda::Permission").values()]
-    assert set(rules) == {"ApprovedRule", "SourceRule", "DataRule", "ScheduleRule"}
+    assert set(rules) == {"ApprovedRule", "SourceRule", "DataRule", "ScheduleRule", *TELLING}
+    (publishes,) = resources["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert "events.amazonaws.com" in publishes["Principal"]["Service"]
+    assert publishes["Action"] == "sns:Publish"
     for name, rule in rules.items():
         for target in rule["Properties"]["Targets"]:
-            if "Fn::Sub" in target["Arn"]:
+            if name in TELLING:
+                assert target["Arn"] == publishes["Resource"]
+            elif "Fn::Sub" in target["Arn"]:
                 assert target["RoleArn"] == {"Fn::GetAtt": "EventsRole.Arn"}, name
             else:
                 assert {"Fn::GetAtt": f"{name}.Arn"} in permitted
+
+
+EVENTS = {
+    "FailedActionRule": {
+        "action": "DeployProd",
+        "stage": "DeployProd",
+        "pipeline": "demo-modeldeploy",
+        "execution-id": "e-1",
+        "execution-result": {"external-execution-summary": 'the alarm "latency"\nwent off'},
+    },
+    "FailedStepRule": {
+        "stepName": "Fail",
+        "pipelineExecutionArn": "arn:x",
+        "failureReason": 'Not registered: auc 0.91 (MinAuc 0.95), "f1" 0.7',
+    },
+    "WaitingVersionRule": {
+        "ModelPackageVersion": 3,
+        "ModelPackageGroupName": "demo-churn",
+        "ModelMetrics": {"ModelQuality": {"Statistics": {"S3Uri": "s3://b/evaluation.json"}}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("given", ["all of it", "nothing"])
+def test_a_message_says_what_why_and_what_to_do(name, given, resources, put_in) -> None:
+    (target,) = resources[name]["Properties"]["Targets"]
+    transformer = put_in(target["InputTransformer"], {"SageMakerProjectName": "demo", "Pipeline": "churn"})
+    detail = EVENTS[name] if given == "all of it" else {}
+    message = handed({"InputTransformer": transformer}, json.dumps({"detail": detail}))
+    assert set(message) == {"project", "what", "why", "next"}
+    assert message["next"].startswith("slipway ")
+    for command in re.findall(r"slipway (\w+)", message["next"]):
+        assert command in {found.name or found.callback.__name__ for found in verbs.app.registered_commands}
+    if given == "all of it":
+        assert not re.search(r"<\w+>", json.dumps(message))
+        (why,) = message["why"]
+        assert why in (
+            detail.get("failureReason"),
+            detail.get("execution-result", {}).get("external-execution-summary"),
+            "its figures are in s3://b/evaluation.json",
+        )
 
 
 def test_the_events_role_starts_modelbuild_and_nothing_else(resources) -> None:
@@ -142,10 +192,11 @@ def test_the_way_to_production(resources) -> None:
         ("Build", ["Build"]),
         ("DeployStaging", ["DeployStaging", "TestStaging", "DeployStagingMonitor"]),
         ("ApproveProd", ["ApproveProd"]),
-        ("DeployProd", ["StillApproved", "DeployProd", "RecordProduction", "DeployProdMonitor"]),
+        ("DeployProd", ["StillApproved", "DeployProd", "RecordProduction"]),
+        ("WatchProd", ["DeployProdMonitor"]),
     ]
     orders = [a.get("RunOrder", 1) for stage in properties["Stages"][1:] for a in stage["Actions"]]
-    assert orders == [1, 1, 2, 2, 1, 1, 2, 3, 3]
+    assert orders == [1, 1, 2, 2, 1, 1, 2, 3, 1]
     assert properties["ExecutionMode"] == "SUPERSEDED"
 
 
