@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 FINAL = ("Succeeded", "Failed", "Stopped")
-MILL = ("test_ship", "test_promotion", "test_fuzz_endpoints")
+MILL = ("test_ship", "test_promotion", "test_fuzz_endpoints", "test_notifications")
 LONGEST = ("test_ship", "test_readme", "test_drift_retrain", "test_iam")
 
 

@@ -1,0 +1,94 @@
+"""What the project's topic hears: a queue on it, and what people would be sent."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import until
+from tests.journeys.launched import NAME, Launched
+
+pytestmark = pytest.mark.journey
+
+
+class Inbox:
+    """A queue that hears the topic."""
+
+    def __init__(self, mill: Launched) -> None:
+        self.sqs, self.sns = mill.client("sqs"), mill.client("sns")
+        self.url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.subscription = self.sns.subscribe(
+            TopicArn=mill.project.outputs["NotificationTopicArn"],
+            Protocol="sqs",
+            Endpoint=arn,
+            Attributes={"RawMessageDelivery": "true"},
+            ReturnSubscriptionArn=True,
+        )["SubscriptionArn"]
+        self.read: list[dict[str, Any]] = []
+
+    def message(self, what: str) -> dict[str, Any]:
+        """The first one that says this, once it has come."""
+
+        def found() -> dict[str, Any] | None:
+            for got in self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
+                self.read.append(json.loads(got["Body"]))
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=got["ReceiptHandle"])
+            return next((message for message in self.read if what in message.get("what", "")), None)
+
+        message: dict[str, Any] = until(found, 60, lambda: f"{what}: {self.read}")
+        assert message["project"] == NAME
+        return message
+
+
+@pytest.fixture
+def inbox(mill: Launched) -> Iterator[Inbox]:
+    made = Inbox(mill)
+    yield made
+    made.sns.unsubscribe(SubscriptionArn=made.subscription)
+    made.sqs.delete_queue(QueueUrl=made.url)
+
+
+def test_a_version_that_waits(mill: Launched, inbox: Inbox) -> None:
+    number = mill.registered()
+    message = inbox.message(f"version {number} of {NAME}-churn waits for approval")
+    (why,) = message["why"]
+    assert why.startswith("its figures are in s3://")
+    assert f"slipway approve {number} -p churn" in message["next"]
+
+
+def test_a_gate_that_is_not_passed_says_its_figures(mill: Launched, inbox: Inbox) -> None:
+    given = {"MinAuc": "0.99999", "InputDataUrl": mill.package(1)["CustomerMetadataProperties"]["InputDataUrl"]}
+    parameters = [{"Name": name, "Value": value} for name, value in given.items()]
+    mill.client("sagemaker").start_pipeline_execution(PipelineName=f"{NAME}-churn", PipelineParameters=parameters)
+    message = inbox.message("step Fail failed")
+    (why,) = message["why"]
+    assert "Not registered: auc 0.9" in why
+    assert "(MinAuc 0.99999)" in why
+    assert message["next"].startswith("slipway steps -p churn")
+
+
+def test_a_build_that_fails(mill: Launched, inbox: Inbox) -> None:
+    codebuild, name = mill.client("codebuild"), mill.project.build
+    source = codebuild.batch_get_projects(names=[name])["projects"][0]["source"]
+    broken = "version: 0.2\nphases: {build: {commands: [exit 3]}}\n"
+    codebuild.update_project(name=name, source=source | {"buildspec": broken})
+    try:
+        mill.client("codepipeline").start_pipeline_execution(name=name)
+        message = inbox.message("Build failed, in stage Build")
+    finally:
+        codebuild.update_project(name=name, source=source)
+    assert f"of {name}, execution " in message["what"]
+    assert message["why"]
+
+
+def test_a_deployment_that_is_refused(mill: Launched, inbox: Inbox) -> None:
+    number = mill.registered()
+    mill.approve(number)
+    execution = mill.deployment_of(number)
+    mill.answer(execution, "Rejected")
+    assert mill.ended(execution) == "Failed"
+    message = inbox.message("ApproveProd failed, in stage ApproveProd")
+    assert execution in message["what"]
+    assert message["why"] == ["by the story"]
