@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loopback import supervisor
 from loopback.core import schema
-from loopback.core.settings import DEFAULT_PORT, Settings
+from loopback.core.settings import ACCOUNT, ACCOUNTS, DEFAULT_PORT, Settings
 
 EXAMPLES = """examples:
   python -m loopback up --detach              start in the background on port 4566
@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "up":
             command.add_argument("--detach", action="store_true", help="return when the port answers")
+            command.add_argument(
+                "--account",
+                choices=ACCOUNTS,
+                default=os.environ.get(ACCOUNT) or ACCOUNTS[0],
+                help="new: to what AWS has closed to new customers, such as Model Monitor (default: $LOOPBACK_ACCOUNT)",
+            )
         if name == "status":
             command.add_argument("--json", action="store_true", help="for programs")
         if name == "logs":
@@ -80,6 +86,10 @@ def _port(text: str) -> int:
 
 def up(parsed: argparse.Namespace) -> int:
     """Start, in the foreground or detached."""
+    if parsed.account not in ACCOUNTS:  # argparse does not look at a default
+        print(f"loopback: {ACCOUNT} is {parsed.account!r}; allowed: {', '.join(ACCOUNTS)}", file=sys.stderr)
+        return 2
+    os.environ[ACCOUNT] = parsed.account
     settings = Settings.from_environment(parsed.state, parsed.port)
     if (wrong := _wrong_mapping(settings)) is not None:
         print(f"loopback: {wrong}", file=sys.stderr)

@@ -112,6 +112,7 @@ def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Ground:
         clients.client,
         Bare(settings.state),
         permit,
+        settings.is_new_account,
     )
     acting = Acting(base.objects, permit, clients.credentials) if settings.enforce_iam else None
     return Ground(settings, base, Logs(base), Zygote(idle_seconds=settings.idle_seconds), clients, context, acting)

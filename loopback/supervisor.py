@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loopback.core.settings import ENFORCE, IAM, PACE, Settings
+from loopback.core.settings import ACCOUNT, ENFORCE, IAM, PACE, Settings
 
 PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
@@ -191,6 +191,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     if settings.enforce_iam:
         kept[IAM] = ENFORCE
+    if settings.is_new_account:
+        kept[ACCOUNT] = "new"
     paths = [root, *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]
     return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "AWS_DEFAULT_REGION": settings.place.region}
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway import destroy, launch, publish, screen
+from slipway import destroy, launch, model_monitor, publish, screen
 from slipway.target import Target
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
@@ -61,6 +61,7 @@ def examine(target: Target, subject: Subject) -> Iterator[Row]:
         "bucket CORS": lambda: _cors(target, bucket),
         "xgboost image": lambda: _image(target),
         "quotas": lambda: _quotas(target, subject.pipeline),
+        "model monitor": lambda: _model_monitor(target),
         "domain": lambda: _domain(target, subject.domain, bucket),
     }
     if subject.connection:
@@ -263,6 +264,14 @@ def _quotas(target: Target, pipeline: str) -> Row:
     if lacking := sorted(set(needed) - set(found)):
         return Row("quotas", UNKNOWN, f"not listed: {', '.join(lacking)}", "look in Service Quotas, SageMaker")
     return Row("quotas", OK, ", ".join(f"{name}: {found[name]['Value']:.0f}" for name in needed))
+
+
+def _model_monitor(target: Target) -> Row:
+    """No call that changes nothing tells whether a new customer may make a monitor; that some are there does."""
+    if there := model_monitor.in_use(target):
+        return Row("model monitor", OK, f"this account uses it: {there}")
+    found = f"{model_monitor.CLOSED}, and nothing of it is here: reading does not tell whether monitors can be made"
+    return Row("model monitor", UNKNOWN, found, f"if they can't: slipway launch NAME {model_monitor.WITHOUT}")
 
 
 def quota_names(pipeline: str, root: Path = publish.ROOT) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipway import publish, screen, stacks
+from slipway import model_monitor, publish, screen, stacks
 from slipway.target import Target, UserError, WrongUsage
 
 NAME = re.compile(r"[a-z](-*[a-z0-9])*")
@@ -39,6 +39,9 @@ def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
         for line in stacks.lines(events, said):
             screen.say(f"  {line}", markup=False)
 
+    parameters(wish)
+    if not as_json and (doubt := _doubt(target, wish)):
+        screen.say(doubt, style="yellow", markup=False)
     role = begin(target, wish)
     if not as_json:
         screen.say(f"[bold]{wish.name}[/bold] on {target.title}, " + (f"made by {role}" if role else "made by you"))
@@ -48,6 +51,26 @@ def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
     else:
         _show(wish, found)
     return 0
+
+
+def _doubt(target: Target, wish: Wish) -> str:
+    """What a person should know of the monitors; empty where it is said or certain."""
+    from botocore.exceptions import ClientError
+
+    if model_monitor.PARAMETER in wish.parameters:
+        return ""
+    try:
+        certain = model_monitor.in_use(target)
+    except ClientError as fault:
+        certain, seen = "", str(fault)
+    else:
+        seen = "nothing of it is in this account"
+    if certain:
+        return ""
+    return (
+        f"{model_monitor.CLOSED}; whether this account may use it can't be told ({seen}). If it may not, monitors of "
+        f"the stages fail after a release: launch with {model_monitor.WITHOUT}"
+    )
 
 
 def begin(target: Target, wish: Wish) -> str:

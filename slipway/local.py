@@ -24,9 +24,9 @@ def pass_on(arguments: list[str]) -> int:
     return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment())
 
 
-def up(port: int, state: Path, *, detach: bool) -> int:
+def up(port: int, state: Path, *, detach: bool, account: str) -> int:
     """Start it; detached, also make the bucket and the role that pipelines run with."""
-    arguments = ["up", "--port", str(port), "--state", str(state)]
+    arguments = ["up", "--port", str(port), "--state", str(state), "--account", account]
     code = pass_on([*arguments, "--detach"] if detach else arguments)
     if code == 0 and detach:
         prepare(Target({**os.environ, **_variables(state)}, local=True, project="slipway"))
@@ -60,12 +60,18 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
     import time
 
     from slipway import launch as launching
-    from slipway import publish, screen
+    from slipway import model_monitor, publish, screen
 
     began = time.monotonic()
     client = target.client("codeconnections")
     arn = client.create_connection(ProviderType="GitHub", ConnectionName="local")["ConnectionArn"]
-    wish = launching.Wish(target.project, source=arn, repository=f"slipway/{target.project}", pipeline=pipeline)
+    wish = launching.Wish(
+        target.project,
+        source=arn,
+        repository=f"slipway/{target.project}",
+        pipeline=pipeline,
+        parameters={model_monitor.PARAMETER: "no"} if target.environ.get("LOOPBACK_ACCOUNT") == "new" else {},
+    )
     with contextlib.redirect_stdout(io.StringIO()):  # of interest to those who publish, not to those who try it
         publish.publish(target, publish.Options(roles=True), as_json=True)
     launching.begin(target, wish)

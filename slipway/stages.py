@@ -25,9 +25,14 @@ class StageState:
     failure: str = ""
     alarms: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a monitor compares its requests with the training data: such a stage has the monitors' alarm."""
+        return f"{self.endpoint}-monitor-violations" in self.alarms
+
     def dump(self) -> dict[str, Any]:
         """As JSON data."""
-        return asdict(self)
+        return asdict(self) | {"is_watched": self.is_watched}
 
 
 def known(stage: str) -> str:
@@ -123,6 +128,8 @@ def show_table(rows: list[StageState]) -> None:
     for row in rows:
         if row.failure:
             screen.say(f"{row.stage}: {row.failure}", style="red")
+        if row.stage == "prod" and row.version and not row.is_watched:
+            screen.say("nothing watches prod: it has no monitor, so drift is not noticed and starts no retraining")
 
 
 def person(arn: str) -> str:

@@ -410,11 +410,14 @@ def local_up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 4566,
     state: State = DEFAULT_STATE,
     detach: Annotated[bool, typer.Option(help="Return when the port answers.")] = False,
+    account: Annotated[
+        str, typer.Option(envvar="LOOPBACK_ACCOUNT", help="existing, or new: without what AWS closed to new customers.")
+    ] = "existing",
 ) -> None:
     """Start it; a second one on the same folder says so."""
     from slipway import local as verbs
 
-    raise typer.Exit(verbs.up(port, state, detach=detach))
+    raise typer.Exit(verbs.up(port, state, detach=detach, account=account))
 
 
 @local.command("env")

@@ -13,6 +13,7 @@ from loopback.core.arn import Place
 DEFAULT_PORT = 4566
 IAM, ENFORCE = "LOOPBACK_IAM", "enforce"
 PACE = "LOOPBACK_PACE"
+ACCOUNT, ACCOUNTS = "LOOPBACK_ACCOUNT", ("existing", "new")
 
 
 def _pace(text: str) -> float:
@@ -34,6 +35,7 @@ class Settings:
     idle_seconds: float = 60.0  # without a job; then the warm process gives its memory back
     enforce_iam: bool = False  # requests are signed and allowed by policies, as on AWS; what works acts with its role
 
+    is_new_account: bool = False  # to what AWS has closed to new customers, such as Model Monitor
     pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
 
     @classmethod
@@ -41,7 +43,14 @@ class Settings:
         """The region is the caller's; the account is fixed, as the base knows it."""
         region = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or "us-east-1"
         enforce = environ.get(IAM, "") == ENFORCE
-        return cls(state.absolute(), port, Place(region=region), enforce_iam=enforce, pace=_pace(environ.get(PACE, "")))
+        return cls(
+            state.absolute(),
+            port,
+            Place(region=region),
+            enforce_iam=enforce,
+            is_new_account=environ.get(ACCOUNT) == "new",
+            pace=_pace(environ.get(PACE, "")),
+        )
 
     @property
     def url(self) -> str:

@@ -32,7 +32,7 @@ class Context:
 
     `base` calls a JSON operation of the base's services, `invoke` a Lambda function (ARN, payload). `client` makes a
     boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account. `permit` asks
-    IAM what a role may do; without enforcement that is everything.
+    IAM what a role may do; without enforcement that is everything. `is_new`: to what AWS has closed to new customers.
     """
 
     store: Store
@@ -44,6 +44,7 @@ class Context:
     client: Callable[[str, str], Any]
     repositories: Repositories | None = None
     permit: Permit = anything
+    is_new: bool = False
 
 
 Handler = Callable[[Request, Context], Response]

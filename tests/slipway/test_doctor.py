@@ -31,6 +31,9 @@ def healthy(aws) -> None:
         "GetObjectTagging": {"TagSet": [{"Key": "sagemaker:studio-visibility", "Value": "true"}]},
         "GetBucketCors": {"CORSRules": [{"AllowedOrigins": ["https://*.sagemaker.aws"], "AllowedMethods": ["GET"]}]},
         "ListServiceQuotas": {"Quotas": quotas},
+        "ListMonitoringSchedules": {
+            "MonitoringScheduleSummaries": [{"MonitoringScheduleName": "demo-prod-data-quality"}]
+        },
         "ListDomains": {"Domains": [{"DomainId": "d-1"}]},
         "DescribeDomain": {"DomainArn": "arn:aws:sagemaker:eu-west-1:111122223333:domain/d-1"},
         "ListTags": {"Tags": [LOCATION]},
@@ -61,6 +64,7 @@ def test_all_is_well(command, healthy) -> None:
             "bucket CORS",
             "xgboost image",
             "quotas",
+            "model monitor",
             "domain",
             "connection",
             "name",
@@ -70,6 +74,24 @@ def test_all_is_well(command, healthy) -> None:
         "ok",
     )
     assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("definitions", "state"),
+    [([{"MonitoringJobDefinitionName": "dq"}], "ok"), ([], "unknown"), ("AccessDeniedException: no more", "unknown")],
+)
+def test_model_monitor_is_certain_only_where_something_of_it_is(command, healthy, aws, definitions, state) -> None:
+    answer = definitions if isinstance(definitions, str) else {"JobDefinitionSummaries": definitions}
+    aws.answers |= {
+        "ListMonitoringSchedules": {"MonitoringScheduleSummaries": []},
+        "ListDataQualityJobDefinitions": answer,
+    }
+    code, out, _ = command("doctor", *ALL)
+    row = rows(out)["model monitor"]
+    assert (row["state"], code) == (state, 0)
+    if definitions == []:
+        assert "closed to new customers" in row["found"]
+        assert row["fix"].endswith("slipway launch NAME --parameter ModelMonitor=no")
 
 
 @pytest.mark.parametrize(

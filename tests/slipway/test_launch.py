@@ -45,6 +45,8 @@ def ready(aws) -> None:
         "GetRole": {"Role": {"Arn": "arn:aws:iam::111122223333:role/SlipwayProjectsLaunchRole-eu-west-1"}},
         "DescribeModelPackageGroup": "ValidationException: ModelPackageGroup demo-churn does not exist.",
         "CreateProject": {"ProjectArn": "a", "ProjectId": "p-1"},
+        "ListMonitoringSchedules": {"MonitoringScheduleSummaries": []},
+        "ListDataQualityJobDefinitions": {"JobDefinitionSummaries": []},
         "DescribeProject": [project("CreateInProgress"), project("CreateCompleted")],
         "DescribeStackEvents": {
             "StackEvents": [event(2, "Key", "CREATE_COMPLETE"), event(1, "Key", "CREATE_IN_PROGRESS")]

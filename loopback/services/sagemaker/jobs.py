@@ -9,6 +9,7 @@ from loopback.core.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_J
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.closed import CLARIFY, CLARIFY_IMAGE, require_open
 from loopback.services.sagemaker.tags import keep_tags
 
 
@@ -58,6 +59,8 @@ def create(request: Request, context: Context, family: Family) -> Response:
         raise ValidationException(f'Could not find model "{request["ModelName"]}".')
     if family is TRAINING:
         _check_algorithm(request["AlgorithmSpecification"])
+    if family is PROCESSING and CLARIFY_IMAGE in request["AppSpecification"]["ImageUri"]:
+        require_open(CLARIFY, context)
     arn = context.place.arn(f"{family.kind.slug}/{request[family.name]}")
     if context.store.exists(family.kind, request[family.name]):
         raise ResourceInUse(_TAKEN[family.kind.slug].format(arn))

@@ -10,12 +10,14 @@ from loopback.core.store import Resource
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoints
+from loopback.services.sagemaker.closed import MODEL_MONITOR, require_open
 from loopback.services.sagemaker.monitoring import specs
 from loopback.services.sagemaker.tags import keep_tags
 
 
 def create(request: Request, context: Context, kind: str) -> Response:
     """Check it as AWS does, and write it down; it never changes."""
+    require_open(MODEL_MONITOR, context)
     name, row_kind = request["JobDefinitionName"], specs.KINDS[kind]
     spec = specs.of_definition(kind, request)
     specs.check(spec)

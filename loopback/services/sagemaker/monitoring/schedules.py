@@ -14,6 +14,7 @@ from loopback.core.queries import Selection, has
 from loopback.core.store import Resource
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.closed import MODEL_MONITOR, require_open
 from loopback.services.sagemaker.monitoring import alerts, executions, specs, windows
 from loopback.services.sagemaker.monitoring.definitions import require_capture
 from loopback.services.sagemaker.monitoring.specs import Spec
@@ -31,6 +32,7 @@ _RUNNING = tuple(s for s in MONITORING_EXECUTION.lifecycle if not states.is_fina
 @handles("CreateMonitoringSchedule")
 def create(request: Request, context: Context) -> Response:
     """Check the configuration and write it down; the monitor makes it Scheduled."""
+    require_open(MODEL_MONITOR, context)
     name = request["MonitoringScheduleName"]
     config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
     doc = request | {"MonitoringScheduleConfig": config}
