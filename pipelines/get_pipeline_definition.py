@@ -7,12 +7,15 @@ from pathlib import Path
 
 from pipelines.compiled import compiled
 from pipelines.project import Project, UsageError
+from pipelines.working_folder import work_here
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console command; 2 for wrong usage or a wrong config.yml."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
+        work_here("pipelines.get_pipeline_definition", words)
+        options = _parser().parse_args(words)
         text = compiled(options.module_name, Project.from_kwargs(options.kwargs, options.role_arn)).text
     except UsageError as error:
         print(error, file=sys.stderr)

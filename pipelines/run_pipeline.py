@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.compiled import Compiled, compiled, upload_code
 from pipelines.project import Project, UsageError
 from pipelines.run_values import declared, looked_up
+from pipelines.working_folder import work_here
 
 Tags = Sequence[Mapping[str, str]]
 FINISHED = {"Succeeded", "Failed", "Stopped"}
@@ -78,6 +79,11 @@ def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str
     }
 
 
+def training_data(made: Compiled) -> str:
+    """Where a pipeline looks for its data; "" for one that has no such parameter."""
+    return str(declared(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
+
+
 def sample_data_url(made: Compiled, module: str, project: Project) -> str:
     """Where a pipeline's default InputDataUrl has no object yet: the URL of made-up rows, else "".
 
@@ -93,19 +99,21 @@ def sample_data_url(made: Compiled, module: str, project: Project) -> str:
     from pipelines import sample_data
 
     kind = module.removesuffix(".pipeline").rpartition(".")[2]
-    address = urlparse(declared(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
+    own = training_data(made)
+    address = urlparse(own)
     s3 = boto3.client("s3", region_name=project.region)
     where = {"Bucket": address.netloc, "Prefix": address.path.lstrip("/")}
-    if kind not in sample_data.KINDS or s3.list_objects_v2(**where, MaxKeys=1).get("KeyCount"):
+    if not own or kind not in sample_data.KINDS or s3.list_objects_v2(**where, MaxKeys=1).get("KeyCount"):
         return ""
-    key = f"sample-data/{kind}/{SAMPLE_ROWS}-rows.csv"
-    if not s3.list_objects_v2(Bucket=project.bucket, Prefix=key, MaxKeys=1).get("KeyCount"):
+    prefix = f"sample-data/{kind}/{SAMPLE_ROWS}-rows/"
+    url = f"s3://{project.bucket}/{prefix}"
+    if url.startswith(own):
+        raise UsageError(f"data.url in config.yml is {own}, where made-up rows would be trained on, too; name a folder")
+    if not s3.list_objects_v2(Bucket=project.bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "rows.csv")
             sample_data.write(kind, SAMPLE_ROWS, 0, 0.0, path)
-            s3.upload_file(str(path), project.bucket, key)
-    url = f"s3://{project.bucket}/{key.rpartition('/')[0]}/"
-    print(f"no data in {address.geturl()} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}", flush=True)
+            s3.upload_file(str(path), project.bucket, f"{prefix}rows.csv")
     return url
 
 
@@ -154,17 +162,20 @@ def _line(step: Mapping[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console command: 0 started or succeeded, 1 failed, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
+        work_here("pipelines.run_pipeline", words)
+        options = _parser().parse_args(words)
         project = Project.from_kwargs(options.kwargs, options.role_arn)
         made, what = upsert(options.module_name, project, _tags(options.tags), options.description or "")
         print(f"pipeline {made.name} {what}", flush=True)
         given = _pairs(options.parameters)
-        if options.sample_data and "InputDataUrl" not in given:
-            url = sample_data_url(made, options.module_name, project)
-            given |= {"InputDataUrl": url} if url else {}
+        made_up = options.sample_data and "InputDataUrl" not in given
+        if url := sample_data_url(made, options.module_name, project) if made_up else "":
+            given["InputDataUrl"] = url
+            print(f"no data in {training_data(made)} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}")
         arn = start(made, project, given, options.selective)
         print(arn, flush=True)
         if not options.wait:

@@ -1,5 +1,6 @@
 """What run-pipeline asks AWS for: the service's answers are stubbed, botocore checks the questions."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -229,25 +230,34 @@ def test_kwargs_of_aws_s_templates_go_before_the_environment(monkeypatch):
     assert project.pipeline_name("churn") == "p-churn"
 
 
-def test_a_project_without_data_takes_made_up_rows(aws, project, monkeypatch, capsys):
+def test_a_project_without_data_takes_made_up_rows(aws, project, monkeypatch):
     _, _, s3 = aws
     uploaded = []
     monkeypatch.setattr(
         boto3.client("s3"), "upload_file", lambda path, *place: uploaded.append((Path(path).read_text(), place))
     )
     own = {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1}
-    made_up = {"Bucket": project.bucket, "Prefix": "sample-data/churn/5000-rows.csv", "MaxKeys": 1}
+    made_up = {"Bucket": project.bucket, "Prefix": "sample-data/churn/5000-rows/", "MaxKeys": 1}
     s3.add_response("list_objects_v2", {"KeyCount": 0}, own)
     s3.add_response("list_objects_v2", {"KeyCount": 0}, made_up)
     url = run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project)
-    assert url == f"s3://{project.bucket}/sample-data/churn/"
+    assert url == f"s3://{project.bucket}/sample-data/churn/5000-rows/"
     [(text, place)] = uploaded
-    assert (text.count("\n"), place) == (5001, (project.bucket, "sample-data/churn/5000-rows.csv"))
-    assert "no data in s3://demo-bucket/data/ yet" in capsys.readouterr().out
+    assert (text.count("\n"), place) == (5001, (project.bucket, "sample-data/churn/5000-rows/rows.csv"))
     s3.add_response("list_objects_v2", {"KeyCount": 0}, own)
     s3.add_response("list_objects_v2", {"KeyCount": 1}, made_up)
     assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project) == url
     assert len(uploaded) == 1
+
+
+@pytest.mark.parametrize("url", ["s3://demo-bucket/", "s3://demo-bucket/sam", "s3://demo-bucket/sample-data/"])
+def test_made_up_rows_never_lie_where_the_project_trains(url, aws, project):
+    """An S3 prefix is a text: what begins with it would be read with the project's own data from then on."""
+    _, _, s3 = aws
+    s3.add_response("list_objects_v2", {"KeyCount": 0})
+    made = dataclasses.replace(MADE, text=MADE.text.replace("s3://demo-bucket/data/", url))
+    with pytest.raises(UsageError, match="made-up rows would be trained on"):
+        run_pipeline.sample_data_url(made, "pipelines.churn.pipeline", project)
 
 
 def test_a_project_with_data_takes_its_own(aws, project):
