@@ -13,7 +13,10 @@ import threading
 from pathlib import Path
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-_PIP = """#!{python}
+# The Python beside it: a first line that names a path would end at a space in it.
+_PIP = """#!/bin/sh
+'''exec' "${{0%/*}}/python" "$0" "$@"
+' '''
 import runpy
 runpy.run_path({program!r}, run_name="__main__")
 """
@@ -52,7 +55,7 @@ def make(folder: Path) -> Path:
     (packages / "_machine.pth").write_text("".join(f"{place}\n" for place in installed_in()))
     for name in ("pip", "pip3", f"pip{VERSION}"):
         path = commands / name
-        path.write_text(_PIP.format(python=commands / "python", program=_PIP_PROGRAM))
+        path.write_text(_PIP.format(program=_PIP_PROGRAM))
         path.chmod(0o755)
     return commands
 
