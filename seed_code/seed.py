@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ FOLDERS = ("pipelines", "deploy", "codebuild")
 FILES = ("buildspec.yml",)
 OWN = Path("seed_code/files")  # what a project has of its own: README, setup.py, requirements.lock, .gitignore
 CHECKIN = Path("seed_code/checkin")
+MANIFEST = ".template.json"  # which of a project's files are the template's, and what it last put there
 LARGEST = 1_000_000  # bytes; a larger file is data, and data belongs into the bucket
 NAMES_OF_SECRETS = re.compile(r"(^\.env|\.pem$|\.p12$|^id_(rsa|ed25519)|^credentials$)")
 SECRETS = re.compile(rb"AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -47,12 +49,24 @@ def project(root: Path = ROOT) -> Archive:
         files[name] = root / name
     own = dict(_below(root / OWN, root / OWN))
     files |= {".gitignore" if name == "gitignore" else name: path for name, path in own.items()}
-    return _archive(files)
+    contents = _contents(files)
+    return packed({**contents, MANIFEST: manifest(contents)})
 
 
 def checkin(root: Path = ROOT) -> Archive:
     """The build that pushes them."""
-    return _archive(dict(_below(root / CHECKIN, root / CHECKIN)))
+    return packed(_contents(dict(_below(root / CHECKIN, root / CHECKIN))))
+
+
+def manifest(contents: Mapping[str, bytes]) -> bytes:
+    """The files by the ids that git gives their contents, as a file of the project."""
+    ids = {name: content_id(content) for name, content in sorted(contents.items())}
+    return (json.dumps({"files": ids}, indent=1) + "\n").encode()
+
+
+def content_id(content: bytes) -> str:
+    """The id that git gives to a file's content."""
+    return hashlib.sha1(b"blob %d\0%s" % (len(content), content)).hexdigest()  # noqa: S324 - git's own
 
 
 def _below(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
@@ -65,16 +79,21 @@ def _below(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
             yield "/".join(parts), path
 
 
-def _archive(files: Mapping[str, Path]) -> Archive:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, path in sorted(files.items()):
+def _contents(files: Mapping[str, Path]) -> dict[str, bytes]:
+    return {name: _read(name, path) for name, path in files.items()}
+
+
+def packed(contents: Mapping[str, bytes]) -> Archive:
+    """A zip of files, by name: the same bytes for the same files."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in sorted(contents.items()):
             entry = zipfile.ZipInfo(name, MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, from whichever system it is packed
             entry.external_attr = (SCRIPT if name.endswith(".sh") else FILE) << 16
-            archive.writestr(entry, _read(name, path))
-    return Archive(packed.getvalue(), tuple(sorted(files)))
+            archive.writestr(entry, content)
+    return Archive(made.getvalue(), tuple(sorted(contents)))
 
 
 def _read(name: str, path: Path) -> bytes:

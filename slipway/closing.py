@@ -88,7 +88,7 @@ def where_the_time_went(target: Target, project: Project, trip: Trip) -> list[wa
 
 
 def _steps(target: Target, project: Project, began: datetime, ended: datetime) -> list[waterfall.Span]:
-    found = executions.executions(target, project.pipeline, most=5)
+    found = executions.executions(target, project.group, most=5)
     within = [e for e in found if began <= e["StartTime"] <= ended]
     if not within:
         return []
@@ -103,7 +103,7 @@ def golden_answer(target: Target, project: Project, number: int) -> dict[str, An
     """What production answers to the first of the requests that the build had set aside."""
     from slipway import versions
 
-    package = versions.version(target, project.pipeline, number)
+    package = versions.version(target, project.group, number)
     uri = package.get("CustomerMetadataProperties", {}).get("GoldenRequests")
     if not uri:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from slipway import names
 from slipway.target import Target, UserError
 
 LOG_GROUPS = {
@@ -15,45 +16,35 @@ LOG_GROUPS = {
 ACTIVE = ("Executing", "Stopping")
 
 
-def pipeline_name(target: Target, pipeline: str) -> str:
-    """`churn` is the pipeline of that name in this project; a full name is taken as it is."""
-    return pipeline if pipeline.startswith(f"{target.project}-") else f"{target.project}-{pipeline}"
-
-
-def pipelines(target: Target) -> list[dict[str, Any]]:
-    """The project's pipelines, the newest first."""
-    pages = target.client("sagemaker").get_paginator("list_pipelines").paginate(PipelineNamePrefix=target.project)
-    found = (summary for page in pages for summary in page["PipelineSummaries"])
-    return [summary for summary in found if summary["PipelineName"].startswith(f"{target.project}-")]
-
-
 def executions(target: Target, pipeline: str, most: int = 20) -> list[dict[str, Any]]:
-    """The newest executions of a pipeline."""
-    client = target.client("sagemaker")
-    try:
-        answer = client.list_pipeline_executions(
-            PipelineName=pipeline_name(target, pipeline), SortBy="CreationTime", SortOrder="Descending", MaxResults=most
-        )
-    except client.exceptions.ResourceNotFound:
-        known = ", ".join(found["PipelineName"] for found in pipelines(target)) or "none yet"
-        raise UserError(
-            f"There is no pipeline {pipeline_name(target, pipeline)} on {target.title}; it has: {known}"
-        ) from None
+    """The newest executions of a pipeline, by its full name."""
+    answer = target.client("sagemaker").list_pipeline_executions(
+        PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending", MaxResults=most
+    )
     found: list[dict[str, Any]] = answer["PipelineExecutionSummaries"]
     return found
 
 
-def execution_arn(target: Target, pipeline: str, execution: str | None) -> str:
-    """The ARN of an execution id (its first letters do), or of the newest one."""
-    if execution and execution.startswith("arn:"):
+def execution_arn(target: Target, pipeline: str, execution: str) -> str:
+    """The ARN of an execution: its id, the id's first letters, or the newest one of a pipeline.
+
+    Letters without a pipeline are looked for in all of them.
+    """
+    if execution.startswith("arn:"):
         return execution
-    found = [summary["PipelineExecutionArn"] for summary in executions(target, pipeline, most=100)]
-    matches = [arn for arn in found if arn.rpartition("/")[2].startswith(execution or "")]
+    searched = names.pipelines(target) if execution and not pipeline else [names.pipeline(target, pipeline)]
+    matches = [
+        str(summary["PipelineExecutionArn"])
+        for name in searched
+        for summary in executions(target, name, most=100)
+        if summary["PipelineExecutionArn"].rpartition("/")[2].startswith(execution)
+    ]
     if not matches:
-        raise UserError(f"{pipeline_name(target, pipeline)} has no execution {execution or 'yet'}")
+        where = searched[0] if len(searched) == 1 else f"No pipeline on {target.title}"
+        raise UserError(f"{where} has {'no' if len(searched) == 1 else 'an'} execution {execution or 'yet'}")
     if execution and len(matches) > 1:
         raise UserError(f"{execution} stands for {len(matches)} executions; give more letters of the id")
-    return str(matches[0])
+    return matches[0]
 
 
 def steps(target: Target, arn: str) -> list[dict[str, Any]]:
@@ -79,6 +70,11 @@ def job_of(step: dict[str, Any]) -> tuple[str, str] | None:
             return group, metadata[kind]["Arn"].rpartition("/")[2]
     check = (metadata.get("QualityCheck") or metadata.get("ClarifyCheck") or {}).get("CheckJobArn")
     return (LOG_GROUPS["ProcessingJob"], check.rpartition("/")[2]) if check else None
+
+
+def registered(step: dict[str, Any]) -> str:
+    """The ARN of the version that a step has registered; "" for any other step."""
+    return str(step.get("Metadata", {}).get("RegisterModel", {}).get("Arn", ""))
 
 
 def log_lines(target: Target, arn: str, name: str, *, follow: bool = False) -> Iterator[str]:

@@ -15,7 +15,7 @@ VARIABLE = "ModelPackageArn"
 def promote(target: Target, number: int, *, as_json: bool) -> int:
     """Start modeldeploy with a version that is approved, and follow it. Exit code: 0 when it arrived."""
     project = projects.needed(target)
-    package = versions.version(target, project.pipeline, number)
+    package = versions.version(target, project.group, number)
     if package["ModelApprovalStatus"] != "Approved":
         raise UserError(
             f"version {number} of {project.group} is {package['ModelApprovalStatus']}; "

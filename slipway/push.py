@@ -1,21 +1,43 @@
-"""The project's files of this checkout, pushed to the project's repository as one commit."""
+"""Files of this checkout, brought to the project's repository without touching what is not theirs to touch.
+
+The template's checkout brings the files that the template owns, as one commit on top of what there is. The clone of a
+project brings its own commits. Neither goes over commits that did not come from it.
+"""
 
 import io
-import os
 import re
-import subprocess
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from slipway import git, merging, screen, shipped
+from slipway.checkout import Checkout
+from slipway.merging import Changes
 from slipway.projects import Project
 from slipway.target import Target, UserError
 
-AUTHOR = {"GIT_AUTHOR_NAME": "slipway", "GIT_AUTHOR_EMAIL": "slipway@localhost"}
 _CONNECTION = re.compile(r"https://(codeconnections|codestar-connections)\.[a-z0-9-]+\.amazonaws\.com(/.+)")
 _CODECOMMIT = re.compile(r"https://git-codecommit\.[a-z0-9-]+\.amazonaws\.com(/v1/repos/.+)")
+
+
+@dataclass(frozen=True)
+class Push:
+    """What is brought where. `merge`: the template's changes also go beside commits of others."""
+
+    target: Target
+    project: Project
+    checkout: Checkout
+    message: str = ""
+    merge: bool = False
+    dry: bool = False  # only see whether something speaks against it
+    branch: str = "main"
+
+    @property
+    def url(self) -> str:
+        """The repository."""
+        return remote(self.target, self.project)
 
 
 def remote(target: Target, project: Project) -> str:
@@ -32,78 +54,176 @@ def remote(target: Target, project: Project) -> str:
     return url
 
 
-def push(target: Target, project: Project, message: str, branch: str = "main") -> str:
-    """Commit and push what differs; the commit, or "" when nothing does. Raises UserError."""
-    from seed_code import seed
-
-    archive = seed.project()
-    url = remote(target, project)
-    if url.startswith("s3://"):
-        where = urlsplit(url)
-        stored = target.client("s3").put_object(Bucket=where.netloc, Key=where.path[1:], Body=archive.content)
-        return str(stored.get("VersionId", ""))
+def push(wish: Push) -> str:
+    """Bring what differs; the commit (of a zip in S3 its version), or "" when nothing does. Raises UserError."""
+    if wish.url.startswith("s3://"):
+        return _zip(wish)
+    if not wish.checkout.is_template:
+        return _commits_of_clone(wish)
     with tempfile.TemporaryDirectory(prefix="slipway-push-") as folder:
-        return _committed(Path(folder, "repository"), url, branch, archive.content, message)
-
-
-def _committed(folder: Path, url: str, branch: str, content: bytes, message: str) -> str:
-    _git(folder.parent, "clone", "--quiet", url, str(folder))
-    if _git(folder, "ls-remote", "--heads", "origin", branch):
-        _git(folder, "checkout", "--quiet", "-B", branch, f"origin/{branch}")
-        _git(folder, "rm", "-r", "--quiet", "--ignore-unmatch", ".")
-    else:
-        _git(folder, "checkout", "--quiet", "--orphan", branch)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        archive.extractall(folder)
-        for entry in archive.infolist():
-            Path(folder, entry.filename).chmod(entry.external_attr >> 16 & 0o777 or 0o644)
-    _git(folder, "add", "--all", "--force", ".")
-    if not _git(folder, "status", "--porcelain"):
-        return ""
-    _git(folder, "commit", "--quiet", "--no-verify", "--message", message, environ=_author())
-    _git(folder, "push", "--quiet", "origin", branch)
-    return _git(folder, "rev-parse", "HEAD")
+        return _files_of_template(wish, Path(folder, "repository"))
 
 
 def head(target: Target, project: Project, branch: str = "main") -> str:
     """The newest commit of the project's repository; "" when it has none or is not git."""
     url = remote(target, project)
-    return "" if url.startswith("s3://") else _git(Path.cwd(), "ls-remote", url, f"refs/heads/{branch}").split("\t")[0]
+    return (
+        "" if url.startswith("s3://") else git.run(Path.cwd(), "ls-remote", url, f"refs/heads/{branch}").split("\t")[0]
+    )
 
 
-def subject() -> str:
-    """What the commit is called: this checkout's own commit, when it is one."""
+def subject(checkout: Checkout) -> str:
+    """What the commit is called: the checkout's own commit, when it is one."""
     try:
-        return _git(Path.cwd(), "log", "-1", "--format=%s (%h)")
+        return git.run(checkout.root, "log", "-1", "--format=%s (%h)")
     except UserError:
-        return "Files of this checkout"
+        return f"Files of {checkout.root.name}"
 
 
-def _author() -> dict[str, str]:
-    """The person's own name where git knows it."""
+def _template_files(checkout: Checkout) -> dict[str, bytes]:
+    from seed_code import seed
+
     try:
-        return {
-            "GIT_AUTHOR_NAME": _git(Path.cwd(), "config", "user.name"),
-            "GIT_AUTHOR_EMAIL": _git(Path.cwd(), "config", "user.email"),
-        }
-    except UserError:
-        return AUTHOR
+        archive = seed.project(checkout.root)
+    except seed.SeedError as fault:
+        raise UserError(str(fault)) from None
+    return _unpacked(archive.content)
 
 
-def _git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> str:
-    """What git prints. It never asks for a password: there is nobody to answer."""
-    author = dict(environ or {})
-    committer = {key.replace("AUTHOR", "COMMITTER"): value for key, value in author.items()}
-    variables = {**os.environ, **author, **committer, "GIT_TERMINAL_PROMPT": "0"}
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
-        variables.pop(name, None)
-    try:
-        made = subprocess.run(
-            ["git", *arguments], cwd=folder, env=variables, capture_output=True, text=True, check=False
+def _unpacked(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+
+
+def _files_of_template(wish: Push, folder: Path) -> str:
+    from seed_code.seed import MANIFEST, content_id
+
+    git.run(folder.parent, "clone", "--quiet", wish.url, str(folder))
+    began = bool(git.run(folder, "ls-remote", "--heads", "origin", wish.branch))
+    git.run(
+        folder,
+        "checkout",
+        "--quiet",
+        *(["-B", wish.branch, f"origin/{wish.branch}"] if began else ["--orphan", wish.branch]),
+    )
+    files = _template_files(wish.checkout)
+    theirs = git.files(folder) if began else {}
+    base = merging.ids_in((folder / MANIFEST).read_bytes()) if MANIFEST in theirs else {}
+    owned = {name: content_id(content) for name, content in files.items() if name != MANIFEST}
+    plan = merging.changes(base, theirs, owned)
+    foreign = git.foreign(folder, wish.checkout.root, shipped.recorded(wish.checkout, wish.project)) if began else []
+    _refuse(wish, plan, [str(commit) for commit in foreign])
+    if not plan or wish.dry:
+        return ""
+    for name in plan.deleted:
+        (folder / name).unlink()
+    for name in plan.written:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(files[name])
+        (folder / name).chmod(0o755 if name.endswith(".sh") else 0o644)
+    (folder / MANIFEST).write_bytes(files[MANIFEST])
+    git.run(folder, "add", "--all", "--force", "--", *plan.written, *plan.deleted, MANIFEST)
+    text = f"{wish.message}\n\n{git.TRAILER}: {git.state(wish.checkout.root)}"
+    git.run(folder, "commit", "--quiet", "--no-verify", "--message", text, environ=git.author(wish.checkout.root))
+    git.run(folder, "push", "--quiet", "origin", wish.branch)
+    commit = git.run(folder, "rev-parse", "HEAD")
+    shipped.record(wish.checkout, wish.project, commit)
+    return commit
+
+
+def _refuse(wish: Push, plan: Changes, foreign: list[str]) -> None:
+    """Raises UserError where going on would go over what others have done."""
+    name, root = wish.project.name, wish.checkout.root
+    if foreign and not wish.merge:
+        beside = "To change beside it what this checkout alone has changed: slipway ship --merge"
+        lines = [
+            f"The repository of {name} has what did not come from {root}:",
+            *screen.listed(foreign),
+            "Nothing was pushed. Work in a clone of it, and `slipway ship` there:",
+            f"  {_how_to_clone(wish)}",
+            "To take what it has as it is: slipway ship --no-push",
+        ]
+        raise UserError("\n".join(lines + [beside] * wish.checkout.is_template))
+    if plan.conflicts:
+        lines = [
+            f"The team of {name} and {root} have both changed:",
+            *screen.listed(plan.conflicts),
+            "Nothing was pushed: make these files equal, here or in a clone of the repository:",
+            f"  {_how_to_clone(wish)}",
+        ]
+        raise UserError("\n".join(lines))
+
+
+def _how_to_clone(wish: Push) -> str:
+    if wish.url.startswith("s3://"):
+        return f"aws s3 cp {wish.url} {wish.project.name}.zip"
+    return f"git clone {wish.url} {wish.project.name}"
+
+
+def _commits_of_clone(wish: Push) -> str:
+    """Push the clone's commits, where they go on from what the repository has."""
+    root, branch = wish.checkout.root, wish.branch
+    git.check_committed(root, branch)
+    if git.run(root, "ls-remote", "--heads", wish.url, branch) and not _goes_on(wish):
+        return ""
+    if wish.dry:
+        return ""
+    git.run(root, "push", "--quiet", wish.url, f"HEAD:refs/heads/{branch}")
+    return git.run(root, "rev-parse", "HEAD")
+
+
+def _goes_on(wish: Push) -> bool:
+    """Whether the clone has commits that the repository has not. Raises UserError when it is the other way round."""
+    root, branch = wish.checkout.root, wish.branch
+    git.run(root, "fetch", "--quiet", wish.url, branch)
+    if git.answers(root, "merge-base", "HEAD", "FETCH_HEAD") is None:
+        raise UserError(
+            f"{root} has no commit of the repository of project {wish.project.name}, {wish.url}: it is a clone of "
+            "another one. Change to a clone of it, or name the project of this one with SAGEMAKER_PROJECT_NAME"
         )
-    except FileNotFoundError:
-        raise UserError("git is not installed; it is what carries code to the project's repository") from None
-    if made.returncode:
-        said = (made.stderr.strip() or made.stdout.strip()).splitlines()
-        raise UserError(f"git {arguments[0]} failed: {said[-1] if said else f'exit status {made.returncode}'}")
-    return made.stdout.strip()
+    if missing := git.run(root, "log", "--format=%h %s (%an, %ar)", "HEAD..FETCH_HEAD").splitlines():
+        lines = [
+            f"The repository of {wish.project.name} has commits that {root} has not:",
+            *screen.listed(missing),
+            f"Nothing was pushed. Take them first: git pull --rebase {wish.url} {branch}",
+            "To take what the repository has as it is: slipway ship --no-push",
+        ]
+        raise UserError("\n".join(lines))
+    return git.run(root, "rev-list", "--count", "FETCH_HEAD..HEAD") != "0"
+
+
+def _zip(wish: Push) -> str:
+    """The same for a source that is a zip in S3."""
+    from seed_code import seed
+
+    stored = shipped.Zip.read(wish.target, wish.url)
+    theirs = _unpacked(stored.content)
+    theirs_ids = {name: seed.content_id(content) for name, content in theirs.items()}
+    base = merging.ids_in(theirs.get(seed.MANIFEST, b""))
+    if wish.checkout.is_template:
+        files = _template_files(wish.checkout)
+        owned = {name: seed.content_id(content) for name, content in files.items() if name != seed.MANIFEST}
+        plan = merging.changes(base, theirs_ids, owned)
+    else:
+        files = _unpacked(git.archive(wish.checkout.root, wish.branch))
+        owned = {name: seed.content_id(content) for name, content in files.items()}
+        plan = merging.changes(theirs_ids, theirs_ids, owned)  # the project's own folder has the last word on all of it
+    came = stored.etag == shipped.recorded(wish.checkout, wish.project) or git.has(wish.checkout.root, stored.checkout)
+    _refuse(wish, plan, [] if came else list(_foreign_files(stored, base, theirs_ids, seed.MANIFEST)))
+    if not plan or wish.dry:
+        return ""
+    kept = {name: content for name, content in theirs.items() if name not in plan.deleted}
+    brought = {name: files[name] for name in (*plan.written, seed.MANIFEST) if name in files}
+    content = seed.packed({**kept, **brought}).content
+    made = stored.replaced(wish.target, content, git.state(wish.checkout.root))
+    shipped.record(wish.checkout, wish.project, made.etag)
+    return made.version
+
+
+def _foreign_files(stored: "shipped.Zip", base: merging.Ids, theirs: merging.Ids, manifest: str) -> Iterator[str]:
+    """What a zip has that the template did not put there; a zip that another checkout made has at least its date."""
+    changed = [name for name in theirs if name != manifest and theirs[name] != base.get(name)]
+    gone = [f"{name} (deleted)" for name in base if name not in theirs]
+    yield from sorted(changed) + gone
+    if not changed and not gone and stored.checkout:
+        yield f"what another checkout put there ({stored.checkout}), {stored.modified}"

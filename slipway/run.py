@@ -1,128 +1,146 @@
-"""`slipway run`: put the data in place, compile and start the pipeline, watch it, and show what came of it."""
+"""`slipway run`: compile and start a pipeline on the project's data, watch it, and show what came of it."""
 
 import hashlib
 import os
-import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pipelines
-from slipway import executions, local, screen, versions, watch
-from slipway.target import Target, UserError, WrongUsage
+from rich.markup import escape
 
-SAMPLE_ROWS = 5000
-PIPELINES = Path(pipelines.__file__).parent
+from slipway import executions, local, names, projects, screen, versions, watch
+from slipway.checkout import Checkout
+from slipway.target import Target, WrongUsage
+
+BROUGHT = "run-data"  # where files lie that a run brings along: nothing that is trained on later is below it
+INPUT = "InputDataUrl"
 
 
-def run(
-    target: Target, pipeline: str, data: Path | None, parameters: dict[str, str], *, wait: bool, as_json: bool
-) -> int:
+@dataclass(frozen=True)
+class Wish:
+    """What the command line says: a pipeline, the file it brings along, parameters."""
+
+    pipeline: str
+    data: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    wait: bool = True
+    as_json: bool = False
+
+
+def run(target: Target, checkout: Checkout, wish: Wish) -> int:
     """Exit code: 0 when a version was registered (or, without waiting, when it started), 1 otherwise."""
-    if not (PIPELINES / pipeline / "pipeline.py").is_file():
-        known = ", ".join(sorted(path.parent.name for path in PIPELINES.glob("*/pipeline.py")))
-        raise WrongUsage(f"There is no pipeline {pipeline} in pipelines/; there is: {known}")
+    checkout.need(wish.pipeline)
+    if wish.data is not None:
+        _check(wish.data, wish)
     os.environ.update(target.environ)
-    if not as_json:
-        screen.say(f"[bold]{pipeline}[/bold] on {target.title}")
-    arn = start(target, pipeline, data, parameters, as_json=as_json)
-    if not wait:
-        _started(target, pipeline, arn, as_json=as_json)
+    if not wish.as_json:
+        screen.say(f"[bold]{wish.pipeline}[/bold] of {escape(str(checkout.root))}, on {target.title}")
+    arn = start(target, wish)
+    if not wish.wait:
+        _started(arn, as_json=wish.as_json)
         return 0
     try:
-        ended = watch.watch(target, arn, quiet=as_json)
+        ended = watch.watch(target, arn, quiet=wish.as_json)
     except KeyboardInterrupt:
-        print(f"\nThe execution goes on. See it with: slipway steps {arn.rpartition('/')[2]}", file=sys.stderr)
+        print(f"\nThe execution goes on. See it with: slipway steps {arn}", file=sys.stderr)
         return 130
-    summary = summarise(target, pipeline, ended)
-    if as_json:
+    summary = summarise(target, ended)
+    if wish.as_json:
         screen.show_json(summary)
     else:
-        show(pipeline, summary)
+        show(summary)
     return 0 if summary["status"] == "Succeeded" else 1
 
 
-def start(target: Target, pipeline: str, data: Path | None, parameters: dict[str, str], *, as_json: bool) -> str:
-    """Put data and definition in place and start an execution; its ARN."""
-    from pipelines import run_pipeline
-    from pipelines.project import Project, UsageError
+def start(target: Target, wish: Wish) -> str:
+    """Put the definition, and the data that the run brings along, in place and start an execution; its ARN."""
+    from pipelines import run_pipeline, run_values
+    from pipelines.project import UsageError
 
+    module, values = f"pipelines.{wish.pipeline}.pipeline", dict(wish.parameters)
     try:
-        project = Project.from_environment()
-        if target.local:
-            local.prepare(target)
-        given = {"InputDataUrl": upload(target, pipeline, data or sample(pipeline)), **parameters}
-        made, what = run_pipeline.upsert(f"pipelines.{pipeline}.pipeline", project)
-        arn = run_pipeline.start(made, project, given)
+        project = _project(target)
+        made, what = run_pipeline.upsert(module, project)
+        if not wish.as_json:
+            screen.say(f"pipeline {made.name} {what}")
+        trained_on = str(run_values.declared(made.text).get(INPUT, {}).get("DefaultValue", ""))
+        if wish.data is not None:
+            values[INPUT] = upload(target, project.bucket, wish.pipeline, wish.data, trained_on)
+            which = f"{wish.data}, for this run alone"
+        elif INPUT in values:
+            which = "as the parameter says"
+        elif url := run_pipeline.sample_data_url(made, module, project):
+            values[INPUT] = url
+            which = f"{run_pipeline.SAMPLE_ROWS} made-up rows: there are no data in {trained_on} yet"
+        else:
+            which = "what the project trains on"
+        arn = run_pipeline.start(made, project, values)
     except UsageError as fault:
         raise WrongUsage(str(fault)) from None
-    if not as_json:
-        screen.say(f"pipeline {made.name} {what}, data {given['InputDataUrl']}\n")
+    if not wish.as_json:
+        screen.say(f"data {values.get(INPUT, trained_on)} ({which})\n", markup=False)
     return arn
 
 
-def sample(pipeline: str) -> Path:
-    """Sample data of the pipeline's columns, generated once: the same rows every time."""
-    path = Path(f".slipway/data/{pipeline}-{SAMPLE_ROWS}.csv")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        command = [
-            sys.executable,
-            "-m",
-            "pipelines.sample_data",
-            pipeline,
-            "--rows",
-            str(SAMPLE_ROWS),
-            "--out",
-            str(part),
-        ]
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            said = (made.stderr.strip() or made.stdout.strip()).splitlines()
-            raise UserError(
-                f"No sample data for {pipeline} ({said[-1] if said else 'no reason given'}); give --data FILE"
-            )
-        part.replace(path)
-    return path
+def _project(target: Target) -> Any:
+    """Where the pipeline runs: the launched project, else names of its own, which a later launch doesn't meet."""
+    from pipelines.project import Project
+
+    launched = projects.find(target)
+    if launched is None:
+        if target.local:
+            local.prepare(target)
+        return Project.from_environment(given={"name": names.before_launch(target.project)})
+    role = launched.outputs.get("PipelineExecutionRoleArn") or target.environ.get("SAGEMAKER_PIPELINE_ROLE_ARN", "")
+    return Project(launched.name, role, launched.bucket, target.region, launched.id)
 
 
-def upload(target: Target, pipeline: str, data: Path) -> str:
-    """Put a file under its content hash, so that unchanged data keeps its URI and steps their cache."""
+def _check(data: Path, wish: Wish) -> None:
+    if INPUT in wish.parameters:
+        raise WrongUsage(f"--data and --parameters {INPUT}=... both say what to train on; give one of them")
     if not data.is_file():
         raise WrongUsage(f"There is no data file {data}; give a CSV file with --data (DATA= with make)")
     if data.stat().st_size == 0:
         raise WrongUsage(
-            f"The data file {data} is empty; expected rows of the columns in pipelines/{pipeline}/config.yml"
+            f"The data file {data} is empty; expected rows of the columns in pipelines/{wish.pipeline}/config.yml"
         )
+
+
+def upload(target: Target, bucket: str, pipeline: str, data: Path, trained_on: str) -> str:
+    """Put a file into a folder of its own, by name and content: unchanged data keep their URI and steps their cache."""
+    digest = hashlib.sha256(f"{data.name}\0".encode())
     with data.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    s3, bucket = target.client("s3"), target.environ["ARTIFACT_BUCKET"]
-    prefix = f"data/{pipeline}/{digest}/"
-    if s3.list_objects_v2(Bucket=bucket, Prefix=prefix + data.name).get("KeyCount", 0) == 0:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    prefix = f"{BROUGHT}/{pipeline}/{digest.hexdigest()[:16]}/"
+    url = f"s3://{bucket}/{prefix}"
+    if url.startswith(trained_on):
+        raise WrongUsage(f"data.url in config.yml is {trained_on}, where {url} would be trained on, too; name a folder")
+    s3 = target.client("s3")
+    if s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("KeyCount", 0) == 0:
         s3.upload_file(str(data), bucket, prefix + data.name)
-    return f"s3://{bucket}/{prefix}"
+    return url
 
 
-def _started(target: Target, pipeline: str, arn: str, *, as_json: bool) -> None:
+def _started(arn: str, *, as_json: bool) -> None:
     if as_json:
-        screen.show_json({"pipeline": executions.pipeline_name(target, pipeline), "execution": arn})
+        screen.show_json({"pipeline": names.of_execution(arn), "execution": arn})
     else:
-        screen.say(f"started {arn}\nSee it with: slipway steps {arn.rpartition('/')[2]}")
+        screen.say(f"started {arn}\nSee it with: slipway steps {arn}")
 
 
-def summarise(target: Target, pipeline: str, ended: dict[str, Any]) -> dict[str, Any]:
+def summarise(target: Target, ended: dict[str, Any]) -> dict[str, Any]:
     """What came of an execution, as JSON data."""
     arn = ended["PipelineExecutionArn"]
     steps = executions.steps(target, arn)
-    registered = next(
-        (s["Metadata"]["RegisterModel"]["Arn"] for s in steps if "RegisterModel" in s.get("Metadata", {})), None
-    )
+    registered = next(filter(None, map(executions.registered, steps)), "")
     package = target.client("sagemaker").describe_model_package(ModelPackageName=registered) if registered else None
     from slipway.verdicts import verdicts
 
     return {
-        "pipeline": executions.pipeline_name(target, pipeline),
+        "pipeline": names.of_execution(arn),
         "execution": arn,
         "status": ended["PipelineExecutionStatus"],
         "failure_reason": ended.get("FailureReason"),
@@ -141,15 +159,16 @@ def summarise(target: Target, pipeline: str, ended: dict[str, Any]) -> dict[str,
             for s in steps
         ],
         "gates": [verdict.dump() for verdict in verdicts(target, arn)],
+        "group": package and package["ModelPackageGroupName"],
         "version": package and package["ModelPackageVersion"],
         "approval": package and package["ModelApprovalStatus"],
         "model": package and versions.lineage(package).get("model data"),
         "report": package and versions.report_uri(package),
-        "pictures": [str(path) for path in versions.pictures(target, pipeline, package)] if package else [],
+        "pictures": [str(path) for path in versions.pictures(target, package)] if package else [],
     }
 
 
-def show(pipeline: str, summary: dict[str, Any]) -> None:
+def show(summary: dict[str, Any]) -> None:
     """The closing screen."""
     cached = sum(step["cached"] for step in summary["steps"])
     screen.say()
@@ -172,9 +191,9 @@ def show(pipeline: str, summary: dict[str, Any]) -> None:
         screen.say(summary["failure_reason"], style="red")
         failed = [step["name"] for step in summary["steps"] if step["status"] == "Failed" and step["job"]]
         if failed:
-            screen.say(f"see    slipway logs {failed[-1]} --pipeline {pipeline}")
+            screen.say(f"see    slipway logs {failed[-1]} --pipeline {summary['pipeline']}")
     if summary["version"]:
-        screen.say(f"version [bold]{summary['version']}[/bold] of {summary['pipeline']}: {summary['approval']}\n")
+        screen.say(f"version [bold]{summary['version']}[/bold] of {summary['group']}: {summary['approval']}\n")
         pictures = summary["pictures"]
         facts = {
             "model": summary["model"],
@@ -182,14 +201,10 @@ def show(pipeline: str, summary: dict[str, Any]) -> None:
             "pictures": f"{Path(pictures[0]).parent}/ ({', '.join(Path(p).name for p in pictures)})"
             if pictures
             else None,
-            "logs": f"slipway logs Train{_option(pipeline)}",
-            "details": f"slipway version {summary['version']}{_option(pipeline)}",
-            "approve": f"slipway approve {summary['version']}{_option(pipeline)}",
+            "logs": f"slipway logs Train --pipeline {summary['pipeline']}",
+            "details": f"slipway version {summary['version']} --pipeline {summary['group']}",
+            "approve": f"slipway approve {summary['version']} --pipeline {summary['group']}",
         }
         for name, value in facts.items():
             if value:
                 screen.say(f"  {name:<9}{value}")
-
-
-def _option(pipeline: str) -> str:
-    return "" if pipeline == "churn" else f" --pipeline {pipeline}"

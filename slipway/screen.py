@@ -69,6 +69,12 @@ def cell(value: Any) -> Text:
     return Text(shown, style=COLOURS.get(shown, ""))
 
 
+def listed(rows: Sequence[str], most: int = 10) -> list[str]:
+    """Lines of a message: the first rows, and how many more there are."""
+    more = [f"  and {len(rows) - most} more"] if len(rows) > most else []
+    return [*(f"  {row}" for row in rows[:most]), *more]
+
+
 def number(value: Any) -> str:
     """A figure as one reads it: four significant digits after the point."""
     return f"{value:.4f}" if isinstance(value, float) else str(value)

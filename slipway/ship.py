@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from slipway import closing, deliveries, follow, projects, push, screen, versions
+from slipway.checkout import Checkout
 from slipway.deliveries import Action
 from slipway.projects import Project
 from slipway.target import Target, UserError, WrongUsage
@@ -27,16 +30,18 @@ class Wishes:
     message: str = ""
     approve: str = "ask"
     pushes: bool = True
+    merge: bool = False
     as_json: bool = False
 
 
-def ship(target: Target, wishes: Wishes) -> int:
+def ship(target: Target, checkout: Checkout, wishes: Wishes) -> int:
     """Exit code: 0 when the version is in production, 1 when it was refused or something failed."""
-    _checked(wishes)
+    _check(checkout, wishes)
+    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {escape(str(checkout.root))}, on {target.title}")
     project = projects.find(target)
     began = datetime.now(UTC)
     if project is None:
-        project = _launched(target, wishes)
+        project = _launched(target, checkout, wishes)
     elif project.pipeline != wishes.pipeline:
         raise UserError(
             f"Project {project.name} builds pipelines/{project.pipeline}, not {wishes.pipeline}; "
@@ -46,9 +51,9 @@ def ship(target: Target, wishes: Wishes) -> int:
     if target.local and pace != "1":
         _say(wishes, f"waits of deployments pass {pace} times as fast on this machine\n")
     since = datetime.now(UTC) if wishes.data else began - SKEW  # what began before new data came trains without them
-    _put_data(target, project, wishes)
+    _put_data(target, project, checkout, wishes)
     follower = follow.Follower(target, project, quiet=wishes.as_json)
-    commit = _pushed(target, project, wishes)
+    commit = _pushed(target, project, checkout, wishes)
     pipeline, execution = _begun(target, project, wishes, since, commit)
     trip = closing.Trip(began, commit, "", 0, execution)
     if pipeline == project.build:
@@ -66,15 +71,13 @@ def ship(target: Target, wishes: Wishes) -> int:
     return 0
 
 
-def _checked(wishes: Wishes) -> None:
-    """What can be told to be wrong before anything is made. Raises WrongUsage."""
-    from seed_code import seed
-
+def _check(checkout: Checkout, wishes: Wishes) -> None:
+    """Refuse what is wrong before anything is made. Raises WrongUsage."""
     if wishes.data is not None and not (wishes.data.is_file() and wishes.data.stat().st_size):
         raise WrongUsage(f"{wishes.data} is not a file with rows in it; give a CSV file (DATA= with make)")
-    known = sorted(path.parent.name for path in Path(seed.ROOT, "pipelines").glob("*/pipeline.py"))
-    if wishes.pipeline not in known:
-        raise WrongUsage(f"There is no pipelines/{wishes.pipeline} in {seed.ROOT}; there is: {', '.join(known)}")
+    if wishes.message and not checkout.is_template:
+        raise WrongUsage("--message is of the commit that is made from the template; in a clone commit yourself")
+    checkout.need(wishes.pipeline)
 
 
 def _promoted(target: Target, project: Project, began: datetime, wishes: Wishes) -> tuple[int, str]:
@@ -91,8 +94,13 @@ def _promoted(target: Target, project: Project, began: datetime, wishes: Wishes)
     return number, follow.started(target, project.deploy, asked_at - SKEW, version=arn, what=what)
 
 
-def _launched(target: Target, wishes: Wishes) -> Project:
+def _launched(target: Target, checkout: Checkout, wishes: Wishes) -> Project:
     """A project on this machine; on AWS launching one is a decision of its own."""
+    if not checkout.is_template:
+        raise UserError(
+            f"There is no project {target.project} on {target.title}, and {checkout.root} is the clone of one: "
+            "say of which with SAGEMAKER_PROJECT_NAME"
+        )
     if not target.local:
         raise UserError(
             f"There is no project {target.project} on {target.title}; launch it: slipway launch {target.project}"
@@ -106,21 +114,47 @@ def _launched(target: Target, wishes: Wishes) -> Project:
     return project
 
 
-def _put_data(target: Target, project: Project, wishes: Wishes) -> None:
-    """Own data replace what the project trains on; their arrival starts a build by itself."""
+def _put_data(target: Target, project: Project, checkout: Checkout, wishes: Wishes) -> None:
+    """A file joins what the project trains on; its arrival starts a build by itself."""
     if wishes.data is None:
         return
-    key = f"data/{project.pipeline}/{wishes.data.name}"
-    target.client("s3").upload_file(str(wishes.data), project.bucket, key)
-    _say(wishes, f"data s3://{project.bucket}/{key}")
+    if wishes.pushes:  # what is refused must not leave data behind that start a build
+        push.push(push.Push(target, project, checkout, merge=wishes.merge, dry=True))
+    prefix = trained_on(project, checkout).removeprefix(f"s3://{project.bucket}/")
+    key, s3 = prefix + wishes.data.name, target.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=prefix)
+    there = [item["Key"] for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")]
+    s3.upload_file(str(wishes.data), project.bucket, key)
+    _say(wishes, escape(f"data s3://{project.bucket}/{key}"))
+    if key in there:
+        _say(wishes, "it replaces the file of that name, whose earlier version the bucket keeps")
+    if others := [escape(name.removeprefix(prefix)) for name in there if name != key]:
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        _say(wishes, f"the build also trains on what is there already: {', '.join(others[:5])}{more}")
 
 
-def _pushed(target: Target, project: Project, wishes: Wishes) -> str:
+def trained_on(project: Project, checkout: Checkout) -> str:
+    """The folder of the project's bucket that its pipeline reads. Raises UserError when it reads elsewhere."""
+    from pipelines import config
+    from pipelines.project import UsageError
+
+    path = checkout.root / "pipelines" / project.pipeline / "config.yml"
+    try:
+        url = config.load(path).data.url
+    except UsageError as fault:
+        raise WrongUsage(str(fault)) from None
+    url = url if "://" in url else f"s3://{project.bucket}/{url}"
+    if not url.startswith(f"s3://{project.bucket}/") or not url.endswith("/"):
+        raise UserError(f"{path} reads {url}, which is no folder of the project's bucket: put the file there yourself")
+    return url
+
+
+def _pushed(target: Target, project: Project, checkout: Checkout, wishes: Wishes) -> str:
     """The commit that the repository has now."""
-    message = wishes.message or push.subject()
-    commit = push.push(target, project, message) if wishes.pushes else ""
+    message = wishes.message or push.subject(checkout)
+    commit = push.push(push.Push(target, project, checkout, message, wishes.merge)) if wishes.pushes else ""
     if commit:
-        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {message}\n")
+        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {escape(message)}\n")
         return commit
     commit = push.head(target, project)
     _say(wishes, f"[bold]nothing to push[/bold]: {commit[:12]} is what the repository has\n")
@@ -166,25 +200,26 @@ def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Acti
 
 
 def _registered(target: Target, project: Project, since: datetime) -> dict[str, Any] | None:
-    found = versions.versions(target, project.pipeline)
+    found = versions.versions(target, project.group)
     if not found or found[0]["CreationTime"] < since - SKEW:
         return None
-    return versions.version(target, project.pipeline, found[0]["ModelPackageVersion"])
+    return versions.version(target, project.group, found[0]["ModelPackageVersion"])
 
 
 def _approved(target: Target, project: Project, number: int, wishes: Wishes) -> bool:
     """Approve the version, or ask a person who has the figures in front of them."""
     from slipway import report
 
+    package = versions.version(target, project.group, number)
     if wishes.approve == "auto":
-        versions.decide(target, project.pipeline, number, "Approved", BY_ITSELF)
+        versions.decide(target, package, "Approved", BY_ITSELF)
         _say(wishes, f"version {number} [green]Approved[/green] for staging (--approve auto)\n")
         return True
-    report.version_page(target, project.pipeline, number, as_json=False)
+    report.show_version(target, package, as_json=False)
     if _asked(f"\nApprove version {number} for staging?"):
-        versions.decide(target, project.pipeline, number, "Approved", "")
+        versions.decide(target, package, "Approved", "")
         return True
-    versions.decide(target, project.pipeline, number, "Rejected", "rejected at the terminal")
+    versions.decide(target, package, "Rejected", "rejected at the terminal")
     return False
 
 

@@ -70,7 +70,7 @@ def describe(target: Target, project: Project, stage: str) -> StageState:
         name,
         package.get("ModelPackageVersion", 0),
         endpoint["EndpointStatus"],
-        _instances(endpoint),
+        instances(endpoint),
         endpoint["LastModifiedTime"],
         package.get("CustomerMetadataProperties", {}).get("ApprovedBy", ""),
         endpoint.get("FailureReason", ""),
@@ -88,7 +88,7 @@ def _package(client: Any, arn: str) -> dict[str, Any]:
     return found
 
 
-def _instances(endpoint: Mapping[str, Any]) -> str:
+def instances(endpoint: Mapping[str, Any]) -> str:
     """`2`, or `2 -> 3` while it changes; one number a variant."""
     shown = []
     for variant in endpoint.get("ProductionVariants", []):

@@ -43,7 +43,16 @@ local = typer.Typer(
 app.add_typer(local, name="local", rich_help_panel=LOCAL)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Pipeline = Annotated[str, typer.Option("--pipeline", "-p", help="The pipeline: a folder of pipelines/.")]
+Folder = Annotated[str, typer.Option("--pipeline", "-p", help="A folder of pipelines/.")]
+Trained = Annotated[str, typer.Argument(help="A folder of pipelines/; the only one, or the project's, without it.")]
+Pipeline = Annotated[
+    str, typer.Option("--pipeline", "-p", help="A pipeline's name or ARN; the only one, or the project's, without it.")
+]
+Group = Annotated[
+    str,
+    typer.Option("--pipeline", "-p", help="A model package group's name or ARN; the only one, or the project's."),
+]
+Version = Annotated[str, typer.Argument(metavar="N", help="Its number, or its ARN.")]
 State = Annotated[Path, typer.Option("--state", help="The state folder.", envvar="LOOPBACK_STATE")]
 DEFAULT_STATE = Path(".slipway/local")
 
@@ -59,12 +68,30 @@ def _target() -> Any:
     return Target.find()
 
 
+def _checkout() -> Any:
+    from slipway import checkout
+
+    return checkout.enter()
+
+
+def _trained(target: Any, checkout: Any, pipeline: str) -> str:
+    """The folder of pipelines/ that is named; without a name the launched project's, or the only one."""
+    from slipway import projects
+
+    if pipeline or len(checkout.pipelines) == 1:
+        return pipeline or str(checkout.only_pipeline())
+    launched = projects.find(target)
+    return launched.pipeline if launched else str(checkout.only_pipeline())
+
+
 @command(
     TRAIN, "slipway run churn --data churn.csv", "slipway run abalone -P TrainingInstanceType=ml.m5.2xlarge --no-wait"
 )
 def run(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline: a folder of pipelines/.")] = "churn",
-    data: Annotated[Path | None, typer.Option(help="A CSV file; sample data without it.")] = None,
+    pipeline: Trained = "",
+    data: Annotated[
+        Path | None, typer.Option(help="A CSV file for this run alone; what the project trains on without it.")
+    ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--parameters", "-P", help="k=v, of the pipeline. Repeatable.")
     ] = None,
@@ -72,21 +99,23 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Compile, start and watch a pipeline; show the metrics against their gates and the new version."""
-    from slipway.run import run as run_it
+    from slipway import run as verb
 
-    raise typer.Exit(run_it(_target(), pipeline, data, _pairs(parameters or []), wait=wait, as_json=as_json))
+    checkout, target = _checkout(), _target()
+    wish = verb.Wish(_trained(target, checkout, pipeline), data, _pairs(parameters or []), wait, as_json)
+    raise typer.Exit(verb.run(target, checkout, wish))
 
 
 @command(TRAIN, "slipway status --json")
 def status(as_json: Json = False) -> None:
-    """Every pipeline: its last execution and its newest version."""
+    """Every pipeline of the account: its last execution and its newest version; and all other groups."""
     from slipway import report
 
     report.status(_target(), as_json=as_json)
 
 
 @command(TRAIN, "slipway executions -p abalone")
-def executions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
+def executions(pipeline: Pipeline = "", as_json: Json = False) -> None:
     """The newest executions of a pipeline."""
     from slipway import report
 
@@ -96,7 +125,7 @@ def executions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
 @command(TRAIN, "slipway steps", "slipway steps 3f9a --json")
 def steps(
     execution: Annotated[str, typer.Argument(help="Its id or the first letters; the newest without it.")] = "",
-    pipeline: Pipeline = "churn",
+    pipeline: Pipeline = "",
     as_json: Json = False,
 ) -> None:
     """The steps of an execution: state, duration, cache hit, failure."""
@@ -110,7 +139,7 @@ def logs(
     step: Annotated[str, typer.Argument(help="The step, for example Train.")],
     execution: Annotated[str, typer.Option("--execution", "-e", help="Its id; the newest without it.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the step ends.")] = False,
-    pipeline: Pipeline = "churn",
+    pipeline: Pipeline = "",
     as_json: Json = False,
 ) -> None:
     """What a step printed."""
@@ -120,17 +149,15 @@ def logs(
 
 
 @command(TRAIN, "slipway versions")
-def versions(pipeline: Pipeline = "churn", as_json: Json = False) -> None:
-    """The model versions of a pipeline."""
+def versions(pipeline: Group = "", as_json: Json = False) -> None:
+    """The versions of a model package group: those that a pipeline has registered."""
     from slipway import report
 
     report.versions_table(_target(), pipeline, as_json=as_json)
 
 
 @command(TRAIN, "slipway version 3")
-def version(
-    number: Annotated[int, typer.Argument(metavar="N")], pipeline: Pipeline = "churn", as_json: Json = False
-) -> None:
+def version(number: Version, pipeline: Group = "", as_json: Json = False) -> None:
     """One version: metrics, champion, gates, lineage, pictures."""
     from slipway import report
 
@@ -139,9 +166,9 @@ def version(
 
 @command(PROMOTE, 'slipway approve 3 --reason "better on new customers"')
 def approve(
-    number: Annotated[int, typer.Argument(metavar="N")],
+    number: Version,
     reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
-    pipeline: Pipeline = "churn",
+    pipeline: Group = "",
     as_json: Json = False,
 ) -> None:
     """Approve a version for deployment."""
@@ -152,9 +179,9 @@ def approve(
 
 @command(PROMOTE, 'slipway reject 3 --reason "too slow"')
 def reject(
-    number: Annotated[int, typer.Argument(metavar="N")],
+    number: Version,
     reason: Annotated[str, typer.Option(help="Kept with the version.")],
-    pipeline: Pipeline = "churn",
+    pipeline: Group = "",
     as_json: Json = False,
 ) -> None:
     """Reject a version."""
@@ -165,9 +192,9 @@ def reject(
 
 @command(TRAIN, "slipway diff 2 3")
 def diff(
-    first: Annotated[int, typer.Argument(metavar="N")],
-    second: Annotated[int, typer.Argument(metavar="M")],
-    pipeline: Pipeline = "churn",
+    first: Version,
+    second: Annotated[str, typer.Argument(metavar="M", help="The other one.")],
+    pipeline: Group = "",
     as_json: Json = False,
 ) -> None:
     """What differs between two versions: metrics, parameters, data, code."""
@@ -177,28 +204,42 @@ def diff(
 
 
 @command(PROMOTE, "slipway ship churn", 'APPROVE=auto slipway ship churn --data customers.csv -m "data of May"')
-def ship(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline: a folder of pipelines/.")] = "churn",
+def ship(  # noqa: PLR0913, PLR0917 - the options of a command
+    pipeline: Trained = "",
     data: Annotated[Path | None, typer.Option(help="A CSV file to train on from now on.")] = None,
     message: Annotated[str, typer.Option("--message", "-m", help="Of the commit that is pushed.")] = "",
     approve: Annotated[
         str, typer.Option(help="ask at the terminal, or auto: give every approval, and say so.", envvar="APPROVE")
     ] = "",
     push: Annotated[bool, typer.Option(help="Push this checkout; without, follow what the repository has.")] = True,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Push the template's changes also beside commits of others.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take this checkout to production: push, build, approve, staging, test, approve, prod."""
-    from slipway.ship import Wishes
-    from slipway.ship import ship as ship_it
+    from slipway import ship as verb
 
     approve = approve or ("ask" if sys.stdin.isatty() and not as_json else "auto")
     if approve not in ("ask", "auto"):
         raise typer.BadParameter(f"{approve!r} is neither ask nor auto", param_hint="--approve")
-    wishes = Wishes(pipeline, data, message, approve, push, as_json)
-    raise typer.Exit(ship_it(_target(), wishes))
+    checkout, target = _checkout(), _target()
+    wishes = verb.Wishes(_trained(target, checkout, pipeline), data, message, approve, push, merge, as_json)
+    raise typer.Exit(verb.ship(target, checkout, wishes))
 
 
 Stage = Annotated[str, typer.Argument(help="staging or prod.")]
+
+
+@command(OPERATE, "slipway endpoints", "slipway endpoints churn-team-prod")
+def endpoints(
+    name: Annotated[str, typer.Argument(help="An endpoint's name or ARN; all of the account without it.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Every endpoint of the account: state, instances, what it serves, since when."""
+    from slipway import endpoints as verb
+
+    verb.show(_target(), name, as_json=as_json)
 
 
 @command(OPERATE, "slipway stages", "slipway stages --json")
@@ -358,7 +399,7 @@ def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     source: Annotated[str, typer.Option(help="codecommit, s3, or the ARN of a connection.")] = "codecommit",
     repository: Annotated[str, typer.Option(help="owner/name behind a connection; a CodeCommit repository.")] = "",
     branch: Annotated[str, typer.Option(help="The branch that is built.")] = "main",
-    pipeline: Pipeline = "churn",
+    pipeline: Folder = "churn",
     parameter: Annotated[list[str] | None, typer.Option(help="k=v, of the template. Repeatable.")] = None,
     bucket: Annotated[str, typer.Option(help="Where it was published to.")] = "",
     role: Annotated[str, typer.Option(help="Launch role; the one of `publish --roles` without it.")] = "",
@@ -378,7 +419,7 @@ def doctor(
     domain: Annotated[str, typer.Option(help="The Studio domain.")] = "",
     connection: Annotated[str, typer.Option(help="The ARN of the connection to use.")] = "",
     name: Annotated[str, typer.Option(help="A project, planned or launched.")] = "",
-    pipeline: Pipeline = "churn",
+    pipeline: Folder = "churn",
     as_json: Json = False,
 ) -> None:
     """Whether a project can be launched: each precondition, what was found, how to mend it."""

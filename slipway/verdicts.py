@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from slipway import executions
-from slipway.target import Target
+from slipway.target import Target, UserError
 
 SIGNS = {
     "GreaterThan": ">",
@@ -94,14 +94,15 @@ def _judged(steps: list[dict[str, Any]], parameters: Mapping[str, str], reports:
             if sign is None or not isinstance(left, dict) or "PropertyFile" not in left.get("Std:JsonGet", {}):
                 continue
             found = left["Std:JsonGet"]
-            bound = _bound(condition["RightValue"], parameters)
-            try:
+            try:  # what another team's definition compares may not be a figure of a report
+                bound = _bound(condition["RightValue"], parameters)
                 value = reports.value(found["PropertyFile"]["Get"], found["Path"])
-            except (LookupError, StopIteration):
+                holds = bool(_HOLDS[sign](value, bound))
+            except (LookupError, StopIteration, ValueError, TypeError, UserError):
                 continue
             metric = " ".join(found["Path"].removesuffix(".value").split(".")[-2:])
             metric = metric.partition("_metrics ")[2] or metric.replace("_", " ")
-            yield Verdict(step["Name"], metric, value, sign, bound, bool(_HOLDS[sign](value, bound)))
+            yield Verdict(step["Name"], metric, value, sign, bound, holds)
 
 
 def _bound(written: Any, parameters: Mapping[str, str]) -> Any:

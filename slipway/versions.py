@@ -1,61 +1,53 @@
 """Model versions: list, describe, approve, reject, compare."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from slipway import executions
 from slipway.target import Target, UserError
 from slipway.verdicts import Verdict, verdicts
 
 PICTURES = Path(".slipway/pictures")
 
 
-def group_name(target: Target, pipeline: str) -> str:
-    """A pipeline and its model package group have one name."""
-    return executions.pipeline_name(target, pipeline)
-
-
-def versions(target: Target, pipeline: str) -> list[dict[str, Any]]:
-    """All versions of a pipeline's group, the newest first."""
-    client = target.client("sagemaker")
-    pages = client.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group_name(target, pipeline), SortBy="CreationTime", SortOrder="Descending"
+def versions(target: Target, group: str) -> list[dict[str, Any]]:
+    """All versions of a group, by its full name or its ARN, the newest first."""
+    pages = (
+        target.client("sagemaker")
+        .get_paginator("list_model_packages")
+        .paginate(ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending")
     )
-    try:
-        return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
-    except client.exceptions.ClientError as fault:
-        raise UserError(
-            f"{fault.response['Error']['Message']} Run the pipeline first: slipway run {pipeline}"
-        ) from None
+    return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
 
 
-def version(target: Target, pipeline: str, number: int) -> dict[str, Any]:
+def version(target: Target, group: str, number: int) -> dict[str, Any]:
     """One version in full."""
-    found = {summary["ModelPackageVersion"]: summary["ModelPackageArn"] for summary in versions(target, pipeline)}
+    found = {summary["ModelPackageVersion"]: summary["ModelPackageArn"] for summary in versions(target, group)}
     if number not in found:
         known = ", ".join(str(n) for n in sorted(found)) or "none"
-        raise UserError(f"{group_name(target, pipeline)} has no version {number}; it has: {known}")
+        raise UserError(f"{group} has no version {number}; it has: {known}")
     package: dict[str, Any] = target.client("sagemaker").describe_model_package(ModelPackageName=found[number])
     return package
 
 
-def decide(target: Target, pipeline: str, number: int, status: str, why: str) -> dict[str, Any]:
+def decide(target: Target, package: dict[str, Any], status: str, why: str) -> dict[str, Any]:
     """Approve or reject a version, and write down who did and why."""
-    package = version(target, pipeline, number)
     if package["ModelApprovalStatus"] == status:
         return package
     caller = target.client("sts").get_caller_identity()["Arn"]
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     verb = "ApprovedBy" if status == "Approved" else "RejectedBy"
-    target.client("sagemaker").update_model_package(
+    client = target.client("sagemaker")
+    client.update_model_package(
         ModelPackageArn=package["ModelPackageArn"],
         ModelApprovalStatus=status,
         ApprovalDescription=why or f"{status} by {caller} at {moment}",
         CustomerMetadataProperties={verb: caller, f"{verb[:-2]}At": moment},
     )
-    return version(target, pipeline, number)
+    decided: dict[str, Any] = client.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    return decided
 
 
 def report_uri(package: dict[str, Any]) -> str | None:
@@ -65,16 +57,19 @@ def report_uri(package: dict[str, Any]) -> str | None:
 
 
 def report(target: Target, package: dict[str, Any]) -> dict[str, Any]:
-    """The evaluation of a version; empty when it has none."""
+    """The evaluation of a version; empty when it has none that is a JSON object."""
     uri = report_uri(package)
-    found: dict[str, Any] = json.loads(target.read(uri)) if uri else {}
-    return found
+    try:
+        found = json.loads(target.read(uri)) if uri else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def metrics(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """`{name: {value, standard_deviation, ...}}` of the block of metrics that SageMaker's formats have."""
     for name, block in document.items():
-        if name.endswith("_metrics"):
+        if name.endswith("_metrics") and isinstance(block, dict):
             return {
                 metric: entry
                 for metric, entry in block.items()
@@ -91,11 +86,12 @@ def execution_of(package: dict[str, Any]) -> str | None:
 
 def lineage(package: dict[str, Any]) -> dict[str, str]:
     """Where a version came from."""
+    containers = package.get("InferenceSpecification", {}).get("Containers") or [{}]
     found = {
         "execution": execution_of(package),
         "commit": package.get("MetadataProperties", {}).get("CommitId"),
         "repository": package.get("MetadataProperties", {}).get("Repository"),
-        "model data": package["InferenceSpecification"]["Containers"][0].get("ModelDataUrl"),
+        "model data": containers[0].get("ModelDataUrl"),
         **package.get("CustomerMetadataProperties", {}),
     }
     return {key: str(value) for key, value in found.items() if value}
@@ -104,17 +100,20 @@ def lineage(package: dict[str, Any]) -> dict[str, str]:
 def judged(target: Target, package: dict[str, Any]) -> list[Verdict]:
     """The gates that let a version through."""
     arn = execution_of(package)
-    return verdicts(target, arn) if arn else []
+    try:
+        return verdicts(target, arn) if arn else []
+    except target.client("sagemaker").exceptions.ResourceNotFound:  # the pipeline was deleted since
+        return []
 
 
-def pictures(target: Target, pipeline: str, package: dict[str, Any], folder: Path = PICTURES) -> list[Path]:
+def pictures(target: Target, package: dict[str, Any], folder: Path = PICTURES) -> list[Path]:
     """Download the pictures beside a version's evaluation; their paths."""
     uri = report_uri(package)
     if uri is None:
         return []
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     s3, prefix = target.client("s3"), key.rpartition("/")[0] + "/"
-    where = folder / f"{pipeline}-{package['ModelPackageVersion']}"
+    where = folder / "-".join(package["ModelPackageArn"].partition("/")[2].split("/"))
     saved = []
     for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
         if item["Key"].endswith(".png"):
@@ -125,9 +124,9 @@ def pictures(target: Target, pipeline: str, package: dict[str, Any], folder: Pat
     return saved
 
 
-def compare(target: Target, pipeline: str, first: int, second: int) -> dict[str, dict[str, tuple[Any, Any]]]:
+def compare(target: Target, first: dict[str, Any], second: dict[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:
     """What differs between two versions: {metrics, parameters, data, code} -> {name: (first, second)}."""
-    sides = [_side(target, version(target, pipeline, number)) for number in (first, second)]
+    sides = [_side(target, package) for package in (first, second)]
     found: dict[str, dict[str, tuple[Any, Any]]] = {}
     for section in sides[0]:
         names = sorted({*sides[0][section], *sides[1][section]})
@@ -145,10 +144,11 @@ def _side(target: Target, package: dict[str, Any]) -> dict[str, dict[str, Any]]:
     parameters: dict[str, Any] = {}
     bundles: dict[str, Any] = {}
     if arn:
-        pages = client.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
-        parameters = {p["Name"]: p["Value"] for page in pages for p in page["PipelineParameters"]}
-        text = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
-        bundles = _bundles(json.loads(text)["Steps"])
+        with contextlib.suppress(client.exceptions.ResourceNotFound):  # the pipeline was deleted since
+            pages = client.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
+            parameters = {p["Name"]: p["Value"] for page in pages for p in page["PipelineParameters"]}
+            text = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
+            bundles = _bundles(json.loads(text)["Steps"])
     data = {name: parameters.pop(name) for name in _DATA if name in parameters}
     code = {name: parameters.pop(name) for name in _CODE if name in parameters} | bundles
     figures = {name: entry["value"] for name, entry in metrics(report(target, package)).items()}
@@ -160,7 +160,8 @@ def _bundles(steps: list[dict[str, Any]]) -> dict[str, str]:
     found = {}
     for step in steps:
         arguments = step.get("Arguments", {})
-        uris = [i["S3Input"]["S3Uri"] for i in arguments.get("ProcessingInputs", []) if i["InputName"] == "code"]
+        inputs = {i.get("InputName"): i.get("S3Input", {}) for i in arguments.get("ProcessingInputs", [])}
+        uris = [inputs.get("code", {}).get("S3Uri")]
         uris += [uri] if (uri := arguments.get("HyperParameters", {}).get("sagemaker_submit_directory")) else []
         for uri in uris:
             if isinstance(uri, str) and "/code/" in uri:

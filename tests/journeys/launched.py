@@ -90,8 +90,9 @@ class Launched:
     def slipway_push(self, message: str) -> None:
         """The copy's files as one commit of the project's repository, with nobody who follows it."""
         code = (
-            "import sys; from slipway import projects, push; from slipway.target import Target; "
-            "target = Target.find(); print(push.push(target, projects.needed(target), sys.argv[1]))"
+            "import sys; from slipway import checkout, projects, push; from slipway.target import Target; "
+            "target, here = Target.find(), checkout.enter(); "
+            "print(push.push(push.Push(target, projects.needed(target), here, sys.argv[1])))"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, message],

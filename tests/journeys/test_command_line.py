@@ -1,5 +1,6 @@
 """`slipway`, as a person and as a program use it, against real processes."""
 
+import io
 import json
 import os
 import re
@@ -7,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seed_code import seed
 from tests.tables import table
 
 pytestmark = pytest.mark.journey
@@ -21,20 +24,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Terminal:
-    """A folder to work in, and a loopback of its own."""
+    """A project's files to work in, as a clone of it has them, and a loopback of its own."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
+        with zipfile.ZipFile(io.BytesIO(seed.project().content)) as archive:
+            archive.extractall(folder)
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SAGEMAKER_"))}
         self.environ = clean | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "slipway", *arguments]
 
-    def __call__(self, *arguments: str, code: int = 0) -> str:
+    def __call__(self, *arguments: str, code: int = 0, folder: Path | None = None) -> str:
         done = subprocess.run(
             self.command(*arguments),
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=self.environ,
             capture_output=True,
             text=True,
@@ -44,6 +49,12 @@ class Terminal:
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
+
+    def client(self, service: str) -> Any:
+        import boto3
+
+        keys = {"aws_access_key_id": "000000000000", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{self.port}", **keys)
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self(*arguments, "--json"))
@@ -77,6 +88,18 @@ def test_a_run_ends_with_a_version_that_waits(registered: dict[str, Any]) -> Non
     auc = next(gate for gate in registered["gates"] if gate["metric"] == "auc")
     assert auc["holds"]
     assert auc["value"] > 0.97
+
+
+@pytest.mark.usefixtures("registered")
+def test_what_a_run_brings_along_lies_outside_of_the_training_data(terminal: Terminal) -> None:
+    """A project that is launched later, or was before, trains on all that is below data/."""
+    lineage = terminal.json("version", "1")["lineage"]
+    bucket, _, prefix = lineage["InputDataUrl"].removeprefix("s3://").partition("/")
+    client = terminal.client("s3")
+    keys = [item["Key"] for item in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert f"{prefix}churn.csv" in keys
+    assert prefix.startswith("run-data/churn/")
+    assert [key for key in keys if key.startswith("data/")] == []
 
 
 def test_pictures_are_there_and_are_pictures(terminal: Terminal, registered: dict[str, Any]) -> None:
@@ -141,7 +164,7 @@ def test_reading_verbs(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "nope"], 2, "There is no pipeline nope in pipelines/; there is: abalone, churn"),
+        (["run", "nope"], 2, "pipelines; there is: abalone, churn"),
         (["run", "churn", "--data", "nope.csv"], 2, "There is no data file nope.csv"),
         (["run", "churn", "-P", "MinAuc"], 2, "'MinAuc' is not k=v"),
         (["run", "churn", "-P", "Typo=1"], 2, "unknown parameter 'Typo'; the pipeline has"),
@@ -149,7 +172,7 @@ def test_reading_verbs(terminal: Terminal) -> None:
         (["reject", "1"], 2, "--reason"),
         (["logs", "Nope"], 1, "has no step Nope"),
         (["steps", "zzz"], 1, "has no execution zzz"),
-        (["executions", "-p", "nope"], 1, "There is no pipeline slipway-nope"),
+        (["executions", "-p", "nope"], 1, "There is no pipeline nope on this machine"),
         (["nonsense"], 2, "No such command"),
     ],
 )
@@ -197,6 +220,20 @@ def test_ctrl_c_at_any_moment_leaves_nothing_half_made(terminal: Terminal, secon
         assert ("Traceback" in told, process.returncode in (0, 130)) == (False, True), told
     summary = terminal.json("run", "abalone", "--data", str(table("abalone")))
     assert summary["status"] == "Succeeded"
+
+
+def test_the_clone_that_one_works_in_is_what_is_trained(terminal: Terminal) -> None:
+    config = terminal.folder / "pipelines" / "churn" / "config.yml"
+    text = config.read_text()
+    config.write_text(text.replace("num_round: 400", "num_round: 7"))
+    options = ("-P", "MinAuc=0.5", "-P", "MinF1=0.1", "-P", "ChampionMargin=1", "-P", "ChampionModelPackageArn=none")
+    summary = terminal.json("run", "churn", "--data", str(table("churn")), *options)
+    lines = terminal.json("logs", "Train", "--execution", summary["execution"])
+    assert sum("validation-logloss" in line for line in lines) == 7
+    config.write_text(text + "nonsense: true\n")
+    assert "unknown key 'nonsense'" in terminal("run", "churn", code=2)
+    config.write_text(text)
+    assert "slipway works on the project of the working folder" in terminal("run", "churn", code=2, folder=Path("/"))
 
 
 def test_help_loads_no_aws_client() -> None:

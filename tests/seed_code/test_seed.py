@@ -1,6 +1,7 @@
 """The zip that a project starts from."""
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -47,13 +48,25 @@ def test_what_is_in_it(checkout) -> None:
     found = seed.project(checkout)
     assert found.names == (
         ".gitignore",
+        ".template.json",
         "README.md",
         "buildspec.yml",
         "codebuild/build.yml",
         "deploy/build.py",
         "pipelines/churn/config.yml",
     )
-    assert str(found).startswith("6 files, ")
+    assert str(found).startswith("7 files, ")
+
+
+def test_it_says_what_is_in_it_as_git_would(checkout, tmp_path) -> None:
+    with unpacked(seed.project(checkout)) as archive:
+        said = json.loads(archive.read(".template.json"))["files"]
+        assert set(said) == set(archive.namelist()) - {".template.json"}
+        archive.extractall(tmp_path / "unpacked")
+    for name, told in said.items():
+        path = tmp_path / "unpacked" / name
+        made = subprocess.run(["git", "hash-object", str(path)], capture_output=True, text=True, check=True)
+        assert made.stdout.strip() == told
 
 
 @pytest.mark.parametrize(
@@ -130,5 +143,5 @@ def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:
     made = subprocess.run(
         [sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.returncode, made.stderr) == (0, f"project {tmp_path}\n")
     assert '"Train"' in (tmp_path / "definition.json").read_text()

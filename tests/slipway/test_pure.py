@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slipway import executions, screen, versions, watch
+from slipway import screen, versions, watch
 from slipway.target import Target, UserError, local_environment
 from slipway.verdicts import at
 
@@ -81,11 +81,6 @@ def test_metrics_are_the_figures_of_the_metrics_block() -> None:
     document = {"regression_metrics": {"rmse": {"value": 2.1}, "curve": {"x": [1]}}, "rows": 5}
     assert versions.metrics(document) == {"rmse": {"value": 2.1}}
     assert versions.metrics({}) == {}
-
-
-@pytest.mark.parametrize(("pipeline", "name"), [("churn", "team-churn"), ("team-churn", "team-churn")])
-def test_a_pipeline_has_its_projects_name(pipeline: str, name: str) -> None:
-    assert executions.pipeline_name(Target({}, local=True, project="team"), pipeline) == name
 
 
 @pytest.mark.parametrize(
