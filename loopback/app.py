@@ -137,6 +137,7 @@ class Control:
         self.monitor = Monitor(context)
         self.batches = Batches(context)
         self.resources = Resources(context)
+        base.waiting.releases.append(self.resources.close)
         Stacks(self.resources, settings.place, context.permit, base.state.save)
         self.provisioner = Provisioner(context, base.state.save)
         self.scaler = Scaler(context, base.events.put)

@@ -20,6 +20,7 @@ from loopback.adapter import (
     conditions,
     encryption,
     events,
+    functions,
     gate,
     log_filter,
     modules,
@@ -35,6 +36,7 @@ from loopback.adapter import (
     state,
     template_urls,
     update_policies,
+    waiting,
 )
 from loopback.adapter.asked import Asked
 from loopback.core.errors import ServiceError
@@ -70,6 +72,8 @@ PARTS = (
     sessions,
     encryption,
     template_urls,
+    functions,
+    waiting,
 )
 
 
@@ -85,7 +89,7 @@ class Base:
         self._services: list[str] = []
         self.state = state.State(self._modules, settings.autosave_seconds)
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
-        for part in (conditions, aliases, object_events, log_filter, sessions, encryption):
+        for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions):
             part.install()
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
@@ -95,6 +99,7 @@ class Base:
             stack_roles.StackRoles(self.permissions)
         self._gate = gate.Gate(self._application, settings.port, checked)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
+        self.waiting = waiting.Waiting()
         self._recovery = stack_recovery.Recovery(self.state.save)
 
     def add_service(self, name: str, target_prefix: str, serve: Serve) -> None:
@@ -182,7 +187,7 @@ class Base:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         self.state.opened(loop)
-        await server.serve(self._gate, open_door(), self._settings.port, opened)
+        await server.serve(self._gate, open_door(), self._settings.port, opened, self.waiting.end)
         self.state.closed()
 
     async def _application(self, scope: server.Scope, receive: Any, send: Any) -> None:
