@@ -35,6 +35,7 @@ from loopback.adapter import (
     stacks,
     state,
     template_urls,
+    trust,
     update_policies,
     waiting,
 )
@@ -63,6 +64,7 @@ PARTS = (
     stack_roles,
     permissions,
     signatures,
+    trust,
     gate,
     conditions,
     aliases,
