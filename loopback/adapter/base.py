@@ -93,7 +93,7 @@ class Base:
         self._services: list[str] = []
         self.state = state.State(self._modules, settings.autosave_seconds)
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
-        for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions):
+        for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
             part.install()
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)

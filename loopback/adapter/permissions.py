@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 from loopback.adapter.asked import Asked
 from loopback.adapter.trust import Trust
 from loopback.core.arn import Place
+from loopback.core.cloudwatch_resources import request_of, resources
 from loopback.core.errors import AccessDeniedException, ServiceError
 from loopback.core.permissions import PASS_ROLE, PASSED_TO, Check, checks
 
@@ -38,7 +39,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.responses": ("set_request_account_id", "set_request_region"),
     "ministack.core.router": ("extract_access_key_id",),
     "ministack.services.iam": ("_roles",),
-    "ministack.app": ("pin_request_origin",),
+    "ministack.app": ("SERVICE_HANDLERS", "pin_request_origin"),
     "ministack.services.lambda_svc": ("_functions",),
 }
 REMEMBERED_SECONDS = 1.0  # how long an answer about an invocation counts
@@ -89,6 +90,8 @@ class Permissions:
             headers, body = rest[2], rest[3]
             if service in self._services:
                 return self.of_request(service, headers, body)[0].resource
+            if service == "monitoring" and (found := resources(*request_of(headers, body, rest[4]), place)):
+                return found[0]
             arn: str = extract(service, *rest)
             return arn.replace(":rule/default/", ":rule/") if service == "events" else arn
 
@@ -99,6 +102,19 @@ class Permissions:
             return found | metric_keys(action, body, parameters)
 
         self._actions.extract_resource_arn, self._actions.request_tag_context = resource, keys
+        handle = app.SERVICE_HANDLERS["monitoring"]
+
+        async def monitored(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+            form = {**parse_qs(body.decode("utf-8", "replace")), **query}
+            operation, request = request_of(headers, body, form)
+            try:  # the base has asked about the first
+                others = resources(operation, request, place)[1:]
+                self.permit_caller([Check(f"cloudwatch:{operation}", other) for other in others])
+            except AccessDeniedException as fault:
+                return _answer(403, fault.code, str(fault))
+            return await handle(method, path, headers, body, query)
+
+        app.SERVICE_HANDLERS["monitoring"] = monitored
 
     def of_request(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[Check, ...]:
         """The checks of a request to one of our services; a body that is not JSON is refused later, by its service."""
