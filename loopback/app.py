@@ -262,7 +262,7 @@ class Control:
             part.close()
         self.courier.deliver()
         self.ground.zygote.close()
-        self.ground.base.state.save()
+        self.ground.base.state.close()
         self.ground.context.store.close()
 
     def _door(self) -> Door:

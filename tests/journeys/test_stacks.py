@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import tarfile
-import time
 from typing import Any
 
 import pytest
@@ -149,9 +148,9 @@ def test_a_stack_that_a_kill_interrupts_is_carried_on(shop: Shop, loopback: Any)
     shop.model("slow", slow)
     shop.cloudformation.update_stack(StackName="shop", TemplateBody=template("slow"))
     shop.wait_until(lambda: shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointStatus"] == "Updating", 20)
-    time.sleep(2.5)  # the base's state is on disk two seconds after a change
-    os.kill(loopback.found["pid"], signal.SIGKILL)
-    shop.wait_until(lambda: loopback.found["pid"], 20)
+    killed = loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    shop.wait_until(lambda: loopback.found["pid"] != killed, 60)
     assert shop.settled() == "UPDATE_COMPLETE", shop.reasons()
     assert shop.answer() == "slow"
     serving = shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"]
