@@ -1,8 +1,6 @@
 """What a version must show on staging, one function for each claim. A check answers with findings, never with doubt."""
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -187,18 +185,16 @@ def malformed(subject: Subject) -> Iterator[Finding]:
     """What is no request is refused with 4XX: neither answered nor a failure of the server."""
     row = subject.rows[0]
     cells = list(row["instance"].values())
-    number = next((n for n, cell in enumerate(cells) if isinstance(cell, float)), None)  # integers may be categories
+    number = next((n for n, cell in enumerate(cells) if isinstance(cell, int | float)), None)
     cases: list[tuple[str, str, str]] = [
         ("a column too many", f"{row['csv']},1", CSV),
         ("an empty body", "", CSV),
         ("an unknown content type", row["csv"], "application/x-unknown"),
     ]
     if number is not None:
-        wrong = next(csv.reader(io.StringIO(row["csv"], newline="")))
+        wrong = row["csv"].split(",")
         wrong[number] = "not-a-number"
-        line = io.StringIO()
-        csv.writer(line).writerow(wrong)
-        cases.insert(1, ("text in a number", line.getvalue(), CSV))
+        cases.insert(1, ("text in a number", ",".join(wrong), CSV))
     for case, body, content_type in cases:
         answer = subject.call(body, content_type)
         text = f"{answer.status} {answer.code}".strip()

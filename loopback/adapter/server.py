@@ -14,13 +14,8 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]  # ASGI
 Opened = Callable[[], Awaitable[None]]
 
 
-async def serve(
-    application: Application, door: socket.socket, port: int, opened: Opened, ending: Callable[[], None]
-) -> None:
-    """Serve what comes in through a listening socket until SIGTERM or SIGINT.
-
-    `opened` is called once the port answers, `ending` when requests that still run have had their time.
-    """
+async def serve(application: Application, door: socket.socket, port: int, opened: Opened) -> None:
+    """Serve what comes in through a listening socket until SIGTERM or SIGINT; `opened` once the port answers."""
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.asyncio import tcp_server
     from hypercorn.config import Config, Sockets
@@ -30,20 +25,14 @@ async def serve(
     config.loglevel, config.keep_alive_timeout, config.graceful_timeout = "WARNING", 75, 1
     sockets = Sockets([], [door], [])
     config.create_sockets = lambda: sockets
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def leave() -> None:
-        stop.set()
-        loop.call_later(config.graceful_timeout, ending)
-
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = asyncio.create_task(hypercorn(application, config, shutdown_trigger=stop.wait))
     await _until_open(server, port)
     if not server.done():
         await opened()
     await server
-    ending()
 
 
 async def _until_open(server: "asyncio.Task[None]", port: int) -> None:

@@ -6,6 +6,7 @@ plan of each list. What no index answers is a `where` term: a page looks at `SCA
 page goes on from there.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,9 @@ Key = tuple[Value, str]  # where a row is in an order: the value that it is sort
 
 CREATED, CHANGED, NAME = "created", "changed", "name"
 COLUMNS = "kind, name, parent, status, created, changed, lease, doc, result"
-SCANNED = 2000  # rows that one page looks at for its `where` terms
+SCANNED = 2000  # rows that one page looks at for its `where` terms, first WINDOW and then more at a time
+WINDOW = 100
+_AMONG = " in (select value from json_each(?))"
 _LAST_NAME = "\U0010ffff"  # no name is greater
 
 
@@ -36,9 +39,21 @@ def equals(path: str, value: Value, column: str = "doc") -> Term:
     return has(path, column), value
 
 
+def among(expression: str, values: Sequence[str] | None) -> tuple[Term, ...]:
+    """The rows whose `expression` is one of some values; all rows where there are none."""
+    if not values:
+        return ()
+    return ((expression + _AMONG, json.dumps(list(values))),)
+
+
 def contains(expression: str, text: str) -> Term:
     """The rows whose `expression` contains a text, in upper or lower case."""
     return f"instr(lower({expression}), lower(?)) > 0", text
+
+
+def around(prefix: str) -> tuple[str, str]:
+    """What lies just before and just after the texts that begin with a prefix."""
+    return f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}{_LAST_NAME}", prefix + _LAST_NAME
 
 
 @dataclass(frozen=True)
@@ -73,17 +88,18 @@ class Selection:
 
 def page(selection: Selection, after: Key | None, edge: Key | None, limit: int) -> tuple[str, list[Value]]:
     """The rows of one part of a selection that follow `after`, up to `edge` and with it, and at most `limit`."""
-    terms = [*_of_index(selection), *_range(selection, after), *selection.where]
+    terms = [*_of_index(selection), *_range(selection, after)]
+    terms += ((f"+{text}", value) for text, value in selection.where)  # with a plus no index is chosen for it
     if edge is not None:
         terms += _beyond(selection, edge, "<=" if not selection.descending else ">=")
     columns = f"{COLUMNS}, {selection.order} as sort"
     return _text(selection, columns, terms, f"limit {int(limit)}")
 
 
-def edge(selection: Selection, after: Key | None) -> tuple[str, list[Value]]:
-    """The key of the last row that a page may look at, of one part of a selection; no row where there are fewer."""
+def edge(selection: Selection, after: Key | None, number: int) -> tuple[str, list[Value]]:
+    """The key of the row with that number after `after`, of one part of a selection; no row where there are fewer."""
     terms = [*_of_index(selection), *_range(selection, after)]
-    return _text(selection, f"{selection.order} as sort, name", terms, f"limit 1 offset {SCANNED - 1}")
+    return _text(selection, f"{selection.order} as sort, name", terms, f"limit 1 offset {int(number) - 1}")
 
 
 def _text(selection: Selection, columns: str, terms: "Sequence[_Terms]", end: str) -> tuple[str, list[Value]]:
@@ -109,14 +125,18 @@ def _of_index(selection: Selection) -> Iterator[_Terms]:
 
 def _range(selection: Selection, after: Key | None) -> Iterator[_Terms]:
     """What the order's key is between; of two bounds on one side only the nearer is said, for the index to use."""
-    lower = [(selection.above, _LAST_NAME)] if selection.above is not None else []
-    upper = [(selection.below, "")] if selection.below is not None else []
+    lower = [_bound(selection, selection.above, _LAST_NAME)] if selection.above is not None else []
+    upper = [_bound(selection, selection.below, "")] if selection.below is not None else []
     if after is not None:
         (upper if selection.descending else lower).append(after)
     if lower:
         yield from _beyond(selection, max(lower), ">")
     if upper:
         yield from _beyond(selection, min(upper), "<")
+
+
+def _bound(selection: Selection, value: Value, name: str) -> Key:
+    return value, str(value) if selection.order == NAME else name
 
 
 def _beyond(selection: Selection, key: Key, comparison: str) -> Iterator[_Terms]:

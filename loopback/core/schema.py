@@ -20,6 +20,7 @@ def _sections(file: str) -> dict[str, str]:
 
 
 SQL: Mapping[str, str] = _sections("store.sql")
+INDEXES = {text.split()[0]: text for text in re.findall(r"^create index (.*?);$", SQL["indexes"], re.MULTILINE)}
 MIGRATIONS: Mapping[int, str] = {int(version): text for version, text in _sections("migrations.sql").items()}
 
 
@@ -68,7 +69,18 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
         _back_up(db, path, found)
         for version in range(found + 1, VERSION + 1):
             _in_one(db, MIGRATIONS[version], version)
-    db.executescript(SQL["indexes"])
+    _index(db)
+
+
+def _index(db: sqlite3.Connection) -> None:
+    """Make the indexes of store.sql, and drop those that it has no more or has otherwise."""
+    there = dict(db.execute("select name, sql from sqlite_master where type = 'index' and sql is not null"))
+    for name in there.keys() - INDEXES.keys():
+        db.execute(f"drop index {name}")
+    for name, text in INDEXES.items():
+        if there.get(name) != f"CREATE INDEX {text}":  # as SQLite writes it down
+            db.execute(f"drop index if exists {name}")
+            db.execute(f"create index {text}")
 
 
 def _in_one(db: sqlite3.Connection, text: str, version: int) -> None:

@@ -165,18 +165,32 @@ class Store:
 
     def page(self, selection: Selection, limit: int, after: Key | None = None) -> Page:
         """At most `limit` rows of a selection, from the row after the one with that key on."""
+        if not selection.where:
+            return self._within(selection, limit, after, None)
+        rows: tuple[Resource, ...] = ()
+        window, looked_at = queries.WINDOW, 0
+        while True:
+            found = self._within(selection, limit - len(rows), after, window)
+            rows, after, looked_at = rows + found.rows, found.last, looked_at + window
+            if after is None or len(rows) == limit or looked_at >= queries.SCANNED:
+                return Page(rows, after)
+            window = min(4 * window, queries.SCANNED - looked_at)
+
+    def _within(self, selection: Selection, limit: int, after: Key | None, window: int | None) -> Page:
+        """What is found in the next rows of a selection, as many as the window has; in all without one."""
         with self._lock:
-            edges = [edge for part in selection.parts() if (edge := self._edge(part, after)) is not None]
+            parts = list(selection.parts())
+            edges = [edge for part in parts if window and (edge := self._edge(part, after, window)) is not None]
             edge = selection.first(edges) if edges else None
-            rows = [row for part in selection.parts() for row in self._part(part, after, edge, limit)]
+            rows = [row for part in parts for row in self._part(part, after, edge, limit)]
         rows.sort(key=_key, reverse=selection.descending)
         if len(rows) > limit:
             return Page(tuple(map(_resource, rows[:limit])), _key(rows[limit - 1]))
         return Page(tuple(map(_resource, rows)), edge)
 
-    def _edge(self, part: Selection, after: Key | None) -> Key | None:
-        """Where the search of one page for rows that pass `where` ends; None where it reaches the end."""
-        row = self._db.execute(*queries.edge(part, after)).fetchone() if part.where else None
+    def _edge(self, part: Selection, after: Key | None, window: int) -> Key | None:
+        """The key of the last row of a window; None where the window reaches the end."""
+        row = self._db.execute(*queries.edge(part, after, window)).fetchone()
         return None if row is None else _key(row)
 
     def _part(self, part: Selection, after: Key | None, edge: Key | None, limit: int) -> list[sqlite3.Row]:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from loopback.core.kinds import Kind
-from loopback.core.queries import CHANGED, CREATED, NAME, Selection, Term, contains
+from loopback.core.queries import CHANGED, CREATED, NAME, Selection, Term, Value, around, contains
 from loopback.core.store import Resource
-from loopback.services.paging import Paging
+from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context
 
 View = dict[str, Any]
@@ -60,9 +60,8 @@ def select(
     A token names the last row looked at, so rows that arrive in between neither repeat nor hide others.
     """
     selections = list(_selections(listing, request, within or Selection(listing.kind)))
-    return PAGING.of_rows(
-        context.store, request, selections, lambda row: view(row, context), listing.output, listing.page
-    )
+    items = Items(listing.output, lambda row: view(row, context), listing.page)
+    return PAGING.of_rows(context.store, request, selections, items)
 
 
 def filters(request: Mapping[str, Any], members: Mapping[str, str]) -> tuple[Term, ...]:
@@ -74,8 +73,7 @@ def _selections(listing: Listing, request: Mapping[str, Any], of: Selection) -> 
     """One, or one a status where statuses are what is sorted by."""
     sort, descending = request.get("SortBy", listing.sort), request.get("SortOrder", listing.order) == "Descending"
     order = listing.created if sort == STATUS else listing.orders[sort]
-    bounds, terms = _times(listing, request, order)
-    terms += _names(listing, request)
+    bounds, terms = _bounds(listing, request, order)
     for statuses in _statuses(listing, request, sorted_by=sort == STATUS, descending=descending):
         yield Selection(
             of.kind, of.parent, statuses, order, descending, *bounds, equal=of.equal, where=(*of.where, *terms)
@@ -96,11 +94,11 @@ def _statuses(
         yield ()
 
 
-def _times(
+def _bounds(
     listing: Listing, request: Mapping[str, Any], order: str
-) -> tuple[tuple[float | None, float | None], list[Term]]:
-    """The bounds of a time that is sorted by, and the terms of those that are not."""
-    bounds: dict[str, float] = {}
+) -> tuple[tuple[Value | None, Value | None], list[Term]]:
+    """Between which values of the order the rows are, and the terms of the filters that do not say so."""
+    bounds: dict[str, Value] = {}
     terms: list[Term] = []
     for name, (column, comparison) in listing.times.items():
         expression = listing.created if column == CREATED else column
@@ -108,14 +106,13 @@ def _times(
             bounds[comparison] = seconds(request[name])
         elif name in request:
             terms.append((f"{expression} {comparison} ?", seconds(request[name])))
-    return (bounds.get(">"), bounds.get("<")), terms
-
-
-def _names(listing: Listing, request: Mapping[str, Any]) -> Iterator[Term]:
     if request.get("NameContains"):
-        yield contains(listing.name, request["NameContains"])
-    if prefix := request.get("PipelineNamePrefix"):
-        yield f"substr(name, 1, {len(prefix)}) = ?", prefix
+        terms.append(contains(listing.name, request["NameContains"]))
+    if (prefix := request.get("PipelineNamePrefix")) and order == NAME:
+        bounds[">"], bounds["<"] = around(prefix)
+    elif prefix:
+        terms.append((f"substr(name, 1, {len(prefix)}) = ?", prefix))
+    return (bounds.get(">"), bounds.get("<")), terms
 
 
 def seconds(moment: float | str | datetime) -> float:

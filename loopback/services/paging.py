@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.core.queries import Key, Selection, Value
+from loopback.core.queries import SCANNED, Key, Selection, Value
 from loopback.core.store import Resource, Store
 
 Request = Mapping[str, Any]
@@ -18,11 +18,24 @@ LARGEST = 2**53  # a number that is exact in every JSON reader
 
 
 @dataclass(frozen=True)
+class Items:
+    """What a page consists of: the answer's member, how a row is shown in it, how many there are unless a request says.
+
+    `keep` is for filters that SQL cannot say.
+    """
+
+    member: str
+    show: Callable[[Resource], Any]
+    size: int
+    keep: Callable[[Resource], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
 class Paging:
     """How a service's operations are paged, and its error for a strange token.
 
-    `start` is the member of a request with the token, `size` the one with how many items it wants, and `following` the
-    member of an answer with the next token.
+    `start` is the member of a request with the token, `size` the one with how many items it wants ("" where there is
+    none), and `following` the member of an answer with the next token.
     """
 
     start: str = "NextToken"
@@ -30,36 +43,26 @@ class Paging:
     following: str = "NextToken"
     error: type[ServiceError] = ValidationException
 
-    def of_rows(
-        self,
-        store: Store,
-        request: Request,
-        selections: Sequence[Selection],
-        show: Callable[[Resource], Any],
-        output: str,
-        size: int,
-    ) -> dict[str, Any]:
+    def of_rows(self, store: Store, request: Request, selections: Sequence[Selection], items: Items) -> dict[str, Any]:
         """A page of the rows of some selections, one selection after the other.
 
-        `size` is how many items a page has where the request does not say. A page may have fewer, or none, and a token
-        all the same: see queries.SCANNED.
+        A page may have fewer items, or none, and a token all the same: see queries.SCANNED.
         """
         part, after = 0, None
         if self.start in request:
-            part, after = self._row_place(request, output, len(selections))
-        wanted = request.get(self.size) or size
+            part, after = self._row_place(request, items.member, len(selections))
+        wanted = request.get(self.size) or items.size
         rows: list[Resource] = []
         following: list[Any] | None = None
         while part < len(selections) and following is None:
             if len(rows) < wanted:
-                found = store.page(selections[part], wanted - len(rows), after)
-                rows += found.rows
-                following = None if found.last is None else [part, list(found.last)]
+                found, last = _kept(store, selections[part], after, wanted - len(rows), items.keep)
+                rows += found
+                following = None if last is None else [part, list(last)]
             else:
-                found = store.page(selections[part], 1)
-                following = [part, None] if found.rows or found.last else None
+                following = [part, None] if store.first(selections[part]) else None
             part, after = part + 1, None
-        return {output: [show(row) for row in rows]} | self._next(request, output, following)
+        return {items.member: [items.show(row) for row in rows]} | self._next(request, items.member, following)
 
     def of_items(self, request: Request, items: Sequence[Any], output: str, size: int) -> dict[str, Any]:
         """A page of things that are at hand, of which there are few; the token counts those before the page."""
@@ -106,6 +109,20 @@ class Paging:
     def _strange(self) -> ServiceError:
         text = f"{self.start} is not one that this operation gave for this request; start again without it"
         return self.error(text)
+
+
+def _kept(
+    store: Store, selection: Selection, after: Key | None, wanted: int, keep: Callable[[Resource], bool]
+) -> tuple[list[Resource], Key | None]:
+    """At most `wanted` rows that are kept of the next queries.SCANNED, and the key to go on after."""
+    kept: list[Resource] = []
+    looked_at = 0
+    while True:
+        found = store.page(selection, wanted - len(kept), after)
+        kept += filter(keep, found.rows)
+        looked_at, after = looked_at + len(found.rows), found.last
+        if after is None or len(kept) == wanted or not found.rows or looked_at >= SCANNED:
+            return kept, after
 
 
 def _is_value(value: Any) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xgboost as xgb
 from numpy.typing import NDArray
 
 from pipelines.tabular import parts
@@ -63,10 +64,8 @@ def score(model: Model, folder: Path, label: str, slices: Sequence[str] = ()) ->
     return Scored(np.concatenate(labels), np.concatenate(scores), joined)
 
 
-def importance(model: Model) -> dict[str, float]:
+def importance(booster: xgb.Booster) -> dict[str, float]:
     """The share of the total gain of each feature, largest first."""
-    names = dict(zip(model.encoder.model_names, model.encoder.features, strict=True))
-    scores = model.booster.get_score(importance_type="total_gain")
-    gain = {names[name]: float(value) for name, value in scores.items()}
+    gain = {name: float(value) for name, value in booster.get_score(importance_type="total_gain").items()}
     total = sum(gain.values()) or 1.0
     return {name: value / total for name, value in sorted(gain.items(), key=lambda item: -item[1])}

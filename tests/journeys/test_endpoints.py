@@ -220,8 +220,9 @@ def test_a_registered_version_answers(site: Site, churn: str, wait_until: Any) -
     site.sagemaker.create_model(
         ModelName="approved", PrimaryContainer={"ModelPackageName": version}, ExecutionRoleArn=ROLE
     )
+    began = time.time()
     found = site.create("Customers", site.config("customers", {"ModelName": "approved"}, DataCaptureConfig=CAPTURE))
-    assert found["EndpointStatus"] == "InService"
+    assert (found["EndpointStatus"], time.time() - began < 10) == ("InService", True)
     features, _ = customers(3)
     rows = "\n".join(",".join(map(str, row)) for row in features)
     text = site.invoke("customers", rows, CustomAttributes="trace=abc", InferenceId="order-42")

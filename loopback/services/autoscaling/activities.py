@@ -9,6 +9,7 @@ from typing import Any
 
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import SCALING_ACTIVITY
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
 from loopback.services.autoscaling.resources import DIMENSION, NAMESPACE, SERVICE, check_kind, page
 from loopback.services.registry import Context, Request, Response, handles
@@ -33,8 +34,8 @@ def describe(request: Request, context: Context) -> Response:
     check_kind(request)
     if request.get("IncludeNotScaledActivities"):
         raise ValidationException("loopback keeps no activities that did not scale: IncludeNotScaledActivities")
-    rows = sorted(context.store.find(SCALING_ACTIVITY), key=lambda row: row.created, reverse=True)
-    return page([view(row) for row in rows], request, "ScalingActivities")
+    newest = Selection(SCALING_ACTIVITY, request.get("ResourceId"), descending=True)
+    return page(newest, view, "ScalingActivities", request, context)
 
 
 def view(row: Resource) -> dict[str, Any]:

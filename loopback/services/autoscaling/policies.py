@@ -14,6 +14,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
 from loopback.core.kinds import SCALING_POLICY
+from loopback.core.queries import Selection, among, member
 from loopback.core.store import Resource
 from loopback.scaling.capacity import IN_MINUTES, LOW, OUT_MINUTES, fault_in_steps
 from loopback.services.autoscaling.resources import (
@@ -166,9 +167,9 @@ def _metric(config: dict[str, Any], resource: str) -> dict[str, Any]:
 def describe(request: Request, context: Context) -> Response:
     """A page of policies."""
     check_kind(request)
-    wanted = request.get("PolicyNames")
-    rows = [row for row in context.store.find(SCALING_POLICY) if not wanted or row.doc["PolicyName"] in wanted]
-    return page([_view(row, context) for row in rows], request, "ScalingPolicies")
+    where = among(member("PolicyName"), request.get("PolicyNames"))
+    within = Selection(SCALING_POLICY, request.get("ResourceId"), where=where)
+    return page(within, lambda row: _view(row, context), "ScalingPolicies", request, context)
 
 
 def _view(row: Resource, context: Context) -> dict[str, Any]:

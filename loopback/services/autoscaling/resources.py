@@ -1,13 +1,14 @@
 """What all of Application Auto Scaling's operations share: which resources there are, their rows, errors and pages."""
 
-import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
 from loopback.core.kinds import SCALABLE_TARGET, SCALING_ACTIVITY
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
+from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request
 
 SERVICE = "application-autoscaling"
@@ -31,6 +32,9 @@ class TooManyTagsException(ServiceError):
 
 class InvalidNextTokenException(ServiceError):
     """The token is not one that the operation gave."""
+
+
+PAGING = Paging(error=InvalidNextTokenException)
 
 
 def check_kind(request: Request) -> None:
@@ -75,19 +79,12 @@ def shared(request: Request) -> dict[str, str]:
 
 def is_moving(resource: str, context: Context) -> bool:
     """Whether a change of the capacity is being carried out."""
-    rows = context.store.find(SCALING_ACTIVITY, status="InProgress")
-    return any(row.parent == resource for row in rows)
+    return context.store.first(Selection(SCALING_ACTIVITY, resource, ("InProgress",))) is not None
 
 
-def page(views: Iterable[Mapping[str, Any]], request: Request, output: str) -> dict[str, Any]:
-    """The views that a Describe request asks for: from where its NextToken says, at most MaxResults."""
-    listed = [view for view in views if "ResourceId" not in request or view["ResourceId"] == request["ResourceId"]]
-    try:
-        first = int(base64.b64decode(request["NextToken"], validate=True)) if "NextToken" in request else 0
-    except ValueError:
-        raise InvalidNextTokenException("NextToken is not one that this operation gave") from None
+def page(
+    selection: Selection, show: Callable[[Resource], Any], output: str, request: Request, context: Context
+) -> dict[str, Any]:
+    """The rows that a Describe request asks for, each as `show` makes it; at most MOST_LISTED."""
     size = max(1, min(request.get("MaxResults", MOST_LISTED), MOST_LISTED))
-    answer: dict[str, Any] = {output: listed[first : first + size]}
-    if len(listed) > first + size:
-        answer["NextToken"] = base64.b64encode(str(first + size).encode()).decode()
-    return answer
+    return PAGING.of_rows(context.store, {**request, "MaxResults": size}, [selection], Items(output, show, size))

@@ -5,6 +5,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import SCHEDULED_ACTION
+from loopback.core.queries import Selection, among, member
 from loopback.core.store import Resource
 from loopback.scaling import schedules
 from loopback.services.autoscaling.resources import (
@@ -68,10 +69,9 @@ def following(row: Resource, moment: float) -> float | None:
 def describe(request: Request, context: Context) -> Response:
     """A page of scheduled actions."""
     check_kind(request)
-    wanted = request.get("ScheduledActionNames")
-    rows = context.store.find(SCHEDULED_ACTION)
-    views = [_view(row, context) for row in rows if not wanted or row.doc["ScheduledActionName"] in wanted]
-    return page(views, request, "ScheduledActions")
+    where = among(member("ScheduledActionName"), request.get("ScheduledActionNames"))
+    within = Selection(SCHEDULED_ACTION, request.get("ResourceId"), where=where)
+    return page(within, lambda row: _view(row, context), "ScheduledActions", request, context)
 
 
 def _view(row: Resource, context: Context) -> dict[str, Any]:

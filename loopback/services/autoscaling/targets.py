@@ -6,13 +6,17 @@ and `out` and `in`, the last completed scale-out and scale-in as `scaling.capaci
 
 import contextlib
 import uuid
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import SCALABLE_TARGET, SCALING_POLICY, SCHEDULED_ACTION
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services import registry
 from loopback.services.autoscaling.resources import (
+    MOST_LISTED,
+    PAGING,
     SERVICE,
     ResourceNotFoundException,
     TooManyTagsException,
@@ -88,9 +92,11 @@ def _check_endpoint(endpoint: str, variant: str, context: Context) -> None:
 def describe(request: Request, context: Context) -> Response:
     """A page of targets."""
     check_kind(request)
-    wanted = request.get("ResourceIds")
-    rows = [row for row in context.store.find(SCALABLE_TARGET) if not wanted or row.name in wanted]
-    return page([_view(row, context) for row in rows], request, "ScalableTargets")
+    if not (names := request.get("ResourceIds")):
+        return page(Selection(SCALABLE_TARGET), partial(_view, context=context), "ScalableTargets", request, context)
+    known = [context.store.get(SCALABLE_TARGET, name) for name in names if context.store.exists(SCALABLE_TARGET, name)]
+    shown = [_view(row, context) for row in sorted(known, key=lambda row: (row.created, row.name))]
+    return PAGING.of_items(request, shown, "ScalableTargets", MOST_LISTED)
 
 
 def _view(row: Resource, context: Context) -> dict[str, Any]:
@@ -154,6 +160,7 @@ def untag(request: Request, context: Context) -> Response:
 
 
 def _existing(arn: str, context: Context) -> str:
-    if not any(arn_of(row, context) == arn for row in context.store.find(SCALABLE_TARGET)):
+    row = context.store.first(Selection(SCALABLE_TARGET, equal=(equals("id", arn.rpartition("/")[2], "result"),)))
+    if row is None or arn_of(row, context) != arn:
         raise ResourceNotFoundException(f"{arn} does not exist")
     return arn

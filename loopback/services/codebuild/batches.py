@@ -5,6 +5,7 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.kinds import BUILD, BUILD_BATCH
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
 from loopback.delivery.batch import DOWNLOAD
 from loopback.services.codebuild import projects
@@ -12,7 +13,7 @@ from loopback.services.codebuild.builds import Asked, for_action, initiator
 from loopback.services.codebuild.checks import check_batch
 from loopback.services.codebuild.errors import InvalidInputException, ResourceNotFoundException
 from loopback.services.codebuild.overrides import effective
-from loopback.services.codebuild.paging import page_of_ids
+from loopback.services.codebuild.paging import list_ids, started_with
 from loopback.services.registry import Context, Request, Response, handles
 
 MINUTES = 480  # that a batch may take when its configuration does not say
@@ -41,10 +42,8 @@ _SHOWN = (  # members of a build that a batch shows too
 def start(request: Request, context: Context) -> Response:
     """A batch of a project's builds, with this request's overrides."""
     project = projects.existing(request["projectName"], context)
-    token = request.get("idempotencyToken")
-    for row in context.store.find(BUILD_BATCH, parent=project.name) if token else ():
-        if row.doc.get("idempotencyToken") == token:
-            return {"buildBatch": view(row, context)}
+    if earlier := started_with(BUILD_BATCH, project.name, request.get("idempotencyToken"), context):
+        return {"buildBatch": view(earlier, context)}
     as_build = {_RENAMED.get(key, key): value for key, value in request.items() if key not in _OWN}
     doc = effective(project.doc, as_build)
     if doc["source"]["type"] == "CODEPIPELINE":
@@ -99,7 +98,7 @@ def batch_get(request: Request, context: Context) -> Response:
 @handles("ListBuildBatches", service="codebuild")
 def list_batches(request: Request, context: Context) -> Response:
     """Ids of all batches, newest first unless asked otherwise."""
-    return _ids(context.store.find(BUILD_BATCH), request)
+    return list_ids(Selection(BUILD_BATCH, statuses=_statuses(request)), request, context)
 
 
 @handles("ListBuildBatchesForProject", service="codebuild")
@@ -108,12 +107,12 @@ def list_for_project(request: Request, context: Context) -> Response:
     if "projectName" not in request:
         raise InvalidInputException("ListBuildBatchesForProject needs a projectName")
     project = projects.existing(request["projectName"], context)
-    return _ids(context.store.find(BUILD_BATCH, parent=project.name), request)
+    return list_ids(Selection(BUILD_BATCH, project.name, _statuses(request)), request, context)
 
 
-def _ids(rows: list[Resource], request: Request) -> Response:
+def _statuses(request: Request) -> tuple[str, ...]:
     status = request.get("filter", {}).get("status")
-    return page_of_ids([row for row in rows if status in (None, row.status)], "buildBatchNumber", request)
+    return () if status is None else (status,)
 
 
 @handles("StopBuildBatch", service="codebuild")

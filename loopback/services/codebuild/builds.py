@@ -8,6 +8,7 @@ from typing import Any
 from loopback.core import states
 from loopback.core.artifacts import Artifact
 from loopback.core.kinds import BUILD, BUILD_PROJECT
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
 from loopback.services.codebuild import projects
 from loopback.services.codebuild.errors import (
@@ -16,7 +17,7 @@ from loopback.services.codebuild.errors import (
     ResourceNotFoundException,
 )
 from loopback.services.codebuild.overrides import effective, for_pipeline
-from loopback.services.codebuild.paging import page_of_ids
+from loopback.services.codebuild.paging import list_ids, started_with
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -24,10 +25,8 @@ from loopback.services.registry import Context, Request, Response, handles
 def start(request: Request, context: Context) -> Response:
     """A build of a project, with this request's overrides."""
     project = projects.existing(request["projectName"], context)
-    token = request.get("idempotencyToken")
-    for row in context.store.find(BUILD, parent=project.name) if token else ():
-        if row.doc.get("idempotencyToken") == token:
-            return {"build": view(row, context)}
+    if earlier := started_with(BUILD, project.name, request.get("idempotencyToken"), context):
+        return {"build": view(earlier, context)}
     doc = effective(project.doc, request)
     if doc["source"]["type"] == "CODEPIPELINE":
         raise InvalidInputException(
@@ -110,7 +109,7 @@ def _check_limit(project: Resource, context: Context) -> None:
     limit = project.doc.get("concurrentBuildLimit")
     if limit is None or limit < 1:
         return
-    running = [row for row in context.store.find(BUILD, status="IN_PROGRESS") if row.parent == project.name]
+    running = context.store.page(Selection(BUILD, project.name, ("IN_PROGRESS",)), limit).rows
     if len(running) >= limit:
         builds = "build" if limit == 1 else "builds"
         raise AccountLimitExceededException(f"Project {project.name} runs {limit} {builds} at a time; try again later")
@@ -149,14 +148,14 @@ def batch_get(request: Request, context: Context) -> Response:
 @handles("ListBuilds", service="codebuild")
 def list_builds(request: Request, context: Context) -> Response:
     """Ids of all builds, newest first unless asked otherwise."""
-    return page_of_ids(context.store.find(BUILD), "buildNumber", request)
+    return list_ids(Selection(BUILD), request, context)
 
 
 @handles("ListBuildsForProject", service="codebuild")
 def list_for_project(request: Request, context: Context) -> Response:
     """Ids of a project's builds, newest first unless asked otherwise."""
     project = projects.existing(request["projectName"], context)
-    return page_of_ids(context.store.find(BUILD, parent=project.name), "buildNumber", request)
+    return list_ids(Selection(BUILD, project.name), request, context)
 
 
 @handles("StopBuild", service="codebuild")

@@ -1,35 +1,41 @@
-"""Pages of names and ids. Pure."""
+"""Pages of projects, of builds and of what builds leave."""
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from loopback.core.kinds import Kind
+from loopback.core.queries import CHANGED, CREATED, NAME, Selection, equals
 from loopback.core.store import Resource
 from loopback.services.codebuild.errors import InvalidInputException
+from loopback.services.paging import Items, Paging
+from loopback.services.registry import Context, Request, Response
 
-IDS_A_PAGE = 100
-
-
-def page(items: Sequence[Any], request: dict[str, Any], member: str, size: int) -> dict[str, Any]:
-    """The items that `nextToken` and `maxResults` ask for; a token counts the items shown before."""
-    start = _decode(request["nextToken"]) if "nextToken" in request else 0
-    end = start + request.get("maxResults", size)
-    answer: dict[str, Any] = {member: list(items[start:end])}
-    if end < len(items):
-        answer["nextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
-    return answer
+PAGING = Paging("nextToken", "maxResults", "nextToken", InvalidInputException)
+ITEMS_A_PAGE = 100
+ORDERS = {"NAME": NAME, "CREATED_TIME": CREATED, "LAST_MODIFIED_TIME": CHANGED}
 
 
-def page_of_ids(rows: Sequence[Resource], number: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Ids, newest first unless asked otherwise; `number` is the member that tells those of one moment apart."""
-    names = [row.name for row in sorted(rows, key=lambda row: (row.created, row.doc[number]))]
-    if request.get("sortOrder", "DESCENDING") == "DESCENDING":
-        names.reverse()
-    return page(names, request, "ids", IDS_A_PAGE)
+def is_descending(request: Mapping[str, Any], default: str = "DESCENDING") -> bool:
+    """Whether sortOrder, or what it is without one, has the greatest first."""
+    return bool(request.get("sortOrder", default) == "DESCENDING")
 
 
-def _decode(token: str) -> int:
-    try:
-        return int(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise InvalidInputException("nextToken is not one that this operation gave; start again without it") from None
+def list_rows(
+    selection: Selection, show: Callable[[Resource], Any], output: str, request: Request, context: Context
+) -> Response:
+    """A page of rows, each as `show` makes it."""
+    return PAGING.of_rows(context.store, request, [selection], Items(output, show, ITEMS_A_PAGE))
+
+
+def list_ids(selection: Selection, request: Request, context: Context) -> Response:
+    """A page of ids, newest first unless asked otherwise."""
+    ordered = replace(selection, descending=is_descending(request))
+    return list_rows(ordered, lambda row: row.name, "ids", request, context)
+
+
+def started_with(kind: Kind, project: str, token: str | None, context: Context) -> Resource | None:
+    """The build or the batch that a request with this idempotencyToken has started already."""
+    if not token:
+        return None
+    return context.store.first(Selection(kind, project, equal=(equals("idempotencyToken", token),)))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from loopback.core import states
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import BUILD, BUILD_BATCH, BUILD_PROJECT
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
 from loopback.services.codebuild import tags
 from loopback.services.codebuild.checks import check
@@ -14,11 +14,10 @@ from loopback.services.codebuild.errors import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
-from loopback.services.codebuild.paging import page
+from loopback.services.codebuild.paging import ORDERS, is_descending, list_rows
 from loopback.services.registry import Context, Request, Response, handles
 
 DEFAULTS: Mapping[str, Any] = {"timeoutInMinutes": 60, "queuedTimeoutInMinutes": 480, "cache": {"type": "NO_CACHE"}}
-NAMES_A_PAGE = 100
 
 
 @handles("CreateProject", service="codebuild")
@@ -62,9 +61,9 @@ def delete(request: Request, context: Context) -> Response:
         return {}
     with context.store.transaction():
         for kind in (BUILD_BATCH, BUILD):
+            if build := context.store.first(Selection(kind, name, ("IN_PROGRESS",))):
+                raise InvalidInputException(f"Build {build.name} of project {name} is running; stop it first")
             for build in context.store.find(kind, parent=name):
-                if not states.is_final(kind.lifecycle, build.status):
-                    raise InvalidInputException(f"Build {build.name} of project {name} is running; stop it first")
                 context.store.delete(kind, build.name)
         context.store.delete(BUILD_PROJECT, name)
         context.store.untag(arn_of(name, context))
@@ -87,13 +86,9 @@ def batch_get(request: Request, context: Context) -> Response:
 @handles("ListProjects", service="codebuild")
 def list_projects(request: Request, context: Context) -> Response:
     """Names, in the order asked for."""
-    keys = {"NAME": lambda row: row.name, "LAST_MODIFIED_TIME": lambda row: row.changed}
-    rows = sorted(
-        context.store.find(BUILD_PROJECT),
-        key=keys.get(request.get("sortBy", "NAME"), lambda row: row.created),
-        reverse=request.get("sortOrder") == "DESCENDING",
-    )
-    return page([row.name for row in rows], request, "projects", NAMES_A_PAGE)
+    order, descending = ORDERS[request.get("sortBy", "NAME")], is_descending(request, "ASCENDING")
+    ordered = Selection(BUILD_PROJECT, order=order, descending=descending)
+    return list_rows(ordered, lambda row: row.name, "projects", request, context)
 
 
 def existing(asked: str, context: Context) -> Resource:

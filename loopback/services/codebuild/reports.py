@@ -1,10 +1,12 @@
 """Report groups and reports: made by builds, shown here."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import REPORT, REPORT_GROUP
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.codebuild import tags
 from loopback.services.codebuild.errors import (
@@ -12,10 +14,8 @@ from loopback.services.codebuild.errors import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
-from loopback.services.codebuild.paging import page
+from loopback.services.codebuild.paging import ITEMS_A_PAGE, ORDERS, PAGING, is_descending, list_rows
 from loopback.services.registry import Context, Request, Response, handles
-
-MOST = 100  # a page
 
 
 @handles("CreateReportGroup", service="codebuild")
@@ -49,13 +49,9 @@ def get_groups(request: Request, context: Context) -> Response:
 @handles("ListReportGroups", service="codebuild")
 def list_groups(request: Request, context: Context) -> Response:
     """ARNs, in the order asked for."""
-    keys = {"NAME": lambda row: row.name, "LAST_MODIFIED_TIME": lambda row: row.changed}
-    rows = sorted(
-        context.store.find(REPORT_GROUP),
-        key=keys.get(request.get("sortBy", ""), lambda row: row.created),
-        reverse=request.get("sortOrder", "DESCENDING") == "DESCENDING",
-    )
-    return page([_arn(row, context) for row in rows], request, "reportGroups", MOST)
+    order = ORDERS[request.get("sortBy", "CREATED_TIME")]
+    ordered = Selection(REPORT_GROUP, order=order, descending=is_descending(request))
+    return list_rows(ordered, partial(_arn, context=context), "reportGroups", request, context)
 
 
 @handles("DeleteReportGroup", service="codebuild")
@@ -65,10 +61,9 @@ def delete_group(request: Request, context: Context) -> Response:
     if not context.store.exists(REPORT_GROUP, name):
         return {}
     with context.store.transaction():
-        reports = context.store.find(REPORT, parent=name)
-        if reports and not request.get("deleteReports"):
-            raise InvalidInputException(f"Report group {name} has {len(reports)} reports; give deleteReports")
-        for report in reports:
+        if context.store.first(Selection(REPORT, name)) and not request.get("deleteReports"):
+            raise InvalidInputException(f"Report group {name} has reports; give deleteReports")
+        for report in context.store.find(REPORT, parent=name):
             context.store.delete(REPORT, report.name)
         context.store.delete(REPORT_GROUP, name)
         context.store.untag(request["arn"])
@@ -78,7 +73,7 @@ def delete_group(request: Request, context: Context) -> Response:
 @handles("ListReports", service="codebuild")
 def list_reports(request: Request, context: Context) -> Response:
     """ARNs of all reports."""
-    return _listed(context.store.find(REPORT), request)
+    return _list_reports(None, request, context)
 
 
 @handles("ListReportsForReportGroup", service="codebuild")
@@ -87,7 +82,7 @@ def list_reports_of_group(request: Request, context: Context) -> Response:
     name = context.place.name_in(request["reportGroupArn"], "report-group")
     if not context.store.exists(REPORT_GROUP, name):
         raise ResourceNotFoundException(f"There is no report group {request['reportGroupArn']}")
-    return _listed(context.store.find(REPORT, parent=name), request)
+    return _list_reports(name, request, context)
 
 
 @handles("BatchGetReports", service="codebuild")
@@ -116,7 +111,7 @@ def describe_cases(request: Request, context: Context) -> Response:
         for case in row.result.get("cases", ())
         if wanted.get("status", case["status"]) == case["status"] and wanted.get("keyword", "") in case["name"]
     ]
-    return page(cases, request, "testCases", MOST)
+    return PAGING.of_items(request, cases, "testCases", ITEMS_A_PAGE)
 
 
 @handles("DescribeCodeCoverages", service="codebuild")
@@ -134,7 +129,7 @@ def describe_coverages(request: Request, context: Context) -> Response:
         reverse=request.get("sortOrder") == "DESCENDING",
     )
     shown = [each | {"reportARN": row.doc["arn"], "expired": row.doc["expired"]} for each in found]
-    return page(shown, request, "codeCoverages", MOST)
+    return PAGING.of_items(request, shown, "codeCoverages", ITEMS_A_PAGE)
 
 
 @handles("GetReportGroupTrend", service="codebuild")
@@ -146,7 +141,8 @@ def trend(request: Request, context: Context) -> Response:
     kind, field = context.store.get(REPORT_GROUP, name).doc["type"], request["trendField"]
     if field not in TRENDS[kind]:
         raise InvalidInputException(f"Reports of type {kind} have no {field}; expected {', '.join(TRENDS[kind])}")
-    newest = context.store.find(REPORT, parent=name)[::-1][: request.get("numOfReports", MOST)]
+    of_group = Selection(REPORT, name, descending=True)
+    newest = context.store.page(of_group, request.get("numOfReports") or ITEMS_A_PAGE).rows
     data = [(row.doc["arn"], TRENDS[kind][field](row.doc)) for row in newest]
     raw = [{"reportArn": arn, "data": _figure(value)} for arn, value in data]
     if not data:
@@ -182,12 +178,11 @@ TRENDS: dict[str, dict[str, Callable[[dict[str, Any]], float]]] = {
 }
 
 
-def _listed(rows: list[Resource], request: Request) -> Response:
+def _list_reports(group: str | None, request: Request, context: Context) -> Response:
     status = request.get("filter", {}).get("status")
-    arns: list[Any] = [row.doc["arn"] for row in rows if status in (None, row.doc["status"])]
-    if request.get("sortOrder", "DESCENDING") == "DESCENDING":
-        arns.reverse()
-    return page(arns, request, "reports", MOST)
+    equal = () if status is None else (equals("status", status),)
+    ordered = Selection(REPORT, group, descending=is_descending(request), equal=equal)
+    return list_rows(ordered, lambda row: row.doc["arn"], "reports", request, context)
 
 
 def _arn(row: Resource, context: Context) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ServiceError
 from loopback.core.kinds import CODECOMMIT_REPOSITORY, GIT_REPOSITORY
+from loopback.core.queries import CHANGED, NAME, Selection
 from loopback.core.repositories import (
     Change,
     Commit,
@@ -17,6 +18,7 @@ from loopback.core.repositories import (
     checked,
 )
 from loopback.core.store import Resource
+from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response, handles
 
 SERVICE = "codecommit"
@@ -55,8 +57,15 @@ class InvalidPathException(ServiceError):
     """The path is not one inside the repository."""
 
 
+class InvalidContinuationTokenException(ServiceError):
+    """The token is not one that the operation gave."""
+
+
 class RepositoryNameRequiredException(ServiceError):
     """The repository is not named."""
+
+
+PAGING = Paging("nextToken", "", "nextToken", InvalidContinuationTokenException)
 
 
 class BranchNameRequiredException(ServiceError):
@@ -112,12 +121,11 @@ def describe(request: Request, context: Context) -> Response:
 
 @handles("ListRepositories", SERVICE)
 def list_all(request: Request, context: Context) -> Response:
-    """All on one page."""
-    by_name = request.get("sortBy", "repositoryName") == "repositoryName"
-    rows = sorted(context.store.find(CODECOMMIT_REPOSITORY), key=lambda row: row.name if by_name else str(row.changed))
-    if request.get("order") == "descending":
-        rows.reverse()
-    return {"repositories": [{"repositoryName": row.name, "repositoryId": row.result["id"]} for row in rows]}
+    """A page of names and ids."""
+    order = NAME if request.get("sortBy", "repositoryName") == "repositoryName" else CHANGED
+    ordered = Selection(CODECOMMIT_REPOSITORY, order=order, descending=request.get("order") == "descending")
+    show = lambda row: {"repositoryName": row.name, "repositoryId": row.result["id"]}  # noqa: E731
+    return PAGING.of_rows(context.store, request, [ordered], Items("repositories", show, 100))
 
 
 @handles("DeleteRepository", SERVICE)

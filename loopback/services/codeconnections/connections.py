@@ -6,7 +6,9 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
 from loopback.core.kinds import CONNECTION
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
+from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Handler, Request, Response, handles
 
 SERVICES = ("codeconnections", "codestar-connections")
@@ -70,13 +72,9 @@ def list_all(request: Request, context: Context) -> Response:
     if "HostArnFilter" in request:
         raise ValidationException("HostArnFilter: loopback has no hosts")
     wanted = request.get("ProviderTypeFilter")
-    rows = [row for row in context.store.find(CONNECTION) if wanted in (None, row.doc["ProviderType"])]
-    token = request.get("NextToken", "0")
-    if not token.isdecimal():
-        raise ValidationException("NextToken is not one that this operation gave")
-    begin, size = int(token), request.get("MaxResults") or 100
-    shown = [_view(row, context) for row in rows[begin : begin + size]]
-    return {"Connections": shown, "NextToken": str(begin + size) if begin + size < len(rows) else None}
+    oldest = Selection(CONNECTION, where=() if wanted is None else (equals("ProviderType", wanted),))
+    shown = Items("Connections", lambda row: _view(row, context), 100)
+    return Paging().of_rows(context.store, request, [oldest], shown)
 
 
 @_both("DeleteConnection")

@@ -4,8 +4,10 @@ import uuid
 
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP
+from loopback.core.queries import NAME, Selection
 from loopback.services.codedeploy import rows, tags
 from loopback.services.codedeploy.errors import ApplicationAlreadyExistsException
+from loopback.services.paging import Items
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -37,8 +39,9 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListApplications", rows.SERVICE)
 def list_all(request: Request, context: Context) -> Response:
     """Names, sorted."""
-    names = sorted(row.name for row in context.store.find(DEPLOY_APPLICATION))
-    return rows.page(names, request.get("nextToken"), "applications")
+    by_name = Selection(DEPLOY_APPLICATION, order=NAME)
+    names = Items("applications", lambda row: row.name, rows.PAGE)
+    return rows.PAGING.of_rows(context.store, request, [by_name], names)
 
 
 @handles("DeleteApplication", rows.SERVICE)

@@ -6,6 +6,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_CONFIG, DEPLOY_GROUP
+from loopback.core.queries import NAME, Selection, equals
 from loopback.delivery.shifting import BUILT_IN, InvalidRouting, steps
 from loopback.services.codedeploy import rows
 from loopback.services.codedeploy.errors import (
@@ -17,6 +18,7 @@ from loopback.services.codedeploy.errors import (
     InvalidOperationException,
     InvalidTrafficRoutingConfigurationException,
 )
+from loopback.services.paging import Items
 from loopback.services.registry import Context, Request, Response, handles
 
 RESERVED = "CodeDeployDefault."
@@ -75,8 +77,10 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListDeploymentConfigs", rows.SERVICE)
 def list_all(request: Request, context: Context) -> Response:
     """The built-in ones, then one's own, each sorted."""
-    own = sorted(row.name for row in context.store.find(DEPLOY_CONFIG))
-    return rows.page([*sorted(BUILT_IN), *own], request.get("nextToken"), "deploymentConfigsList")
+    built_in = [] if "nextToken" in request else sorted(BUILT_IN)
+    own = Items("deploymentConfigsList", lambda row: row.name, rows.PAGE - len(built_in))
+    page = rows.PAGING.of_rows(context.store, request, [Selection(DEPLOY_CONFIG, order=NAME)], own)
+    return page | {own.member: [*built_in, *page[own.member]]}
 
 
 @handles("DeleteDeploymentConfig", rows.SERVICE)
@@ -86,10 +90,9 @@ def delete(request: Request, context: Context) -> Response:
     if name.startswith(RESERVED):
         raise InvalidOperationException(f"{name} is built in and cannot be deleted")
     with context.store.transaction():
-        users = [row for row in context.store.find(DEPLOY_GROUP) if row.doc["deploymentConfigName"] == name]
-        if users:
+        if user := context.store.first(Selection(DEPLOY_GROUP, equal=(equals("deploymentConfigName", name),))):
             raise DeploymentConfigInUseException(
-                f"{name} is used by deployment group {users[0].doc['deploymentGroupName']} of {users[0].parent}"
+                f"{name} is used by deployment group {user.doc['deploymentGroupName']} of {user.parent}"
             )
         if context.store.exists(DEPLOY_CONFIG, name):
             context.store.delete(DEPLOY_CONFIG, name)

@@ -1,13 +1,16 @@
 """Deployments: begun and stopped here, carried out by `shifts`."""
 
 import hashlib
+import math
 import secrets
 import string
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from loopback.core import states
 from loopback.core.kinds import DEPLOYMENT
+from loopback.core.queries import Selection, Term, equals
 from loopback.core.store import Resource
 from loopback.services.codedeploy import appspec, configs, groups, rows
 from loopback.services.codedeploy.errors import (
@@ -21,6 +24,7 @@ from loopback.services.codedeploy.errors import (
     RevisionRequiredException,
 )
 from loopback.services.listing import seconds
+from loopback.services.paging import Items
 from loopback.services.registry import Context, Request, Response, handles
 
 _TAKEN = (
@@ -61,12 +65,11 @@ def create(request: Request, context: Context) -> Response:
         "creator": "user",
     }
     with context.store.transaction():
-        for other in context.store.find(DEPLOYMENT, parent=group.name):
-            if not states.is_final(DEPLOYMENT.lifecycle, other.status):
-                raise DeploymentLimitExceededException(
-                    f"The Deployment Group '{request['deploymentGroupName']}' already has an active Deployment "
-                    f"'{other.name}'"
-                )
+        if other := context.store.first(Selection(DEPLOYMENT, group.name, ("Created", "InProgress"))):
+            raise DeploymentLimitExceededException(
+                f"The Deployment Group '{request['deploymentGroupName']}' already has an active Deployment "
+                f"'{other.name}'"
+            )
         row = context.store.create(DEPLOYMENT, new_id(), doc, parent=group.name)
     context.changed(DEPLOYMENT.slug, row.name)
     return {"deploymentId": row.name}
@@ -83,25 +86,32 @@ def list_all(request: Request, context: Context) -> Response:
     """Ids, newest first; of all groups without names."""
     if "externalId" in request:
         raise InvalidInputException("externalId: loopback makes no deployments for others")
-    found = context.store.find(DEPLOYMENT)
-    if "applicationName" in request:
-        rows.application(request["applicationName"], context)
-        if "deploymentGroupName" in request:
-            rows.group(request["applicationName"], request["deploymentGroupName"], context)
-    elif "deploymentGroupName" in request:
+    parent, equal = _of_names(request, context)
+    after, before = _created_between(request.get("createTimeRange") or {})
+    statuses = tuple(dict.fromkeys(request.get("includeOnlyStatuses") or ()))
+    newest = Selection(DEPLOYMENT, parent, statuses, descending=True, above=after, below=before, equal=equal)
+    return rows.PAGING.of_rows(context.store, request, [newest], Items("deployments", lambda row: row.name, rows.PAGE))
+
+
+def _of_names(request: Request, context: Context) -> tuple[str | None, tuple[Term, ...]]:
+    """The deployments of a group, by their parent; of an application, by what they say; or all."""
+    application, group = request.get("applicationName"), request.get("deploymentGroupName")
+    if application is None and group is not None:
         raise InvalidInputException("deploymentGroupName needs applicationName beside it")
-    for member in ("applicationName", "deploymentGroupName"):
-        if member in request:
-            found = [row for row in found if row.doc[member] == request[member]]
-    if wanted := request.get("includeOnlyStatuses"):
-        found = [row for row in found if row.status in wanted]
-    if between := request.get("createTimeRange"):
-        begin = seconds(between["start"]) if between.get("start") is not None else float("-inf")
-        end = seconds(between["end"]) if between.get("end") is not None else float("inf")
-        if end < begin:
-            raise InvalidTimeRangeException("createTimeRange ends before it begins")
-        found = [row for row in found if begin <= row.created <= end]
-    return rows.page([row.name for row in reversed(found)], request.get("nextToken"), "deployments")
+    if application is None:
+        return None, ()
+    if group is not None:
+        return rows.group(application, group, context).name, ()
+    return None, (equals("applicationName", rows.application(application, context).name),)
+
+
+def _created_between(given: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """What times of creation lie between; both of the given ones are within."""
+    start, end = (seconds(given[side]) if given.get(side) is not None else None for side in ("start", "end"))
+    if start is not None and end is not None and end < start:
+        raise InvalidTimeRangeException("createTimeRange ends before it begins")
+    above = None if start is None else math.nextafter(start, -math.inf)
+    return above, None if end is None else math.nextafter(end, math.inf)
 
 
 @handles("StopDeployment", rows.SERVICE)

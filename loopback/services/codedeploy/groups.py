@@ -6,6 +6,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_GROUP, DEPLOYMENT
+from loopback.core.queries import NAME, Selection
 from loopback.core.store import Resource
 from loopback.services.codedeploy import configs, rows, tags, triggers
 from loopback.services.codedeploy.errors import (
@@ -16,6 +17,7 @@ from loopback.services.codedeploy.errors import (
     InvalidDeploymentStyleException,
     InvalidInputException,
 )
+from loopback.services.paging import Items
 from loopback.services.registry import Context, Request, Response, handles
 
 MOST_ALARMS = 10
@@ -54,11 +56,9 @@ def describe(request: Request, context: Context) -> Response:
     """One, with its last deployments."""
     row = rows.group(request["applicationName"], request["deploymentGroupName"], context)
     shown = row.doc | {"applicationName": row.parent, "computePlatform": rows.PLATFORM}
-    made = context.store.find(DEPLOYMENT, parent=row.name)
-    succeeded = [each for each in made if each.status == "Succeeded"]
-    for member, found in (("lastAttemptedDeployment", made), ("lastSuccessfulDeployment", succeeded)):
-        if found:
-            shown[member] = _last(found[-1])
+    for member, statuses in (("lastAttemptedDeployment", ()), ("lastSuccessfulDeployment", ("Succeeded",))):
+        if last := context.store.first(Selection(DEPLOYMENT, row.name, statuses, descending=True)):
+            shown[member] = _last(last)
     return {"deploymentGroupInfo": shown}
 
 
@@ -80,8 +80,9 @@ def update(request: Request, context: Context) -> Response:
 def list_all(request: Request, context: Context) -> Response:
     """Names, sorted."""
     of = rows.application(request["applicationName"], context).name
-    names = sorted(row.doc["deploymentGroupName"] for row in context.store.find(DEPLOY_GROUP, parent=of))
-    return {"applicationName": of} | rows.page(names, request.get("nextToken"), "deploymentGroups")
+    by_name, name = Selection(DEPLOY_GROUP, of, order=NAME), lambda row: row.doc["deploymentGroupName"]
+    page = rows.PAGING.of_rows(context.store, request, [by_name], Items("deploymentGroups", name, rows.PAGE))
+    return {"applicationName": of} | page
 
 
 @handles("DeleteDeploymentGroup", rows.SERVICE)

@@ -1,8 +1,4 @@
-"""What CodeDeploy's operations share: rows by name, ARNs, tags and pages."""
-
-import base64
-from collections.abc import Sequence
-from typing import Any
+"""What CodeDeploy's operations share: rows by name, ARNs and pages."""
 
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP
 from loopback.core.store import Resource
@@ -12,11 +8,13 @@ from loopback.services.codedeploy.errors import (
     InvalidComputePlatformException,
     InvalidNextTokenException,
 )
+from loopback.services.paging import Paging
 from loopback.services.registry import Context
 
 SERVICE = "codedeploy"
 PLATFORM = "Lambda"
 PAGE = 100
+PAGING = Paging("nextToken", "", "nextToken", InvalidNextTokenException)
 
 
 def check_platform(platform: str) -> None:
@@ -55,21 +53,3 @@ def application_arn(name: str, context: Context) -> str:
 def group_arn(of: str, name: str, context: Context) -> str:
     """The ARN of a deployment group, whether it exists or not."""
     return context.place.arn(f"deploymentgroup:{of}/{name}", SERVICE)
-
-
-def page(items: Sequence[Any], token: str | None, member: str) -> dict[str, Any]:
-    """At most PAGE items; a token counts those shown before. Raises InvalidNextTokenException."""
-    start = _decode(token) if token else 0
-    answer: dict[str, Any] = {member: list(items[start : start + PAGE])}
-    if start + PAGE < len(items):
-        answer["nextToken"] = base64.urlsafe_b64encode(str(start + PAGE).encode()).decode()
-    return answer
-
-
-def _decode(token: str) -> int:
-    try:
-        return int(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise InvalidNextTokenException(
-            "nextToken is not one that this operation gave; start again without it"
-        ) from None

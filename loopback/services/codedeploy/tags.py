@@ -37,9 +37,9 @@ def list_tags(request: Request, context: Context) -> Response:
 
 
 def _known(arn: str, context: Context) -> str:
-    arns = {rows.application_arn(row.name, context) for row in context.store.find(DEPLOY_APPLICATION)}
-    groups = context.store.find(DEPLOY_GROUP)
-    arns |= {rows.group_arn(row.parent, row.doc["deploymentGroupName"], context) for row in groups}
-    if arn not in arns:
+    application, _, group = arn.rpartition(":")[2].partition("/")
+    kind, name = (DEPLOY_GROUP, rows.group_key(application, group)) if group else (DEPLOY_APPLICATION, application)
+    arns = (rows.application_arn(application, context), rows.group_arn(application, group, context))
+    if arn not in arns or not context.store.exists(kind, name):
         raise InvalidArnException(f"{arn} is not the ARN of an application or a deployment group that exists")
     return arn

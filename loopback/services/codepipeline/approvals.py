@@ -4,7 +4,8 @@ import json
 import time
 from datetime import UTC, datetime
 
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION
+from loopback.core.kinds import DELIVERY_ACTION
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import (
@@ -12,7 +13,6 @@ from loopback.services.codepipeline.errors import (
     ApprovalAlreadyCompletedException,
     InvalidApprovalTokenException,
 )
-from loopback.services.codepipeline.facts import actions_of
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -77,8 +77,8 @@ def put_result(request: Request, context: Context) -> Response:
 
 
 def _of_token(pipeline: str, stage: str, action: str, token: str, context: Context) -> Resource:
-    for execution in context.store.find(DELIVERY, parent=pipeline):
-        for row in actions_of(execution.name, context.store):
-            if (row.doc["stage"], row.doc["action"], row.doc["token"]) == (stage, action, token):
-                return row
+    wanted = (pipeline, stage, action)
+    for row in context.store.scan(Selection(DELIVERY_ACTION, equal=(equals("token", token),))):
+        if (row.doc["pipeline"], row.doc["stage"], row.doc["action"]) == wanted and not row.result.get("replaced"):
+            return row
     raise InvalidApprovalTokenException("The approval token is not valid: no approval of this action waits with it")

@@ -140,8 +140,9 @@ class Deliveries:
 
     def _took_up(self, action: Resource) -> None:
         """An action or rule that is open: watch its time, and look at it."""
-        self._at(action.doc["deadline"], lambda: self._expire(action.name))
-        self._look(action.name)
+        name = action.name
+        self._at(action.doc["deadline"], lambda: self._expire(name))
+        self._look(name)
 
     def _look(self, name: str) -> None:
         """Let the provider go one step on; one that is at it already looks again afterwards."""

@@ -1,14 +1,21 @@
 """Executions and their actions: read and list."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE, Kind
+from loopback.core.queries import Selection, equals, member
+from loopback.core.schema import SQL
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import PipelineExecutionNotFoundException
+from loopback.services.paging import Items
 from loopback.services.registry import Context, Request, Response, handles
+
+ORDER = member("order")
+UNREPLACED = (f"coalesce({member('replaced', 'result')}, 0) = ?", 0)  # by a retry
 
 
 def get(pipeline: str, execution: str, context: Context) -> Resource:
@@ -77,15 +84,11 @@ def list_all(request: Request, context: Context) -> Response:
     """Newest first."""
     name = request["pipelineName"]
     pipelines.get(name, context)
-    rows = sorted(context.store.find(DELIVERY, parent=name), key=lambda row: -row.doc["order"])
     stage = ((request.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
-    if stage is not None:
-        rows = [row for row in rows if succeeded_in(row.name, stage, context)]
-    answer = pipelines.page("rows", rows, request, 100)
-    return {
-        "pipelineExecutionSummaries": [_summary(row, context) for row in answer["rows"]],
-        "nextToken": answer.get("nextToken"),
-    }
+    where = () if stage is None else ((SQL["delivery_succeeded_in_stage"], stage),)
+    newest = Selection(DELIVERY, name, order=ORDER, descending=True, where=where)
+    show = partial(_summary, context=context)
+    return pipelines.PAGING.of_rows(context.store, request, [newest], Items("pipelineExecutionSummaries", show, 100))
 
 
 def _summary(row: Resource, context: Context) -> dict[str, Any]:
@@ -129,14 +132,15 @@ def begun(
     pipelines.get(name, context)
     latest = wanted.get("latestInPipelineExecution") or {}
     execution = wanted.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
-    executions = context.store.find(DELIVERY, parent=name) if execution is None else [get(name, execution, context)]
-    versions = {row.name: row.doc["declaration"]["version"] for row in executions}
-    rows = [row for each in executions for row in context.store.find(kind, parent=each.name)]
-    if latest.get("startTimeRange") == "Latest":
-        rows = [row for row in rows if not row.result.get("replaced")]
-    rows.sort(key=lambda row: row.doc["order"], reverse=True)
-    answer = pipelines.page(output, rows, request, 100)
-    return answer | {output: [view(row, versions[row.parent]) for row in answer[output]]}
+    if execution is None:
+        newest = Selection(kind, equal=(equals("pipeline", name),), order=ORDER, descending=True)
+    else:
+        parent = get(name, execution, context).name
+        where = (UNREPLACED,) if latest.get("startTimeRange") == "Latest" else ()
+        newest = Selection(kind, parent, order=ORDER, descending=True, where=where)
+    version = cache(lambda parent: context.store.get(DELIVERY, parent).doc["declaration"]["version"])
+    show = lambda row: view(row, version(row.parent))  # noqa: E731
+    return pipelines.PAGING.of_rows(context.store, request, [newest], Items(output, show, 100))
 
 
 def begun_view(row: Resource, version: int) -> dict[str, Any]:

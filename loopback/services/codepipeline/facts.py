@@ -4,6 +4,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_RULE, DELIVERY_STAGE
+from loopback.core.queries import Selection, equals, member
 from loopback.core.store import Resource, Store
 from loopback.delivery.model import Structure, parse
 from loopback.delivery.plan import Facts, Run, shut_stages
@@ -43,7 +44,8 @@ def run_of(row: Resource, store: Store) -> Run:
     structure = parse(row.doc["declaration"])
     at = row.result["at"]
     name = structure.stages[at].name
-    stage = next((each for each in store.find(DELIVERY_STAGE, parent=row.name) if each.doc["name"] == name), None)
+    key = f"{row.name}/{name}"
+    stage = store.get(DELIVERY_STAGE, key) if store.exists(DELIVERY_STAGE, key) else None
     inside = stage is not None and stage.status in ("InProgress", "Stopping")
     return Run(
         id=row.name,
@@ -70,8 +72,14 @@ def _rules(execution: str, stage: str, store: Store) -> dict[str, dict[str, str]
 
 def running(pipeline: str, store: Store) -> list[Resource]:
     """The executions that are InProgress or Stopping, in the order of their starts."""
-    rows = [row for status in ("InProgress", "Stopping") for row in store.find(DELIVERY, status=status)]
-    return sorted((row for row in rows if row.parent == pipeline), key=lambda row: row.doc["order"])
+    rows = store.scan(Selection(DELIVERY, pipeline, ("InProgress", "Stopping")))
+    return sorted(rows, key=lambda row: row.doc["order"])
+
+
+def entries(pipeline: str, stage: str) -> Selection:
+    """The executions of a stage, in the order in which they entered it."""
+    of_stage = (equals("pipeline", pipeline), equals("name", stage))
+    return Selection(DELIVERY_STAGE, equal=of_stage, order=member("entered", "result"))
 
 
 def facts_of(pipeline: Resource, store: Store) -> Facts:

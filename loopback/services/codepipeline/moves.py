@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from loopback.core.kinds import BY_SLUG, DELIVERY, DELIVERY_ACTION, DELIVERY_RULE, DELIVERY_STAGE
+from loopback.core.queries import Selection, equals
+from loopback.core.schema import SQL
 from loopback.core.store import Resource
 from loopback.delivery import variables
 from loopback.delivery.model import ENTRY, Action, parse
@@ -86,16 +88,16 @@ class Mover:
         """To the newest execution of this version that succeeded there; without one the failure stands alone."""
         row, stage = self._store.get(DELIVERY, run.id), run.here.name
         at = parse(pipeline.doc).index(stage)
-        targets = [
-            each
-            for each in self._store.find(DELIVERY, parent=pipeline.name)
-            if each.doc["type"] == "STANDARD"
-            and each.doc["declaration"]["version"] == pipeline.doc["version"]
-            and executions.succeeded_in(each.name, stage, self._context)
-        ]
-        if at is None or not targets or row.doc["declaration"]["version"] != pipeline.doc["version"]:
+        version = pipeline.doc["version"]
+        if at is None or row.doc["declaration"]["version"] != version:
             return
-        target = max(targets, key=lambda each: each.doc["order"])
+        succeeded = (SQL["delivery_succeeded_in_stage"], stage)
+        terms = (equals("type", "STANDARD"), equals("declaration.version", version), succeeded)
+        target = self._store.first(
+            Selection(DELIVERY, pipeline.name, order=executions.ORDER, descending=True, where=terms)
+        )
+        if target is None:
+            return
         trigger = starting.Trigger("AutomatedRollback", run.id)
         starting.start_rollback(pipeline, target, at, trigger, self._context)
 

@@ -2,11 +2,11 @@
 
 import copy
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
+from loopback.core.queries import NAME, Selection
 from loopback.core.store import Resource
 from loopback.delivery import structure
 from loopback.delivery.model import Structure, parse
@@ -19,9 +19,11 @@ from loopback.services.codepipeline.errors import (
     ResourceNotFoundException,
     StageNotFoundException,
 )
+from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response, handles
 
 SERVICE = "codepipeline"
+PAGING = Paging("nextToken", "maxResults", "nextToken", InvalidNextTokenException)
 
 
 def get(name: str, context: Context) -> Resource:
@@ -122,22 +124,13 @@ def updated(row: Resource) -> float:
 @handles("ListPipelines", SERVICE)
 def list_all(request: Request, context: Context) -> Response:
     """By name."""
-    shown = [
-        {key: row.doc.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
-        | {"created": row.created, "updated": updated(row)}
-        for row in sorted(context.store.find(DELIVERY_PIPELINE), key=lambda row: row.name)
-    ]
-    return page("pipelines", shown, request, 1000)
+    by_name = Selection(DELIVERY_PIPELINE, order=NAME)
+    return PAGING.of_rows(context.store, request, [by_name], Items("pipelines", _summary, 1000))
 
 
-def page(output: str, items: Sequence[Any], request: Request, size: int) -> Response:
-    """The part of `items` that a request asks for. A token is the number of items before the page."""
-    token = request.get("nextToken", "0")
-    if not token.isdecimal() or int(token) > len(items):
-        raise InvalidNextTokenException("The next token is not one that this operation gave")
-    begin = int(token)
-    end = begin + (request.get("maxResults") or size)
-    return {output: list(items[begin:end])} | ({"nextToken": str(end)} if end < len(items) else {})
+def _summary(row: Resource) -> dict[str, Any]:
+    shown = {key: row.doc.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
+    return shown | {"created": row.created, "updated": updated(row)}
 
 
 @handles("DeletePipeline", SERVICE)
@@ -183,7 +176,7 @@ def untag(request: Request, context: Context) -> Response:
 def list_tags(request: Request, context: Context) -> Response:
     """By key."""
     tags = context.store.tags(_tagged(request, context))
-    return page("tags", [{"key": key, "value": value} for key, value in tags.items()], request, 100)
+    return PAGING.of_items(request, [{"key": key, "value": value} for key, value in tags.items()], "tags", 100)
 
 
 def _tagged(request: Request, context: Context) -> str:

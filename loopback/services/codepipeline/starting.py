@@ -7,6 +7,7 @@ from typing import Any
 
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import DELIVERY
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.delivery.model import Structure, parse
 from loopback.delivery.variables import REFERENCE
@@ -63,9 +64,9 @@ def start(name: str, context: Context, trigger: Trigger, options: Options = Opti
     with store.transaction():
         pipeline = pipelines.get(name, context)
         if options.token:
-            for row in store.find(DELIVERY, parent=name):
-                if row.doc.get("token") == options.token:
-                    return row
+            started = store.first(Selection(DELIVERY, name, equal=(equals("token", options.token),)))
+            if started is not None:
+                return started
         structure = parse(pipeline.doc)
         refuse_full(name, context)
         doc = {
@@ -108,7 +109,7 @@ def start_rollback(source: Resource, target: Resource, at: int, trigger: Trigger
 
 def refuse_full(name: str, context: Context) -> None:
     """Raise ConcurrentPipelineExecutionsLimitExceededException where no further execution may run."""
-    running = [row for row in context.store.find(DELIVERY, status="InProgress") if row.parent == name]
+    running = context.store.page(Selection(DELIVERY, name, ("InProgress",)), MOST_RUNNING).rows
     if len(running) >= MOST_RUNNING:
         raise ConcurrentPipelineExecutionsLimitExceededException(
             f"Pipeline '{name}' has {len(running)} executions in progress; at most {MOST_RUNNING}"

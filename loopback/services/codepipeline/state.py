@@ -1,12 +1,15 @@
 """GetPipelineState: every stage with who is in it, who waits for it, and how its actions went last."""
 
+from dataclasses import replace
 from typing import Any
 
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource, Store
 from loopback.delivery.model import Action, Stage, parse
 from loopback.services.codepipeline import conditions, pipelines
-from loopback.services.codepipeline.executions import error_view
+from loopback.services.codepipeline.executions import ORDER, UNREPLACED, error_view
+from loopback.services.codepipeline.facts import entries
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -15,30 +18,21 @@ def state(request: Request, context: Context) -> Response:
     """The newest execution that was in each stage; an approval that waits shows its token."""
     row = pipelines.get(request["name"], context)
     structure = parse(row.doc)
-    executions = context.store.find(DELIVERY, parent=row.name)
-    order = {each.name: each.doc["order"] for each in executions}
-    stages = [stage for each in executions for stage in context.store.find(DELIVERY_STAGE, parent=each.name)]
-    actions = [
-        action
-        for each in executions
-        for action in context.store.find(DELIVERY_ACTION, parent=each.name)
-        if not action.result.get("replaced")
-    ]
+    running = context.store.scan(Selection(DELIVERY, row.name, ("InProgress",)))
+    executions = sorted(running, key=lambda each: each.doc["order"])
     shown = []
     for i, stage in enumerate(structure.stages):
         before = structure.stages[i - 1].name if i else ""
-        waiting = [each for each in executions if each.status == "InProgress" and each.result["at"] == i]
-        inside = [each for each in stages if each.doc["name"] == stage.name]
-        waiting = [each for each in waiting if not any(s.parent == each.name for s in inside)]
-        waiting.sort(key=lambda each: order[each.name])
+        waiting = [each for each in executions if each.result["at"] == i]
+        waiting = [each for each in waiting if not context.store.exists(DELIVERY_STAGE, f"{each.name}/{stage.name}")]
         shown.append(
             {
                 "stageName": stage.name,
                 "inboundTransitionState": _transition(row, stage.name, before),
                 "inboundExecution": _execution(waiting[-1], waiting[-1].status) if waiting else None,
                 "inboundExecutions": [_execution(each, each.status) for each in waiting],
-                "actionStates": [_action(action, stage, actions) for action in stage.actions],
-                **_latest(inside, {each.name: each for each in executions}, stage, context.store),
+                "actionStates": [_action(action, stage, row.name, context.store) for action in stage.actions],
+                **_latest(row.name, stage, context.store),
             }
         )
     return {
@@ -67,11 +61,11 @@ def _transition(row: Resource, stage: str, before: str) -> dict[str, Any]:
     }
 
 
-def _latest(inside: list[Resource], executions: dict[str, Resource], declared: Stage, store: Store) -> dict[str, Any]:
-    if not inside:
+def _latest(pipeline: str, declared: Stage, store: Store) -> dict[str, Any]:
+    stage = store.first(replace(entries(pipeline, declared.name), descending=True))
+    if stage is None:
         return {}
-    stage = max(inside, key=lambda each: each.result["entered"])
-    shown: dict[str, Any] = {"latestExecution": _execution(executions[stage.parent], stage.status)}
+    shown: dict[str, Any] = {"latestExecution": _execution(store.get(DELIVERY, stage.parent), stage.status)}
     shown |= conditions.states(stage, declared, store)
     if stage.result.get("last_retry"):
         shown["retryStageMetadata"] = {
@@ -82,12 +76,13 @@ def _latest(inside: list[Resource], executions: dict[str, Resource], declared: S
     return shown
 
 
-def _action(action: Action, stage: Stage, rows: list[Resource]) -> dict[str, Any]:
+def _action(action: Action, stage: Stage, pipeline: str, store: Store) -> dict[str, Any]:
     shown: dict[str, Any] = {"actionName": action.name}
-    own = [row for row in rows if row.doc["action"] == action.name and row.doc["stage"] == stage.name]
-    if not own:
+    of_action = (equals("pipeline", pipeline), equals("stage", stage.name), equals("action", action.name))
+    newest = Selection(DELIVERY_ACTION, equal=of_action, order=ORDER, descending=True, where=(UNREPLACED,))
+    row = store.first(newest)
+    if row is None:
         return shown
-    row = max(own, key=lambda each: each.doc["order"])
     result = row.result
     waits = row.status == "InProgress" and action.category == "Approval"
     shown["latestExecution"] = {

@@ -1,6 +1,7 @@
 """What a person does to executions: stop, retry a stage, roll a stage back, shut and open a transition."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
@@ -17,7 +18,7 @@ from loopback.services.codepipeline.errors import (
     StageNotRetryableException,
     UnableToRollbackStageException,
 )
-from loopback.services.codepipeline.facts import actions_of, conditions_of, rules_of
+from loopback.services.codepipeline.facts import actions_of, conditions_of, entries, rules_of
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -88,13 +89,8 @@ def _retryable(row: Resource, name: str, pipeline: Resource, store: Store) -> Re
 def refuse_overtaken(pipeline: Resource, stage: Resource, store: Store) -> None:
     """Raise NotLatestPipelineExecutionException where another execution has been in a stage since."""
     name = stage.doc["name"]
-    found = [
-        each
-        for row in store.find(DELIVERY, parent=pipeline.name)
-        for each in store.find(DELIVERY_STAGE, parent=row.name)
-    ]
-    later = [each for each in found if each.doc["name"] == name and each.result["entered"] > stage.result["entered"]]
-    if later and parse(pipeline.doc).mode != PARALLEL:
+    later = store.first(replace(entries(pipeline.name, name), above=stage.result["entered"]))
+    if later is not None and parse(pipeline.doc).mode != PARALLEL:
         raise NotLatestPipelineExecutionException(f"Another execution has entered stage '{name}' since")
 
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
@@ -107,7 +108,7 @@ def product_of(request: Request, context: Context) -> Resource:
         raise InvalidParametersException("Either the id or the name of the product must be given, and not both")
     if identity is not None:
         return find(CATALOG_PRODUCT, identity, context)
-    found = [row for row in context.store.find(CATALOG_PRODUCT) if row.doc["Name"] == name]
+    found = list(context.store.scan(Selection(CATALOG_PRODUCT, equal=(equals("Name", str(name)),))))
     if not found:
         raise ResourceNotFoundException(f"Product {name} not found")
     if len(found) > 1:

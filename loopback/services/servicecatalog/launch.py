@@ -10,6 +10,7 @@ from loopback.core.kinds import (
     CATALOG_PRINCIPAL,
     CATALOG_PRODUCT,
 )
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.artifacts import artifact_of, product_of, template_of
@@ -18,7 +19,7 @@ from loopback.services.servicecatalog.errors import (
     InvalidParametersException,
     ResourceNotFoundException,
 )
-from loopback.services.servicecatalog.rows import arn, find, made_with, new_id, page
+from loopback.services.servicecatalog.rows import PAGE, PAGING, arn, find, made_with, new_id, page_of
 from loopback.services.servicecatalog.templates import outputs_of, parameters_of
 
 SERVICE = "servicecatalog"
@@ -79,10 +80,9 @@ def delete(request: Request, context: Context) -> Response:
 def list_constraints(request: Request, context: Context) -> Response:
     """Of the portfolio, or of one of its products."""
     portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
-    rows = context.store.find(CATALOG_CONSTRAINT, parent=portfolio)
     wanted = request.get("ProductId")
-    kept = [row for row in rows if wanted in (None, row.doc["ProductId"])]
-    return page(((row.name, _detail(row, context)) for row in kept), request, "ConstraintDetails")
+    within = Selection(CATALOG_CONSTRAINT, portfolio, where=() if wanted is None else (equals("ProductId", wanted),))
+    return page_of(within, lambda row: _detail(row, context), "ConstraintDetails", request, context)
 
 
 def _detail(row: Resource, context: Context) -> dict[str, Any]:
@@ -100,11 +100,10 @@ def _shown(row: Resource, context: Context) -> Response:
 
 def constraint(portfolio: str, product: str, kind: str, context: Context) -> dict[str, Any]:
     """The parameters of a product's constraint of this type, or {}."""
-    for row in context.store.find(CATALOG_CONSTRAINT, parent=portfolio):
-        if (row.doc["ProductId"], row.doc["Type"]) == (product, kind):
-            found: dict[str, Any] = json.loads(row.doc["Parameters"])
-            return found
-    return {}
+    of_product = (equals("ProductId", product), equals("Type", kind))
+    row = context.store.first(Selection(CATALOG_CONSTRAINT, portfolio, equal=of_product))
+    found: dict[str, Any] = json.loads(row.doc["Parameters"]) if row else {}
+    return found
 
 
 def launch_role(path: Resource, context: Context) -> str:
@@ -117,8 +116,13 @@ def launch_role(path: Resource, context: Context) -> str:
 
 def paths_of(product: str, context: Context) -> list[Resource]:
     """The ways to launch a product: the portfolios that it is in and that any principal may use."""
-    rows = [row for row in context.store.find(CATALOG_PATH) if row.doc["product"] == product]
-    return [row for row in rows if context.store.find(CATALOG_PRINCIPAL, parent=row.parent)]
+    rows = context.store.scan(paths_with(product))
+    return [row for row in rows if context.store.first(Selection(CATALOG_PRINCIPAL, row.parent))]
+
+
+def paths_with(product: str) -> Selection:
+    """The portfolios that a product is in."""
+    return Selection(CATALOG_PATH, equal=(equals("product", product),))
 
 
 def path_of(product: str, request: Request, context: Context) -> Resource:
@@ -155,8 +159,8 @@ def path_tags(path: Resource, context: Context) -> dict[str, str]:
 def list_paths(request: Request, context: Context) -> Response:
     """The paths of a product that somebody may launch on."""
     product = find(CATALOG_PRODUCT, request["ProductId"], context).name
-    views = [(row.doc["id"], _path(row, context)) for row in paths_of(product, context)]
-    return page(views, request, "LaunchPathSummaries")
+    views = [_path(row, context) for row in paths_of(product, context)]
+    return PAGING.of_items(request, views, "LaunchPathSummaries", PAGE)
 
 
 def _path(row: Resource, context: Context) -> dict[str, Any]:
@@ -166,9 +170,9 @@ def _path(row: Resource, context: Context) -> dict[str, Any]:
 
 
 def _constraints(path: Resource, context: Context) -> list[dict[str, Any]]:
-    rows = context.store.find(CATALOG_CONSTRAINT, parent=path.parent)
-    found = [row.doc for row in rows if row.doc["ProductId"] == path.doc["product"]]
-    return [{key: doc[key] for key in ("Type", "Description") if key in doc} for doc in found]
+    of_product = (equals("ProductId", path.doc["product"]),)
+    rows = context.store.scan(Selection(CATALOG_CONSTRAINT, path.parent, equal=of_product))
+    return [{key: row.doc[key] for key in ("Type", "Description") if key in row.doc} for row in rows]
 
 
 @handles("DescribeProvisioningParameters", SERVICE)

@@ -1,5 +1,6 @@
 """Portfolios, and what is associated with them: products and principals."""
 
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceInUse, ResourceNotFound
@@ -10,6 +11,7 @@ from loopback.core.kinds import (
     CATALOG_PRINCIPAL,
     CATALOG_PRODUCT,
 )
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -18,7 +20,8 @@ from loopback.services.servicecatalog.errors import (
     ResourceInUseException,
     ResourceNotFoundException,
 )
-from loopback.services.servicecatalog.rows import arn, change_tags, find, made_with, new_id, page, tags_of
+from loopback.services.servicecatalog.launch import paths_with
+from loopback.services.servicecatalog.rows import arn, change_tags, find, made_with, new_id, page_of, tags_of
 
 SERVICE = "servicecatalog"
 _TEXTS = ("DisplayName", "Description", "ProviderName")
@@ -59,9 +62,9 @@ def delete(request: Request, context: Context) -> Response:
     """Only an empty one, as on AWS."""
     row = find(CATALOG_PORTFOLIO, request["Id"], context)
     for kind in (CATALOG_PATH, CATALOG_PRINCIPAL, CATALOG_CONSTRAINT):
-        if inside := context.store.find(kind, parent=row.name):
+        if context.store.first(Selection(kind, row.name)):
             noun = "product" if kind is CATALOG_PATH else kind.noun
-            raise ResourceInUseException(f"Portfolio {row.name} still has a {noun}; {len(inside)} in all")
+            raise ResourceInUseException(f"Portfolio {row.name} still has a {noun}")
     with context.store.transaction():
         context.store.delete(CATALOG_PORTFOLIO, row.name)
         context.store.untag(_arn(row, context))
@@ -71,8 +74,8 @@ def delete(request: Request, context: Context) -> Response:
 @handles("ListPortfolios", SERVICE)
 def list_portfolios(request: Request, context: Context) -> Response:
     """A page of portfolios, oldest first."""
-    rows = context.store.find(CATALOG_PORTFOLIO)
-    return page(((row.name, view(row, context)) for row in rows), request, "PortfolioDetails")
+    show = partial(view, context=context)
+    return page_of(Selection(CATALOG_PORTFOLIO), show, "PortfolioDetails", request, context)
 
 
 @handles("AssociateProductWithPortfolio", SERVICE)
@@ -92,8 +95,7 @@ def disassociate_product(request: Request, context: Context) -> Response:
     portfolio, product = request["PortfolioId"], request["ProductId"]
     find(CATALOG_PORTFOLIO, portfolio, context)
     find(CATALOG_PRODUCT, product, context)
-    constraints = context.store.find(CATALOG_CONSTRAINT, parent=portfolio)
-    if [row for row in constraints if row.doc["ProductId"] == product]:
+    if context.store.first(Selection(CATALOG_CONSTRAINT, portfolio, equal=(equals("ProductId", product),))):
         raise ResourceInUseException(f"Product {product} has constraints in portfolio {portfolio}; delete them first")
     try:
         context.store.delete(CATALOG_PATH, f"{portfolio}/{product}")
@@ -106,9 +108,8 @@ def disassociate_product(request: Request, context: Context) -> Response:
 def portfolios_of(request: Request, context: Context) -> Response:
     """The portfolios that a product is in."""
     find(CATALOG_PRODUCT, request["ProductId"], context)
-    paths = [row for row in context.store.find(CATALOG_PATH) if row.doc["product"] == request["ProductId"]]
-    rows = [context.store.get(CATALOG_PORTFOLIO, path.parent) for path in paths]
-    return page(((row.name, view(row, context)) for row in rows), request, "PortfolioDetails")
+    show = lambda path: view(context.store.get(CATALOG_PORTFOLIO, path.parent), context)  # noqa: E731
+    return page_of(paths_with(request["ProductId"]), show, "PortfolioDetails", request, context)
 
 
 @handles("AssociatePrincipalWithPortfolio", SERVICE)
@@ -136,8 +137,7 @@ def disassociate_principal(request: Request, context: Context) -> Response:
 def principals(request: Request, context: Context) -> Response:
     """Who may use the portfolio."""
     portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
-    rows = context.store.find(CATALOG_PRINCIPAL, parent=portfolio)
-    return page(((row.name, row.doc) for row in rows), request, "Principals")
+    return page_of(Selection(CATALOG_PRINCIPAL, portfolio), lambda row: row.doc, "Principals", request, context)
 
 
 def view(row: Resource, context: Context) -> dict[str, Any]:

@@ -1,16 +1,29 @@
 """Products: CloudFormation templates that people may launch."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PATH, CATALOG_PORTFOLIO, CATALOG_PRODUCT
+from loopback.core.queries import CREATED, Selection, member
 from loopback.core.store import Resource
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 from loopback.services.servicecatalog import artifacts
 from loopback.services.servicecatalog.artifacts import TEMPLATE, product_of
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceInUseException
-from loopback.services.servicecatalog.launch import paths_of
-from loopback.services.servicecatalog.rows import arn, change_tags, find, made_with, new_id, page, tags_of
+from loopback.services.servicecatalog.launch import paths_of, paths_with
+from loopback.services.servicecatalog.rows import (
+    PAGE,
+    PAGING,
+    arn,
+    change_tags,
+    find,
+    made_with,
+    new_id,
+    page_of,
+    tags_of,
+)
 
 SERVICE = "servicecatalog"
 _TEXTS = ("Name", "Owner", "Distributor", "SupportDescription", "SupportEmail", "SupportUrl")
@@ -33,7 +46,7 @@ def create(request: Request, context: Context) -> Response:
             row = context.store.create(CATALOG_PRODUCT, new_id("prod"), request)
             artifacts.write(row.name, given, request["IdempotencyToken"], kept, context)
             keep_tags(_arn(row, context), request, context)
-    first = context.store.find(CATALOG_ARTIFACT, parent=row.name)[0]
+    first = next(context.store.scan(Selection(CATALOG_ARTIFACT, row.name), 1))
     return {
         "ProductViewDetail": view(row, context),
         "ProvisioningArtifactDetail": artifacts.view(first),
@@ -89,8 +102,7 @@ def update(request: Request, context: Context) -> Response:
 def delete(request: Request, context: Context) -> Response:
     """Not while it is in a portfolio, as on AWS. What was launched from it goes on."""
     row = find(CATALOG_PRODUCT, request["Id"], context)
-    inside = [path.parent for path in context.store.find(CATALOG_PATH) if path.doc["product"] == row.name]
-    if inside:
+    if inside := [path.parent for path in context.store.scan(paths_with(row.name))]:
         raise ResourceInUseException(f"Product {row.name} is in portfolio {', '.join(inside)}; take it out first")
     with context.store.transaction():
         for version in context.store.find(CATALOG_ARTIFACT, parent=row.name):
@@ -103,34 +115,41 @@ def delete(request: Request, context: Context) -> Response:
 @handles("SearchProducts", SERVICE)
 def search(request: Request, context: Context) -> Response:
     """The products that can be launched: those with a launch path."""
-    rows = [row for row in _matching(request, context) if paths_of(row.name, context)]
-    return page(((row.name, summary(row, context)) for row in rows), request, "ProductViewSummaries")
+    keep = lambda row: bool(paths_of(row.name, context))  # noqa: E731
+    return _search(request, "ProductViewSummaries", partial(summary, context=context), keep, context)
 
 
 @handles("SearchProductsAsAdmin", SERVICE)
 def search_as_admin(request: Request, context: Context) -> Response:
     """All products, or those of one portfolio."""
-    rows = _matching(request, context)
-    if "PortfolioId" in request:
-        portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
-        inside = {path.doc["product"] for path in context.store.find(CATALOG_PATH, parent=portfolio)}
-        rows = [row for row in rows if row.name in inside]
-    return page(((row.name, view(row, context)) for row in rows), request, "ProductViewDetails")
+    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name if "PortfolioId" in request else None
+    keep = lambda row: portfolio is None or context.store.exists(CATALOG_PATH, f"{portfolio}/{row.name}")  # noqa: E731
+    return _search(request, "ProductViewDetails", partial(view, context=context), keep, context)
 
 
-def _matching(request: Request, context: Context) -> list[Resource]:
-    """The products that Filters let through, in the order that SortBy asks for."""
+_ORDERS = {"Title": f"lower({member('Name')})", "CreationDate": CREATED}
+
+
+def _search(
+    request: Request,
+    output: str,
+    show: Callable[[Resource], Any],
+    keep: Callable[[Resource], bool],
+    context: Context,
+) -> Response:
+    """A page of the products that Filters and `keep` let through, in the order that SortBy asks for."""
     filters = request.get("Filters") or {}
     if unknown := [name for name in filters if name not in _FILTERS]:
         raise InvalidParametersException(f"loopback does not carry out filter {unknown[0]}; it has {_FILTERS}")
-    rows = [row for row in context.store.find(CATALOG_PRODUCT) if _passes(row, filters)]
-    order = request.get("SortBy", "CreationDate")
-    keys: dict[str, Any] = {
-        "Title": lambda row: row.doc["Name"].lower(),
-        "CreationDate": lambda row: row.created,
-        "VersionCount": lambda row: len(context.store.find(CATALOG_ARTIFACT, parent=row.name)),
-    }
-    return sorted(rows, key=keys[order], reverse=request.get("SortOrder") == "DESCENDING")
+    passes = lambda row: _passes(row, filters) and keep(row)  # noqa: E731
+    descending = request.get("SortOrder") == "DESCENDING"
+    order = _ORDERS.get(request.get("SortBy", "CreationDate"))
+    if order is not None:
+        selection = Selection(CATALOG_PRODUCT, order=order, descending=descending)
+        return page_of(selection, show, output, request, context, passes)
+    versions = lambda row: len(context.store.find(CATALOG_ARTIFACT, parent=row.name))  # noqa: E731
+    rows = sorted(filter(passes, context.store.find(CATALOG_PRODUCT)), key=versions, reverse=descending)
+    return PAGING.of_items(request, list(map(show, rows)), output, PAGE)
 
 
 def _passes(row: Resource, filters: dict[str, list[str]]) -> bool:

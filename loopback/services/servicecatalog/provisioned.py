@@ -3,6 +3,7 @@
 from typing import Any
 
 from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT, PROVISIONED_PRODUCT, STACK_OPERATION
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services import provisioning
 from loopback.services.provisioned_stack import Order
@@ -16,7 +17,7 @@ from loopback.services.servicecatalog.errors import (
 )
 from loopback.services.servicecatalog.launch import RESOURCE_UPDATE, constraint, launch_role, path_of, path_tags
 from loopback.services.servicecatalog.records import detail
-from loopback.services.servicecatalog.rows import arn, find, made_with, new_id, page
+from loopback.services.servicecatalog.rows import PAGE, PAGING, arn, find, made_with, new_id
 
 SERVICE = "servicecatalog"
 TYPE = "CFN_STACK"
@@ -45,7 +46,7 @@ def provision(request: Request, context: Context) -> Response:
     artifact = artifact_of(product, request, context)
     path = path_of(product.name, request, context)
     name = request["ProvisionedProductName"]
-    if name in [row.doc["name"] for row in context.store.find(PROVISIONED_PRODUCT)]:
+    if context.store.first(_named(name)):
         raise DuplicateResourceException(f"A provisioned product named {name} already exists")
     tags = path_tags(path, context) | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     doc = {"name": name, "product": product.name, "artifact": artifact.name, "path": path.doc["id"], "tags": tags}
@@ -131,10 +132,18 @@ def _find(request: Request, by_id: str, by_name: str, context: Context) -> Resou
     if by_id in request:
         return find(PROVISIONED_PRODUCT, request[by_id], context)
     wanted = request[by_name]
-    for row in context.store.find(PROVISIONED_PRODUCT):
-        if wanted in (row.doc["name"], _arn(row, context)):
+    identity = wanted.rpartition("/")[2]
+    if row := context.store.first(_named(wanted)):
+        return row
+    if context.store.exists(PROVISIONED_PRODUCT, identity):
+        row = context.store.get(PROVISIONED_PRODUCT, identity)
+        if _arn(row, context) == wanted:
             return row
     raise ResourceNotFoundException(f"Provisioned product {wanted} not found")
+
+
+def _named(name: str) -> Selection:
+    return Selection(PROVISIONED_PRODUCT, equal=(equals("name", name),))
 
 
 def _begin(row: Resource, order: Order, more: dict[str, Any], context: Context) -> Response:
@@ -185,7 +194,7 @@ def search(request: Request, context: Context) -> Response:
     kept = [view for view in views if all(_passes(view, query) for query in filters.get("SearchQuery", []))]
     sort = _SORTS.get(request.get("SortBy", ""), "CreatedTime")
     kept.sort(key=lambda view: view[sort], reverse=request.get("SortOrder") == "DESCENDING")
-    found = page(((view["Id"], view) for view in kept), request, "ProvisionedProducts")
+    found = PAGING.of_items(request, kept, "ProvisionedProducts", PAGE)
     return found | {"TotalResultsCount": len(kept)}
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from loopback.core.kinds import STACK_OPERATION
+from loopback.core.queries import Selection, equals, member
 from loopback.core.store import Resource
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
-from loopback.services.servicecatalog.rows import find, page
+from loopback.services.servicecatalog.rows import PAGE, PAGING, find, page_of
 
 SERVICE = "servicecatalog"
 _TYPES = {
@@ -14,7 +15,7 @@ _TYPES = {
     "update": "UPDATE_PROVISIONED_PRODUCT",
     "delete": "TERMINATE_PROVISIONED_PRODUCT",
 }
-_SEARCHED = {"provisionedproduct": "id", "product": "product"}
+_SEARCHED = {"provisionedproduct": "record.id", "product": "record.product"}
 
 
 @handles("DescribeRecord", SERVICE)
@@ -27,7 +28,7 @@ def describe(request: Request, context: Context) -> Response:
     if stack := row.result.get("stack_id"):
         told = "The ARN of the launched Cloudformation Stack"
         outputs.insert(0, {"OutputKey": "CloudformationStackARN", "OutputValue": stack, "Description": told})
-    shown = page(((entry["OutputKey"], entry) for entry in outputs), request, "RecordOutputs")
+    shown = PAGING.of_items(request, outputs, "RecordOutputs", PAGE)
     return shown | {"RecordDetail": detail(row)}
 
 
@@ -37,16 +38,16 @@ def _output(found: dict[str, Any]) -> dict[str, Any]:
 
 @handles("ListRecordHistory", SERVICE)
 def history(request: Request, context: Context) -> Response:
-    """Newest first; of all, of one provisioned product or of one product."""
+    """Newest first; of all, of one provisioned product or of one product. Operations of projects are no records."""
     if (request.get("AccessLevelFilter") or {"Key": "Account"})["Key"] != "Account":
         raise InvalidParametersException("loopback does not carry out AccessLevelFilter; every caller is the account")
-    rows = [row for row in context.store.find(STACK_OPERATION) if "record" in row.doc]
+    newest = Selection(STACK_OPERATION, descending=True, where=((f"{member('record.id')} > ?", ""),))
     if wanted := request.get("SearchFilter"):
-        member = _SEARCHED.get(wanted.get("Key", ""))
-        if member is None:
+        path = _SEARCHED.get(wanted.get("Key", ""))
+        if path is None:
             raise InvalidParametersException(f"SearchFilter.Key must be one of {', '.join(_SEARCHED)}")
-        rows = [row for row in rows if row.doc["record"][member] == wanted.get("Value")]
-    return page(((row.name, detail(row)) for row in reversed(rows)), request, "RecordDetails")
+        newest = Selection(STACK_OPERATION, descending=True, equal=(equals(path, wanted.get("Value", "")),))
+    return page_of(newest, detail, "RecordDetails", request, context)
 
 
 def detail(row: Resource) -> dict[str, Any]:

@@ -2,17 +2,20 @@
 
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import Kind
+from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
+from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
 
 _ALPHABET = string.ascii_lowercase + string.digits
 PAGE = 20
+PAGING = Paging("PageToken", "PageSize", "NextPageToken", InvalidParametersException)
 
 
 def new_id(prefix: str) -> str:
@@ -38,8 +41,7 @@ def find(kind: Kind, name: str, context: Context) -> Resource:
 
 def made_with(kind: Kind, token: str, context: Context) -> Resource | None:
     """What a request with this token has made already: a client may send one twice."""
-    same = (row for row in context.store.find(kind) if row.doc.get("IdempotencyToken") == token)
-    return next(same, None)
+    return context.store.first(Selection(kind, equal=(equals("IdempotencyToken", token),)))
 
 
 def tags_of(resource: str, context: Context) -> list[dict[str, str]]:
@@ -53,14 +55,13 @@ def change_tags(resource: str, request: Request, context: Context) -> None:
     context.store.tag(resource, {tag["Key"]: tag["Value"] for tag in request.get("AddTags", [])})
 
 
-def page(items: Iterable[tuple[str, Any]], request: Request, member: str) -> Response:
-    """The page of (id, view) pairs that PageToken and PageSize ask for. A token is the id of the last item shown."""
-    shown = list(items)
-    if token := request.get("PageToken"):
-        ids = [name for name, _ in shown]
-        if token not in ids:
-            raise InvalidParametersException("PageToken is not one that this operation gave; start again without it")
-        shown = shown[ids.index(token) + 1 :]
-    size = request.get("PageSize") or PAGE
-    answer: Response = {member: [view for _, view in shown[:size]]}
-    return answer | ({"NextPageToken": shown[size - 1][0]} if len(shown) > size else {})
+def page_of(
+    selection: Selection,
+    show: Callable[[Resource], Any],
+    member: str,
+    request: Request,
+    context: Context,
+    keep: Callable[[Resource], bool] = lambda _: True,
+) -> Response:
+    """The page of rows that PageToken and PageSize ask for, each as `show` makes it."""
+    return PAGING.of_rows(context.store, request, [selection], Items(member, show, PAGE, keep))

@@ -107,6 +107,7 @@ def test_pages_show_every_item_once_and_in_order(
 
 def test_a_rare_name_is_found_page_by_page(context: Context, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "SCANNED", 4)
+    monkeypatch.setattr(queries, "WINDOW", 3)
     for number in range(30):
         clock.now += 1
         context.store.create(MODEL, f"rare-{number}" if number in (3, 17) else f"m-{number}", {})

@@ -206,6 +206,7 @@ def test_a_buildspec_without_a_batch_fails_it_with_the_words_of_the_build(world:
 def test_lists_filters_and_the_same_request_twice(world: World) -> None:
     first = world.start(idempotencyToken="t")
     assert world.start(idempotencyToken="t") == first
+    world.clock.now += 1
     second = world.start()
     assert world("ListBuildBatches", sortOrder="ASCENDING")["ids"] == [first, second]
     assert world("ListBuildBatchesForProject", projectName="p1", filter={"status": "FAILED"})["ids"] == []
