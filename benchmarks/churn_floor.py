@@ -5,6 +5,7 @@ hyperparameters as the definition has them, the folder of the serving code.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def main(setup: dict, out: Path) -> None:
     model.mkdir()
     files = [(path.relative_to(out / "model").as_posix(), path) for path in (out / "model").rglob("*")]
     archives.pack([(name, path) for name, path in files if path.is_file()], model / "model.tar.gz")
-    evaluate.main(Folders(model, made / "test", made / "golden", out / "evaluation"), setup["evaluate"])
+    for name in ("statistics", "constraints"):
+        (out / "limits" / name).mkdir(parents=True)
+        shutil.copy(out / "baseline" / f"{name}.json", out / "limits" / name)
+    folders = Folders(model, made / "test", made / "golden", out / "evaluation", out / "limits")
+    evaluate.main(folders, setup["evaluate"])
 
 
 def baseline_environment(environ: dict[str, str], source: Path, out: Path) -> dict[str, str]:

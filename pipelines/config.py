@@ -178,6 +178,14 @@ class Explainability(Section):
     agg_method: Literal["mean_abs", "median", "mean_sq"] = "mean_abs"
 
 
+class Monitoring(Section):
+    """What the data quality monitor's limits leave room for: chance in an hour of so many requests."""
+
+    hour_rows: Annotated[
+        int, Field(ge=10, le=10_000, description="Rows of a quiet hour. More rows: tighter limits.")
+    ] = 100
+
+
 class Mlflow(Section):
     """Optional experiment tracking; the image must have mlflow."""
 
@@ -204,6 +212,7 @@ class Config(Section):
     gates: Gates
     bias: Bias | None = None
     explainability: Explainability | None = None
+    monitoring: Monitoring = Monitoring()
     mlflow: Mlflow | None = None
 
     @model_validator(mode="after")

@@ -58,9 +58,14 @@ def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
     return shop.training(bundles.training(shop.pipeline), channels)
 
 
-def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> ProcessingStep:
-    """Score the test rows with the new model and with the champion: metrics, slices, pictures."""
-    config = shop.config.part("data", "slices") | {"champion_metric": shop.config.gates.champion.metric}
+def evaluate(
+    shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, baselined: QualityCheckStep
+) -> ProcessingStep:
+    """Score the test rows with the new model and with the champion: metrics, slices, pictures.
+
+    It also gives the baseline's constraints room for chance; a monitor compares with those.
+    """
+    config = shop.config.part("data", "slices", "monitoring") | {"champion_metric": shop.config.gates.champion.metric}
     return shop.processing(
         "Evaluate",
         bundles.processing(shop.pipeline, "evaluate", config),
@@ -68,6 +73,8 @@ def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) ->
             "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
             "test": made_by(prepared, "test"),
             "golden": made_by(prepared, "golden"),
+            "statistics": baselined.properties.BaselineUsedForDriftCheckStatistics,
+            "constraints": baselined.properties.BaselineUsedForDriftCheckConstraints,
         },
         outputs=["evaluation"],
         env={"CHAMPION_MODEL_PACKAGE_ARN": shop.parameters.champion, "MODEL_PACKAGE_GROUP_NAME": shop.name},
@@ -109,7 +116,7 @@ def register(
         ),
         drift_check_baselines=DriftCheckBaselines(
             model_data_statistics=document(baselined.properties.BaselineUsedForDriftCheckStatistics),
-            model_data_constraints=document(baselined.properties.BaselineUsedForDriftCheckConstraints),
+            model_data_constraints=document(Join("/", [made_by(evaluated, "evaluation"), "constraints.json"])),
             **checked.baselines,
         ),
         metadata_properties=MetadataProperties(

@@ -17,6 +17,8 @@ from typing import Any
 from loopback.monitor.datasets import flat, json_lines
 from loopback.monitor.errors import BadInput
 
+HANDLER = "preprocess_handler"
+SCALARS = (str, int, float, bool)  # what json.dumps writes
 SIDES = ("endpointInput", "endpointOutput")
 Row = dict[str, Any]
 Preprocess = Callable[[Any], Any]
@@ -53,16 +55,28 @@ def _judged(record: Mapping[str, Any]) -> Iterator[Row]:
     response, truth = (record.get("captureData") or {}).get("endpointOutput"), record.get("groundTruthData")
     if response is None or truth is None:
         raise ValueError("the record lacks captureData.endpointOutput or groundTruthData")
-    for values, known in zip(_table(response), _table(truth), strict=True):
+    answers, labels = _table(response), _table(_as_text(truth))
+    if len(answers) != len(labels):
+        raise ValueError(f"the response has {len(answers)} rows and groundTruthData has {len(labels)}")
+    for values, known in zip(answers, labels, strict=True):
         told = values if isinstance(values, dict) else {str(index): value for index, value in enumerate(values)}
         yield {**told, "groundTruth": next(iter(_named(known).values()))}
 
 
+def _as_text(truth: Any) -> Mapping[str, Any]:
+    """Ground truth whose label may have been written as a number."""
+    label = truth.get("data") if isinstance(truth, dict) else None
+    if isinstance(label, bool) or not isinstance(label, str | int | float):
+        said = f'groundTruthData is {json.dumps(truth)}; expected a label as text or number: {{"data": "1", ...}}'
+        raise ValueError(said)  # noqa: TRY004
+    return {**truth, "data": str(label)}
+
+
 def load_preprocessor(script: Path) -> Preprocess:
     """`preprocess_handler` of the user's script, called with the record, and with a logger if it takes one."""
-    handler = load(script, "preprocess_handler")
+    handler = load(script, HANDLER)
     if len(inspect.signature(handler).parameters) > 1:
-        return lambda record: handler(record, logging.getLogger("preprocess_handler"))
+        return lambda record: handler(record, logging.getLogger(HANDLER))
     return handler
 
 
@@ -89,7 +103,19 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
 def _preprocessed(record: Mapping[str, Any], preprocess: Preprocess) -> Iterator[Row]:
     result = preprocess(_record(record))
     for row in result if isinstance(result, list) else [result]:
-        yield {str(key): row[key] for key in sorted(row)}
+        if not isinstance(row, dict):
+            said = f"{HANDLER} returned {_short(result)}; expected a dict of columns, or a list of such dicts"
+            raise ValueError(said)  # noqa: TRY004
+        for key, value in row.items():
+            if value is not None and not isinstance(value, SCALARS):
+                kind = f"{type(value).__module__}.{type(value).__name__}"
+                raise ValueError(f"{HANDLER} returned {_short(value)} ({kind}) in {key!r}; expected text or a number")
+        yield dict(sorted((str(key), value) for key, value in row.items()))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _record(record: Mapping[str, Any]) -> SimpleNamespace:

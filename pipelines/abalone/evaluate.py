@@ -22,6 +22,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
         "slices": evaluating.by_slice(scored, regression.figures),
         "feature_importance": shares,
         **evaluating.rows(scored, trained),
+        **evaluating.limits(folders, config["monitoring"]["hour_rows"]),
     }
     evaluating.write(folders, model, report)
     charts.predicted_actual(folders.output / "predicted_actual.png", scored.labels, scored.scores, metrics["rmse"])

@@ -21,6 +21,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
         "slices": evaluating.by_slice(scored, classification.figures),
         "feature_importance": scoring.importance(model.booster),
         **evaluating.rows(scored, trained),
+        **evaluating.limits(folders, config["monitoring"]["hour_rows"]),
     }
     evaluating.write(folders, model, report)
     draw(folders, report, classification.calibration(scored.labels, scored.scores), float(scored.labels.mean()))

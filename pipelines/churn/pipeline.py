@@ -1,9 +1,9 @@
 """Churn: train a gradient-boosted classifier; register it if it is good enough and no worse than the one in use.
 
-    Prepare ─┬─▶ Baseline ──────────────────────────────────┐
-             ├─▶ Train ─┐                                   ▼
-             └──────────┴─▶ Evaluate ─▶ Gate ─┬─ yes ─▶ Register   waits for a person's approval
-                                              └─ no ──▶ Fail       says which figure was missed
+    Prepare ─┬─▶ Baseline ─┐
+             ├─▶ Train ────┤
+             └─────────────┴─▶ Evaluate ─▶ Gate ─┬─ yes ─▶ Register   waits for a person's approval
+                                                 └─ no ──▶ Fail       says which figure was missed
 
 Where config.yml has a section `bias` or `explainability`, `checks` adds its steps between Train and Register.
 Each step is one function of `pipelines.model_build`; its arguments are the steps it waits for. To make a step differ,
@@ -35,7 +35,7 @@ def get_pipeline(shop: Workshop) -> Pipeline:
     baselined = baseline(shop, prepared)
     trained = train(shop, prepared)
     checked = checks(shop, prepared, trained)
-    evaluated = evaluate(shop, prepared, trained)
+    evaluated = evaluate(shop, prepared, trained, baselined)
     registered = register(shop, trained, evaluated, baselined, checked)
     gated = gate(shop, evaluated, registered, METRICS)
     return shop.finish([prepared, baselined, trained, *checked.steps, evaluated, gated])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.tabular import champion, scoring
+from pipelines.tabular import allowances, champion, scoring
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.job import JobError
 from pipelines.tabular.resampling import Judge
@@ -34,12 +34,14 @@ class Folders:
     test: Path
     golden: Path
     output: Path
+    baseline: Path | None = None  # statistics.json and constraints.json, in folders of these names
 
     @classmethod
     def below(cls, processing: Path) -> "Folders":
-        """The container's folders: `input/model`, `input/test`, `input/golden`, `output/evaluation`."""
+        """The container's folders: `input/model`, `input/test`, `input/golden`, `input/...`, `output/evaluation`."""
         inputs = processing / "input"
-        return cls(inputs / "model", inputs / "test", inputs / "golden", processing / "output" / "evaluation")
+        output = processing / "output" / "evaluation"
+        return cls(inputs / "model", inputs / "test", inputs / "golden", output, inputs)
 
 
 def candidate(folder: Path) -> Trained:
@@ -104,6 +106,19 @@ def _one_column(values: NDArray[Any], scored: Scored, figures: Figures) -> dict[
             finite = {name: value for name, value in plain.items() if np.isfinite(value)}
             found[str(texts[place])] = {"rows": int(counts[place]), **finite}
     return found
+
+
+def limits(folders: Folders, hour_rows: int) -> dict[str, Any]:
+    """Write the baseline's constraints with room for chance; the member of evaluation.json that says how much."""
+    if folders.baseline is None:
+        return {}
+    statistics, constraints = (
+        json.loads((folders.baseline / name / f"{name}.json").read_text()) for name in ("statistics", "constraints")
+    )
+    document, allowed = allowances.widened(statistics, constraints, hour_rows)
+    folders.output.mkdir(parents=True, exist_ok=True)
+    (folders.output / "constraints.json").write_text(json.dumps(document, indent=1))
+    return {"monitoring": allowed}
 
 
 def write(folders: Folders, model: Model, report: Mapping[str, Any]) -> None:

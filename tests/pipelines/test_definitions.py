@@ -81,9 +81,9 @@ def test_the_registered_container_can_start(compiled_churn):
         assert container["PIP_NO_BUILD_ISOLATION"] == "0"
     assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
     assert environment["SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"] == "text/csv"
-    assert register["DriftCheckBaselines"]["ModelDataQuality"]["Constraints"]["S3Uri"]["Get"].startswith(
-        "Steps.Baseline."
-    )
+    baseline = register["DriftCheckBaselines"]["ModelDataQuality"]
+    assert baseline["Statistics"]["S3Uri"]["Get"].startswith("Steps.Baseline.")
+    assert baseline["Constraints"]["S3Uri"]["Std:Join"]["Values"][1] == "constraints.json"  # Evaluate gave them room
     assert {"CommitId", "DataVersion", "InputDataUrl", "PipelineExecutionArn"} <= set(
         register["CustomerMetadataProperties"]
     )
@@ -103,7 +103,7 @@ def digests(root, config):
         "Prepare": bundles.processing("churn", "prepare", {k: config[k] for k in ("data", "split")}, root).digest,
         "Train": bundles.training("churn", root).digest,
         "Evaluate": bundles.processing(
-            "churn", "evaluate", {k: config[k] for k in ("data", "slices", "champion_metric")}, root
+            "churn", "evaluate", {k: config[k] for k in ("data", "slices", "monitoring", "champion_metric")}, root
         ).digest,
     }
 
