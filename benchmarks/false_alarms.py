@@ -63,8 +63,8 @@ class Monitor:
         if self._made != (seed, drift):  # making a hundred thousand rows costs more than analyzing them
             batch = next(sample_data.tables("churn", sample_data.ROWS_AT_A_TIME, seed, drift))
             asked = [column for column, kind in self._columns.items() if kind in ("number", "category")]
-            rows = pa.Table.from_batches([batch.rename_columns(list(self._columns))]).select(asked)
-            self._rows = _with_gaps(rows, np.random.default_rng([seed, 1]))
+            table = pa.Table.from_batches([batch.rename_columns(list(self._columns))]).select(asked)
+            self._rows = _with_gaps(table, np.random.default_rng([seed, 1]))
             self._made = seed, drift
         return self._rows.slice(start, rows)
 
