@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from loopback.wire import documents
+
 Path = tuple[str, ...]
 
 
@@ -30,11 +32,12 @@ class Tree:
 
 
 def read(text: str) -> Tree:
-    """Raises NotYaml with the parser's words."""
+    """Raises NotYaml with the parser's words, or with the bound that the document is beyond."""
     try:
-        loader = yaml.SafeLoader(text)
-    except yaml.YAMLError as fault:  # a character that YAML does not allow
-        raise NotYaml(" ".join(str(fault).split())) from None
+        documents.check_yaml(text)
+    except documents.Unreadable as fault:
+        raise NotYaml(str(fault)) from None
+    loader = documents.Loader(text)
     try:
         node = loader.get_single_node()
         lines: dict[Path, int] = {}
@@ -42,8 +45,6 @@ def read(text: str) -> Tree:
         return Tree(value, lines)
     except yaml.YAMLError as fault:
         raise NotYaml(" ".join(str(fault).split())) from None
-    except RecursionError:
-        raise NotYaml("the document contains itself") from None
     finally:
         loader.dispose()
 

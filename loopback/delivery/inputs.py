@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from loopback.wire import documents
+
 _PLACE = re.compile(r"<([A-Za-z0-9_.-]+)>")
 
 
@@ -22,7 +24,7 @@ def handed(target: Mapping[str, Any], event: str) -> dict[str, Any]:
     else:
         return {}
     try:
-        found = json.loads(text)
+        found = documents.json_value(text)
     except ValueError as fault:
         raise ValueError(f"the target's input is not JSON: {fault}: {text[:200]}") from None
     if not isinstance(found, dict):

@@ -1,9 +1,10 @@
 """A pipeline's declaration, read: what the engine plans from. AWS's document stays a dict; this is our view of it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from loopback.wire import documents
 
 SUPERSEDED, QUEUED, PARALLEL = "SUPERSEDED", "QUEUED", "PARALLEL"
 ENTRY, SUCCESS, FAILURE = "BEFORE_ENTRY", "ON_SUCCESS", "ON_FAILURE"  # the conditions of a stage, as AWS names them
@@ -154,7 +155,7 @@ def read_action(action: Mapping[str, Any]) -> Action:
 def json_object(text: str) -> dict[str, Any] | None:
     """The JSON object that a configuration value is, or None when it is something else."""
     try:
-        found = json.loads(text)
+        found = documents.json_value(text)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from loopback.engine import envelope, graph, parameters
 from loopback.engine.model import NESTED_KEYS, Definition, InvalidDefinition, Parameter, Step
+from loopback.wire import documents
 
 __all__ = ["Definition", "InvalidDefinition", "Parameter", "Step", "parse"]
 
@@ -40,8 +40,8 @@ def _document(text: str) -> dict[str, Any]:
     if len(text.encode()) > _MAX_BYTES:
         raise InvalidDefinition(f"the definition has {len(text.encode())} bytes; at most {_MAX_BYTES} are allowed")
     try:
-        raw = json.loads(text)
-    except ValueError as error:
+        raw = documents.json_value(text)
+    except documents.Unreadable as error:
         raise InvalidDefinition(f"the definition is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise InvalidDefinition("the definition must be a JSON object with Version, Parameters and Steps")

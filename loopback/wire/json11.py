@@ -8,7 +8,7 @@ from typing import Any
 from botocore.model import Shape
 
 from loopback.core.errors import ServiceError, UnknownOperationException, ValidationException
-from loopback.wire import model
+from loopback.wire import documents, model
 
 
 def content_type(service_name: str) -> str:
@@ -27,8 +27,8 @@ def operation_name(target: str, service_name: str) -> str:
 def parse_body(body: bytes) -> dict[str, Any]:
     """The request as a dict, not yet checked against the model. Raises ValidationException."""
     try:
-        request = json.loads(body or b"{}")
-    except ValueError as fault:
+        request = documents.json_value(body or b"{}")
+    except documents.Unreadable as fault:
         raise ValidationException(f"The body is not JSON: {fault}") from None
     if not isinstance(request, dict):
         raise ValidationException(f"The body is a JSON {type(request).__name__}; expected an object")

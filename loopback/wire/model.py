@@ -33,7 +33,10 @@ def check(request: dict[str, Any], shape: Shape | None) -> None:
     """Raise ValidationException with every fault: names, types, required, min (botocore), enum, pattern, max."""
     if shape is None:
         return
-    report = ParamValidator().validate(request, shape)
+    try:
+        report = ParamValidator().validate(request, shape)
+    except (RuntimeError, OverflowError, OSError, ValueError) as fault:  # of a number that is no time
+        raise ValidationException(f"A timestamp of the request cannot be read: {fault}") from None
     if report.has_errors():
         raise ValidationException(report.generate_report())
     faults = list(_faults(request, shape, ""))

@@ -90,12 +90,12 @@ def mapped(folders: Iterable[Path]) -> Images:
     path = next((folder / "loopback.yml" for folder in folders if (folder / "loopback.yml").is_file()), None)
     if path is None:
         return Images()
-    import yaml
+    from loopback.wire import documents
 
     try:
-        document = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as fault:
-        raise WrongMapping(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
+        document = documents.yaml_value(path.read_text()) or {}
+    except documents.Unreadable as fault:
+        raise WrongMapping(f"{path} is not YAML: {fault}") from None
     entries = document.get("images") if isinstance(document, dict) else None
     if not isinstance(entries, dict) or set(document) != {"images"}:
         raise WrongMapping(f'{path} must hold one key, images, with lines such as "*/my-image:*": host')

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import yaml
+from loopback.wire import documents
 
 BEFORE, AFTER = "BeforeAllowTraffic", "AfterAllowTraffic"
 _PROPERTIES = ("Name", "Alias", "CurrentVersion", "TargetVersion")
@@ -47,8 +47,8 @@ class AppSpec:
 def read(content: str) -> AppSpec:
     """From JSON or YAML. Raises InvalidAppSpec."""
     try:
-        found = yaml.safe_load(content)  # JSON is YAML
-    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        found = documents.yaml_value(content)  # JSON is YAML
+    except documents.Unreadable as fault:
         raise InvalidAppSpec(f"the AppSpec is neither JSON nor YAML: {fault}") from None
     if not isinstance(found, dict):
         raise InvalidAppSpec(f"the AppSpec is a {type(found).__name__}; expected version, Resources and Hooks")

@@ -1,6 +1,5 @@
 """CodeBuild actions and rules, of category Build, Test and Rule: a build with the action's artifacts."""
 
-import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +12,7 @@ from loopback.services.codebuild import batches
 from loopback.services.codebuild import builds as codebuild
 from loopback.services.codepipeline.facts import actions_of
 from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+from loopback.wire import documents
 
 LOOK_SECONDS = 5.0  # a build that ends is told; this is for one that was changed unseen
 
@@ -82,7 +82,7 @@ def asked(work: Work, environment: Sequence[dict[str, Any]]) -> codebuild.Asked:
 
 
 def _environment(text: str) -> list[dict[str, Any]]:
-    found = json.loads(text)
+    found = documents.json_value(text)
     if not isinstance(found, list) or not all(isinstance(each, dict) and "name" in each for each in found):
         raise ValueError('expected a JSON array of {"name": ..., "value": ..., "type": ...}')
     return [{"type": "PLAINTEXT", "value": "", **each} for each in found]

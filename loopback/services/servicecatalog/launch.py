@@ -21,6 +21,7 @@ from loopback.services.servicecatalog.errors import (
 )
 from loopback.services.servicecatalog.rows import PAGE, PAGING, arn, find, made_with, new_id, page_of
 from loopback.services.servicecatalog.templates import outputs_of, parameters_of
+from loopback.wire import documents
 
 SERVICE = "servicecatalog"
 LAUNCH, RESOURCE_UPDATE = "LAUNCH", "RESOURCE_UPDATE"
@@ -45,7 +46,7 @@ def create(request: Request, context: Context) -> Response:
 
 def _check(kind: str, text: str) -> None:
     try:
-        given = json.loads(text)
+        given = documents.json_value(text)
     except ValueError as fault:
         raise InvalidParametersException(f"Parameters is not JSON: {fault}") from None
     if not isinstance(given, dict):

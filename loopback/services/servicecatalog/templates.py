@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from loopback.services.servicecatalog.errors import InvalidParametersException
+from loopback.wire import documents
 
 _CONSTRAINTS = (
     "AllowedPattern",
@@ -18,7 +19,7 @@ _CONSTRAINTS = (
 )
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(documents.Loader):  # type: ignore[misc]
     """Templates have tags of their own (!Ref, !Sub); what they stand for does not matter here."""
 
     def timestamp_as_text(self, node: yaml.ScalarNode) -> str:
@@ -33,8 +34,8 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.timestamp_as_text
 def parsed(body: str, source: str) -> dict[str, Any]:
     """The template, without its intrinsic functions. Raises InvalidParametersException."""
     try:
-        template = yaml.load(body, _Loader)  # noqa: S506 - a safe loader's subclass
-    except (yaml.YAMLError, ValueError) as fault:
+        template = documents.yaml_value(body, _Loader)
+    except documents.Unreadable as fault:
         raise InvalidParametersException(f"{source} is not a template: {fault}") from None
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise InvalidParametersException(f"{source} is not a template: it has no Resources")

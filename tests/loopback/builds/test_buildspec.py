@@ -58,6 +58,11 @@ BUILD = "version: 0.2\nphases: {build: {commands: [x]}}\n"
     [
         ("", "expected keys and values, found nothing"),
         ("a: [", "is not YAML"),
+        (
+            "a: &a [x, x]\n"
+            + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{f'*{chr(97 + n)}, ' * 9}]\n" for n in range(7)),
+            "more than",
+        ),
         ("version: 0.1\nphases: {}", "version 0.1 runs every command in a shell of its own"),
         ("version: 3\nphases: {}", "version is '3' at line 1; expected 0.2"),
         ("version: 0.2", "has no phases; expected at least one of install, pre_build"),

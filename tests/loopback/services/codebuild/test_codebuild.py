@@ -173,8 +173,9 @@ def test_lists_pages_and_lookups(codebuild: CodeBuild, clock: Any) -> None:
     assert codebuild("ListBuilds")["ids"][0] == ids[-1]
     found = codebuild("BatchGetBuilds", ids=[ids[0], "p1:nope"])
     assert ([b["id"] for b in found["builds"]], found["buildsNotFound"]) == ([ids[0]], ["p1:nope"])
-    with pytest.raises(ServiceError, match="nextToken"):
-        codebuild("ListBuilds", nextToken="x")
+    for token in ("x", "MQ==", "LTE=", "²"):
+        with pytest.raises(ServiceError, match="nextToken"):
+            codebuild("ListBuilds", nextToken=token)
 
 
 def test_a_token_starts_one_build(codebuild: CodeBuild) -> None:
