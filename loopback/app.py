@@ -12,10 +12,12 @@ from typing import Any
 from loopback.adapter.alarms import Alarms
 from loopback.adapter.base import Base
 from loopback.adapter.logs import Logs
+from loopback.adapter.permissions import Permissions
 from loopback.adapter.stacks import Stacks
 from loopback.builds.build import Means as BuildMeans
 from loopback.builds.builder import Builder
 from loopback.core.acting import Acting
+from loopback.core.arn import Place
 from loopback.core.callers import GIT_PREFIXES
 from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
@@ -28,7 +30,9 @@ from loopback.endpoints.link import Link
 from loopback.endpoints.queue import Ends, Queue
 from loopback.endpoints.unpack import Means
 from loopback.git.bare import Bare
+from loopback.git.credentials import Credential
 from loopback.git.front import Front as GitFront
+from loopback.git.guard import Guard
 from loopback.services import registry
 from loopback.services.alarms.evaluator import Evaluator
 from loopback.services.announce import Announcer
@@ -137,6 +141,7 @@ class Control:
         self.monitor = Monitor(context)
         self.batches = Batches(context)
         self.resources = Resources(context)
+        base.waiting.releases.append(self.resources.close)
         Stacks(self.resources, settings.place, context.permit, base.state.save)
         self.provisioner = Provisioner(context, base.state.save)
         self.scaler = Scaler(context, base.events.put)
@@ -161,7 +166,8 @@ class Control:
         """InvokeEndpoint and git."""
         base, settings = self.ground.base, self.ground.settings
         base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
-        git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved)
+        guard = _git_guard(base.permissions, settings.place) if base.permissions else None
+        git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved, guard)
         for prefix in GIT_PREFIXES:
             base.add_front(prefix, git)
 
@@ -256,7 +262,7 @@ class Control:
             part.close()
         self.courier.deliver()
         self.ground.zygote.close()
-        self.ground.base.state.save()
+        self.ground.base.state.close()
         self.ground.context.store.close()
 
     def _door(self) -> Door:
@@ -318,6 +324,14 @@ def _queue(ground: Ground, link: Link) -> Queue:
 def _courier(ground: Ground, link: Link) -> Courier:
     folder = ground.settings.state / "endpoints" / "outbox"
     return Courier(folder, ground.context.objects, ground.logs, ground.put_metrics, link.wanted)
+
+
+def _git_guard(permissions: Permissions, place: Place) -> Guard:
+    def find(key: str, token: str) -> Credential | None:
+        known = permissions.credential(key, token)
+        return Credential(*known) if known else None
+
+    return Guard(place, find, permissions.permit)
 
 
 def _answer(context: registry.Context, service: str, headers: Mapping[str, str], body: bytes) -> registry.Answer:

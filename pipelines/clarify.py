@@ -23,6 +23,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
 
 from pipelines.config import Bias, Explainability
 from pipelines.steps import CACHE, STEP_RETRIES, Workshop, document, made_by
+from pipelines.tabular import cells
 
 POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
 PROBABILITY = ModelPredictedLabelConfig(probability=0, probability_threshold=0.5)  # the answer's first column
@@ -71,13 +72,19 @@ def _asked(shop: Workshop, model: ModelStep) -> ModelConfig:
 
 def _bias(shop: Workshop, bias: Bias, prepared: ProcessingStep, asked: ModelConfig, checked: Checked) -> None:
     """What the training rows say of the groups, and what the model says of them in the test rows."""
-    groups = BiasConfig([POSITIVE], [*bias.facets], [*bias.facets.values()], bias.group)
+    values = [[_as_prepared(value) for value in group] for group in bias.facets.values()]
+    groups = BiasConfig([POSITIVE], [*bias.facets], values, bias.group)
     skip = shop.parameters.skip_bias
     data = DataBiasCheckConfig(_rows(shop, prepared, "DataBias", "train"), groups)
     model = ModelBiasCheckConfig(_rows(shop, prepared, "ModelBias", "test"), groups, asked, PROBABILITY)
     checked.add(_step(shop, "DataBias", data, skip, cache_config=CACHE), "bias_pre_training")
     checked.add(_step(shop, "ModelBias", model, skip), "bias_post_training")
     checked.baselines["bias_config_file"] = _monitors_config(shop, model)
+
+
+def _as_prepared(value: str | float) -> str | float | None:
+    """A category in the spelling that Prepare gives it: `True` is true."""
+    return cells.category(value) if isinstance(value, str) else value
 
 
 def _explainability(

@@ -13,13 +13,14 @@ from pydantic import Field, model_validator
 
 from pipelines import settings_file
 from pipelines.settings_file import Section, nearest
+from pipelines.tabular import cells
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE / "config.schema.json"
 HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2")
 LOWER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200, description="As the file spells it, or like it.")]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
 Share = Annotated[float, Field(ge=0.01, le=0.98)]
 Metric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"]
@@ -43,9 +44,16 @@ class Data(Section):
     label: Label | None = Field(None, description="For a classification. Without it the label is a number.")
     features: list[Name] | None = Field(None, description="Default: all number and category columns.")
     minimum_rows: int = Field(100, ge=10)
+    missing: list[str] | None = Field(
+        None, description="Words for a missing value, in any case. Default: ?, NA, N/A, NaN, null, None."
+    )
 
     @model_validator(mode="after")
     def _columns_agree(self) -> "Data":
+        spelled: dict[str, str] = {}
+        for name in self.columns:
+            if (other := spelled.setdefault(cells.spelling(name), name)) != name:
+                raise ValueError(f"columns {other!r} and {name!r} differ in case, spaces and punctuation only")
         labels = [name for name, kind in self.columns.items() if kind == "label"]
         if len(labels) != 1:
             raise ValueError(f"exactly one column must be the label, found {labels or 'none'}")

@@ -71,6 +71,8 @@ def _explain(fault: Any, model: type[Section]) -> str:
     if kind == "literal_error":
         near = nearest(str(found), [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")])
         return f"{where}: found {found!r}{near}; allowed: {context['expected']}"
+    if kind == "string_type" and not isinstance(found, list | dict) and found is not None:
+        return f"{where}: found {found!r}, which YAML reads as no text; write it in quotes"
     if kind == "value_error":
         return f"{where}: {context['error']}"
     return f"{where}: found {found!r}; {fault['msg']}"

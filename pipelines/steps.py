@@ -1,5 +1,6 @@
 """What both pipelines' steps have in common: images, code, caching, retries, where outputs go. SDK v3 lives here."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -203,7 +204,7 @@ class Workshop:
         It has no metric definitions: the image brings its own, which find what XGBoost prints, and refuses others.
         """
         given = self.config.part("hyperparameters")["hyperparameters"] | {
-            "label": self.config.data.label_column,
+            "label": _text(self.config.data.label_column),
             "sagemaker_program": "train.py",
             "sagemaker_submit_directory": self.code("Train", bundle),
             "sagemaker_region": self.project.region,  # of the bucket that this archive is in
@@ -272,6 +273,15 @@ class Workshop:
     def finish(self, steps: list[Step]) -> Pipeline:
         """The pipeline of these steps."""
         return Pipeline(self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session)
+
+
+def _text(value: str) -> str:
+    """A text as a hyperparameter: the container reads what is JSON as JSON, so `2024` would become a number."""
+    try:
+        json.loads(value)
+    except ValueError:
+        return value
+    return json.dumps(value)
 
 
 def figure(evaluated: ProcessingStep, path: str) -> JsonGet:

@@ -23,13 +23,19 @@ def _run() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except UserError as fault:
-        print(f"slipway: {fault}", file=sys.stderr)
+        _complain(str(fault))
         return 2 if isinstance(fault, WrongUsage) else 1
     except Exception as fault:
         if type(fault).__module__.partition(".")[0] not in ("botocore", "boto3"):
             raise
-        print(f"slipway: AWS refused: {fault}", file=sys.stderr)
+        _complain(f"AWS refused: {fault}")
     return 1
+
+
+def _complain(text: str) -> None:
+    from slipway import screen  # what draws tables takes a while to load
+
+    screen.write(f"slipway: {text}", sys.stderr)
 
 
 if __name__ == "__main__":

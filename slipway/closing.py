@@ -50,12 +50,13 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
     screen.say()
     stages.show_alarms(rows)
     if answered:
-        screen.say(f"\n{_exchange(answered['request'], answered['response'])}", markup=False)
-    screen.say(f"\n[bold]{screen.duration(lead)}[/bold] from commit to production (approvals {waited:.1f} s)\n")
+        screen.say(f"\n{_exchange(answered['request'], answered['response'])}")
+    screen.say_styled(f"\n[bold]{screen.duration(lead)}[/bold] from commit to production (approvals {waited:.1f} s)\n")
     drawn = waterfall.bars(spans, BAR_CELLS)
     for span, bar in zip(spans, drawn, strict=True):
         name = f"{'  ' * span.depth}{span.name}"
-        screen.say(f"{name:<20} {screen.duration(span.seconds):>11}  [{'dim' if span.depth else 'cyan'}]{bar}[/]")
+        line = screen.escaped(f"{name:<20} {screen.duration(span.seconds):>11}")
+        screen.say_styled(f"{line}  [{'dim' if span.depth else 'cyan'}]{bar}[/]")
 
 
 def _exchange(request: str, response: str) -> str:

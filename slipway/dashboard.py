@@ -78,12 +78,12 @@ def _picture(client: Any, panel: Panel, span: Span, hours: float) -> Picture:
 
 def _say(board: Board) -> None:
     for number, picture in enumerate(board.pictures):
-        screen.say("\n" * bool(number) + picture.title, style="bold", markup=False)
+        screen.say("\n" * bool(number) + picture.title, style="bold")
         if picture.alarms:
             rows = [(one["AlarmName"], one["StateValue"], one.get("StateReason", "")) for one in picture.alarms]
             screen.console.print(screen.table(("alarm", "state", "why"), rows))
         elif picture.note:
-            screen.say(f"  {picture.note}", markup=False)
+            screen.say(f"  {picture.note}")
         else:
             titles = (f"last {_hours(board.span)}", "", "now", "least", "most")
             lines = [_row(line, board.span) for line in picture.lines]

@@ -72,14 +72,14 @@ def destroy(target: Target, name: str, *, as_json: bool) -> int:
         if as_json:
             screen.show_json({"project": name, "done": [], "retained": []})
         else:
-            screen.say(f"there is no project {name} on {target.title}: nothing to do", markup=False)
+            screen.say(f"there is no project {name} on {target.title}: nothing to do")
         return 0
     done: list[str] = []
 
     def say(text: str) -> None:
         done.append(text)
         if not as_json:
-            screen.say(f"  {text}", markup=False)
+            screen.say(f"  {text}")
 
     _stop_deliveries(target, place, say)
     for stage in STAGES:
@@ -92,7 +92,7 @@ def destroy(target: Target, name: str, *, as_json: bool) -> int:
         return 0
     screen.say("\nkept, with the command that deletes it for good:")
     for item in kept:
-        screen.say(f"  {item['what']}\n      {item['delete']}", markup=False)
+        screen.say(f"  {item['what']}\n      {item['delete']}")
     return 0
 
 

@@ -119,12 +119,12 @@ def write(report: Report, path: Path | None) -> Path:
 
 def say(report: Report) -> None:
     """Violations first, then everything else."""
-    screen.say(page.verdict(report), style="bold red" if report.findings else "bold green", markup=False)
+    screen.say(page.verdict(report), style="bold red" if report.findings else "bold green")
     version = f"version {report.version}" if report.version else "version not known"
-    screen.say(f"endpoint {report.endpoint}, {version}", markup=False)
+    screen.say(f"endpoint {report.endpoint}, {version}")
     for monitor in report.monitors:
         told = "; ".join(part for part in (page.shown(monitor), monitor.note) if part)
-        screen.say(f"{page.TITLES[monitor.type].lower()}: {told}", markup=False)
+        screen.say(f"{page.TITLES[monitor.type].lower()}: {told}")
     for monitor in report.monitors:
         _say_findings(monitor)
     for monitor in report.monitors:
@@ -134,10 +134,10 @@ def say(report: Report) -> None:
 def _say_findings(monitor: Monitor) -> None:
     for finding in monitor.findings:
         screen.say()
-        screen.say(f"{finding.subject or 'data set'}: {finding.words}", style="red", markup=False)
+        screen.say(f"{finding.subject or 'data set'}: {finding.words}", style="red")
         for line in (page.lasting(finding), *finding.how_sure.split("; ")):
             if line:
-                screen.say(f"  {line}", markup=False)
+                screen.say(f"  {line}")
 
 
 def _say_rest(monitor: Monitor) -> None:

@@ -30,7 +30,7 @@ def show(target: Target, name: str, *, as_json: bool) -> None:
     screen.console.print(screen.table(("endpoint", "state", "instances", "since", "serves"), shown))
     for row in rows:
         if row["failure"]:
-            screen.say(f"\n{row['endpoint']}: {row['failure']}", style="red", markup=False)
+            screen.say(f"\n{row['endpoint']}: {row['failure']}", style="red")
 
 
 def described(target: Target, name: str) -> dict[str, Any]:

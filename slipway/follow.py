@@ -84,7 +84,7 @@ class Follower:
         if held is None or held in self._held or self._quiet:
             return
         self._held.add(held)
-        screen.say(
+        screen.say_styled(
             f"[yellow]{held[0]} is taken by execution {held[1][:8]}, which waits for a person[/yellow]; "
             "answer it with slipway release, or slipway release --refuse REASON"
         )
@@ -92,7 +92,7 @@ class Follower:
     @contextmanager
     def _shown(self) -> Iterator[Callable[[list[Action]], None]]:
         """How a look at the actions is shown: drawn over the last one, or as lines for what has changed."""
-        if self._quiet or not screen.console.is_terminal:
+        if self._quiet or not screen.is_live():
             yield self._say_changes
             return
         with Live(console=screen.console, refresh_per_second=10) as live:
@@ -103,11 +103,12 @@ class Follower:
         made = screen.table(("stage", "state", "time", ""), (), right=("time",))
         now = datetime.now(UTC)
         for action in actions:
-            made.add_row(action.name, screen.cell(state(action)), screen.duration(seconds(action, now)), note(action))
+            took = screen.duration(seconds(action, now))
+            made.add_row(*map(screen.cell, (action.name, state(action), took, note(action))))
             if action.stage == "Build" and action.status == "InProgress":
                 for step in self._steps(action):
                     took = screen.duration(executions.seconds(step, now))
-                    made.add_row(f"  {step['StepName']}", screen.cell(step["StepStatus"]), took, "")
+                    made.add_row(*map(screen.cell, (f"  {step['StepName']}", step["StepStatus"], took, "")))
         return made
 
     def _steps(self, action: Action) -> list[dict[str, Any]]:
@@ -128,7 +129,7 @@ class Follower:
                 continue
             self._said[key] = now
             took = screen.duration(seconds(action)) if action.ended else ""
-            print(f"{action.name:<21} {now:<12} {took:>8}  {note(action)}".rstrip(), flush=True)
+            screen.write(f"{action.name:<21} {now:<12} {took:>8}  {note(action)}".rstrip())
 
 
 def state(action: Action) -> str:

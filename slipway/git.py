@@ -1,16 +1,32 @@
 """Git as the verbs use it: repositories of projects, and who made the commits there."""
 
+import contextlib
+import contextvars
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from slipway import screen
 from slipway.target import UserError
 
 AUTHOR = {"GIT_AUTHOR_NAME": "slipway", "GIT_AUTHOR_EMAIL": "slipway@localhost"}
 TRAILER = "Slipway-Checkout"  # in a commit that ship makes: the commit of the checkout that its files came from
+
+
+_shown: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("shown", default=MappingProxyType({}))
+
+
+@contextlib.contextmanager
+def showing(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let git show who asks, by these variables, for as long as this lasts: see `git_access`."""
+    token = _shown.set(variables)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,7 @@ def _started(
 ) -> "subprocess.CompletedProcess[bytes]":
     author = dict(environ or {})
     committer = {key.replace("AUTHOR", "COMMITTER"): value for key, value in author.items()}
-    variables = {**os.environ, **author, **committer, "GIT_TERMINAL_PROMPT": "0"}
+    variables = {**os.environ, **_shown.get(), **author, **committer, "GIT_TERMINAL_PROMPT": "0"}
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         variables.pop(name, None)
     try:

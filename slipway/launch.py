@@ -37,14 +37,14 @@ def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
 
     def tell(events: list[dict[str, Any]]) -> None:
         for line in stacks.lines(events, said):
-            screen.say(f"  {line}", markup=False)
+            screen.say(f"  {line}")
 
     parameters(wish)
     if not as_json and (doubt := _doubt(target, wish)):
-        screen.say(doubt, style="yellow", markup=False)
+        screen.say(doubt, style="yellow")
     role = begin(target, wish)
     if not as_json:
-        screen.say(f"[bold]{wish.name}[/bold] on {target.title}, " + (f"made by {role}" if role else "made by you"))
+        screen.say_styled(f"[bold]{wish.name}[/bold] on {target.title}, made by {role or 'you'}")
     found = end(target, wish.name, None if as_json else tell)
     if as_json:
         screen.show_json(found)
@@ -212,10 +212,10 @@ def _show(wish: Wish, found: dict[str, Any]) -> None:
     screen.say()
     width = max(len(name) for name in ("project", *told)) + 3
     for name, value in {"project": f"{found['name']} ({found['id']})", **told}.items():
-        screen.say(f"  {name:<{width}}{value}", markup=False)
-    screen.say("\nnext:", markup=False)
+        screen.say(f"  {name:<{width}}{value}")
+    screen.say("\nnext:")
     for step in next_steps(wish, told):
-        screen.say(f"  {step}", markup=False)
+        screen.say(f"  {step}")
 
 
 def next_steps(wish: Wish, told: dict[str, str]) -> list[str]:

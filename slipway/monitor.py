@@ -58,7 +58,7 @@ def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
         if as_json:
             screen.show_json({"job": name, "folder": folder})
         else:
-            screen.say(f"started {name}; when it has ended: slipway drift {stage}", markup=False)
+            screen.say(f"started {name}; when it has ended: slipway drift {stage}")
         return 0
     job = watch(target, name, quiet=as_json)
     if job["ProcessingJobStatus"] != "Completed":
@@ -139,7 +139,7 @@ def _keys(target: Target, prefix: str) -> Iterator[str]:
 def watch(target: Target, name: str, *, quiet: bool) -> dict[str, Any]:
     """Wait for the end of a job; its description then. Ctrl-C leaves it running."""
     began, said = time.monotonic(), ""
-    shows = screen.console.is_terminal and not quiet
+    shows = screen.is_live() and not quiet
     with Live(console=screen.console, refresh_per_second=4) if shows else contextlib.nullcontext() as live:
         while True:
             job = monitor_executions.described(target, name)
@@ -147,7 +147,7 @@ def watch(target: Target, name: str, *, quiet: bool) -> dict[str, Any]:
             if live:
                 live.update(Text(f"{name}  {status}  {screen.duration(time.monotonic() - began)}"))
             elif not quiet and status != said:
-                screen.say(f"{name}  {status}", markup=False)
+                screen.say(f"{name}  {status}")
             said = status
             if status in FINAL:
                 return job
@@ -166,9 +166,9 @@ def status(target: Target, *, as_json: bool) -> None:
     if as_json:
         screen.show_json({"monitors": rows, "alarms": alarms})
         return
-    screen.say(f"project {project.name} on {target.title}\n", markup=False)
+    screen.say(f"project {project.name} on {target.title}\n")
     if not rows:
-        screen.say("no monitor yet; set `monitor` in deploy/stages/<stage>.yml and deploy", markup=False)
+        screen.say("no monitor yet; set `monitor` in deploy/stages/<stage>.yml and deploy")
         return
     now = datetime.now(UTC)
     shown = [

@@ -117,7 +117,7 @@ def _follow(target: Target, project: Project, execution: str, *, as_json: bool) 
             screen.say(f"\n{action.name} waits for a person: slipway release, or slipway release --refuse REASON")
         for action in actions:
             if action.status == "Failed":
-                screen.say(f"\n{action.name}: {action.summary}", style="red", markup=False)
+                screen.say(f"\n{action.name}: {action.summary}", style="red")
     return 0 if status == "Succeeded" or waiting else 1
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway import git, merging, screen, shipped
+from slipway import git, git_access, merging, screen, shipped
 from slipway.checkout import Checkout
 from slipway.merging import Changes
 from slipway.projects import Project
@@ -58,18 +58,20 @@ def push(wish: Push) -> str:
     """Bring what differs; the commit (of a zip in S3 its version), or "" when nothing does. Raises UserError."""
     if wish.url.startswith("s3://"):
         return _zip(wish)
-    if not wish.checkout.is_template:
-        return _commits_of_clone(wish)
-    with tempfile.TemporaryDirectory(prefix="slipway-push-") as folder:
-        return _files_of_template(wish, Path(folder, "repository"))
+    with git.showing(git_access.variables(wish.target, wish.url)):
+        if not wish.checkout.is_template:
+            return _commits_of_clone(wish)
+        with tempfile.TemporaryDirectory(prefix="slipway-push-") as folder:
+            return _files_of_template(wish, Path(folder, "repository"))
 
 
 def head(target: Target, project: Project, branch: str = "main") -> str:
     """The newest commit of the project's repository; "" when it has none or is not git."""
     url = remote(target, project)
-    return (
-        "" if url.startswith("s3://") else git.run(Path.cwd(), "ls-remote", url, f"refs/heads/{branch}").split("\t")[0]
-    )
+    if url.startswith("s3://"):
+        return ""
+    with git.showing(git_access.variables(target, url)):
+        return git.run(Path.cwd(), "ls-remote", url, f"refs/heads/{branch}").split("\t")[0]
 
 
 def subject(checkout: Checkout) -> str:

@@ -103,7 +103,7 @@ def steps_table(target: Target, pipeline: str, execution: str, *, as_json: bool)
     description = target.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=arn)
     screen.console.print(watch.progress(description, found))
     if description.get("FailureReason"):
-        screen.say(f"\n{description['FailureReason']}", style="red", markup=False)
+        screen.say(f"\n{description['FailureReason']}", style="red")
 
 
 def logs(target: Target, pipeline: str, execution: str, step: str, *, follow: bool, as_json: bool) -> None:
@@ -114,7 +114,7 @@ def logs(target: Target, pipeline: str, execution: str, step: str, *, follow: bo
         screen.show_json(list(lines))
         return
     for line in lines:
-        print(line, flush=follow)
+        screen.write(line)
 
 
 def versions_table(target: Target, pipeline: str, *, as_json: bool) -> None:
@@ -170,15 +170,15 @@ def show_version(target: Target, package: dict[str, Any], *, as_json: bool) -> N
         facts = {"package": package, "evaluation": document, "gates": [gate.dump() for gate in gates]}
         screen.show_json({**facts, "lineage": versions.lineage(package), "pictures": saved})
         return
-    screen.say(f"{_title(package)}: ", end="", markup=False)
+    screen.say(f"{_title(package)}: ", end="")
     screen.console.print(screen.cell(package.get("ModelApprovalStatus")))
     if package.get("ApprovalDescription"):
-        screen.say(f"  {package['ApprovalDescription']}", markup=False)
+        screen.say(f"  {package['ApprovalDescription']}")
     screen.say()
     if versions.metrics(document):
         screen.console.print(_metrics_table(document))
     else:
-        screen.say(unread or f"no figures in {versions.report_uri(package) or 'its model metrics'}", markup=False)
+        screen.say(unread or f"no figures in {versions.report_uri(package) or 'its model metrics'}")
     slices = _slices_table(document)
     if slices is not None:
         screen.say()
@@ -194,7 +194,7 @@ def show_version(target: Target, package: dict[str, Any], *, as_json: bool) -> N
     rows_of_facts = [*versions.lineage(package).items(), *(("picture", str(path)) for path in saved)]
     width = max((len(name) for name, _ in rows_of_facts), default=0) + 3
     for name, value in rows_of_facts:
-        screen.say(f"  {name:<{width}}{value}", markup=False)
+        screen.say(f"  {name:<{width}}{value}")
 
 
 def _metrics_table(document: dict[str, Any]) -> Any:
@@ -245,7 +245,7 @@ def decide(target: Target, pipeline: str, version: str, status: str, reason: str
     if as_json:
         screen.show_json(package)
         return
-    screen.say(f"{_title(package)}: ", end="", markup=False)
+    screen.say(f"{_title(package)}: ", end="")
     screen.console.print(screen.cell(package["ModelApprovalStatus"]))
 
 

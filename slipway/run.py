@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from slipway import executions, local, names, projects, screen, versions, watch
 from slipway.checkout import Checkout
 from slipway.target import Target, WrongUsage
@@ -36,7 +34,7 @@ def run(target: Target, checkout: Checkout, wish: Wish) -> int:
         _check(wish.data, wish)
     os.environ.update(target.environ)
     if not wish.as_json:
-        screen.say(f"[bold]{wish.pipeline}[/bold] of {escape(str(checkout.root))}, on {target.title}")
+        screen.say_styled(f"[bold]{wish.pipeline}[/bold] of {screen.escaped(checkout.root)}, on {target.title}")
     arn = start(target, wish)
     if not wish.wait:
         _started(arn, as_json=wish.as_json)
@@ -80,7 +78,7 @@ def start(target: Target, wish: Wish) -> str:
     except UsageError as fault:
         raise WrongUsage(str(fault)) from None
     if not wish.as_json:
-        screen.say(f"data {values.get(INPUT, trained_on)} ({which})\n", markup=False)
+        screen.say(f"data {values.get(INPUT, trained_on)} ({which})\n")
     return arn
 
 
@@ -186,14 +184,14 @@ def show(summary: dict[str, Any]) -> None:
         screen.say()
     took = screen.duration(summary["seconds"])
     taken = f", {cached} of {len(summary['steps'])} steps from the cache" if cached else ""
-    screen.say(f"[bold]{summary['status']}[/bold] in {took}{taken}")
+    screen.say_styled(f"[bold]{summary['status']}[/bold] in {took}{taken}")
     if summary["failure_reason"]:
         screen.say(summary["failure_reason"], style="red")
         failed = [step["name"] for step in summary["steps"] if step["status"] == "Failed" and step["job"]]
         if failed:
             screen.say(f"see    slipway logs {failed[-1]} --pipeline {summary['pipeline']}")
     if summary["version"]:
-        screen.say(f"version [bold]{summary['version']}[/bold] of {summary['group']}: {summary['approval']}\n")
+        screen.say_styled(f"version [bold]{summary['version']}[/bold] of {summary['group']}: {summary['approval']}\n")
         pictures = summary["pictures"]
         facts = {
             "model": summary["model"],

@@ -1,12 +1,14 @@
 """What commands print: tables for people, JSON for programs. Colours go when the output is piped or NO_COLOR is set."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -38,9 +40,45 @@ PIPED_WIDTH = 240  # a program that reads a table wants whole lines
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
+# What a terminal obeys instead of showing it (ECMA-48), and what turns the order of letters round (Unicode TR 9).
+_SEQUENCES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, the cursor, clearing
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, ...: titles, links
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")  # halves of characters, which cannot be printed
+
+
+def plain(value: Any) -> str:
+    """Text from outside as a terminal may be given it: nothing in it is a command to the terminal."""
+    text = _CONTROLS.sub("", _SEQUENCES.sub("", str(value)).replace("\r\n", "\n").replace("\r", " "))
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def escaped(value: Any) -> str:
+    """Text from outside as a part of a styled line."""
+    return escape(plain(value))
+
+
 def say(text: str = "", **style: Any) -> None:
     """A line of text, never broken: a path that is cut in two cannot be copied."""
-    console.print(text, soft_wrap=True, **style)
+    console.print(plain(text), soft_wrap=True, markup=False, **style)
+
+
+def say_styled(markup: str) -> None:
+    """The same with `[bold]` and colours; what comes from outside goes in as `escaped`."""
+    console.print(plain(markup), soft_wrap=True)
+
+
+def write(text: str, file: TextIO | None = None) -> None:
+    """A line for a log or a pipe, at once."""
+    print(plain(text), file=file or sys.stdout, flush=True)
+
+
+def is_live() -> bool:
+    """Whether what is shown can be drawn over: a terminal that can move its cursor."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def show_json(value: Any) -> None:
@@ -57,7 +95,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in columns:
         last = column == columns[-1]  # the one that gives way on a narrow terminal
-        made.add_column(column, justify="right" if column in right else "left", no_wrap=not last, overflow="fold")
+        made.add_column(
+            Text(plain(column)), justify="right" if column in right else "left", no_wrap=not last, overflow="fold"
+        )
     for row in rows:
         made.add_row(*(cell(value) for value in row))
     return made
@@ -65,7 +105,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
 def cell(value: Any) -> Text:
     """Text, in the colour of its meaning when it has one."""
-    shown = "" if value is None else str(value)
+    shown = "" if value is None else plain(value)
     return Text(shown, style=COLOURS.get(shown, ""))
 
 

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from slipway import closing, deliveries, follow, projects, push, screen, versions
 from slipway.checkout import Checkout
 from slipway.deliveries import Action
@@ -37,7 +35,7 @@ class Wishes:
 def ship(target: Target, checkout: Checkout, wishes: Wishes) -> int:
     """Exit code: 0 when the version is in production, 1 when it was refused or something failed."""
     _check(checkout, wishes)
-    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {escape(str(checkout.root))}, on {target.title}")
+    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {screen.escaped(checkout.root)}, on {target.title}")
     project = projects.find(target)
     began = datetime.now(UTC)
     if project is None:
@@ -125,10 +123,10 @@ def _put_data(target: Target, project: Project, checkout: Checkout, wishes: Wish
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=prefix)
     there = [item["Key"] for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")]
     s3.upload_file(str(wishes.data), project.bucket, key)
-    _say(wishes, escape(f"data s3://{project.bucket}/{key}"))
+    _say(wishes, screen.escaped(f"data s3://{project.bucket}/{key}"))
     if key in there:
         _say(wishes, "it replaces the file of that name, whose earlier version the bucket keeps")
-    if others := [escape(name.removeprefix(prefix)) for name in there if name != key]:
+    if others := [screen.escaped(name.removeprefix(prefix)) for name in there if name != key]:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         _say(wishes, f"the build also trains on what is there already: {', '.join(others[:5])}{more}")
 
@@ -154,7 +152,7 @@ def _pushed(target: Target, project: Project, checkout: Checkout, wishes: Wishes
     message = wishes.message or push.subject(checkout)
     commit = push.push(push.Push(target, project, checkout, message, wishes.merge)) if wishes.pushes else ""
     if commit:
-        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {escape(message)}\n")
+        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {screen.escaped(message)}\n")
         return commit
     commit = push.head(target, project)
     _say(wishes, f"[bold]nothing to push[/bold]: {commit[:12]} is what the repository has\n")
@@ -195,7 +193,7 @@ def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Acti
             lines.append(f"{action.name}: {action.summary.strip() or 'no reason given'}")
             if ":" in action.link and not action.link.startswith("arn:"):
                 lines += [f"  | {line}" for line in deliveries.build_log(target, action.link)]
-    print("\n".join(lines), file=sys.stderr)
+    screen.write("\n".join(lines), sys.stderr)
     return False
 
 
@@ -235,11 +233,11 @@ def _answer(target: Target, project: Project, action: Action, wishes: Wishes) ->
 
 def _asked(question: str) -> bool:
     try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{screen.plain(question)} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         raise UserError("Nobody is there to approve; use --approve auto (APPROVE=auto with make)") from None
 
 
 def _say(wishes: Wishes, text: str) -> None:
     if not wishes.as_json:
-        screen.say(text)
+        screen.say_styled(text)

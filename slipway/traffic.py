@@ -135,7 +135,7 @@ def _name(fault: Exception) -> str:
 def _watch(
     target: Target, project: Project, stage: str, senders: list[threading.Thread], counts: Counts, *, quiet: bool
 ) -> None:
-    live = Live(console=screen.console, refresh_per_second=4) if screen.console.is_terminal and not quiet else None
+    live = Live(console=screen.console, refresh_per_second=4) if screen.is_live() and not quiet else None
     began = time.monotonic()
     with live or threading.Lock():
         while any(sender.is_alive() for sender in senders):

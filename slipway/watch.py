@@ -17,7 +17,7 @@ FINAL = ("Succeeded", "Failed", "Stopped")
 
 def watch(target: Target, arn: str, *, quiet: bool = False) -> dict[str, Any]:
     """Show the steps until the execution ends; its description then. Ctrl-C leaves it running."""
-    if screen.console.is_terminal and not quiet:
+    if screen.is_live() and not quiet:
         with Live(console=screen.console, refresh_per_second=10, transient=False) as live:
             for description, steps in _states(target, arn):
                 live.update(progress(description, steps))
@@ -45,7 +45,7 @@ def progress(description: dict[str, Any], steps: list[dict[str, Any]], now: date
     made = screen.table(("step", "state", "time", ""), (), right=("time",))
     for step in steps:
         took = screen.duration(executions.seconds(step, now or datetime.now(UTC)))
-        made.add_row(step["StepName"], screen.cell(step["StepStatus"]), took, note(step))
+        made.add_row(*map(screen.cell, (step["StepName"], step["StepStatus"], took, note(step))))
     made.caption = f"execution {description['PipelineExecutionArn'].rpartition('/')[2]}"
     made.caption_justify = "left"
     return made
@@ -73,4 +73,4 @@ def _say_changes(steps: list[dict[str, Any]], said: dict[str, str]) -> None:
             continue
         said[name] = status
         took = screen.duration(executions.seconds(step)) if status in FINAL else ""
-        print(f"{name:<12} {status:<10} {took:>8}  {note(step)}".rstrip(), flush=True)
+        screen.write(f"{name:<12} {status:<10} {took:>8}  {note(step)}".rstrip())

@@ -125,7 +125,6 @@ class Alarms:
             return transition
 
         moved: Transition | None = self._state.on_loop(move)
-        self._state.changed()
         return moved
 
     def record(self, alarm: Mapping[str, Any], kind: str, summary: str, data: Mapping[str, Any], at: float) -> None:

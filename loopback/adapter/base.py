@@ -16,15 +16,22 @@ from typing import Any
 from urllib.parse import quote
 
 from loopback.adapter import (
+    acknowledge,
     aliases,
     conditions,
     encryption,
     events,
+    functions,
     gate,
+    identities,
+    loading,
     log_filter,
     modules,
     object_events,
     permissions,
+    records,
+    row_file,
+    rows,
     s3,
     server,
     sessions,
@@ -34,9 +41,12 @@ from loopback.adapter import (
     stacks,
     state,
     template_urls,
+    trust,
     update_policies,
+    waiting,
 )
 from loopback.adapter.asked import Asked
+from loopback.core.damage import DamagedState
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import Check
 from loopback.core.settings import Settings
@@ -46,6 +56,7 @@ Serve = Callable[[Mapping[str, str], bytes], Answer]  # (headers, in lower case;
 OpenDoor = Callable[[], socket.socket]
 Asks = Callable[[str, str], Check | None]  # (method, path) -> what a front's caller must be allowed
 
+UNHURRIED = frozenset({"logs", "monitoring"})  # lines and figures of our own work: written within seconds
 THREADS = 64  # requests at a time: some ask this same port while they are answered
 HOOKS = {
     "ministack.app": ("app", "SERVICE_REGISTRY", "SERVICE_HANDLERS", "_loaded_modules", "call_service_handler_sync"),
@@ -53,7 +64,10 @@ HOOKS = {
     "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE",),
 }
 PARTS = (
+    records,
+    rows,
     state,
+    loading,
     s3,
     events,
     stacks,
@@ -61,6 +75,8 @@ PARTS = (
     stack_roles,
     permissions,
     signatures,
+    trust,
+    identities,
     gate,
     conditions,
     aliases,
@@ -70,6 +86,8 @@ PARTS = (
     sessions,
     encryption,
     template_urls,
+    functions,
+    waiting,
 )
 
 
@@ -78,14 +96,22 @@ class Base:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._modules = modules.load(settings, (HOOKS, *(part.HOOKS for part in PARTS)))
+        modules.prepare(settings)
+        records.install()
+        with loading.sidecars_read() as damage:
+            self._modules = modules.load((HOOKS, *(part.HOOKS for part in PARTS)))
+        file = row_file.RowFile(settings.base_database)
+        damage += loading.import_files(settings.base_folder, file)
+        if damage and not settings.accept_loss:
+            raise DamagedState(damage)
         self._app = self._modules["ministack.app"]
         self._touched: Callable[[], None] = lambda: None
         self._fronts: dict[str, server.Application] = {}
         self._services: list[str] = []
-        self.state = state.State(self._modules, settings.autosave_seconds)
+        self.state = state.State(self._modules, file, settings.autosave_seconds)
+        loading.Loading(self._modules, file, settings.base_database, self.state, settings.accept_loss)
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
-        for part in (conditions, aliases, object_events, log_filter, sessions, encryption):
+        for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
             part.install()
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
@@ -95,7 +121,9 @@ class Base:
             stack_roles.StackRoles(self.permissions)
         self._gate = gate.Gate(self._application, settings.port, checked)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
-        self._recovery = stack_recovery.Recovery(self.state.save)
+        self.waiting = waiting.Waiting()
+        self._recovery = stack_recovery.Recovery(self.state)
+        self._answer = acknowledge.Acknowledged(self._app.app, self.state)
 
     def add_service(self, name: str, target_prefix: str, serve: Serve) -> None:
         """Answer requests for `name` with `serve`, which runs on a thread of its own.
@@ -161,9 +189,13 @@ class Base:
 
     def http(self, service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Call the base's handler of a service as its HTTP front would."""
-        self.state.changed()
         handler = self._app.SERVICE_HANDLERS[service]
-        status, answer_headers, answer = self._app.call_service_handler_sync(handler, method, path, headers, body, {})
+        uses = records.Uses()
+        with self.state.noted(records.noting() or uses):  # within a request, that one's answer waits
+            answered = self._app.call_service_handler_sync(handler, method, path, headers, body, {})
+        if service not in UNHURRIED:
+            self.state.save(uses)
+        status, answer_headers, answer = answered
         return status, answer_headers, answer.encode() if isinstance(answer, str) else answer
 
     def serve(self, open_door: OpenDoor, started: Callable[[], None], touched: Callable[[], None]) -> None:
@@ -182,7 +214,7 @@ class Base:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         self.state.opened(loop)
-        await server.serve(self._gate, open_door(), self._settings.port, opened)
+        await server.serve(self._gate, open_door(), self._settings.port, opened, self.waiting.end)
         self.state.closed()
 
     async def _application(self, scope: server.Scope, receive: Any, send: Any) -> None:
@@ -192,6 +224,4 @@ class Base:
                 if scope["path"].startswith(prefix):
                     await front(scope, receive, send)
                     return
-            if scope.get("method") not in ("GET", "HEAD"):
-                self.state.changed()
-        await self._app.app(scope, receive, send)
+        await self._answer(scope, receive, send)

@@ -39,7 +39,6 @@ class Events:
             "Detail": json.dumps(detail),
         }
         answer = self._state.on_loop(lambda: self._events._put_events({"Entries": [entry]}, allow_aws_source=True))
-        self._state.changed()
         _, _, body = answer
         if (refused := json.loads(body)).get("FailedEntryCount"):
             raise ServiceError(f"EventBridge refuses {detail_type}: {refused['Entries'][0].get('ErrorMessage')}")

@@ -15,12 +15,13 @@ class BrokenBase(Exception):
     """The installed ministack is not the one that this adapter was written for."""
 
 
-def load(settings: Settings, hooks: Iterable[Hooks]) -> dict[str, Any]:
-    """Import the base with its environment set: it reads that, and its own defaults are not for us.
-
-    Raises BrokenBase when a name in `hooks` is not there.
-    """
+def prepare(settings: Settings) -> None:
+    """Set the environment of the base before it is imported: it reads that, and its own defaults are not for us."""
     os.environ.update(environment(settings))
+
+
+def load(hooks: Iterable[Hooks]) -> dict[str, Any]:
+    """Import the base. Raises BrokenBase when a name in `hooks` is not there."""
     wanted = _together(hooks)
     modules = {name: importlib.import_module(name) for name in wanted}
     missing = [f"{name}.{hook}" for name, names in wanted.items() for hook in names if not hasattr(modules[name], hook)]
@@ -40,7 +41,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",
-        "STATE_DIR": str(settings.state / "base"),
+        "STATE_DIR": str(settings.base_folder),
         "S3_DATA_DIR": str(settings.state / "s3"),
         "MINISTACK_REGION": settings.place.region,
         "MINISTACK_ACCOUNT_ID": settings.place.account,

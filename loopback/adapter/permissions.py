@@ -14,14 +14,17 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from loopback.adapter.asked import Asked
+from loopback.adapter.trust import Trust
 from loopback.core.arn import Place
-from loopback.core.errors import AccessDeniedException
-from loopback.core.permissions import Check, checks
+from loopback.core.cloudwatch_resources import request_of, resources
+from loopback.core.errors import AccessDeniedException, ServiceError
+from loopback.core.permissions import PASS_ROLE, PASSED_TO, Check, checks
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.iam_actions": ("extract_resource_arn", "identity_denial_message", "request_tag_context"),
     "ministack.core.iam_evaluator": (
         "AuthError",
+        "CredentialResolutionError",
         "EvalContext",
         "_gather_role_policies",
         "_permissions_boundary",
@@ -29,14 +32,14 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "caller_arn",
         "evaluate",
         "evaluate_resource_policy",
-        "is_root_access_key",
         "pin_signed_body",
         "pin_signed_request",
+        "resolve_credential",
     ),
     "ministack.core.responses": ("set_request_account_id", "set_request_region"),
     "ministack.core.router": ("extract_access_key_id",),
     "ministack.services.iam": ("_roles",),
-    "ministack.app": ("pin_request_origin",),
+    "ministack.app": ("SERVICE_HANDLERS", "pin_request_origin"),
     "ministack.services.lambda_svc": ("_functions",),
 }
 REMEMBERED_SECONDS = 1.0  # how long an answer about an invocation counts
@@ -66,6 +69,8 @@ class Permissions:
         self, place: Place, services: Sequence[str], asked: Asked, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._place, self._services, self._now = place, services, now
+        self._trust = Trust(place)
+        self._trust.guard_services(self.permit_caller)
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._actions, self._evaluator, self._responses, self._router, self._iam, app, self._functions = modules
         pin = app.pin_request_origin
@@ -85,6 +90,8 @@ class Permissions:
             headers, body = rest[2], rest[3]
             if service in self._services:
                 return self.of_request(service, headers, body)[0].resource
+            if service == "monitoring" and (found := resources(*request_of(headers, body, rest[4]), place)):
+                return found[0]
             arn: str = extract(service, *rest)
             return arn.replace(":rule/default/", ":rule/") if service == "events" else arn
 
@@ -95,6 +102,19 @@ class Permissions:
             return found | metric_keys(action, body, parameters)
 
         self._actions.extract_resource_arn, self._actions.request_tag_context = resource, keys
+        handle = app.SERVICE_HANDLERS["monitoring"]
+
+        async def monitored(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+            form = {**parse_qs(body.decode("utf-8", "replace")), **query}
+            operation, request = request_of(headers, body, form)
+            try:  # the base has asked about the first
+                others = resources(operation, request, place)[1:]
+                self.permit_caller([Check(f"cloudwatch:{operation}", other) for other in others])
+            except AccessDeniedException as fault:
+                return _answer(403, fault.code, str(fault))
+            return await handle(method, path, headers, body, query)
+
+        app.SERVICE_HANDLERS["monitoring"] = monitored
 
     def of_request(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[Check, ...]:
         """The checks of a request to one of our services; a body that is not JSON is refused later, by its service."""
@@ -108,8 +128,8 @@ class Permissions:
         """What the caller of one of our services is told who may not do all that goes with the operation."""
         try:
             self.permit_caller(self.of_request(service, headers, body)[1:])
-        except AccessDeniedException as fault:
-            return _answer(403, fault.code, str(fault))
+        except ServiceError as fault:
+            return _answer(403 if isinstance(fault, AccessDeniedException) else 400, fault.code, str(fault))
         return None
 
     def of_target(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
@@ -166,8 +186,15 @@ class Permissions:
 
         return guard
 
+    def credential(self, key: str, token: str) -> tuple[str, str] | None:
+        """The secret of an access key and the ARN that it acts as, "" for the account; None for an unknown one."""
+        found = self._evaluator.resolve_credential(key, self._place.account, token) if key else None
+        if found is None or isinstance(found, self._evaluator.CredentialResolutionError):
+            return None
+        return found.secret_access_key, "" if found.principal_type == "Root" else found.principal_arn
+
     def permit_caller(self, asked: Sequence[Check]) -> None:
-        """Whether the caller of the request that is being served may do all this. Raises AccessDeniedException."""
+        """Whether the caller of the request that is being served may do all this. Raises as `permit` does."""
         self.permit(self.caller(), asked)
 
     def caller(self) -> str:
@@ -176,15 +203,21 @@ class Permissions:
         return "" if arn.endswith(":root") else arn
 
     def permit(self, principal: str, asked: Sequence[Check]) -> None:
-        """Whether a role, or a session of one, may do all this; "" is the account. Raises AccessDeniedException."""
-        for check in asked if principal else ():
-            if refusal := self._refusal(principal, check):
+        """Whether a role, or a session of one, may do all this; "" is the account, which may do everything.
+
+        Raises AccessDeniedException, and RoleCannotBeAssumed for a role that cannot do what it is handed over for.
+        """
+        for check in asked:
+            if principal and (refusal := self._refusal(principal, check)):
                 raise AccessDeniedException(refusal[1])
+            if check.action == PASS_ROLE:
+                self._trust.require(check.resource, check.context.get(PASSED_TO, ""))
 
     def _refusal(self, principal: str, check: Check) -> Refusal | None:
         parts = principal.split(":")
-        name = parts[5].split("/")[1] if parts[5].startswith("assumed-role/") else parts[5].rpartition("/")[2]
-        role = self._iam._roles.get_scoped(parts[4], None, name)
+        is_session = parts[5].startswith("assumed-role/")
+        name = parts[5].split("/")[1] if is_session else parts[5].rpartition("/")[2]
+        role = self._iam._roles.get_scoped(parts[4], None, name) if is_session else self._trust.role(principal)
         if role is None:
             return "AccessDenied", f"{principal} cannot be assumed: there is no role {name}"
         session = principal.replace(":iam:", ":sts:").partition(":role/")[0]
@@ -214,8 +247,6 @@ class Permissions:
         key = self._router.extract_access_key_id(headers, query)
         if not key:
             return "MissingAuthenticationToken", "Missing Authentication Token"
-        if self._evaluator.is_root_access_key(key):
-            return None
         self._responses.set_request_account_id(self._place.account)
         self._responses.set_request_region(self._place.region)
         self._evaluator.pin_signed_request(scope["method"], scope["raw_path"].decode(), query, scope["headers"])
@@ -225,7 +256,7 @@ class Permissions:
             return found.code, found.message
         if found is None:
             return "UnrecognizedClientException", "The security token included in the request is invalid."
-        return self._remembered(found.principal_arn, check)
+        return None if found.principal_type == "Root" else self._remembered(found.principal_arn, check)
 
     def _remembered(self, principal: str, check: Check) -> Refusal | None:
         known = (principal, check)

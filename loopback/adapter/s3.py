@@ -76,7 +76,6 @@ class S3:
             self._s3._delete_object(bucket, key)
 
         self._state.on_loop(remove)
-        self._state.changed()
 
     def store(self, bucket: str, key: str, source: Path) -> None:
         """Put a file, as PutObject would: versions, notifications and events included. Raises NoSuchBucket."""
@@ -89,7 +88,6 @@ class S3:
                 return answer
 
             status, _, answer = self._state.on_loop(put)
-        self._state.changed()
         if status >= 400:
             raise ServiceError(f"s3://{bucket}/{key} could not be written: {answer.decode(errors='replace')}")
         self._written(bucket, key, size)

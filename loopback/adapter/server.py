@@ -14,8 +14,13 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]  # ASGI
 Opened = Callable[[], Awaitable[None]]
 
 
-async def serve(application: Application, door: socket.socket, port: int, opened: Opened) -> None:
-    """Serve what comes in through a listening socket until SIGTERM or SIGINT; `opened` once the port answers."""
+async def serve(
+    application: Application, door: socket.socket, port: int, opened: Opened, ending: Callable[[], None]
+) -> None:
+    """Serve what comes in through a listening socket until SIGTERM or SIGINT.
+
+    `opened` is called once the port answers, `ending` when requests that still run have had their time.
+    """
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.asyncio import tcp_server
     from hypercorn.config import Config, Sockets
@@ -25,14 +30,20 @@ async def serve(application: Application, door: socket.socket, port: int, opened
     config.loglevel, config.keep_alive_timeout, config.graceful_timeout = "WARNING", 75, 1
     sockets = Sockets([], [door], [])
     config.create_sockets = lambda: sockets
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def leave() -> None:
+        stop.set()
+        loop.call_later(config.graceful_timeout, ending)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, leave)
     server = asyncio.create_task(hypercorn(application, config, shutdown_trigger=stop.wait))
     await _until_open(server, port)
     if not server.done():
         await opened()
     await server
+    ending()
 
 
 async def _until_open(server: "asyncio.Task[None]", port: int) -> None:

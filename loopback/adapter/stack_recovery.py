@@ -1,55 +1,91 @@
 """Stack operations that a kill has cut off are begun again: what the cut-off one had made is deleted first.
 
-The base runs an operation as a task in memory. Here its arguments are kept in the stack's record, which is saved
-with everything else, until it has ended.
+The base runs an operation as a task in memory. Here its arguments are kept in the stack's record, which is written
+before the request is answered, until it has ended.
 """
 
 import asyncio
 import copy
 import importlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
+from loopback.adapter.row_file import NotWritten
 from loopback.adapter.stacks import MAKING, OPERATION
+from loopback.adapter.state import State
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation": ("_stacks",),
     "ministack.services.cloudformation.provisioners": ("_delete_resource",),
     "ministack.services.cloudformation.stacks": ("_deploy_stack_async", "_delete_stack_async"),
-    "ministack.services.cloudformation.handlers": ("_deploy_stack_async",),
+    "ministack.services.cloudformation.handlers": ("_deploy_stack_async", "_delete_stack_async"),
     "ministack.services.cloudformation.changesets": ("_deploy_stack_async",),
 }
 Stack = dict[str, Any]
+DELETION = "_deletion"  # the member of a stack's record with what its deletion was asked to keep
 log = logging.getLogger("loopback")
 
 
 class Recovery:
-    """Made once, before the base serves; `resume` runs once it does. `save` writes the stacks' records."""
+    """Made once, before the base serves; `resume` runs once it does."""
 
-    def __init__(self, save: Callable[[], None]) -> None:
-        self._save = save
+    def __init__(self, kept: State) -> None:
+        self._kept = kept
         state, self._provisioners, self._engine, *callers = (importlib.import_module(name) for name in HOOKS)
         self._stacks: Any = state
         self._deploy: Callable[..., Awaitable[None]] = self._engine._deploy_stack_async
+        self._delete_stack: Callable[..., Awaitable[None]] = self._engine._delete_stack_async
         modules: list[Any] = [self._engine, *callers]
         for module in modules:
-            module._deploy_stack_async = self._remembered
+            module._deploy_stack_async = self._deploying
+            if hasattr(module, "_delete_stack_async"):
+                module._delete_stack_async = self._deleting
 
-    async def _remembered(self, stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
+    def _deploying(self, stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> Coroutine[Any, Any, None]:
+        """The base's task, whose arguments are in the record before the request that begins it is answered."""
         stack = self._stacks._stacks[stack_name]
         stack[OPERATION] = {"arguments": list(arguments), "options": options}
-        await asyncio.to_thread(self._save)
-        await self._deploy(stack_name, stack_id, *arguments, **options)
-        stack.pop(OPERATION, None)
-        await asyncio.to_thread(self._save)
+
+        async def deploy() -> None:
+            try:
+                await self._kept.kept()
+            except NotWritten as fault:
+                stack["StackStatus"] = "UPDATE_FAILED" if options.get("is_update") else "CREATE_FAILED"
+                stack["StackStatusReason"] = str(fault)
+                return
+            await self._deploy(stack_name, stack_id, *arguments, **options)
+            stack.pop(OPERATION, None)
+            await self._ended(stack_name)  # without a pause before it: what is acknowledged from here on comes after
+
+        return deploy()
+
+    def _deleting(
+        self, stack_name: str, stack_id: str, retain: Iterable[str] = (), force: bool = False
+    ) -> Coroutine[Any, Any, None]:
+        """As `_deploying`."""
+        if stack := self._stacks._stacks.get(stack_name):
+            stack["StackStatus"] = "DELETE_IN_PROGRESS"
+            stack[DELETION] = {"retain_resources": sorted(retain), "force": force}
+
+        async def delete() -> None:
+            await self._delete_stack(stack_name, stack_id, frozenset(retain), force)
+            await self._ended(stack_name)
+
+        return delete()
+
+    async def _ended(self, stack_name: str) -> None:
+        try:
+            await self._kept.kept()
+        except NotWritten as fault:  # the next look for changes tries again
+            log.warning("the end of an operation on stack %s is not on disk: %s", stack_name, fault)
 
     async def resume(self) -> None:
         """Begin again what was cut off."""
         for name, stack in list(self._stacks._stacks.items()):
             status = stack.get("StackStatus", "")
             if status == "DELETE_IN_PROGRESS":
-                task = self._engine._delete_stack_async(name, stack["StackId"])
+                task = self._deleting(name, stack["StackId"], *stack.get(DELETION, {}).values())
             elif OPERATION in stack and status.endswith("_IN_PROGRESS"):
                 task = self._again(name, stack, stack[OPERATION])
             else:
@@ -64,7 +100,7 @@ class Recovery:
         await asyncio.to_thread(self._delete_made, name, stack, kept)
         stack["_resources"] = copy.deepcopy(before)
         stack["StackStatus"] = "UPDATE_IN_PROGRESS" if operation["options"].get("is_update") else "CREATE_IN_PROGRESS"
-        await self._remembered(name, stack["StackId"], *operation["arguments"], **operation["options"])
+        await self._deploying(name, stack["StackId"], *operation["arguments"], **operation["options"])
 
     def _delete_made(self, name: str, stack: Stack, kept: dict[str, str]) -> None:
         if making := stack.pop(MAKING, None):

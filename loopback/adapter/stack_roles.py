@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from loopback.adapter.permissions import Permissions
-from loopback.core.errors import ServiceError
+from loopback.core.errors import AccessDeniedException, ServiceError
 from loopback.core.permissions import pass_role
 
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -55,7 +55,9 @@ class StackRoles:
             if given:
                 self._permissions.permit_caller([pass_role(given, PRINCIPAL)])
         except ServiceError as fault:
-            return 403, {"Content-Type": "text/xml"}, _denied(str(fault))
+            denied = isinstance(fault, AccessDeniedException)
+            code = "AccessDenied" if denied else fault.code
+            return 403 if denied else 400, {"Content-Type": "text/xml"}, _refused(code, str(fault))
         name = request.get("StackName", "")
         kept = self._record(name) or self._of_change_set(request)
         role = given or kept.get(ROLE, "")
@@ -90,10 +92,10 @@ def _request(body: bytes, query: Mapping[str, Any]) -> dict[str, str]:
     return {key: value[0] if isinstance(value, list) else value for key, value in pairs.items()}
 
 
-def _denied(message: str) -> bytes:
+def _refused(code: str, message: str) -> bytes:
     from xml.sax.saxutils import escape
 
     return (
         '<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>'
-        f"<Code>AccessDenied</Code><Message>{escape(message)}</Message></Error></ErrorResponse>"
+        f"<Code>{code}</Code><Message>{escape(message)}</Message></Error></ErrorResponse>"
     ).encode()

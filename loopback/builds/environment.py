@@ -56,6 +56,10 @@ def machine(folders: Folders, pip_cache: Path) -> dict[str, str]:
     }
 
 
+# AWS's own, which signs for hosts of AWS only unless it is told otherwise; it knows that word for `get` alone.
+HELPER = '!f() { test "$1" != get || aws codecommit credential-helper get --ignore-host-check; }; f'
+
+
 def git(url: str, region: str, home: Path, *, credentials: bool) -> dict[str, str]:
     """Settings that make git find AWS's repositories in this loopback, at `url`, and nobody's own configuration."""
     entries = [
@@ -64,7 +68,7 @@ def git(url: str, region: str, home: Path, *, credentials: bool) -> dict[str, st
     ]
     entries.append((f"url.{url}/v1/repos/.insteadOf", f"https://git-codecommit.{region}.amazonaws.com/v1/repos/"))
     if credentials:
-        entries.append(("credential.helper", "!aws codecommit credential-helper $@"))
+        entries.append(("credential.helper", HELPER))
         entries.append(("credential.UseHttpPath", "true"))
     variables = {
         "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),

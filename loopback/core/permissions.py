@@ -172,6 +172,8 @@ ROLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("RoleArn", "sagemaker.amazonaws.com"),
         ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
         ("MonitoringScheduleConfig.MonitoringJobDefinition.RoleArn", "sagemaker.amazonaws.com"),
+        ("DefaultUserSettings.ExecutionRole", "sagemaker.amazonaws.com"),
+        ("DefaultSpaceSettings.ExecutionRole", "sagemaker.amazonaws.com"),
     ),
     "codebuild": (
         ("serviceRole", "codebuild.amazonaws.com"),

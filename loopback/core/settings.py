@@ -31,11 +31,12 @@ class Settings:
     state: Path
     port: int = DEFAULT_PORT
     place: Place = field(default_factory=Place)
-    autosave_seconds: float = 2.0  # design: the base's state is on disk this long after a change
+    autosave_seconds: float = 2.0  # design: what changes in the base without a request is on disk this long after
     idle_seconds: float = 60.0  # without a job; then the warm process gives its memory back
     enforce_iam: bool = False  # requests are signed and allowed by policies, as on AWS; what works acts with its role
 
     is_new_account: bool = False  # to what AWS has closed to new customers, such as Model Monitor
+    accept_loss: bool = False  # start without what is damaged or missing in the state folder
     pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
 
     @classmethod
@@ -61,6 +62,16 @@ class Settings:
     def database(self) -> Path:
         """The SQLite file of our own services."""
         return self.state / "loopback.db"
+
+    @property
+    def base_database(self) -> Path:
+        """The SQLite file of what the base keeps."""
+        return self.state / "base.db"
+
+    @property
+    def base_folder(self) -> Path:
+        """The base's own files, such as the code of Lambda functions."""
+        return self.state / "base"
 
     @property
     def asked(self) -> Path:

@@ -42,7 +42,7 @@ def read_csv(paths: Sequence[Path], *, header: bool) -> Iterator[Any]:
             yield from pa.csv.open_csv(
                 path,
                 pa.csv.ReadOptions(column_names=names, skip_rows=int(header), block_size=_BLOCK),
-                pa.csv.ParseOptions(newlines_in_values=False),
+                pa.csv.ParseOptions(newlines_in_values=True),
                 pa.csv.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
                 ),

@@ -15,7 +15,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     scored = scoring.score(model, folders.test, columns.label, config["slices"])
     metrics = regression.report(scored.labels, scored.scores)
     metric = config["champion_metric"]
-    shares = scoring.importance(model.booster)
+    shares = scoring.importance(model)
     report: dict[str, Any] = {
         "regression_metrics": metrics,
         "champion": evaluating.against_champion(metric, trained, scored, regression.judge, folders, columns),

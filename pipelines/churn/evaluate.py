@@ -19,7 +19,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
         "binary_classification_metrics": metrics,
         "champion": evaluating.against_champion(metric, trained, scored, classification.judge, folders, columns),
         "slices": evaluating.by_slice(scored, classification.figures),
-        "feature_importance": scoring.importance(model.booster),
+        "feature_importance": scoring.importance(model),
         **evaluating.rows(scored, trained),
         **evaluating.limits(folders, config["monitoring"]["hour_rows"]),
     }

@@ -1,22 +1,12 @@
 """What a data set's columns are: names in file order, types, the label. No file is read here."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.tabular import cells
+
 NUMBER, CATEGORY, IDENTIFIER, LABEL = "number", "category", "identifier", "label"
-_IGNORED = re.compile(r"[\W_]")
-
-
-def spelling(name: str) -> str:
-    """What is left of a column name when case, spaces and punctuation don't count: `Int'l Plan` is `intl_plan`."""
-    return _IGNORED.sub("", name.casefold())
-
-
-def label_spelling(value: str) -> str:
-    """`True.`, `true` and `TRUE` are the same label."""
-    return value.strip().rstrip(".").casefold()
 
 
 @dataclass(frozen=True)
@@ -29,6 +19,7 @@ class Columns:
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     minimum_rows: int = 100
+    missing: tuple[str, ...] = cells.MISSING
 
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> "Columns":
@@ -43,6 +34,7 @@ class Columns:
             positive=tuple(label.get("positive", ())),
             negative=tuple(label.get("negative", ())),
             minimum_rows=data.get("minimum_rows", 100),
+            missing=cells.words(data.get("missing")),
         )
 
     @property

@@ -1,37 +1,18 @@
 """Raw CSV files as a stream of typed batches: bounded memory, and every fault of the schema named in one message."""
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from pipelines.tabular.columns import Columns, spelling
-from pipelines.tabular.job import JobError
+from pipelines.tabular import typed
+from pipelines.tabular.columns import IDENTIFIER, Columns
+from pipelines.tabular.csv_files import CsvFile, opened, refusal, unreadable
 
 BLOCK_BYTES = 4 << 20  # a batch; memory is bounded by it, not by the file
-NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"]
 EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class CsvFile:
-    """One raw file and the configured names of its columns, in the order of the file."""
-
-    path: Path
-    names: tuple[str, ...]
-
-
-def find(folder: Path, columns: Columns) -> list[CsvFile]:
-    """The CSV files of a folder (and below), their headers checked against the configuration."""
-    files = sorted(p for p in folder.rglob("*") if p.name.endswith((".csv", ".csv.gz")) and not p.name.startswith("."))
-    if not files:
-        there = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
-        raise JobError(f"No CSV file in the input {folder} (found: {there or 'nothing'}). Expected *.csv or *.csv.gz.")
-    return [CsvFile(path, _names(path, columns)) for path in files]
+CASES = (str, str.upper, str.title, str.capitalize)  # of the words for a missing value that Arrow itself looks for
 
 
 def batches(file: CsvFile, columns: Columns, also: str = "") -> Iterator[pa.RecordBatch]:
@@ -39,73 +20,88 @@ def batches(file: CsvFile, columns: Columns, also: str = "") -> Iterator[pa.Reco
 
     `also` is one more column to read, which rows are split by; it comes last.
     """
+    if not file.rows:
+        return
     names = [*columns.used, *([also] if also and also not in columns.used else [])]
-    types = {name: pa.float64() if columns.is_number(name) else pa.string() for name in names}
+    spellings = typed.Spellings(columns.missing)
+    done = 0
     try:
-        for batch in _stream(file, columns, types):
-            if any(columns.is_number(name) and _is_infinite(batch.column(name)) for name in columns.used):
-                raise pa.ArrowInvalid("infinite numbers")
-            yield batch
+        for batch in _quick(file, columns, names):
+            yield _spelled(batch, columns, spellings)
+            done += batch.num_rows
+    except (pa.ArrowInvalid, OSError):  # one cell that Arrow does not read as a number; or worse
+        for batch in _careful(file, columns, names, done):
+            yield _spelled(batch, columns, spellings)
+
+
+def _quick(file: CsvFile, columns: Columns, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows as long as Arrow itself reads every number; ArrowInvalid where it does not."""
+    types = {name: pa.float64() if columns.is_number(name) else pa.string() for name in names}
+    words = sorted({case(word) for word in columns.missing for case in CASES})
+    for batch in _stream(file, types, words):
+        yield pa.record_batch([_checked(values) for values in batch.columns], schema=batch.schema)
+
+
+def _checked(values: pa.Array) -> pa.Array:
+    if not pa.types.is_floating(values.type):
+        return values
+    if not typed.is_finite(values):
+        raise pa.ArrowInvalid("a number that is too large")
+    return pc.if_else(pc.is_nan(values), None, values)
+
+
+def _careful(file: CsvFile, columns: Columns, names: list[str], done: int) -> Iterator[pa.RecordBatch]:
+    """The rows behind the first `done`, read as text and turned into numbers here. Raises JobError for what is none."""
+    numeric = [name for name in names if columns.is_number(name)]
+    try:
+        for text in _stream(file, dict.fromkeys(names, pa.string()), []):
+            skipped = min(done, text.num_rows)
+            done, batch = done - skipped, text.slice(skipped)
+            for name in numeric:
+                place = batch.schema.get_field_index(name)
+                values = typed.numbers(batch.column(place), columns.missing)
+                if not typed.is_finite(values):
+                    raise refusal(file.path, _faults(file, columns))
+                batch = batch.set_column(place, name, values)
+            if batch.num_rows:
+                yield batch
     except pa.ArrowInvalid as error:
-        faults = _faults(file, columns)
-        raise JobError(_block(file.path, faults or [str(error)])) from None
+        try:
+            faults = _faults(file, columns)
+        except (pa.ArrowInvalid, OSError):
+            faults = []
+        raise (refusal(file.path, faults) if faults else unreadable(file.path, error)) from None
+    except OSError as error:
+        raise unreadable(file.path, error) from None
 
 
-def _stream(file: CsvFile, columns: Columns, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+def _spelled(batch: pa.RecordBatch, columns: Columns, spellings: typed.Spellings) -> pa.RecordBatch:
+    """The batch with each category and identifier in its one spelling; the label keeps its own, for messages."""
+
+    def spelled(name: str) -> pa.Array:
+        values = batch.column(name)
+        if columns.types[name] == IDENTIFIER:
+            return typed.identifiers(values)
+        is_category = pa.types.is_string(values.type) and name != columns.label
+        return typed.categories(values, spellings) if is_category else values
+
+    return pa.record_batch([spelled(name) for name in batch.schema.names], names=batch.schema.names)
+
+
+def _stream(
+    file: CsvFile, types: dict[str, pa.DataType], missing: list[str], **options: object
+) -> Iterator[pa.RecordBatch]:
+    """The rows of some columns. Line breaks in quotes are part of a cell."""
     yield from pacsv.open_csv(
-        file.path,
+        opened(file.path),
         read_options=pacsv.ReadOptions(
-            column_names=list(file.names), skip_rows=int(columns.header), block_size=BLOCK_BYTES
+            column_names=list(file.names), skip_rows=file.skipped, block_size=BLOCK_BYTES, use_threads=not options
         ),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, **options),
         convert_options=pacsv.ConvertOptions(
-            column_types=types, include_columns=list(types), null_values=NULLS, strings_can_be_null=True
+            column_types=types, include_columns=list(types), null_values=["", *missing], strings_can_be_null=True
         ),
     )
-
-
-def _is_infinite(values: pa.Array) -> bool:
-    return bool(pc.any(pc.is_inf(values)).as_py())
-
-
-def _names(path: Path, columns: Columns) -> tuple[str, ...]:
-    """The configured name of each column of a file."""
-    with pa.input_stream(path, compression="detect") as stream:
-        first = stream.read(1 << 16).split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip("\r")
-    if not first.strip():
-        raise JobError(_block(path, ["the file is empty"]))
-    found = pacsv.read_csv(
-        pa.BufferReader(first.encode() + b"\n"),
-        read_options=pacsv.ReadOptions(autogenerate_column_names=True),
-        convert_options=pacsv.ConvertOptions(column_types={f"f{i}": pa.string() for i in range(first.count(",") + 1)}),
-    )
-    cells = [str(value) for value in found.to_pylist()[0].values()]
-    return _match(path, cells, columns) if columns.header else _count(path, cells, columns)
-
-
-def _match(path: Path, cells: list[str], columns: Columns) -> tuple[str, ...]:
-    known = {spelling(name): name for name in columns.types}
-    faults = [
-        f"unknown column {c!r}: add it to data.columns (type identifier drops it)"
-        for c in cells
-        if spelling(c) not in known
-    ]
-    found = [known[spelling(c)] for c in cells if spelling(c) in known]
-    faults += [f"missing column {name!r} ({kind})" for name, kind in columns.types.items() if name not in found]
-    faults += [
-        f"column {name!r} appears {found.count(name)} times" for name in dict.fromkeys(found) if found.count(name) > 1
-    ]
-    if faults and not found:
-        faults.append(f"the first line has no known name ({', '.join(cells[:4])}, ...): has the file a header?")
-    if faults:
-        raise JobError(_block(path, faults))
-    return tuple(found)
-
-
-def _count(path: Path, cells: list[str], columns: Columns) -> tuple[str, ...]:
-    if len(cells) == len(columns.types):
-        return tuple(columns.types)
-    names = ", ".join(columns.types)
-    raise JobError(_block(path, [f"{len(cells)} columns, expected {len(columns.types)} without a header: {names}"]))
 
 
 def _faults(file: CsvFile, columns: Columns) -> list[str]:
@@ -113,27 +109,18 @@ def _faults(file: CsvFile, columns: Columns) -> list[str]:
     ragged: list[str] = []
 
     def note(row: pacsv.InvalidRow) -> str:
-        ragged.append(
-            f"row {(row.number or 0) - columns.header}: {row.actual_columns} cells, expected {row.expected_columns}"
-        )
+        number = (row.number or 0) - file.skipped
+        ragged.append(f"row {number}: {row.actual_columns} cells, expected {row.expected_columns}")
         return "skip"
 
-    reader = pacsv.open_csv(
-        file.path,
-        read_options=pacsv.ReadOptions(
-            column_names=list(file.names), skip_rows=int(columns.header), block_size=BLOCK_BYTES, use_threads=False
-        ),
-        parse_options=pacsv.ParseOptions(invalid_row_handler=note),
-        convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.string() for name in file.names}, null_values=NULLS, strings_can_be_null=True
-        ),
-    )
     bad: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     first_row = 1
-    for batch in reader:
-        for name in filter(columns.is_number, columns.used):
-            for row, value in _unparsable(batch.column(name)):
+    numeric = [name for name in columns.used if columns.is_number(name)]
+    read = dict.fromkeys(numeric or [columns.label], pa.string())
+    for batch in _stream(file, read, [], invalid_row_handler=note):
+        for name in numeric:
+            for row, value in _unparsable(batch.column(name), columns):
                 counts[name] = counts.get(name, 0) + 1
                 if counts[name] <= EXAMPLES:
                     bad.setdefault(name, []).append(f"row {first_row + row} has {value!r}")
@@ -144,18 +131,8 @@ def _faults(file: CsvFile, columns: Columns) -> list[str]:
     return faults + ragged[:EXAMPLES] + ([f"... {len(ragged)} such rows in all"] if len(ragged) > EXAMPLES else [])
 
 
-def _unparsable(values: pa.Array) -> Iterator[tuple[int, str]]:
-    for row, value in enumerate(values.to_pylist()):
-        try:
-            finite = math.isfinite(float(value or 0))
-        except ValueError:
-            finite = False
-        if not finite:
-            yield row, value
-
-
-def _block(path: Path, faults: list[str]) -> str:
-    first = f"{path.name} does not fit data.columns in config.yml:"
-    if len(faults) == 1:
-        return f"{first} {faults[0]}"
-    return "\n".join([first, *(f"  - {fault}" for fault in faults)])
+def _unparsable(values: pa.Array, columns: Columns) -> Iterator[tuple[int, str]]:
+    found = typed.numbers(values, columns.missing)
+    too_large = pc.fill_null(pc.is_inf(found.cast(pa.float32())), False)
+    for row in pc.indices_nonzero(too_large).to_pylist():
+        yield row, values[row].as_py()

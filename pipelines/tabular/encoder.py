@@ -1,8 +1,10 @@
 """Raw columns to the matrix that XGBoost sees: fitted on training rows only, shipped with the model as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.tabular import cells
+from pipelines.tabular.cells import Places
+from pipelines.tabular.columns import Columns
 from pipelines.tabular.job import JobError
 
-FORMAT = 1
+FORMATS = (1, 2)  # in the first, categories have the spelling of the training files
 FILE = "encoder.json"
 
 
@@ -22,11 +27,24 @@ class Encoder:
     """Numbers stay numbers (missing is NaN); a category becomes its place among the categories of the training rows.
 
     A category that training never saw is missing (NaN): XGBoost then follows the branch it learned for missing values.
-    `categories` has one entry for each categorical feature, sorted.
+    `categories` has one entry for each categorical feature, sorted, each category in its one spelling. `missing` are
+    the words for a missing value.
     """
 
     features: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
+    missing: tuple[str, ...] = cells.MISSING
+
+    @cached_property
+    def places(self) -> Mapping[str, Places]:
+        """Where each category is, by feature, whatever its spelling."""
+        return {name: Places(known, self.missing) for name, known in self.categories.items()}
+
+    @property
+    def model_names(self) -> list[str]:
+        """The features as XGBoost takes their names: without signs that it refuses, and still told apart."""
+        names = [re.sub(r"[\[\]<]", "_", name) for name in self.features]
+        return [name if names.count(name) == 1 else f"{name} {place}" for place, name in enumerate(names)]
 
     @property
     def feature_types(self) -> list[str]:
@@ -45,26 +63,31 @@ class Encoder:
             values = values.combine_chunks()
         if name not in self.categories:
             return _floats(values)
-        known = pa.array(self.categories[name], pa.string())
-        if isinstance(values, pa.DictionaryArray):  # a look-up for each distinct value instead of each row
-            places = pc.index_in(values.dictionary.cast(pa.string()), value_set=known).cast(pa.float32())
-            return _floats(places.take(values.indices))
-        return _floats(pc.index_in(values, value_set=known))
+        coded = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()
+        places = self.places[name]  # a look-up for each distinct value instead of each row
+        found = pa.array([places[text] for text in coded.dictionary.to_pylist()], pa.float32())
+        return _floats(found.take(coded.indices))
 
     def save(self, folder: Path) -> None:
         """Write encoder.json."""
         folder.mkdir(parents=True, exist_ok=True)
-        document = {"format": FORMAT, "features": self.features, "categories": self.categories}
-        (folder / FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False))
+        document = {
+            "format": FORMATS[-1],
+            "features": self.features,
+            "categories": self.categories,
+            "missing": self.missing,
+        }
+        (folder / FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "Encoder":
         """Read encoder.json; a file of another format is refused."""
-        document = json.loads((folder / FILE).read_text())
-        if document.get("format") != FORMAT:
-            raise JobError(f"{folder / FILE} has format {document.get('format')!r}; this code reads format {FORMAT}")
+        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if document.get("format") not in FORMATS:
+            known = " and ".join(map(str, FORMATS))
+            raise JobError(f"{folder / FILE} has format {document.get('format')!r}; this code reads {known}")
         categories = {name: tuple(values) for name, values in document["categories"].items()}
-        return cls(tuple(document["features"]), categories)
+        return cls(tuple(document["features"]), categories, tuple(document.get("missing", cells.MISSING)))
 
 
 def _floats(values: pa.Array) -> NDArray[Any]:
@@ -82,6 +105,14 @@ class CategoryCollector:
         for name, seen in self._seen.items():
             seen.update(value for value in pc.unique(batch.column(name)).to_pylist() if value is not None)
 
-    def encoder(self, features: Sequence[str]) -> Encoder:
+    def encoder(self, columns: Columns) -> Encoder:
         """The encoder for everything seen so far."""
-        return Encoder(tuple(features), {name: tuple(sorted(seen)) for name, seen in self._seen.items()})
+        found = {name: tuple(sorted(_merged(seen))) for name, seen in self._seen.items()}
+        return Encoder(columns.features, found, columns.missing)
+
+
+def _merged(seen: set[str]) -> set[str]:
+    """Categories of which two spell one boolean (1 and 0 in some files, true and false in others) as words."""
+    if not seen <= cells.OTHER_BOOLEAN.keys() or not seen & {"true", "false"}:
+        return seen
+    return {cells.OTHER_BOOLEAN[text] if text in {"1", "0"} else text for text in seen}

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.tabular.columns import Columns, label_spelling
+from pipelines.tabular import cells
+from pipelines.tabular.columns import Columns
 from pipelines.tabular.job import JobError
 
 
@@ -25,9 +26,9 @@ def numbered(batch: pa.RecordBatch, columns: Columns, first_row: int) -> pa.Reco
 
 def _classes(values: pa.Array, columns: Columns) -> pa.Array:
     coded = values.dictionary_encode()
-    meaning = {label_spelling(value): 0.0 for value in columns.negative}
-    meaning |= {label_spelling(value): 1.0 for value in columns.positive}
-    classes = [meaning.get(label_spelling(value)) for value in coded.dictionary.to_pylist()]
+    meaning = {cells.label(value): 0.0 for value in columns.negative}
+    meaning |= {cells.label(value): 1.0 for value in columns.positive}
+    classes = [meaning.get(cells.label(value)) for value in coded.dictionary.to_pylist()]
     return pc.take(pa.array(classes, pa.float64()), coded.indices)
 
 

@@ -1,8 +1,11 @@
 """Raw files in; splits, encoder, monitoring baseline and golden requests out. One batch in memory."""
 
+import csv
+import io
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from pipelines.tabular import csv_source, hashing, labels, parts
+from pipelines.tabular import csv_files, csv_source, hashing, labels, parts
 from pipelines.tabular.cleaning import Clean, cleaned
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.dealing import Seen
@@ -20,6 +23,7 @@ from pipelines.tabular.encoder import CategoryCollector
 from pipelines.tabular.hashing import Hashes
 from pipelines.tabular.split import PARTS, Dealt, Split, candidates
 
+INTEGER = re.compile("0|-?[1-9][0-9]{0,14}")  # what every reader of JSON keeps exactly
 BASELINE_ROWS = 100_000  # a baseline of more rows takes longer and decides nothing better
 GOLDEN_ROWS = 50
 BIAS_ROWS = 10_000  # a share is known to half a percent then, and a shadow endpoint answers them in seconds
@@ -98,7 +102,7 @@ def prepare(input_dir: Path, output_dir: Path, config: Mapping[str, Any], clean:
     `config` has the sections data and split; with bias or explainability it also writes checked/.
     """
     columns = Columns.from_config(config["data"])
-    sources = csv_source.find(input_dir, columns)
+    sources = csv_files.find(input_dir, columns)
     for split in candidates(config["split"], columns.identifiers):
         work = _pass(sources, output_dir, columns, split, config, clean)
         if not split.by or config["split"].get("group") or not (fault := work.seen.no_identifier()):
@@ -113,7 +117,7 @@ def prepare(input_dir: Path, output_dir: Path, config: Mapping[str, Any], clean:
 
 
 def _pass(
-    sources: Sequence[csv_source.CsvFile],
+    sources: Sequence[csv_files.CsvFile],
     output_dir: Path,
     columns: Columns,
     split: Split,
@@ -136,7 +140,7 @@ def _pass(
 def _write(output_dir: Path, work: Preparation, dealt: Dealt) -> None:
     """All outputs but the parts."""
     columns = work.columns
-    work.categories.encoder(columns.features).save(output_dir / "encoder")
+    work.categories.encoder(columns).save(output_dir / "encoder")
     dealt.save(output_dir / "encoder")
     (output_dir / "baseline").mkdir(exist_ok=True)
     features = work.baseline.table().select(list(columns.features))
@@ -150,12 +154,24 @@ def _write_golden(folder: Path, rows: pa.Table, columns: Columns) -> None:
     """Requests that a staging test sends: raw rows as CSV line and as JSON instance, with their label."""
     folder.mkdir(exist_ok=True)
     truth = rows.column(columns.label).to_pylist()
-    instances = rows.select(list(columns.features)).to_pylist()
     golden = [
-        {"csv": ",".join("" if v is None else str(v) for v in instance.values()), "instance": instance, "label": label}
-        for instance, label in zip(instances, truth, strict=True)
+        {"csv": _line(row.values()), "instance": {name: _json(value) for name, value in row.items()}, "label": label}
+        for row, label in zip(rows.select(list(columns.features)).to_pylist(), truth, strict=True)
     ]
     (folder / "golden.json").write_text(json.dumps({"columns": columns.features, "rows": golden}, indent=1))
+
+
+def _line(values: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(values)
+    return text.getvalue().removesuffix("\r\n")
+
+
+def _json(value: Any) -> Any:
+    """A category that looks like an integer or a boolean as JSON has those: the test then sends both spellings."""
+    if isinstance(value, str) and INTEGER.fullmatch(value):
+        return int(value)
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _write_checked(folder: Path, checked: Mapping[str, Kept], columns: Columns) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 
 from pipelines.tabular import parts
@@ -64,8 +63,10 @@ def score(model: Model, folder: Path, label: str, slices: Sequence[str] = ()) ->
     return Scored(np.concatenate(labels), np.concatenate(scores), joined)
 
 
-def importance(booster: xgb.Booster) -> dict[str, float]:
+def importance(model: Model) -> dict[str, float]:
     """The share of the total gain of each feature, largest first."""
-    gain = {name: float(value) for name, value in booster.get_score(importance_type="total_gain").items()}
+    names = dict(zip(model.encoder.model_names, model.encoder.features, strict=True))
+    scores = model.booster.get_score(importance_type="total_gain")
+    gain = {names[name]: float(value) for name, value in scores.items()}
     total = sum(gain.values()) or 1.0
     return {name: value / total for name, value in sorted(gain.items(), key=lambda item: -item[1])}

@@ -2,7 +2,7 @@
 
 text/csv: one row a line, the feature columns in the order of the encoder, no header; or a first line of column names
 (any spelling), then other columns are ignored. application/json: `{"instances": [...]}` or a list of rows or one row;
-a row is `{"column": value}` or a list in the order of the encoder. An empty cell or null is a missing value.
+a row is `{"column": value}` or a list in the order of the encoder. Values are read as `cells` reads those of training.
 """
 
 import csv
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,12 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from pipelines.tabular.columns import spelling
+from pipelines.tabular import cells
+from pipelines.tabular.cells import Places, spelling
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError
 from pipelines.tabular.predictor import predictor
 
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 CSV, JSON = "text/csv", "application/json"
 REPLACED = "\ufffd"  # what Flask puts in the place of bytes that are no UTF-8
 
@@ -65,14 +64,19 @@ class Model:
         return predictor(self.booster)
 
     @cached_property
-    def _coders(self) -> "list[_Places | None]":
+    def _coders(self) -> list[Places | None]:
         """The places of the categories of each feature; None for a number."""
-        known = self.encoder.categories
-        return [_Places(zip(known[name], count())) if name in known else None for name in self.encoder.features]
+        return [self.encoder.places.get(name) for name in self.encoder.features]
 
     @cached_property
     def _columns(self) -> dict[str, int]:
-        return {spelling(name): index for index, name in enumerate(self.encoder.features)}
+        """The places of the features by their names as they stand, and by what tells these apart."""
+        spelled = {spelling(name): index for index, name in enumerate(self.encoder.features)}
+        return spelled | {name: index for index, name in enumerate(self.encoder.features)}
+
+    def _place(self, name: str) -> int | None:
+        place = self._columns.get(name)
+        return self._columns.get(spelling(name)) if place is None else place
 
     @cached_property
     def _numbers_are_values(self) -> bool:
@@ -120,7 +124,7 @@ class Model:
         """Whether more than half of the cells are column names, however they are spelled."""
         if self._numbers_are_values and sum(cell.lstrip("+-.")[:1].isdigit() for cell in cells) * 2 >= len(cells):
             return False  # to spell each cell would take as long as all the rest of reading a row
-        return sum(spelling(cell) in self._columns for cell in cells) * 2 > len(cells)
+        return sum(self._place(cell) is not None for cell in cells) * 2 > len(cells)
 
     def _json_rows(self, text: str) -> list[Sequence[Any]]:
         try:
@@ -144,8 +148,10 @@ class Model:
     def _in_order(self, row: Mapping[str, Any], number: int) -> list[Any]:
         ordered: list[Any] = [_ABSENT] * len(self.encoder.features)
         for name, value in row.items():
-            place = self._columns.get(spelling(name))
+            place = self._place(name)
             if place is not None:
+                if ordered[place] is not _ABSENT:
+                    raise BadRequest(f"row {number}: column {self.encoder.features[place]!r} is there twice")
                 ordered[place] = value
         absent = [name for name, value in zip(self.encoder.features, ordered, strict=True) if value is _ABSENT]
         if absent:
@@ -176,20 +182,28 @@ class Model:
         """A feature's numbers, row by row."""
         coder, size = self._coders[place], len(flat)
         try:
-            flat.extend(map(float if coder is None else coder.__getitem__, values))
+            if coder is not None:
+                flat.extend(map(coder.__getitem__, values))
+                return
+            if not any(map(_is_odd, values)):
+                flat.extend(map(float, values))
+                return
         except (TypeError, ValueError, OverflowError):  # one of them is missing or wrong
             del flat[size:]
-            flat.extend(self._value(value, row, place) for row, value in enumerate(values, 1))
+        flat.extend(self._value(value, row, place) for row, value in enumerate(values, 1))
 
     def _value(self, value: Any, row: int, place: int) -> float:
         coder = self._coders[place]
         try:
-            return float(value) if coder is None else coder[value]
+            return cells.number(value, self.encoder.missing) if coder is None else coder[value]
         except (TypeError, ValueError, OverflowError):
-            if value is None or (isinstance(value, str) and value.strip().lower() in MISSING):
-                return np.nan
             name, wanted = self.encoder.features[place], "number" if coder is None else "category"
             raise BadRequest(f"row {row}, column {name!r}: {value!r} is not a {wanted}") from None
+
+
+def _is_odd(value: Any) -> bool:
+    """Whether Python would read a text as a number that nobody else does: 1_000, or digits of other scripts."""
+    return type(value) is str and ("_" in value or not value.isascii())
 
 
 _ABSENT = object()
@@ -204,19 +218,6 @@ def _text(body: bytes | str) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadRequest(f"the request is not UTF-8: {error}") from None
-
-
-class _Places(dict[str, float]):
-    """The places of a feature's categories; what training has not seen is missing.
-
-    The training files spell a category as text: JSON may send 806 or 806.0 for "806".
-    """
-
-    def __missing__(self, value: Any) -> float:
-        """What is asked for most is answered without coming here."""
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        return self.get(str(value), np.nan)
 
 
 def answer(predictions: Iterable[float], accept: str) -> tuple[str, str]:

@@ -81,7 +81,7 @@ def _fit(
 ) -> xgb.Booster:
     threads = int(os.environ.get("SM_NUM_CPUS", os.cpu_count() or 1))
     about: dict[str, Any] = {
-        "feature_names": list(encoder.features),
+        "feature_names": encoder.model_names,
         "feature_types": encoder.feature_types,
         "enable_categorical": True,
         "nthread": threads,

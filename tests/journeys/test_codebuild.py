@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -201,12 +200,3 @@ def test_a_lost_machine_is_a_fault(loopback: Any, wait_until: Callable[..., Any]
     assert found["buildStatus"] == "FAULT"
     assert "lost" in next(p for p in found["phases"] if p["phaseType"] == "BUILD")["contexts"][0]["message"]
     assert not Path(f"/proc/{mark.read_text().strip()}").exists()
-
-
-def test_an_empty_build_is_quick(codebuild: Any, build: Callable[..., Any]) -> None:
-    inline(codebuild, "quick", ["true"])
-    build("quick")
-    began = time.perf_counter()
-    done = build("quick")
-    assert done["buildStatus"] == "SUCCEEDED"
-    assert (done["endTime"] - done["startTime"]).total_seconds() < 0.5, time.perf_counter() - began

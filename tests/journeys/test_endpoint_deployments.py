@@ -231,12 +231,11 @@ def test_scaling_under_load_loses_nothing_and_survives_an_update(site: Site) -> 
     with Load(site, "scaled", threads=6) as load:
         for count in (4, 1, 3):
             wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": count}]
-            began = time.time()
             site.sagemaker.update_endpoint_weights_and_capacities(
                 EndpointName="scaled", DesiredWeightsAndCapacities=wanted
             )
             (variant,) = site.settled("scaled")["ProductionVariants"]
-            assert (variant["CurrentInstanceCount"], time.time() - began < 5) == (count, True)
+            assert variant["CurrentInstanceCount"] == count
         site.sagemaker.update_endpoint(EndpointName="scaled", EndpointConfigName="new", RetainAllVariantProperties=True)
         (variant,) = site.settled("scaled")["ProductionVariants"]
         time.sleep(0.2)

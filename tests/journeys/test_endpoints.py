@@ -220,9 +220,8 @@ def test_a_registered_version_answers(site: Site, churn: str, wait_until: Any) -
     site.sagemaker.create_model(
         ModelName="approved", PrimaryContainer={"ModelPackageName": version}, ExecutionRoleArn=ROLE
     )
-    began = time.time()
     found = site.create("Customers", site.config("customers", {"ModelName": "approved"}, DataCaptureConfig=CAPTURE))
-    assert (found["EndpointStatus"], time.time() - began < 10) == ("InService", True)
+    assert found["EndpointStatus"] == "InService"
     features, _ = customers(3)
     rows = "\n".join(",".join(map(str, row)) for row in features)
     text = site.invoke("customers", rows, CustomAttributes="trace=abc", InferenceId="order-42")

@@ -256,7 +256,6 @@ UNASKED = {
     "only after a job has failed": "build/WhyAJobFailed",
     "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints */ShadowedModels",
     "only after an hour's monitor has ended": "watch/Metrics",
-    "git is let in by its own credentials": "seedcheckin/Connection",
 }
 
 

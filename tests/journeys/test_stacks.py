@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import tarfile
-import time
 from typing import Any
 
 import pytest
@@ -149,11 +148,55 @@ def test_a_stack_that_a_kill_interrupts_is_carried_on(shop: Shop, loopback: Any)
     shop.model("slow", slow)
     shop.cloudformation.update_stack(StackName="shop", TemplateBody=template("slow"))
     shop.wait_until(lambda: shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointStatus"] == "Updating", 20)
-    time.sleep(2.5)  # the base's state is on disk two seconds after a change
-    os.kill(loopback.found["pid"], signal.SIGKILL)
-    shop.wait_until(lambda: loopback.found["pid"], 20)
+    killed = loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    shop.wait_until(lambda: loopback.found["pid"] != killed, 60)
     assert shop.settled() == "UPDATE_COMPLETE", shop.reasons()
     assert shop.answer() == "slow"
     serving = shop.sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"]
     assert [c["EndpointConfigName"] for c in shop.sagemaker.list_endpoint_configs()["EndpointConfigs"]] == [serving]
     assert len(shop.sagemaker.list_models()["Models"]) == 1
+
+
+NEVER = """
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      Timeout: 300
+      Role: !GetAtt Role.Arn
+      Code: {ZipFile: "import time\\ndef handler(event, context): time.sleep(SLEEP)\\n"}
+  Silent: {Type: "Custom::Silent", Properties: {ServiceToken: !GetAtt Function.Arn, ServiceTimeout: SECONDS}}
+"""
+
+
+def test_a_custom_resource_that_never_answers_holds_nobody_up(loopback: Any, wait_until: Any) -> None:
+    """It times out as its ServiceTimeout says; `down` does not wait for it, and `up` begins the operation again."""
+    cloudformation = loopback.client("cloudformation")
+
+    def status(name: str) -> str:
+        return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+    def create(name: str, sleep: int, seconds: int) -> None:
+        body = NEVER.replace("SLEEP", str(sleep)).replace("SECONDS", str(seconds))
+        cloudformation.create_stack(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+
+    create("ends", 0, 1)
+    create("waits", 0, 3000)
+    create("runs", 250, 3000)
+    wait_until(lambda: status("ends") == "ROLLBACK_COMPLETE", 30, lambda: status("ends"))
+    events = cloudformation.describe_stack_events(StackName="ends")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert [text for text in reasons if "did not receive a response from your Custom Resource" in text]
+    ended = loopback.down()
+    assert (ended.returncode, ended.stdout.strip()) == (0, "loopback is down"), ended.stderr
+    assert loopback.up().returncode == 0
+    assert (status("waits"), status("runs")) == ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS")
+    assert loopback.down().returncode == 0

@@ -90,6 +90,17 @@ CASES = {
     "no facet": ('{vmail_plan: ["yes"], day_mins: [300]}', "{}", "bias.facets: found {}"),
     "a group that is no feature": ("group: state", "group: states", "bias.group: 'states' is not a feature"),
     "too few samples": ("num_samples: 100", "num_samples: 20", "explainability.num_samples: 19 features need at"),
+    "two names with one spelling": (
+        "day_calls: number",
+        "Day-Mins: number",
+        "'day_mins' and 'Day-Mins' differ in case",
+    ),
+    "a name that YAML reads as a number": (
+        "day_calls: number",
+        "2024: number",
+        "data.columns.2024: found 2024, which YAML reads as no text; write it in quotes",
+    ),
+    "a name with blanks around it": ("day_calls: number", '" calls": number', "data.columns. calls: found ' calls'"),
     "an unknown metric": ("{metric: auc", "{metric: aux", "gates.champion.metric: found 'aux' (did you mean 'auc'?)"),
 }
 
@@ -114,6 +125,13 @@ def test_the_line_is_the_line(tmp_path, old, new):
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(UsageError, match=rf"config\.yml:{line_of(TEXT, old)}:"):
         config.load(path)
+
+
+@pytest.mark.parametrize("name", ["1stFlrSF", "Größe", "年齢", "Size [m²]", "%", "a", "data.columns", "कि"])
+def test_a_column_may_have_any_name(tmp_path, name):
+    path = tmp_path / "config.yml"
+    path.write_text(TEXT.replace("day_mins", f'"{name}"'), encoding="utf-8")
+    assert config.load(path).data.columns[name] == "number"
 
 
 def test_a_regression_has_no_groups_to_compare(tmp_path):

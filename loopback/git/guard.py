@@ -1,0 +1,53 @@
+"""Who may fetch from and push to which repository, where IAM is enforced."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from loopback.core.arn import Place
+from loopback.core.errors import AccessDeniedException
+from loopback.core.permissions import Check, Permit
+from loopback.git.credentials import Asked, Find, principal
+
+PUSH = "git-receive-pack"
+WHO = (
+    "git asks for credentials here: the account's key and secret, or those of a role with\n"
+    "git config --global credential.helper '!aws codecommit credential-helper --ignore-host-check $@'\n"
+    "git config --global credential.UseHttpPath true"
+)
+Now = Callable[[], datetime]
+
+
+class Guard:
+    """See `front.Guard`."""
+
+    def __init__(self, place: Place, find: Find, permit: Permit, now: Now = lambda: datetime.now(UTC)) -> None:
+        self._place, self._find, self._permit, self._now = place, find, permit, now
+
+    def __call__(self, scope: dict[str, Any], address: str, name: str, service: str) -> tuple[int, str] | None:
+        """The answer to who may not: 401 without good credentials, 403 without the permission."""
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        asked = Asked(headers.get("host", ""), address, self._place.region, self._now())
+        caller = principal(headers, asked, self._find)
+        if caller is None:
+            return 401, WHO
+        if not caller:
+            return None
+        check = check_of(self._place, address, name, service)
+        if check is None:
+            return 403, f"{address} stands for a provider's repository: only the account's own key may use it"
+        try:
+            self._permit(caller, [check])
+        except AccessDeniedException as fault:
+            return 403, str(fault)
+        return None
+
+
+def check_of(place: Place, address: str, name: str, service: str) -> Check | None:
+    """What a role must be allowed: of CodeCommit, or of the connection; None for a repository that is neither's."""
+    if address.startswith("/v1/repos/"):
+        return Check(f"codecommit:Git{'Push' if service == PUSH else 'Pull'}", place.arn(name, "codecommit"))
+    if address.startswith("/git-http/"):
+        connection = address.split("/")[4]
+        return Check("codeconnections:UseConnection", place.arn(f"connection/{connection}", "codeconnections"))
+    return None

@@ -1,0 +1,220 @@
+"""What was answered with 200 is there after `kill -9`, and what was deleted is gone."""
+
+import io
+import itertools
+import json
+import os
+import random
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+pytestmark = pytest.mark.journey
+
+ROUNDS = 3
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+ROLE = "arn:aws:iam::000000000000:role/x"
+STACK = json.dumps({"Resources": {f"Queue{n}": {"Type": "AWS::SQS::Queue"} for n in range(3)}})
+MACHINE = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+TABLE = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def code() -> bytes:
+    with io.BytesIO() as buffer:
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("index.py", "def handler(event, context): return event")
+        return buffer.getvalue()
+
+
+def topic(name: str) -> str:
+    return f"arn:aws:sns:us-east-1:000000000000:{name}"
+
+
+def listed(found: list[Any]) -> None:
+    assert found
+
+
+Act = Callable[[Callable[[str], Any], str], Any]
+KINDS: dict[str, tuple[Act, Act]] = {  # how one is made, and how it is looked up
+    "queue": (lambda c, n: c("sqs").create_queue(QueueName=n), lambda c, n: c("sqs").get_queue_url(QueueName=n)),
+    "role": (
+        lambda c, n: c("iam").create_role(RoleName=n, AssumeRolePolicyDocument=TRUST),
+        lambda c, n: c("iam").get_role(RoleName=n),
+    ),
+    "parameter": (
+        lambda c, n: c("ssm").put_parameter(Name=n, Value="v", Type="String"),
+        lambda c, n: c("ssm").get_parameter(Name=n),
+    ),
+    "secret": (
+        lambda c, n: c("secretsmanager").create_secret(Name=n, SecretString="v"),
+        lambda c, n: c("secretsmanager").get_secret_value(SecretId=n),
+    ),
+    "topic": (
+        lambda c, n: c("sns").create_topic(Name=n),
+        lambda c, n: c("sns").get_topic_attributes(TopicArn=topic(n)),
+    ),
+    "rule": (
+        lambda c, n: c("events").put_rule(Name=n, ScheduleExpression="rate(5 days)"),
+        lambda c, n: c("events").describe_rule(Name=n),
+    ),
+    "bucket": (lambda c, n: c("s3").create_bucket(Bucket=n), lambda c, n: c("s3").head_bucket(Bucket=n)),
+    "object": (
+        lambda c, n: c("s3").put_object(Bucket="base", Key=n, Body=n.encode(), Tagging="a=b"),
+        lambda c, n: c("s3").get_object(Bucket="base", Key=n),
+    ),
+    "stack": (
+        lambda c, n: c("cloudformation").create_stack(StackName=n, TemplateBody=STACK),
+        lambda c, n: c("cloudformation").describe_stacks(StackName=n),
+    ),
+    "table": (
+        lambda c, n: c("dynamodb").create_table(TableName=n, **TABLE),
+        lambda c, n: c("dynamodb").describe_table(TableName=n),
+    ),
+    "item": (
+        lambda c, n: c("dynamodb").put_item(TableName="base", Item={"id": {"S": n}}),
+        lambda c, n: c("dynamodb").get_item(TableName="base", Key={"id": {"S": n}})["Item"],
+    ),
+    "message": (
+        lambda c, n: c("sqs").send_message(
+            QueueUrl=c("sqs").get_queue_url(QueueName="base")["QueueUrl"], MessageBody=n
+        ),
+        lambda c, n: None,  # all are received at the end
+    ),
+    "log group": (
+        lambda c, n: c("logs").create_log_group(logGroupName=n),
+        lambda c, n: listed(c("logs").describe_log_groups(logGroupNamePrefix=n)["logGroups"]),
+    ),
+    "function": (
+        lambda c, n: c("lambda").create_function(
+            FunctionName=n, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code={"ZipFile": code()}
+        ),
+        lambda c, n: c("lambda").get_function(FunctionName=n),
+    ),
+    "alarm": (
+        lambda c, n: c("cloudwatch").put_metric_alarm(
+            AlarmName=n,
+            Namespace="n",
+            MetricName="m",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            Statistic="Sum",
+        ),
+        lambda c, n: listed(c("cloudwatch").describe_alarms(AlarmNames=[n])["MetricAlarms"]),
+    ),
+    "state machine": (
+        lambda c, n: c("stepfunctions").create_state_machine(name=n, definition=MACHINE, roleArn=ROLE),
+        lambda c, n: c("stepfunctions").describe_state_machine(
+            stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{n}"
+        ),
+    ),
+}
+
+
+def clients(port: int) -> Callable[[str], Any]:
+    """Clients that try nothing again: what they have no answer to may or may not have happened."""
+    made: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        if service not in made:
+            made[service] = boto3.session.Session().client(
+                service,
+                endpoint_url=f"http://127.0.0.1:{port}",
+                region_name="us-east-1",
+                aws_access_key_id="000000000000",
+                aws_secret_access_key="x",
+                config=Config(retries={"max_attempts": 0}),
+            )
+        return made[service]
+
+    return client
+
+
+def make_until_killed(client: Any, kind: str, prefix: str, acknowledged: list[str], begun: threading.Event) -> None:
+    for number in itertools.count():
+        name = f"{prefix}-{kind.replace(' ', '-')}-{number}"
+        try:
+            KINDS[kind][0](client, name)
+        except (BotoCoreError, ClientError):
+            return
+        acknowledged.append(name)
+        begun.set()
+
+
+def test_what_was_acknowledged_is_kept(loopback: Any, wait_until: Any) -> None:
+    client = clients(loopback.port)
+    client("s3").create_bucket(Bucket="base")
+    client("dynamodb").create_table(TableName="base", **TABLE)
+    url = client("sqs").create_queue(QueueName="base")["QueueUrl"]
+    acknowledged: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for number in range(ROUNDS):
+        begun = {kind: threading.Event() for kind in KINDS}
+        threads = [
+            threading.Thread(
+                target=make_until_killed,
+                args=(clients(loopback.port), kind, f"r{number}", acknowledged[kind], begun[kind]),
+            )
+            for kind in KINDS
+        ]
+        for thread in threads:
+            thread.start()
+        for kind in KINDS:
+            begun[kind].wait(60)
+        time.sleep(random.random() * 0.05)
+        killed = loopback.found["pid"]
+        os.kill(killed, signal.SIGKILL)
+        for thread in threads:
+            thread.join(60)
+        wait_until(lambda killed=killed: loopback.found["pid"] != killed, 60)
+        time.sleep(7)  # the supervisor takes five deaths in 30 s for something that a restart does not mend
+    lost = []
+    for kind, names in acknowledged.items():
+        assert names, kind
+        for name in names:
+            try:
+                KINDS[kind][1](client, name)
+            except (BotoCoreError, ClientError, AssertionError, KeyError) as fault:
+                lost.append(f"{name}: {fault}")
+    assert not lost
+    received = set(received_all(client("sqs"), url))
+    assert set(acknowledged["message"]) <= received
+
+
+def received_all(sqs: Any, url: str) -> list[str]:
+    """The bodies of all messages, each of which is deleted."""
+    bodies: list[str] = []
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        bodies += [message["Body"] for message in found]
+        entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(found)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+    return bodies
+
+
+def test_what_was_deleted_stays_deleted(loopback: Any, wait_until: Any) -> None:
+    client = clients(loopback.port)
+    url = client("sqs").create_queue(QueueName="gone")["QueueUrl"]
+    for number in range(30):
+        client("sqs").send_message(QueueUrl=url, MessageBody=str(number))
+    client("ssm").put_parameter(Name="gone", Value="v", Type="String")
+    assert len(received_all(client("sqs"), url)) == 30
+    client("ssm").delete_parameter(Name="gone")
+    client("sqs").send_message(QueueUrl=url, MessageBody="kept")
+    killed = loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: loopback.found["pid"] != killed, 60)
+    assert received_all(client("sqs"), url) == ["kept"]
+    with pytest.raises(ClientError, match="ParameterNotFound"):
+        client("ssm").get_parameter(Name="gone")
