@@ -49,6 +49,13 @@ __all__ = [
 
 _WITHOUT_WORK = ("Condition", "Fail", "ForEach")  # decided here, so they take no place of max_parallel
 _MAX_REASON = 1300
+JOB_NAME = "\0job name\0"  # stands in a step's arguments for the name of its own job until that has one
+_JOB_NAMES = {
+    "Processing": "ProcessingJobName",
+    "QualityCheck": "ProcessingJobName",
+    "ClarifyCheck": "ProcessingJobName",
+    "Training": "TrainingJobName",
+}
 _Candidate = tuple[Step, str, int | None]  # a step, the name of its fact, its iteration
 
 
@@ -206,6 +213,8 @@ class _Planning:
                 properties[name] = self.steps[name].properties
         moment = datetime.fromtimestamp(self.now, UTC).isoformat().replace("+00:00", "Z")
         variables = {"CurrentDateTime": moment, **self.facts.variables}
+        if step.type in _JOB_NAMES:
+            variables[_JOB_NAMES[step.type]] = JOB_NAME
         files = self.definition.property_files
         scope = Scope(self.facts.parameters, variables, properties, self.read_json, files)
         if iteration is None or step.parent is None:

@@ -14,12 +14,39 @@ from loopback.serving.answers import Refused
 CSV, JSON, JSONLINES, NPY = "text/csv", "application/json", "application/jsonlines", "application/x-npy"
 LIBSVM = ("text/libsvm", "text/x-libsvm")
 RECORDIO = "application/x-recordio-protobuf"
+XGBOOST_KINDS = {
+    "csv": "csv",
+    "libsvm": "libsvm",
+    "parquet": "parquet",
+    "recordio-protobuf": "recordio-protobuf",
+    CSV: "csv",
+    **dict.fromkeys(LIBSVM, "libsvm"),
+    "application/x-parquet": "parquet",
+    RECORDIO: "recordio-protobuf",
+}
 TEXTS = frozenset({CSV, JSON})  # bodies that user functions get as str
 
 
 def media_type(header: str | None) -> str:
     """`text/csv` of `Text/CSV; charset=utf-8`."""
     return (header or "").partition(";")[0].strip().lower()
+
+
+def xgboost_kind(header: str) -> str:
+    """The format that the XGBoost container takes a ContentType for: csv, libsvm, parquet or recordio-protobuf.
+
+    Its `get_content_type`, of training channels and requests alike. Raises ValueError.
+    """
+    main, *parameters = [part.strip() for part in header.lower().split(";")]
+    if main not in XGBOOST_KINDS:
+        raise ValueError(f"{header} is not an accepted ContentType: {', '.join(XGBOOST_KINDS)}")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if XGBOOST_KINDS[main] == "csv" and name.strip() == "label_size" and value.strip().strip('"') != "1":
+            raise ValueError(
+                f"{header} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
+            )
+    return XGBOOST_KINDS[main]
 
 
 def csv_rows(text: str, *, filling: bool) -> Any:

@@ -86,19 +86,20 @@ class XGBoostHandler:
     def _parse(self, body: bytes, content_type: str | None) -> Any:
         import xgboost
 
-        kind = formats.media_type(content_type) or formats.CSV
         try:
-            if kind == formats.CSV:
+            kind = formats.xgboost_kind(content_type or formats.CSV)
+        except ValueError as fault:
+            raise Refused(415, str(fault)) from None
+        try:
+            if kind == "csv":
                 return xgboost.DMatrix(formats.csv_rows(body.decode(), filling=True), nthread=1)
-            if kind in formats.LIBSVM:
+            if kind == "libsvm":
                 return xgboost.DMatrix(formats.libsvm_rows(body.decode().strip()), nthread=1)
         except (ValueError, IndexError) as error:
             raise Refused(
                 415, f"Loading {kind} data failed with Exception, please ensure data is in {kind} format: {error}"
             ) from None
-        if kind == formats.RECORDIO:
-            raise Refused(415, f"{kind} is not supported here; send text/csv or text/libsvm")
-        raise Refused(415, f"Content-type {kind} not supported. Supported content-type is text/csv, text/libsvm")
+        raise Refused(415, f"Content-type {content_type} is not supported here; send text/csv or text/libsvm")
 
     def _predict(self, matrix: Any) -> Any:
         import numpy as np

@@ -157,8 +157,17 @@ class Dispatcher:
             result["FinalMetricDataList"] = [dict(metric) for metric in outcome.metrics]
             if outcome.artifacts:
                 result["ModelArtifacts"] = {"S3ModelArtifacts": outcome.artifacts}
-            self._transition(name)(outcome.secondary, "")
+            result["SecondaryStatusTransitions"] = _ended(self._store.get(kind, name), outcome)
         present = {key: value for key, value in result.items() if value not in (None, [])}
         row = self._store.get(kind, name)
         if not states.is_final(kind.lifecycle, row.status):
             self._store.fire(kind, name, _EVENTS[outcome.status], present)
+
+
+def _ended(row: Resource, outcome: Outcome) -> list[dict[str, Any]]:
+    """The transitions of a training job that is over: each has an end, and one says how the job ended."""
+    passed = row.result.get("SecondaryStatusTransitions", [])
+    if not passed or passed[-1]["Status"] != outcome.secondary:
+        message = outcome.failure_reason or f"Training job {outcome.status.lower()}"
+        passed = [*passed, {"Status": outcome.secondary, "StartTime": outcome.ended, "StatusMessage": message}]
+    return [{"EndTime": outcome.ended, **transition} for transition in passed]

@@ -85,7 +85,7 @@ def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report) -> Ou
         outcome = _failed(JobFault(f"InternalServerError: {error}", INTERNAL), started, ports.clock(), run.contract)
     finally:
         run.close()
-    report(outcome.secondary, outcome.failure_reason or "")
+    report(outcome.secondary, outcome.failure_reason or f"{job.kind.capitalize()} job {outcome.status.lower()}")
     return outcome
 
 
@@ -110,19 +110,19 @@ class _Run:
 
     def run(self, started: float) -> Outcome:
         """The job's way through its states. Raises JobFault, and Stopped if it never gets to its container."""
-        self.report("Starting", "Preparing the instances")
+        self.report("Starting", "Preparing the instances for training")
         contract = self._contract()
         self._go_on()
         self.report("Downloading", "Downloading input data")
         specs = contract.prepare()
         self._go_on()
         metrics = _Metrics([*self._metric_definitions(), *contract.metrics])
-        self.report("Training", "Running the container")
+        self.report("Training", "Training image download completed. Training in progress.")
         started, ooms = self.ports.clock(), failures.oom_kills()
         ended = self._supervise(specs, contract, metrics)
         finished = self.ports.clock()
         short_of_memory = failures.oom_kills() > ooms
-        self.report("Uploading", "Uploading results")
+        self.report("Uploading", "Uploading generated training model")
         fault = None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
         contract.finish(ended)
         if fault:

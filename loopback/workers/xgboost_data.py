@@ -5,36 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from loopback.serving.formats import xgboost_kind
 from loopback.workers.hyperparameters import UserError
 
 DEEPEST = 3  # folders below the channel
-CSV, LIBSVM, PARQUET, RECORDIO = "csv", "libsvm", "parquet", "recordio-protobuf"
-KINDS = {
-    "csv": CSV,
-    "text/csv": CSV,
-    "libsvm": LIBSVM,
-    "text/libsvm": LIBSVM,
-    "text/x-libsvm": LIBSVM,
-    "parquet": PARQUET,
-    "application/x-parquet": PARQUET,
-    "recordio-protobuf": RECORDIO,
-    "application/x-recordio-protobuf": RECORDIO,
-}
+CSV, LIBSVM, PARQUET = "csv", "libsvm", "parquet"
 
 
 def kind_of(content_type: str | None) -> str:
     """The format that a channel's ContentType means. Raises UserError."""
-    main, *parameters = [part.strip() for part in (content_type or "text/libsvm").lower().split(";")]
-    if main not in KINDS:
-        allowed = ", ".join(KINDS)
-        raise UserError(f"{content_type} is not an accepted ContentType: {allowed}")
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "label_size" and value.strip() != "1":
-            raise UserError(
-                f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
-            )
-    return KINDS[main]
+    try:
+        return xgboost_kind(content_type or "text/libsvm")
+    except ValueError as fault:
+        raise UserError(str(fault)) from None
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -153,9 +153,7 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
     checkpoints = _config("checkpointconfig").get("LocalPath")
     previous, done = _newest_checkpoint(checkpoints)
     callbacks: list[Any] = [_monitor(done)]
-    callbacks += _early_stopping(
-        values, [*ours, *extra], has_validation="validation" in dict.fromkeys(n for _, n in evals)
-    )
+    callbacks += _early_stopping(values, has_validation=any(name == "validation" for _, name in evals))
     if master and (checkpoints or values.get("save_model_on_termination") == "true"):
         callbacks.append(_saver(checkpoints, done, at_end=values.get("save_model_on_termination") == "true"))
     try:
@@ -183,16 +181,19 @@ def _serialized(booster: Any, version: tuple[int, int]) -> bytes:
     return bytes(booster.save_raw("ubj"))  # as save_model without extension
 
 
-def _early_stopping(values: Mapping[str, Any], metrics: list[str], *, has_validation: bool) -> list[Any]:
+def _early_stopping(values: Mapping[str, Any], *, has_validation: bool) -> list[Any]:
+    """Only with validation data, rounds and a metric that was named: the container's callback.py and train.py.
+
+    The tuner's metric comes before the last of eval_metric.
+    """
     import xgboost
 
-    rounds = values.get("early_stopping_rounds")
-    if not rounds:
+    rounds, named = values.get("early_stopping_rounds"), list(values.get("eval_metric", []))
+    tuned = values.get("_tuning_objective_metric", "").removeprefix("validation:")
+    watched = tuned or (named[-1] if named else "")
+    if not (has_validation and rounds and watched):
         return []
-    if not has_validation:
-        raise UserError("early_stopping_rounds needs the channel validation")
-    watched = metrics[-1] if metrics else None
-    maximise = watched.partition("@")[0] in hyperparameters.MAXIMISED if watched else None
+    maximise = watched.partition("@")[0] in hyperparameters.MAXIMISED
     return [
         xgboost.callback.EarlyStopping(
             rounds, metric_name=watched, data_name="validation", maximize=maximise, save_best=True

@@ -19,7 +19,12 @@ _JOB_TITLES = {
     "training-job": "SageMaker Training Job State Change",
     "transform-job": "SageMaker Transform Job State Change",
 }
-
+# How each kind's events write times, in AWS's page automating-sagemaker-with-eventbridge.
+_TIMES: dict[str, Callable[[float], Any]] = {
+    "processing-job": lambda seconds: int(seconds * 1000),
+    "training-job": lambda seconds: str(int(seconds * 1000)),
+    "transform-job": iso,
+}
 
 One = Callable[[Event, Resource, Context], Announcement]
 
@@ -37,17 +42,16 @@ def _job(event: Event, row: Resource, context: Context) -> Announcement:
     family = jobs.BY_KIND[row.kind]
     shown = jobs.view(row, context)
     status = "InProgress" if event.new == "Queued" else event.new
-    detail = {key: _time(key, value) for key, value in shown.items() if key[0].isupper()}
+    written = _TIMES[row.kind]
+    detail = {
+        key: written(value) if _is_time(key, value) else value for key, value in shown.items() if key[0].isupper()
+    }
     detail |= {f"{family.noun}Status": status, "Tags": context.store.tags(shown[f"{family.noun}Arn"])}
     return Announcement(_JOB_TITLES[row.kind], [shown[f"{family.noun}Arn"]], detail)
 
 
-def _time(key: str, value: Any) -> Any:
-    """Job events write times as text of epoch milliseconds.
-
-    Source: AWS, automating-sagemaker-with-eventbridge.
-    """
-    return str(int(value * 1000)) if key.endswith("Time") and isinstance(value, float | int) else value
+def _is_time(key: str, value: Any) -> bool:
+    return key.endswith("Time") and isinstance(value, float | int)
 
 
 @announces(PACKAGE)

@@ -101,6 +101,7 @@ def _planned(pending: Fleet, config: Mapping[str, Any] | None, context: Context)
 def update(request: Request, context: Context) -> Response:
     """Bring up another configuration beside the one that serves; it takes over when every instance answers."""
     row = _ready(request["EndpointName"], context)
+    endpoint_configs.find(row.result["serving"]["config"], context)  # AWS refuses where what it runs was deleted
     config = request.get("DeploymentConfig")
     if request.get("RetainDeploymentConfig"):
         if config:

@@ -47,7 +47,12 @@ OWN_METRICS = ("sagemaker-xgboost", "xgboost")  # repositories whose metrics AWS
 
 # AWS fills these in when a request leaves them out, and Describe shows them.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "training-job": {"StoppingCondition": {"MaxRuntimeInSeconds": 86400}, "EnableNetworkIsolation": False},
+    "training-job": {
+        "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
+        "EnableNetworkIsolation": False,
+        "EnableInterContainerTrafficEncryption": False,
+        "EnableManagedSpotTraining": False,
+    },
     "processing-job": {"StoppingCondition": {"MaxRuntimeInSeconds": 86400}},
     "transform-job": {},
 }

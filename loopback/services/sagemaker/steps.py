@@ -4,13 +4,14 @@ A starter gets the resolved arguments and says what has begun: `Begun` when some
 driver hears of later, `Ended` when the step is over already. A ServiceError is the step's failure.
 """
 
+import hashlib
 import json
 import secrets
 import string
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,11 +20,12 @@ from loopback.core.kinds import PACKAGE_GROUP, Kind
 from loopback.core.objects import split_uri
 from loopback.core.permissions import Check
 from loopback.core.store import Resource
-from loopback.engine.plan import Start
+from loopback.engine.plan import JOB_NAME, Start
 from loopback.services.registry import Context, call, call_as
 from loopback.services.sagemaker import checks, jobs, models, packages
 
 _TOKEN = string.ascii_letters + string.digits
+LONGEST_NAME, STEP_CHARACTERS = 63, 20
 LAMBDA_SECONDS = 120.0  # AWS's default time-out of a Lambda step
 
 
@@ -70,10 +72,15 @@ def begin(work: Work) -> Begun | Ended:
         )
 
 
-def job_name(execution: str, step: str) -> str:
-    """`pipelines-<execution>-<step>-<10 random>`, AWS's form, within the 63 characters of a job name."""
-    safe = step.replace("_", "-")[: 63 - len("pipelines---") - len(execution) - 10].strip("-")
-    return f"pipelines-{execution}-{safe}-{_random(10)}"
+def job_name(execution: str, step: str, attempt: int, prefix: str = "") -> str:
+    """AWS's form, within the 63 characters of a job's name: `pipelines-<execution>-<step>-<10 random>`.
+
+    A name in the step's arguments is a prefix: `<prefix>-<execution>-<10 of the step>-<failures before>` (SDK PR 3946).
+    """
+    if prefix:
+        rest = f"-{execution}-{hashlib.sha256(step.encode()).hexdigest()[:10]}-{attempt - 1}"
+        return prefix[: LONGEST_NAME - len(rest)].rstrip("-") + rest
+    return f"pipelines-{execution}-{step.replace('_', '-')[:STEP_CHARACTERS].strip('-')}-{_random(10)}"
 
 
 def _random(length: int) -> str:
@@ -85,35 +92,60 @@ def _call(work: Work, operation: str, request: Mapping[str, Any]) -> dict[str, A
     return call_as(work.execution.doc["RoleArn"], "sagemaker", operation, request, work.context)
 
 
-def _job(work: Work, family: jobs.Family, arguments: dict[str, Any]) -> Begun:
-    name = arguments.get(family.name) or job_name(work.execution.name, work.start.name)
+def _named(work: Work, member: str) -> tuple[str, Start]:
+    """The name of what the step makes, and the step's start with that name in its place."""
+    start = work.start
+    name = job_name(work.execution.name, start.name, start.attempt, start.arguments.get(member, ""))
+    return name, replace(
+        start,
+        arguments={**_with_name(start.arguments, name), member: name},
+        envelope=_with_name(start.envelope, name),
+    )
+
+
+def _with_name(value: Any, name: str) -> Any:
+    """With the name in every text that asks for it."""
+    if isinstance(value, str):
+        return value.replace(JOB_NAME, name)
+    if isinstance(value, dict):
+        return {key: _with_name(inner, name) for key, inner in value.items()}
+    return [_with_name(inner, name) for inner in value] if isinstance(value, list) else value
+
+
+def _job(work: Work, family: jobs.Family) -> Begun:
+    name, start = _named(work, family.name)
+    return _created(work, family, name, start.arguments)
+
+
+def _created(work: Work, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
     defaults = {"RoleArn": work.execution.doc["RoleArn"]} if family is not jobs.TRANSFORM else {}
-    answer = _call(work, f"Create{family.noun}", defaults | arguments | {family.name: name})
+    answer = _call(work, f"Create{family.noun}", defaults | request)
     return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
 
 
 def _processing(work: Work) -> Begun:
-    return _job(work, jobs.PROCESSING, work.start.arguments)
+    return _job(work, jobs.PROCESSING)
 
 
 def _training(work: Work) -> Begun:
-    return _job(work, jobs.TRAINING, work.start.arguments)
+    return _job(work, jobs.TRAINING)
 
 
 def _transform(work: Work) -> Begun:
-    return _job(work, jobs.TRANSFORM, work.start.arguments)
+    return _job(work, jobs.TRANSFORM)
 
 
 def _check(work: Work) -> Begun:
-    check = checks.plan(work.start, work.context)
-    begun = _job(work, jobs.PROCESSING, check.request)
+    name, start = _named(work, jobs.PROCESSING.name)
+    check = checks.plan(start, work.context)
+    begun = _created(work, jobs.PROCESSING, name, check.request)
     return Begun({work.start.step.type: check.metadata}, job=begun.job, waits={"check": check.metadata})
 
 
 def _model(work: Work) -> Ended:
-    name = work.start.arguments.get("ModelName") or job_name(work.execution.name, work.start.name)
+    name, start = _named(work, "ModelName")
     defaults = {"ExecutionRoleArn": work.execution.doc["RoleArn"]}
-    answer = _call(work, "CreateModel", defaults | work.start.arguments | {"ModelName": name})
+    answer = _call(work, "CreateModel", defaults | start.arguments)
     properties = _call(work, "DescribeModel", {"ModelName": name})
     return Ended("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.core.kinds import EXECUTION, PACKAGE, PROCESSING_JOB, STEP
+from loopback.core.kinds import EXECUTION, PACKAGE, PROCESSING_JOB, STEP, TRAINING_JOB, TRANSFORM_JOB
 from loopback.services import registry
 from loopback.services.announce import CURSOR, Announcer
 from loopback.services.sagemaker.targets import start_request
@@ -63,7 +63,24 @@ def test_jobs_are_told_by_every_status(context: registry.Context) -> None:
     assert [detail["ProcessingJobStatus"] for _, _, detail, _ in sent] == ["InProgress", "InProgress", "Failed"]
     assert sent[-1][2]["FailureReason"] == "why"
     assert "failure_kind" not in sent[-1][2]
-    assert sent[-1][2]["CreationTime"].isdigit()
+    assert isinstance(sent[-1][2]["CreationTime"], int)
+
+
+@pytest.mark.parametrize(
+    ("kind", "member", "written"),
+    [  # as AWS's page automating-sagemaker-with-eventbridge shows them
+        (PROCESSING_JOB, "ProcessingEndTime", 1714546800500),
+        (TRAINING_JOB, "TrainingEndTime", "1714546800500"),
+        (TRANSFORM_JOB, "TransformEndTime", "2024-05-01T07:00:00Z"),
+    ],
+)
+def test_each_kind_of_job_writes_times_in_its_own_way(context: registry.Context, kind, member, written) -> None:
+    name = member.replace("EndTime", "JobName")
+    doc = {name: "j", "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"}}
+    context.store.create(kind, "j", doc, result={member: 1714546800.5})
+    sent: Sent = []
+    announcer(context, sent).announce_some()
+    assert sent[-1][2][member] == written
 
 
 def test_nothing_is_sent_twice_or_to_nobody(context: registry.Context) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import re
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -13,6 +14,7 @@ from loopback.core.errors import ConflictException, ValidationException
 from loopback.core.kinds import EXECUTION, PROCESSING_JOB
 from loopback.services import registry
 from loopback.services.sagemaker.driver import Driver
+from loopback.services.sagemaker.steps import job_name
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 
@@ -390,3 +392,75 @@ def test_an_execution_is_a_trial_of_its_pipelines_experiment(world: World, defin
     listed = world.call("ListTrialComponents", TrialName=trial["TrialName"])["TrialComponentSummaries"]
     component = world.call("DescribeTrialComponent", TrialComponentName=listed[0]["TrialComponentName"])
     assert component["Source"]["SourceArn"] == world.step(arn, "A")["Metadata"]["ProcessingJob"]["Arn"]
+
+
+def test_a_name_in_a_step_is_a_prefix(world: World, definition: Any) -> None:
+    """`use_custom_job_prefix` of the SDK: each execution, step and attempt has a name of its own (PR 3946)."""
+    policy = {"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"], "IntervalSeconds": 1, "MaxAttempts": 2}
+    named = [processing("A", RetryPolicies=[policy]), processing("B")]
+    for step in named:
+        step["Arguments"]["ProcessingJobName"] = "acme"
+    world.create(definition(*named))
+    for _ in range(2):
+        arn = world.start()
+        execution = arn.rpartition("/")[2]
+        names = [name for name in world.jobs() if execution in name]
+        assert len(names) == 2
+        assert all(re.fullmatch(f"acme-{execution}-[0-9a-zA-Z]{{10}}-0", name) for name in names)
+    first = next(name for name in names if world.step(arn, "A")["Metadata"]["ProcessingJob"]["Arn"].endswith(name))
+    world.context.store.fire(PROCESSING_JOB, first, "lease")
+    world.context.store.fire(PROCESSING_JOB, first, "fail", {"failure_kind": "SageMaker.JOB_INTERNAL_ERROR"})
+    world.context.changed(PROCESSING_JOB.slug, first)
+    world.settle()
+    world.clock.now += 60
+    world.settle()
+    assert f"{first[:-2]}-1" in world.jobs()
+
+
+@pytest.mark.parametrize(
+    ("step", "execution", "name"),
+    [  # the first is recorded, in the notebook of a committed execution
+        ("create-provisioned-throughput", "abcdefghijkl", "pipelines-abcdefghijkl-create-provisioned-t-"),
+        ("Prepare", "abcdefghijkl", "pipelines-abcdefghijkl-Prepare-"),
+        ("a_b", "abcdefghijkl", "pipelines-abcdefghijkl-a-b-"),
+        ("nineteen-characters-x", "abcdefghijkl", "pipelines-abcdefghijkl-nineteen-characters-"),
+    ],
+)
+def test_a_job_is_named_by_execution_and_step(step: str, execution: str, name: str) -> None:
+    made = job_name(execution, step, 1)
+    assert made[:-10] == name
+    assert re.fullmatch("[a-zA-Z0-9]{10}", made[-10:])
+
+
+@pytest.mark.parametrize("prefix", ["p", "p" * 63, "a-" * 31])
+def test_a_long_prefix_is_cut(prefix: str) -> None:
+    made = job_name("abcdefghijkl", "Step", 3, prefix)
+    assert len(made) <= 63
+    assert re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", made)
+    assert made.endswith("-2")
+
+
+def test_a_step_can_ask_for_the_name_of_its_job(world: World, definition: Any) -> None:
+    """Execution.ProcessingJobName: SDK 3.27, execution_variables.py. The cache does not see it."""
+    step = processing("A", **CACHE)
+    output = step["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]
+    output["S3Uri"] = {
+        "Std:Join": {"On": "/", "Values": ["s3://bucket/by-job", {"Get": "Execution.ProcessingJobName"}]}
+    }
+    world.create(definition(step))
+    arn = world.start()
+    (name,) = world.jobs()
+    job = world.context.store.get(PROCESSING_JOB, name)
+    assert job.doc["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] == f"s3://bucket/by-job/{name}"
+    world.end("A")
+    again = world.start()
+    assert world.step(again, "A")["CacheHitResult"] == {"SourcePipelineExecutionArn": arn}
+
+
+def test_the_name_of_another_kind_of_job_is_not_known(world: World, definition: Any) -> None:
+    step = processing("A")
+    step["Arguments"]["AppSpecification"]["ContainerArguments"] = [{"Get": "Execution.TrainingJobName"}]
+    world.create(definition(step))
+    status, reason = world.status(world.start())
+    assert status == "Failed"
+    assert "Execution.TrainingJobName" in str(reason)

@@ -336,3 +336,12 @@ def test_the_world_is_told(sagemaker: Any, store: Any, context: Any, endpoint: s
     assert (told[-1].title, told[-1].resources) == ("SageMaker Endpoint State Change", [ARN])
     assert told[-1].detail["Tags"] == {"k": "v"}
     assert told[-1].detail["CreationTime"] == 1_800_000_000_000
+
+
+def test_what_an_endpoint_runs_must_still_have_its_configuration(sagemaker: Any, configure: Any, endpoint: str) -> None:
+    """hashicorp/terraform-provider-aws #40048: configurations that were deleted first strand their endpoint."""
+    configure("d")
+    sagemaker("DeleteEndpointConfig", EndpointConfigName="c")
+    with pytest.raises(ValidationException, match=r'Could not find endpoint configuration ".*endpoint-config/c"'):
+        sagemaker("UpdateEndpoint", EndpointName=endpoint, EndpointConfigName="d")
+    assert sagemaker("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"] == "c"

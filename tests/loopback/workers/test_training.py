@@ -61,6 +61,32 @@ def test_the_xgboost_algorithm(bench: Bench, channels: dict) -> None:
     assert bench.states == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
 
 
+STOPS = {"num_round": "30", "objective": "binary:logistic", "early_stopping_rounds": "1", "eta": "0.9"}
+
+
+@pytest.mark.parametrize(
+    ("without", "hyperparameters", "stops"),
+    [
+        ("", {"eval_metric": "logloss"}, True),
+        ("", {"eval_metric": "logloss", "early_stopping_rounds": ""}, False),
+        ("", {}, False),
+        ("validation", {"eval_metric": "logloss"}, False),
+        ("", {"_tuning_objective_metric": "validation:logloss"}, True),
+        ("", {"_tuning_objective_metric": "validation:auc", "eval_metric": "logloss"}, True),
+    ],
+)
+def test_training_stops_early_only_with_validation_rounds_and_a_named_metric(
+    bench: Bench, channels: dict, without: str, hyperparameters: dict, stops: bool
+) -> None:
+    """aws/sagemaker-xgboost-container cb8df91: algorithm_mode/train.py:329-336 and callback.py:112."""
+    given = {name: value for name, value in {**STOPS, **hyperparameters}.items() if value}
+    wanted = {name: channel for name, channel in channels.items() if name != without}
+    outcome = bench.run(training(hyperparameters=given, channels=wanted))
+    assert outcome.status == "Completed", (outcome, bench.logs.text())
+    rounds = sum(line.startswith("[") for line in bench.logs.text().splitlines())
+    assert (rounds < 30) == stops, rounds
+
+
 def test_the_xgboost_algorithm_over_two_hosts(bench: Bench, channels: dict) -> None:
     shard = {"train": (*channels["train"],)}
     job = training(hosts=2, hyperparameters=BINARY, channels=shard)
