@@ -94,7 +94,9 @@ def test_train_create_model_and_transform_by_hand(shared: Any) -> None:
         TrainingJobName=execution.steps()["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
     )
     assert job["HyperParameters"]["max_depth"] == "4"
-    assert [t["Status"] for t in job["SecondaryStatusTransitions"]][-1] == "Completed"
+    moves = job["SecondaryStatusTransitions"]
+    assert [move["Status"] for move in moves].index("Completed") == len(moves) - 1
+    assert all(move["StatusMessage"] and move["EndTime"] for move in moves)
     body = shared.client("s3").get_object(Bucket="bucket", Key="scored/rows.csv.out")["Body"].read().decode()
     assert len(body.split()) == 20
     rings = [float(line.partition(b",")[0]) for line in numbers().split(b"\n")[:20]]
