@@ -63,8 +63,8 @@ def traffic(target: Target, stage: str, load: Load, *, as_json: bool) -> int:
     now = stages.describe(target, project, stage)
     if now.status == "not deployed":
         raise UserError(f"Nothing is deployed to {stage} of project {project.name}")
-    counts, until = Counts(), time.monotonic() + load.seconds
     bodies = _bodies(project, load.drift)
+    counts, until = Counts(), time.monotonic() + load.seconds
     senders = [
         threading.Thread(
             target=_send, args=(target, now.endpoint, bodies[number :: load.senders], load, until, counts), daemon=True
