@@ -11,9 +11,8 @@ from loopback.git.credentials import Asked, Find, principal
 
 PUSH = "git-receive-pack"
 WHO = (
-    "git asks for credentials here: the account's key and secret, or those of a role with\n"
-    "git config --global credential.helper '!aws codecommit credential-helper --ignore-host-check $@'\n"
-    "git config --global credential.UseHttpPath true"
+    "git must say who asks: the account's key and secret, or a role with AWS's credential helper; "
+    "see docs/local-aws.md, Git, CodePipeline, CodeBuild"
 )
 Now = Callable[[], datetime]
 
@@ -33,21 +32,16 @@ class Guard:
             return 401, WHO
         if not caller:
             return None
-        check = check_of(self._place, address, name, service)
-        if check is None:
-            return 403, f"{address} stands for a provider's repository: only the account's own key may use it"
         try:
-            self._permit(caller, [check])
+            self._permit(caller, [check_of(self._place, address, name, service)])
         except AccessDeniedException as fault:
             return 403, str(fault)
         return None
 
 
-def check_of(place: Place, address: str, name: str, service: str) -> Check | None:
-    """What a role must be allowed: of CodeCommit, or of the connection; None for a repository that is neither's."""
+def check_of(place: Place, address: str, name: str, service: str) -> Check:
+    """What a role must be allowed: of CodeCommit, of the connection, or without one of every connection."""
     if address.startswith("/v1/repos/"):
         return Check(f"codecommit:Git{'Push' if service == PUSH else 'Pull'}", place.arn(name, "codecommit"))
-    if address.startswith("/git-http/"):
-        connection = address.split("/")[4]
-        return Check("codeconnections:UseConnection", place.arn(f"connection/{connection}", "codeconnections"))
-    return None
+    connection = address.split("/")[4] if address.startswith("/git-http/") else "*"
+    return Check("codeconnections:UseConnection", place.arn(f"connection/{connection}", "codeconnections"))

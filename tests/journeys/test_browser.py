@@ -1,14 +1,16 @@
 """No page in a browser can make loopback do anything: a real Chromium, a page on another port, every way it has."""
 
+import http.client
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.journeys.browser import hostile, opened, recorder
-from tests.journeys.conftest import Loopback, until
+from tests.journeys.conftest import Loopback, free_port, until
 
 pytestmark = pytest.mark.journey
 
@@ -54,6 +56,20 @@ def targets(function_url: str) -> dict[str, Any]:
 @pytest.fixture
 def function_url(loopback: Loopback) -> str:
     """The path of a function's URL that anybody on this machine may call."""
+    return _with_function(loopback)
+
+
+@pytest.fixture(scope="module")
+def unsigned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopback, str]]:
+    """A loopback for those who do not sign, and the path of its function."""
+    made = Loopback(tmp_path_factory.mktemp("unsigned") / "state", free_port())
+    started = made.up()
+    assert started.returncode == 0, started.stderr
+    yield made, _with_function(made)
+    made.down()
+
+
+def _with_function(loopback: Loopback) -> str:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.py", CODE)
@@ -91,6 +107,35 @@ def test_a_page_of_another_site_changes_nothing(loopback: Loopback, function_url
     assert {content.partition(";")[0] for _, _, content, _ in control.came} >= CONTENTS
     assert {"PUT", "DELETE"} <= {method for method, _, _, _ in control.came}
     assert everything(loopback) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/_ministack/health", 200),
+        ("POST", "FUNCTION", 200),
+        ("GET", "/git/team/app.git/info/refs?service=git-receive-pack", 200),
+        ("POST", "/_ministack/reset", 403),
+        ("GET", "/_ministack/lambda-code/function", 403),
+        ("PUT", "/_ministack/cfn-response/00000000-0000-0000-0000-000000000000", 403),
+        ("GET", "/?Action=ListQueues", 403),
+        ("GET", "/2015-03-31/functions", 403),
+        ("GET", "/bucket/key", 403),
+        ("GET", "/", 403),
+        ("PUT", "/bucket/key", 403),
+        ("POST", "/bucket/key?X-Amz-Signature=0", 403),
+        ("POST", "/_aws/execute-api/00000000/x?Action=CreateQueue&QueueName=q", 404),
+        ("POST", "/_alb/none/?Action=CreateQueue&QueueName=q", 404),
+        ("POST", "/endpoints/e/invocations", 403),
+    ],
+)
+def test_a_program_without_a_signature(unsigned: tuple[Loopback, str], method: str, path: str, status: int) -> None:
+    loopback, function = unsigned
+    connection = http.client.HTTPConnection("127.0.0.1", loopback.port, timeout=30)
+    connection.request(method, path.replace("FUNCTION", function), body=b"" if method != "GET" else None)
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("access-control-allow-origin")) == (status, None), answer.read()
+    connection.close()
 
 
 def test_a_page_out_of_a_bucket_is_no_caller(loopback: Loopback) -> None:

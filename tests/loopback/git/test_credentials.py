@@ -86,7 +86,7 @@ def test_anything_else_is_nobody(given: dict[str, str]) -> None:
             403,
             "codeconnections:UseConnection",
         ),
-        ("/git/o/n.git", "git-upload-pack", "role", 403, None),
+        ("/git/o/n.git", "git-upload-pack", "role", 403, "codeconnections:UseConnection"),
         ("/git/o/n.git", "git-receive-pack", "account", None, None),
         ("/v1/repos/team", "git-receive-pack", "nobody", 401, None),
     ],
