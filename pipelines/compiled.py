@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -58,9 +59,7 @@ def build(module: str, project: Project) -> Compiled:
     gc.disable()  # what its import makes stays: looking through that again and again takes a third of the time
     try:
         with warnings.catch_warnings(action="ignore"):
-            code = _module(module)
-            shop = code.get_workshop(project)
-            definition = json.loads(code.get_pipeline(shop).definition())
+            name, definition, bundles = _defined(module, project)
     finally:
         logging.disable(logging.NOTSET)
         logging.getLogger().handlers[:] = before
@@ -71,8 +70,34 @@ def build(module: str, project: Project) -> Compiled:
 
     if faults := check.faults(text):
         raise UsageError("\n".join([f"the definition of {module} is not valid:", *(f"  - {f}" for f in faults)]))
-    code_of = {step: (bundle.digest, len(bundle.objects(shop.name))) for step, bundle in shop.bundles.items()}
-    return Compiled(shop.name, text, code_of, shop.bundles)
+    code_of = {step: (bundle.digest, len(bundle.objects(name))) for step, bundle in bundles.items()}
+    return Compiled(name, text, code_of, bundles)
+
+
+def _defined(module: str, project: Project) -> tuple[str, dict[str, Any], Mapping[str, Bundle]]:
+    """Name, definition and code of the pipeline in a module. Raises UsageError for what its code raises, with place."""
+    try:
+        code = _module(module)
+        if missing := [name for name in ("get_workshop", "get_pipeline") if not hasattr(code, name)]:
+            raise UsageError(
+                f"{module} has no {' and no '.join(missing)}: a pipeline is made by get_pipeline(get_workshop(project))"
+            )
+        shop = code.get_workshop(project)
+        return shop.name, json.loads(code.get_pipeline(shop).definition()), shop.bundles
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{_place(error)}: {type(error).__name__}: {error}") from error
+
+
+def _place(error: Exception) -> str:
+    """File and line of the project that an error comes from."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(ROOT / "pipelines")
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}"
 
 
 def _module(name: str) -> Any:

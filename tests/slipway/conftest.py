@@ -77,9 +77,10 @@ def aws(monkeypatch) -> Aws:
 @pytest.fixture
 def command(aws, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
     """Run a command line; its exit code, what it printed, what it complained about."""
-    from slipway import __main__, verbs
+    from slipway import __main__
+    from slipway.target import Target
 
-    monkeypatch.setattr(verbs, "_target", lambda: aws.target)
+    monkeypatch.setattr(Target, "find", lambda: aws.target)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["slipway", *arguments])
