@@ -105,11 +105,10 @@ def golden_answer(target: Target, project: Project, number: int) -> dict[str, An
     from slipway import versions
 
     package = versions.version(target, project.group, number)
-    uri = package.get("CustomerMetadataProperties", {}).get("GoldenRequests")
-    if not uri:
+    rows = versions.golden(target, package)
+    if not rows:
         return None
-    document = json.loads(target.read(uri if uri.endswith(".json") else f"{uri.rstrip('/')}/golden.json"))
-    row = json.dumps(document["rows"][0]["instance"])
+    row = json.dumps(rows[0]["instance"])
     answer = target.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=project.endpoint("prod"), ContentType="application/json", Body=f"[{row}]".encode()
     )

@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from slipway import projects, screen, stages
+from slipway import projects, screen, stages, versions
 from slipway.projects import Project
 from slipway.target import Target, UserError
 
@@ -63,13 +63,16 @@ def traffic(target: Target, stage: str, load: Load, *, as_json: bool) -> int:
     now = stages.describe(target, project, stage)
     if now.status == "not deployed":
         raise UserError(f"Nothing is deployed to {stage} of project {project.name}")
-    bodies = _bodies(project, load.drift)
-    counts, until = Counts(), time.monotonic() + load.seconds
+    counts, bodies = Counts(), _bodies(target, project, now.version, load.drift)
+    clients = [target.session.client("sagemaker-runtime") for _ in range(load.senders)]
+    until = time.monotonic() + load.seconds
     senders = [
         threading.Thread(
-            target=_send, args=(target, now.endpoint, bodies[number :: load.senders], load, until, counts), daemon=True
+            target=_send,
+            args=(client, now.endpoint, bodies[number:] + bodies[:number], load, until, counts),
+            daemon=True,
         )
-        for number in range(load.senders)
+        for number, client in enumerate(clients)
     ]
     for sender in senders:
         sender.start()
@@ -80,14 +83,24 @@ def traffic(target: Target, stage: str, load: Load, *, as_json: bool) -> int:
     return 1 if counts.failed else 0
 
 
-def _bodies(project: Project, drift: float) -> list[str]:
-    """Requests like those that the model was trained on, moved by `drift` (0 to 1)."""
+def _bodies(target: Target, project: Project, version: int, drift: float) -> list[str]:
+    """Requests like those that the model was trained on, moved by `drift` (0 to 1).
+
+    Where there are no made-up rows, those that the build of the version has set aside.
+    """
     from pipelines import sample_data
     from pipelines.config import load as load_config
     from pipelines.project import UsageError
 
     if project.pipeline not in sample_data.KINDS:
-        raise UserError(f"There are no made-up requests for {project.pipeline}; there are for churn and abalone")
+        if drift:
+            raise UserError(
+                f"--drift moves made-up rows, which there are of {', '.join(sorted(sample_data.KINDS))} only"
+            )
+        rows = versions.golden(target, versions.version(target, project.group, version))
+        if not rows:
+            raise UserError(f"version {version} of {project.group} has no golden requests, which traffic would send")
+        return [row["csv"] for row in rows]
     beside = Path(sample_data.__file__).parent
     try:
         columns = load_config(beside / project.pipeline / "config.yml").data.columns
@@ -98,8 +111,7 @@ def _bodies(project: Project, drift: float) -> list[str]:
     return [",".join(str(batch.column(place)[row].as_py()) for place in places) for row in range(ROWS)]
 
 
-def _send(target: Target, endpoint: str, bodies: list[str], load: Load, until: float, counts: Counts) -> None:
-    client = target.session.client("sagemaker-runtime")
+def _send(client: Any, endpoint: str, bodies: list[str], load: Load, until: float, counts: Counts) -> None:
     number, pause = 0, load.senders / load.rate if load.rate else 0.0
     due = time.monotonic()
     while (now := time.monotonic()) < until:

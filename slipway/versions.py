@@ -66,6 +66,16 @@ def report(target: Target, package: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def golden(target: Target, package: dict[str, Any]) -> list[dict[str, Any]]:
+    """The requests that the build of a version has set aside; none where it has not."""
+    uri = package.get("CustomerMetadataProperties", {}).get("GoldenRequests")
+    if not uri:
+        return []
+    document = json.loads(target.read(uri if uri.endswith(".json") else f"{uri.rstrip('/')}/golden.json"))
+    rows: list[dict[str, Any]] = document["rows"]
+    return rows
+
+
 def metrics(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """`{name: {value, standard_deviation, ...}}` of the block of metrics that SageMaker's formats have."""
     for name, block in document.items():
