@@ -41,6 +41,7 @@ from loopback.adapter import (
     stacks,
     state,
     template_urls,
+    templates,
     trust,
     update_policies,
     waiting,
@@ -87,6 +88,7 @@ PARTS = (
     encryption,
     template_urls,
     functions,
+    templates,
     waiting,
 )
 
@@ -115,6 +117,7 @@ class Base:
             part.install()
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
+        templates.Templates(template_urls.reader(self.objects.read, settings.place))
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, Asked(settings.asked))

@@ -10,7 +10,7 @@ from loopback.core.arn import Place
 from loopback.core.permissions import Permit
 from loopback.core.stack_permissions import stack_checks
 from loopback.stacks import schemas
-from loopback.stacks.properties import checked
+from loopback.stacks.properties import InvalidProperties, checked
 
 Made = tuple[str, dict[str, Any]]
 MAKING = "_making"  # what a stack's record says of the resource that is being made
@@ -86,7 +86,7 @@ class Stacks:
         plain = _plain(kind, logical_id, properties)
         if kind not in self._resources.types:
             self._ask("create", kind, properties, "", stack_name)
-            made: Made = self._provision(kind, logical_id, properties, stack_name)
+            made: Made = self._provision(kind, logical_id, plain, stack_name)
             return made
 
         stack = self._state._stacks.get(stack_name) or {}
@@ -112,7 +112,7 @@ class Stacks:
         if kind == ALIAS and old.get("FunctionVersion") != new.get("FunctionVersion"):
             self._shift(stack_name, logical_id, old, new)
         if not ours or self._provisioners._replacing_change(kind, old, new):
-            made: Made = self._update(kind, physical_id, *rest)
+            made: Made = self._update(kind, physical_id, _as_made(kind, old), plain, *rest[2:])
             return made
         before = (physical_id, attributes or {})
         if old == new:
@@ -144,6 +144,14 @@ class Stacks:
     def _ask(self, verb: str, kind: str, properties: dict[str, Any], physical_id: str, stack_name: str) -> None:
         checks = stack_checks(verb, kind, properties, physical_id, self._place)
         self._permit(self._role(stack_name), checks)
+
+
+def _as_made(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Properties of a resource that is there; those of an older schema as they are."""
+    try:
+        return _plain(kind, "", properties)
+    except InvalidProperties:
+        return properties
 
 
 def _plain(kind: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:

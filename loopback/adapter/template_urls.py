@@ -2,11 +2,11 @@
 
 import importlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loopback.core.arn import Place
-from loopback.core.errors import ValidationException
+from loopback.core.errors import ServiceError, ValidationException
 from loopback.stacks.template_urls import template_location
 
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -33,3 +33,15 @@ def install(place: Place) -> None:
         return resolve({**parameters, url_key: [f"{HERE}/{bucket}/{key}"]}, body_key, url_key, label)
 
     helpers._resolve_document = resolved
+
+
+def reader(read: Callable[[str, str], bytes], place: Place) -> Callable[[str], str | None]:
+    """What gives the text behind a TemplateURL; None where there is none. `read` takes bucket and key."""
+
+    def text(url: str) -> str | None:
+        try:
+            return read(*template_location(url, place, now=time.time())).decode()
+        except (ServiceError, ValueError):
+            return None
+
+    return text
