@@ -82,7 +82,7 @@ class Templates:
             return fault
         if not isinstance(value, dict):
             return ValueError("Template must be a JSON or YAML mapping")
-        return value
+        return with_text_outputs(value)
 
     async def _handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Any) -> Any:
         await asyncio.to_thread(self._prepare, headers, body, query)
@@ -99,6 +99,24 @@ class Templates:
                 self.parse(str(text))
             except ValueError:
                 return
+
+
+def with_text_outputs(template: dict[str, Any]) -> dict[str, Any]:
+    """The template with its outputs' booleans as text: the base refuses them, and CloudFormation's outputs are text."""
+    outputs = template.get("Outputs")
+    if isinstance(outputs, dict):
+        for output in outputs.values():
+            if isinstance(output, dict) and "Value" in output:
+                output["Value"] = _booleans_as_text(output["Value"])
+    return template
+
+
+def _booleans_as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _booleans_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_booleans_as_text(item) for item in value]
+    return Text(value) if isinstance(value, bool) else value
 
 
 def _request(headers: Mapping[str, str], body: bytes, query: Any) -> dict[str, Any]:

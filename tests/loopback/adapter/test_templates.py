@@ -91,6 +91,12 @@ def test_what_is_no_template(engine: Any, text: str, why: str) -> None:
             engine._parse_template(text)
 
 
+def test_outputs_are_text(engine: Any) -> None:
+    template = engine._parse_template("Outputs: {A: {Value: true}, B: {Value: !If [C, on, [1, off]]}, C: {Value: 1}}")
+    values = {name: output["Value"] for name, output in template["Outputs"].items()}
+    assert values == {"A": "true", "B": {"Fn::If": ["C", "true", [1, "false"]]}, "C": 1}
+
+
 def test_nobody_shares_a_template(engine: Any) -> None:
     engine._parse_template("a: [1]")["a"].append(2)
     assert engine._parse_template("a: [1]") == {"a": [1]}
