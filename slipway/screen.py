@@ -91,13 +91,10 @@ def _plain(value: Any) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
-    """A plain table: headings and columns that align, no boxes."""
+    """A plain table: headings and columns that align, no boxes. On a narrow terminal the widest columns break."""
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in columns:
-        last = column == columns[-1]  # the one that gives way on a narrow terminal
-        made.add_column(
-            Text(plain(column)), justify="right" if column in right else "left", no_wrap=not last, overflow="fold"
-        )
+        made.add_column(Text(plain(column)), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         made.add_row(*(cell(value) for value in row))
     return made

@@ -84,3 +84,21 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(term, live, monkeypat
     made = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": term})
     monkeypatch.setattr(screen, "console", made)
     assert screen.is_live() is live
+
+
+ROW = ("slipway-run-churn-customers-europe", "aj9bcfbn6q4c", "Executing", "just now", 12, "PendingManualApproval")
+
+
+def test_a_narrow_terminal_cuts_nothing_off(terminal):
+    columns = ("pipeline", "execution", "status", "started", "version", "approval")
+    screen.console.print(screen.table(columns, [ROW]))
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    heading = lines[0]
+    assert [column for column in columns if column not in heading] == []
+    cells = {
+        column: "".join(line[heading.index(column) :][: len(str(value))].split("  ")[0] for line in lines[1:])
+        for column, value in zip(columns, ROW, strict=True)
+    }
+    assert cells["pipeline"].replace(" ", "") == ROW[0]
+    assert cells["approval"].replace(" ", "") == ROW[-1]
