@@ -4,12 +4,15 @@ import argparse
 import json
 import os
 import shlex
+import sqlite3
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from loopback import supervisor
-from loopback.core import schema
+from loopback import log_file, supervisor
+from loopback.core import locks, schema
 from loopback.core.settings import ACCOUNT, ACCOUNTS, DEFAULT_PORT, Settings
 
 EXAMPLES = """examples:
@@ -29,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         return int(COMMANDS[parsed.command](parsed) or 0)
     except supervisor.CannotStart as fault:
         print(f"loopback: {fault}", file=sys.stderr)
+        if isinstance(fault, supervisor.AlreadyRunning) and supervisor.REPORT in os.environ:
+            return supervisor.TAKEN
+        supervisor.report(str(fault))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -50,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("up", "serve"):
             command.add_argument(
                 "--port", type=_port, default=DEFAULT_PORT, help=f"on 127.0.0.1 (default {DEFAULT_PORT})"
+            )
+            command.add_argument(
+                "--accept-loss",
+                action="store_true",
+                help="go on without what is damaged or missing in the state folder",
             )
         if name == "up":
             command.add_argument("--detach", action="store_true", help="return when the port answers")
@@ -90,24 +101,41 @@ def up(parsed: argparse.Namespace) -> int:
         print(f"loopback: {ACCOUNT} is {parsed.account!r}; allowed: {', '.join(ACCOUNTS)}", file=sys.stderr)
         return 2
     os.environ[ACCOUNT] = parsed.account
-    settings = Settings.from_environment(parsed.state, parsed.port)
+    settings = _settings(parsed)
     if (wrong := _wrong_mapping(settings)) is not None:
         print(f"loopback: {wrong}", file=sys.stderr)
         return 2
+    found = supervisor.running(settings.state)
+    if found is not None:
+        return _already(found, settings)
     try:
         schema.require_known(settings.database)
     except schema.UnknownSchema as fault:
         raise supervisor.CannotStart(str(fault)) from None
-    found = supervisor.running(settings.state)
-    if found is not None:
-        print(f"loopback is already running at {found['url']} on {settings.state} (pid {found['supervisor']})")
-        return 0
+    except sqlite3.DatabaseError:
+        pass  # the control plane says what is wrong with it, and what to do
     if not parsed.detach:
-        return supervisor.supervise(settings, lambda line: print(f"loopback: {line}", file=sys.stderr))
+        return supervisor.supervise(settings, _announce)
     began = time.time()
-    found = supervisor.start_detached(settings)
+    found, ours = supervisor.start_detached(settings)
+    if not ours:
+        return _already(found, settings)
     print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {_shown(settings.state)}")
     return 0
+
+
+def _settings(parsed: argparse.Namespace) -> Settings:
+    return replace(Settings.from_environment(parsed.state, parsed.port), accept_loss=parsed.accept_loss)
+
+
+def _already(found: dict[str, Any], settings: Settings) -> int:
+    print(f"loopback is already running at {found['url']} on {settings.state} (pid {found['supervisor']})")
+    return 0
+
+
+def _announce(line: str) -> None:
+    print(f"loopback: {line}", file=sys.stderr)
+    supervisor.report(line)
 
 
 def _wrong_mapping(settings: Settings) -> str | None:
@@ -128,11 +156,9 @@ def _shown(path: Path) -> str:
 
 def serve(parsed: argparse.Namespace) -> int:
     """Be the control plane."""
-    from loopback.app import Control
+    from loopback import control_plane
 
-    settings = Settings.from_environment(parsed.state, parsed.port)
-    Control(settings).run(lambda: supervisor.announce_started(settings))
-    return 0
+    return control_plane.serve(_settings(parsed))
 
 
 def down(parsed: argparse.Namespace) -> int:
@@ -145,20 +171,23 @@ def down(parsed: argparse.Namespace) -> int:
 def status(parsed: argparse.Namespace) -> int:
     """Say whether it runs."""
     found = supervisor.running(parsed.state.absolute())
+    fault = locks.complaint(supervisor.control_lock(parsed.state.absolute())) if found else ""
     if parsed.json:
-        print(json.dumps({"running": found is not None, **(found or {})}))
+        print(json.dumps({"running": found is not None, **(found or {}), **({"fault": fault} if fault else {})}))
     elif found is None:
         print(f"no loopback is running on {parsed.state.absolute()}; start it with `up`")
     else:
         minutes = (time.time() - found["started"]) / 60
         print(f"loopback is running at {found['url']} (pid {found['supervisor']}) for {minutes:.0f} min")
         print(f"state in {parsed.state.absolute()}")
+        if fault:
+            print(f"what is changed cannot be written, and is refused: {fault}")
     return 0 if found else 3
 
 
 def logs(parsed: argparse.Namespace) -> int:
     """Print the log, and go on with --follow."""
-    path = supervisor.log_file(parsed.state.absolute())
+    path = log_file.path(parsed.state.absolute())
     if not path.exists():
         print(f"there is no log at {path}; it is written by `up --detach`", file=sys.stderr)
         return 1
@@ -169,6 +198,8 @@ def logs(parsed: argparse.Namespace) -> int:
             if not parsed.follow:
                 return 0
             time.sleep(0.2)
+            if file.tell() > path.stat().st_size:  # it was shortened
+                file.seek(0)
 
 
 def reset(parsed: argparse.Namespace) -> int:

@@ -24,9 +24,11 @@ def pass_on(arguments: list[str]) -> int:
     return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment())
 
 
-def up(port: int, state: Path, *, detach: bool, account: str) -> int:
+def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:
     """Start it; detached, also make the bucket and the role that pipelines run with."""
     arguments = ["up", "--port", str(port), "--state", str(state), "--account", account]
+    if accept_loss:
+        arguments.append("--accept-loss")
     code = pass_on([*arguments, "--detach"] if detach else arguments)
     if code == 0 and detach:
         prepare(Target({**os.environ, **_variables(state)}, local=True, project="slipway"))

@@ -1,5 +1,6 @@
 """Which AWS a command talks to, and the clients for it."""
 
+import fcntl
 import json
 import os
 import socket
@@ -97,10 +98,22 @@ class Target:
         return body
 
 
+def _is_held(lock: Path) -> bool:
+    """Whether a control plane holds its state folder."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def local_environment(state: Path = STATE) -> dict[str, str] | None:
     """The variables that point AWS clients and the template at the AWS of this machine; None when it is down."""
     try:
         found = json.loads((state / "endpoint.json").read_text())
+        if not _is_held(state / "control.lock"):
+            return None  # it was killed, and another may be on its port
         with socket.create_connection(("127.0.0.1", found["port"]), timeout=1):
             pass
     except (OSError, ValueError):

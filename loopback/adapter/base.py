@@ -42,6 +42,7 @@ from loopback.adapter import (
     state,
     template_urls,
     templates,
+    temporary,
     trust,
     update_policies,
     waiting,
@@ -90,6 +91,7 @@ PARTS = (
     functions,
     templates,
     waiting,
+    temporary,
 )
 
 
@@ -100,21 +102,24 @@ class Base:
         self._settings = settings
         modules.prepare(settings)
         records.install()
-        with loading.sidecars_read() as damage:
+        with loading.sidecars_read(settings.objects_folder) as damage:
             self._modules = modules.load((HOOKS, *(part.HOOKS for part in PARTS)))
-        file = row_file.RowFile(settings.base_database)
-        damage += loading.import_files(settings.base_folder, file)
         if damage and not settings.accept_loss:
             raise DamagedState(damage)
+        for found in damage:
+            found.move_aside()
+        file = row_file.RowFile(settings.base_database)
+        loading.import_files(settings.base_folder, file, settings.accept_loss)
         self._app = self._modules["ministack.app"]
         self._touched: Callable[[], None] = lambda: None
         self._fronts: dict[str, server.Application] = {}
         self._services: list[str] = []
         self.state = state.State(self._modules, file, settings.autosave_seconds)
-        loading.Loading(self._modules, file, settings.base_database, self.state, settings.accept_loss)
+        self._loading = loading.Loading(self._modules, file, settings.base_database, self.state, settings.accept_loss)
         self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
         for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
             part.install()
+        temporary.install(settings.state)
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
         templates.Templates(template_urls.reader(self.objects.read, settings.place))
@@ -216,6 +221,7 @@ class Base:
 
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
+        self._loading.load()
         self.state.opened(loop)
         await server.serve(self._gate, open_door(), self._settings.port, opened, self.waiting.end)
         self.state.closed()

@@ -30,7 +30,8 @@ class Loading:
     """
 
     def __init__(self, modules: Mapping[str, Any], file: RowFile, path: Path, state: State, accept_loss: bool) -> None:
-        self._app, self._state = modules["ministack.app"], state
+        self._app, self._file, self._path, self._state = modules["ministack.app"], file, path, state
+        self._accept_loss = accept_loss
         texts = file.read()
         self._rows, damage = _decoded(texts, path)
         functions = modules["ministack.services.lambda_svc"]
@@ -38,39 +39,58 @@ class Loading:
         functions._prune_orphan_code_blobs = lambda _referenced: None  # it would only see what is to be saved
         if damage and not accept_loss:
             raise DamagedState(damage)
-        self._app._load_persisted_state = self._load
+        self._app._load_persisted_state = lambda: None  # a fault in it would be passed over
 
-    def _load(self) -> None:
-        """Called by the base at its start, on its loop."""
+    def load(self) -> None:
+        """Give the base its state, on its loop, before it serves. Raises DamagedState."""
         states = rows.joined(self._rows)
+        damage: list[Damage] = []
         for name, module in self._app._state_map.items():
-            if name in states:
-                self._app._get_module(module).load_persisted_state(states[name])
+            try:
+                if name in states:
+                    self._app._get_module(module).load_persisted_state(states[name])
+            except Exception as fault:  # noqa: BLE001  # each module has its own way to fail on what it does not expect
+                damage.append(Damage(self._path, f"holds a state of {name} that cannot be loaded ({fault!r})"))
+                self._leave_out(name)
+        if damage and not self._accept_loss:
+            raise DamagedState(damage)
         self._state.loaded(row for row, _ in self._rows)
         self._rows = []
 
+    def _leave_out(self, state: str) -> None:
+        """Where its loss is accepted: a copy of the file is kept, and the rows are deleted."""
+        if self._accept_loss:
+            Damage(self._path, "").copy_aside()
+            self._file.write({}, [row for row, _ in self._rows if row.state == state], lambda: None)
+            self._rows = [(row, value) for row, value in self._rows if row.state != state]
 
-def import_files(base: Path, file: RowFile) -> list[Damage]:
-    """Take over what an earlier version of loopback has left as files in the base's own format; those that can't be."""
+
+def import_files(base: Path, file: RowFile, accept_loss: bool) -> None:
+    """Take over what an earlier version of loopback has left as files in the base's own format.
+
+    All or none. Raises DamagedState; what may be lost is moved aside.
+    """
     texts: dict[Row, str] = {}
     damage: list[Damage] = []
     paths = sorted(base.glob("*.json"))
-    for path in paths:
+    for path in list(paths):
         try:
             stores = _payload(path)
         except ValueError as fault:
             damage.append(Damage(path, str(fault)))
+            paths.remove(path)
             continue
         texts |= {row: rows.encode(row, value) for row, value in rows.divided(path.stem, stores)}
-    if damage:
-        return damage
+    if damage and not accept_loss:
+        raise DamagedState(damage)
+    for found in damage:
+        found.move_aside()
     if texts:
         done: Future[None] = file.write(texts, [], lambda: None)
         done.result()
     for path in paths:
         (base / IMPORTED).mkdir(exist_ok=True)
         path.replace(base / IMPORTED / path.name)
-    return []
 
 
 def _payload(path: Path) -> dict[str, Any]:
@@ -113,10 +133,17 @@ def _missing_code(texts: list[tuple[Row, str]], blobs: Path, prune: Callable[[se
 
 
 @contextlib.contextmanager
-def sidecars_read() -> Iterator[list[Damage]]:
-    """While the base reads the files beside S3 objects, list those that it would silently do without."""
+def sidecars_read(folder: Path) -> Iterator[list[Damage]]:
+    """While the base reads the files beside S3 objects, list those that it would silently do without.
+
+    Every file in `folder` is an object: what is kept of it is beside that folder.
+    """
     damage: list[Damage] = []
     load = json.load
+
+    def aside(path: Path) -> Path:
+        kept: Path = folder.with_name(f"{folder.name}.damaged") / path.parent.relative_to(folder)
+        return kept
 
     def noticed(file: Any, *_: Any, **options: Any) -> Any:
         path = Path(str(getattr(file, "name", "")))
@@ -125,10 +152,10 @@ def sidecars_read() -> Iterator[list[Damage]]:
         try:
             found = load(file, **options)
         except ValueError as fault:
-            damage.append(Damage(path, f"is no whole JSON document ({fault})"))
+            damage.append(Damage(path, f"is no whole JSON document ({fault})", aside(path)))
             raise
         if not isinstance(found, dict):
-            damage.append(Damage(path, "does not describe an object"))
+            damage.append(Damage(path, "does not describe an object", aside(path)))
             return {}
         return found
 

@@ -42,7 +42,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",
         "STATE_DIR": str(settings.base_folder),
-        "S3_DATA_DIR": str(settings.state / "s3"),
+        "S3_DATA_DIR": str(settings.objects_folder),
         "MINISTACK_REGION": settings.place.region,
         "MINISTACK_ACCOUNT_ID": settings.place.account,
         "AWS_ACCESS_KEY_ID": settings.place.account,

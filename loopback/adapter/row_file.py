@@ -53,6 +53,7 @@ class RowFile:
         self._thread = threading.Thread(target=self._work, name="base state", daemon=True)
         self._thread.start()
         self.fault = ""  # why the last commit failed; empty when it did not
+        self.complain: Callable[[str], None] = lambda _fault: None  # called when that changes
 
     def read(self) -> list[tuple[Row, str]]:
         """All rows, oldest first."""
@@ -89,14 +90,19 @@ class RowFile:
                     self._db.executemany(DELETE, batch.gone)
                     self._db.executemany(UPSERT, [(*row, text) for row, text in batch.changed.items()])
         except sqlite3.Error as fault:
-            self.fault = f"{self._path}: {fault}"
+            self._say(f"{self._path}: {fault}")
             for batch in batches:
                 batch.undo()
                 batch.done.set_exception(NotWritten(self.fault))
         else:
-            self.fault = ""
+            self._say("")
             for batch in batches:
                 batch.done.set_result(None)
+
+    def _say(self, fault: str) -> None:
+        if fault != self.fault:
+            self.fault = fault
+            self.complain(fault)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class State:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rows: dict[str, dict[str, dict[Row, int | None]]] = {}  # state, key, what is on disk and its fingerprint
         self._irregular: set[str] = set()  # modules that keep something outside of their stores
+        self._is_loaded = False
         self._last = _DONE
         self._failures = 0
 
@@ -42,6 +43,10 @@ class State:
     def fault(self) -> str:
         """Why the last write failed; empty when it did not."""
         return self._file.fault
+
+    def complain_to(self, listener: Callable[[str], None]) -> None:
+        """Tell a listener when writing fails, and with an empty text when it works again."""
+        self._file.complain = listener
 
     def on_loop(self, function: Callable[[], T]) -> T:
         """Run a short function on the base's loop, whose state is not made for other threads."""
@@ -64,6 +69,7 @@ class State:
 
     def loaded(self, rows: Iterable[Row]) -> None:
         """The base has loaded these rows: they are known, and their records need not be written."""
+        self._is_loaded = True
         for row in rows:
             self._rows.setdefault(row.state, {}).setdefault(row.key, {})[row] = None
         for store in records.every():
@@ -95,8 +101,9 @@ class State:
         asyncio.run_coroutine_threadsafe(self.kept(uses), self._loop).result()
 
     def close(self) -> None:
-        """Write everything and give the file back."""
-        self.save()
+        """Write everything and give the file back. What was not loaded whole is left as it is."""
+        if self._is_loaded:
+            self.save()
         self._file.close()
 
     def _look_for_changes(self) -> None:

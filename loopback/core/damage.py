@@ -9,10 +9,39 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Damage:
-    """One file that can't be used, and why."""
+    """One file that can't be used, and why; `folder` is where it is kept if not beside itself."""
 
     path: Path
     why: str
+    folder: Path | None = None
+
+    @property
+    def aside(self) -> Path:
+        """The name under which it is kept: the first that is free or has the same bytes."""
+        first = (self.folder or self.path.parent) / f"{self.path.name}.damaged"
+        for number in itertools.count(2):
+            if not first.exists() or (self.path.is_file() and filecmp.cmp(self.path, first, shallow=False)):
+                break
+            first = first.with_name(f"{self.path.name}.damaged.{number}")
+        return first
+
+    def copy_aside(self) -> Path | None:
+        """Keep a copy of the file, which stays where it is; None when there is no file."""
+        if not self.path.is_file():
+            return None
+        kept = self.aside
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self.path, kept)
+        return kept
+
+    def move_aside(self) -> Path | None:
+        """Take the file out of the way; None when there is no file."""
+        if not self.path.is_file():
+            return None
+        kept = self.aside
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        return self.path.replace(kept)
 
 
 class DamagedState(Exception):
@@ -21,29 +50,3 @@ class DamagedState(Exception):
     def __init__(self, found: list[Damage]) -> None:
         super().__init__("; ".join(f"{damage.path} {damage.why}" for damage in found))
         self.found = found
-
-
-def aside(path: Path) -> Path:
-    """The name under which a damaged file is kept: the first that is free or has the same bytes."""
-    for number in itertools.count(1):
-        kept = path.with_name(f"{path.name}.damaged" if number == 1 else f"{path.name}.damaged.{number}")
-        if not kept.exists() or (path.is_file() and filecmp.cmp(path, kept, shallow=False)):
-            return kept
-    raise AssertionError  # count does not end
-
-
-def copy_aside(path: Path) -> Path | None:
-    """Keep a copy of a damaged file, which stays where it is; None when there is no file."""
-    if not path.is_file():
-        return None
-    kept = aside(path)
-    if not kept.exists():
-        shutil.copy2(path, kept)
-    return kept
-
-
-def move_aside(path: Path) -> Path | None:
-    """Take a damaged file out of the way; None when there is no file."""
-    if not path.is_file():
-        return None
-    return path.replace(aside(path))

@@ -74,6 +74,11 @@ class Settings:
         return self.state / "base"
 
     @property
+    def objects_folder(self) -> Path:
+        """S3 objects, as files."""
+        return self.state / "s3"
+
+    @property
     def asked(self) -> Path:
         """What roles were asked for, where IAM is enforced."""
         return self.state / "iam-asked.jsonl"

@@ -1,5 +1,6 @@
 """The control plane's end of the zygote: start it when needed, ask it for hosts, see each host end."""
 
+import contextlib
 import json
 import os
 import select
@@ -17,6 +18,7 @@ from loopback.workers import messages, processes
 from loopback.workers.messages import HostSpec
 
 PACKAGE_PARENT = str(Path(__file__).parents[2])
+END_SECONDS = 5.0  # for a zygote that was hung up on
 STARTS = 3  # attempts before a zygote that dies at once is given up
 
 
@@ -116,11 +118,10 @@ class Zygote:
             try:
                 with self._lock:
                     self._count += 1
-                    number = self._count
+                    number, link = self._count, self._ensure()
                     order = {"op": "spawn", "id": number, "spec": spec.dump()}
-                    messages.send(self._ensure(), order, (output_end, report_end))
-            except (BrokenPipeError, ConnectionResetError):
-                self._forget()
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                        messages.send(link, order, (output_end, report_end))
             finally:
                 os.close(output_end)
                 os.close(report_end)
@@ -131,7 +132,7 @@ class Zygote:
             os.close(report)
             if answer:
                 raise CannotStart(answer["fault"])
-            self._forget()  # it died before it took the order: the next one will take it
+            self._replace(link)  # it died before it took the order: the next one will take it
         raise CannotStart("the process that job hosts are forked from ends as soon as it starts")
 
     def order(self, message: dict[str, Any]) -> None:
@@ -184,11 +185,21 @@ class Zygote:
             if self.pid is None:
                 self._drop()
 
+    def _replace(self, link: socket.socket) -> None:
+        """Wait for the end of a zygote that takes no order; for a moment after its death it still counts as running."""
+        with self._lock:
+            if self._link is link:
+                self._drop()
+
     def _drop(self) -> None:
         if self._link:
             self._link.close()
         if self._process:
-            self._process.wait()
+            try:
+                self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         self._link = self._process = None
 
 

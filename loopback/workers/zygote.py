@@ -112,13 +112,26 @@ class Forge:
 
     def spawn(self, id: int, spec: dict[str, Any], output: int, report: int) -> None:
         """Hand a spec to a standby (isolated networks: to a new child) and report its pid."""
-        prepared = not spec["isolated"]
-        pid, link = self.ready.pop(0) if prepared and self.ready else self.fork(prepared=prepared)
-        messages.send(link, spec, (output,))
+        pid, link = self._ordered(spec, output)
         link.setblocking(False)
         host = self.hosts[pid] = Host(id, pid, report, link)
         self.selector.register(link, selectors.EVENT_READ, host)
         _tell(report, {"pid": pid})
+
+    def _ordered(self, spec: dict[str, Any], output: int) -> tuple[int, socket.socket]:
+        """A child that has taken the spec. A standby may have died without anybody having noticed yet."""
+        prepared = not spec["isolated"]
+        while prepared and self.ready:
+            pid, link = self.ready.pop(0)
+            try:
+                messages.send(link, spec, (output,))
+            except (BrokenPipeError, ConnectionResetError):
+                link.close()
+            else:
+                return pid, link
+        pid, link = self.fork(prepared=prepared)
+        messages.send(link, spec, (output,))
+        return pid, link
 
     def signal(self, id: int, number: int) -> None:
         """Signal the process group of a host that still runs."""

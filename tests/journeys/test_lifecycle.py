@@ -3,7 +3,10 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,67 @@ def test_a_port_in_use_is_named(loopback: Any, another_port: int, tmp_path: Any)
     assert f"Port {another_port} on 127.0.0.1 cannot be used" in other.stderr
     assert "--port" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+def test_up_after_a_killed_supervisor_waits_for_its_control_plane(loopback: Any) -> None:
+    before = loopback.found
+    os.kill(before["supervisor"], signal.SIGKILL)
+    up = loopback.up()
+    assert (up.returncode, up.stdout.count("loopback is up at"), up.stderr) == (0, 1, "")
+    assert loopback.found["pid"] != before["pid"]
+    assert not os.path.exists(f"/proc/{before['pid']}")
+    assert loopback.client("sqs").list_queues()
+
+
+def test_two_that_start_at_once_are_one(loopback: Any) -> None:
+    loopback.down()
+    with ThreadPoolExecutor(3) as pool:
+        ups = [begun.result() for begun in [pool.submit(loopback.up) for _ in range(3)]]
+    assert [(up.returncode, up.stderr) for up in ups] == [(0, "")] * 3
+    assert sorted("loopback is up at" in up.stdout for up in ups) == [False, False, True]
+    assert all(len(up.stdout.splitlines()) == 1 for up in ups)
+
+
+@pytest.mark.parametrize("name", ["loopback.db", "base.db"])
+def test_a_damaged_state_is_not_started_from_until_its_loss_is_accepted(loopback: Any, name: str) -> None:
+    loopback.client("sqs").create_queue(QueueName="kept")
+    loopback.client("sagemaker").create_model_package_group(ModelPackageGroupName="kept")
+    loopback.down()
+    damaged = (loopback.state / name).read_bytes()[:1000]
+    (loopback.state / name).write_bytes(damaged)
+    for _ in range(2):
+        up = loopback.up()
+        assert (up.returncode, len(up.stderr.splitlines()), "Traceback" in up.stderr) == (1, 1, False)
+        assert f"{name} is damaged" in up.stderr
+        assert (loopback.state / name).read_bytes() == damaged
+    assert loopback.command("up", "--detach", "--port", str(loopback.port), "--accept-loss").returncode == 0
+    assert (loopback.state / f"{name}.damaged").read_bytes() == damaged
+    assert not (loopback.state / f"{name}.damaged.2").exists()
+
+
+def test_a_state_path_that_is_a_file_is_refused_in_one_line(loopback: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    up = type(loopback)(tmp_path / "file", loopback.port).up()
+    assert (up.returncode, len(up.stderr.splitlines())) == (1, 1)
+    assert "it is a file" in up.stderr
+
+
+def test_few_descriptors_are_said_and_idle_connections_stop_nobody(loopback: Any) -> None:
+    loopback.down()
+    script = 'ulimit -n 64; exec "$0" -m loopback up --detach --port "$1" --state "$2"'
+    subprocess.run(
+        ["sh", "-c", script, sys.executable, str(loopback.port), str(loopback.state)],
+        env=loopback.environ,
+        check=True,
+        capture_output=True,
+    )
+    idle = [socket.create_connection(("127.0.0.1", loopback.port)) for _ in range(84)]
+    assert loopback.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    log = (loopback.state / "loopback.log").read_text()
+    assert "64 files and connections" in log
+    assert len(log) < 5000
+    for connection in idle:
+        connection.close()
 
 
 def test_a_folder_that_is_no_state_folder_is_not_deleted(loopback: Any, tmp_path: Any) -> None:

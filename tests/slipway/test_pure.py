@@ -1,5 +1,6 @@
 """What the command line decides and shows, without any AWS."""
 
+import fcntl
 import json
 import socket
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,10 @@ def test_the_local_aws_is_found_by_its_state_folder_while_it_answers(tmp_path: P
         port = listening.getsockname()[1]
         endpoint = {"port": port, "region": "eu-west-1", "url": f"http://127.0.0.1:{port}"}
         (tmp_path / "endpoint.json").write_text(json.dumps(endpoint))
-        found = Target.find({}, tmp_path)
+        assert local_environment(tmp_path) is None
+        with (tmp_path / "control.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = Target.find({}, tmp_path)
+        assert local_environment(tmp_path) is None  # it was killed, and another answers on its port
         assert (found.local, found.region, found.environ["AWS_ENDPOINT_URL"]) == (True, "eu-west-1", endpoint["url"])
     assert local_environment(tmp_path) is None

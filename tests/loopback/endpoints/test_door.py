@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from loopback.endpoints.door import Door, bound
+from loopback.endpoints.door import REST_SECONDS, SAY_SECONDS, Complaint, Door, bound
 from loopback.endpoints.handed import Entrance, Public
 from loopback.endpoints.http1 import LARGEST, Answer, Client, Lost, Reply, Request, Server, message
 
@@ -145,3 +146,74 @@ def test_first_bytes_that_come_one_by_one(tmp_path: Path) -> None:
             return said
 
     assert b"/endpoints/a/invocations !" in asyncio.run(run())
+
+
+class Listener(socket.socket):
+    """A listening socket that has no descriptors for as long as it is told to."""
+
+    full = False
+    asked = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.asked += 1
+        if self.full:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+@contextlib.asynccontextmanager
+async def open_door(listener: socket.socket) -> AsyncIterator[Door]:
+    listener.bind(("127.0.0.1", 0))
+    door = Door(listener, None)
+    door.listen()
+    yield door
+    door.close()
+
+
+def test_without_descriptors_the_door_rests_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> int:
+        listener = Listener()
+        async with open_door(listener) as door:
+            listener.full = True
+            client = socket.create_connection(listener.getsockname())
+            await asyncio.sleep(3 * REST_SECONDS)
+            asked = listener.asked
+            listener.full = False
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            await asyncio.sleep(2 * REST_SECONDS)
+            connection, _ = door.accept()
+            connection.close()
+            client.close()
+            return asked
+
+    assert asyncio.run(story()) <= 5  # not thousands
+    assert [record.message for record in caplog.records] == ["no connection can be accepted: Too many open files"]
+
+
+def test_who_says_nothing_makes_room_for_who_asks() -> None:
+    async def story() -> None:
+        listener = Listener()
+        async with open_door(listener) as door:
+            silent = socket.create_connection(listener.getsockname())
+            await asyncio.sleep(0.05)
+            listener.full = True
+            asking = socket.create_connection(listener.getsockname())
+            asking.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            await asyncio.sleep(0.05)
+            listener.full = False
+            assert silent.recv(1) == b""
+            await asyncio.sleep(2 * REST_SECONDS)
+            connection, _ = door.accept()
+            for end in (connection, silent, asking):
+                end.close()
+
+    asyncio.run(story())
+
+
+def test_a_complaint_is_made_once_a_period() -> None:
+    said: list[str] = []
+    times = iter([100.0, 101.0, 100.0 + SAY_SECONDS, 101.0 + SAY_SECONDS])
+    complaint = Complaint(said.append, lambda: next(times))
+    for line in "abcd":
+        complaint.say(line)
+    assert said == ["a", "c"]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -256,6 +257,35 @@ def test_the_zygotes_death_is_an_internal_error_and_the_next_job_runs(bench: Ben
     assert all(gone(int(pid)) for pid in pids)
     assert bench.process("python3", "-c", "pass").status == "Completed"
     zygote.close()
+
+
+def test_a_job_that_comes_while_the_zygote_dies_runs(bench: Bench) -> None:
+    """A killed process counts as running until it has given its memory back."""
+    zygote = Zygote(standbys=1)
+    bench.ports = replace(bench.ports, zygote=zygote)
+    for _ in range(4):
+        assert bench.process("python3", "-c", "pass").status == "Completed"
+        assert zygote._process
+        os.kill(zygote._process.pid, signal.SIGKILL)
+    assert bench.process("python3", "-c", "pass").status == "Completed"
+    zygote.close()
+
+
+def test_a_job_is_not_given_to_a_standby_that_is_dead() -> None:
+    from loopback.workers.zygote import Forge
+
+    ours, theirs = socket.socketpair()
+    forge = Forge(ours, 1, 0, None)  # type: ignore[arg-type]  # nothing is imported ahead
+    dead, taken = socket.socketpair()
+    taken.close()
+    living, other = socket.socketpair()
+    forge.ready = [(1, dead), (2, living)]
+    assert forge._ordered({"isolated": False}, theirs.fileno()) == (2, living)
+    assert other.recv(1 << 16)
+    assert forge.ready == []
+    for end in (ours, theirs, living, other, *forge.own_line):
+        end.close()
+    forge.selector.close()
 
 
 def test_the_end_of_the_control_plane_ends_everything(bench: Bench, tmp_path) -> None:
