@@ -40,6 +40,7 @@ local = typer.Typer(
 )
 app.add_typer(local, name="local", rich_help_panel=LOCAL)
 
+Last = Annotated[int, typer.Option("--last", min=1, help="How many.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Folder = Annotated[str, typer.Option("--pipeline", "-p", help="A folder of pipelines/.")]
 Trained = Annotated[str, typer.Argument(help="A folder of pipelines/; the only one, or the project's, without it.")]

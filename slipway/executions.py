@@ -18,11 +18,14 @@ ACTIVE = ("Executing", "Stopping")
 
 def executions(target: Target, pipeline: str, most: int = 20) -> list[dict[str, Any]]:
     """The newest executions of a pipeline, by its full name."""
-    answer = target.client("sagemaker").list_pipeline_executions(
-        PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending", MaxResults=most
+    pages = target.client("sagemaker").get_paginator("list_pipeline_executions")
+    found = pages.paginate(
+        PipelineName=pipeline,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},
     )
-    found: list[dict[str, Any]] = answer["PipelineExecutionSummaries"]
-    return found
+    return [summary for page in found for summary in page["PipelineExecutionSummaries"]]
 
 
 def execution_arn(target: Target, pipeline: str, execution: str) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from slipway.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
@@ -80,12 +81,15 @@ def _scheduled(target: Target, schedule: Schedule, most: int) -> Iterator[Execut
 def _asked(target: Target, schedule: Schedule, most: int) -> Iterator[Execution]:
     """Jobs of `slipway monitor run` for this schedule."""
     prefix = job_prefix(schedule.endpoint, schedule.name)
-    answer = target.client("sagemaker").list_processing_jobs(
-        NameContains=prefix, SortBy="CreationTime", SortOrder="Descending", MaxResults=most
-    )
-    for entry in answer["ProcessingJobSummaries"]:
-        if entry["ProcessingJobName"].startswith(prefix):
-            yield of_job(entry)
+    entries = (entry for entry in _jobs(target, prefix) if entry["ProcessingJobName"].startswith(prefix))
+    yield from map(of_job, islice(entries, most))
+
+
+def _jobs(target: Target, text: str) -> Iterator[Doc]:
+    """The processing jobs with a text in their name, the newest first. A page may be empty, and others follow."""
+    pages = target.client("sagemaker").get_paginator("list_processing_jobs")
+    found = pages.paginate(NameContains=text, SortBy="CreationTime", SortOrder="Descending")
+    return (entry for page in found for entry in page["ProcessingJobSummaries"])
 
 
 def of_job(job: Doc) -> Execution:
@@ -153,9 +157,8 @@ def labels(target: Target, schedule: Schedule, execution: Execution) -> str:
     """What the job that joined the requests with their labels said; empty where there is none."""
     if schedule.type not in LABELLED or execution.asked:
         return ""
-    client = target.client("sagemaker")
     name = f"groundtruth-merge-{execution.at.astimezone(UTC):%Y%m%d%H%M}"
-    for entry in client.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"]:
+    for entry in _jobs(target, name):
         job = described(target, entry["ProcessingJobArn"])
         if (job.get("Environment") or {}).get("sagemaker_monitoring_schedule_name") == schedule.name:
             return str(job.get("ExitMessage") or "").removeprefix("Completed: ")

@@ -74,9 +74,9 @@ def _version_row(target: Target, group: str) -> dict[str, Any]:
     }
 
 
-def executions_table(target: Target, pipeline: str, *, as_json: bool) -> None:
+def executions_table(target: Target, pipeline: str, last: int, *, as_json: bool) -> None:
     """The newest executions."""
-    found = executions.executions(target, names.pipeline(target, pipeline))
+    found = executions.executions(target, names.pipeline(target, pipeline), last)
     if as_json:
         screen.show_json(found)
         return
@@ -117,9 +117,9 @@ def logs(target: Target, pipeline: str, execution: str, step: str, *, follow: bo
         screen.write(line)
 
 
-def versions_table(target: Target, pipeline: str, *, as_json: bool) -> None:
-    """The versions of one group."""
-    found = versions.versions(target, names.group(target, pipeline))
+def versions_table(target: Target, pipeline: str, last: int, *, as_json: bool) -> None:
+    """The newest versions of one group."""
+    found = versions.newest(target, names.group(target, pipeline), last)
     if as_json:
         screen.show_json(found)
         return

@@ -198,7 +198,7 @@ def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Acti
 
 
 def _registered(target: Target, project: Project, since: datetime) -> dict[str, Any] | None:
-    found = versions.versions(target, project.group)
+    found = versions.newest(target, project.group, 1)
     if not found or found[0]["CreationTime"] < since - SKEW:
         return None
     return versions.version(target, project.group, found[0]["ModelPackageVersion"])

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +14,34 @@ from slipway.verdicts import Verdict, verdicts
 PICTURES = Path(".slipway/pictures")
 
 
-def versions(target: Target, group: str) -> list[dict[str, Any]]:
-    """All versions of a group, by its full name or its ARN, the newest first."""
+def newest(target: Target, group: str, most: int = 20) -> list[dict[str, Any]]:
+    """The newest versions of a group, by its full name or its ARN."""
+    return list(islice(_newest_first(target, group), most))
+
+
+def _newest_first(target: Target, group: str) -> Iterator[dict[str, Any]]:
     pages = (
         target.client("sagemaker")
         .get_paginator("list_model_packages")
         .paginate(ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending")
     )
-    return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+    return (summary for page in pages for summary in page["ModelPackageSummaryList"])
 
 
 def version(target: Target, group: str, number: int) -> dict[str, Any]:
     """One version in full."""
-    found = {summary["ModelPackageVersion"]: summary["ModelPackageArn"] for summary in versions(target, group)}
-    if number not in found:
-        known = ", ".join(str(n) for n in sorted(found)) or "none"
-        raise UserError(f"{group} has no version {number}; it has: {known}")
-    package: dict[str, Any] = target.client("sagemaker").describe_model_package(ModelPackageName=found[number])
+    client = target.client("sagemaker")
+    last = newest(target, group, 1)
+    arn = f"{last[0]['ModelPackageArn'].rpartition('/')[0]}/{number}" if last else ""
+    try:
+        package: dict[str, Any] = client.describe_model_package(ModelPackageName=arn) if arn else {}
+    except client.exceptions.ClientError as fault:
+        if fault.response["Error"]["Code"] not in {"ValidationException", "ResourceNotFound"}:
+            raise
+        package = {}
+    if not package:
+        known = [summary["ModelPackageVersion"] for summary in newest(target, group)]
+        raise UserError(f"{group} has no version {number}; its newest: {', '.join(map(str, known)) or 'none'}")
     return package
 
 

@@ -14,11 +14,14 @@ def find(sagemaker: Any, group: str) -> str:
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", SortOrder="Descending"
     )
+    newest = NONE
     try:
-        approved = [package for page in pages for package in page["ModelPackageSummaryList"]]
+        for package in (package for page in pages for package in page["ModelPackageSummaryList"]):
+            if LIVE.items() <= package.get("ModelLifeCycle", {}).items():
+                return str(package["ModelPackageArn"])
+            newest = package["ModelPackageArn"] if newest == NONE else newest
     except sagemaker.exceptions.ClientError as error:
         if error.response["Error"]["Code"] in {"ValidationException", "ResourceNotFound"}:
             return NONE  # before the first registration there is no group
         raise
-    live = [package for package in approved if LIVE.items() <= package.get("ModelLifeCycle", {}).items()]
-    return str((live or approved)[0]["ModelPackageArn"]) if approved else NONE
+    return str(newest)

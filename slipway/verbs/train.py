@@ -9,6 +9,7 @@ from slipway.command_line import (
     TRAIN,
     Group,
     Json,
+    Last,
     Pipeline,
     Trained,
     Version,
@@ -68,11 +69,11 @@ def status(as_json: Json = False) -> None:
 
 
 @command(TRAIN, "slipway executions -p abalone")
-def executions(pipeline: Pipeline = "", as_json: Json = False) -> None:
+def executions(pipeline: Pipeline = "", last: Last = 20, as_json: Json = False) -> None:
     """The newest executions of a pipeline."""
     from slipway import report
 
-    report.executions_table(target(), pipeline, as_json=as_json)
+    report.executions_table(target(), pipeline, last, as_json=as_json)
 
 
 @command(TRAIN, "slipway steps", "slipway steps 3f9a --json")
@@ -102,11 +103,11 @@ def logs(
 
 
 @command(TRAIN, "slipway versions")
-def versions(pipeline: Group = "", as_json: Json = False) -> None:
-    """The versions of a model package group: those that a pipeline has registered."""
+def versions(pipeline: Group = "", last: Last = 20, as_json: Json = False) -> None:
+    """The newest versions of a model package group: those that a pipeline has registered."""
     from slipway import report
 
-    report.versions_table(target(), pipeline, as_json=as_json)
+    report.versions_table(target(), pipeline, last, as_json=as_json)
 
 
 @command(TRAIN, "slipway version 3")
