@@ -13,7 +13,7 @@ from typing import Any
 
 from loopback import log_file, supervisor
 from loopback.core import locks, schema
-from loopback.core.settings import ACCOUNT, ACCOUNTS, DEFAULT_PORT, Settings
+from loopback.core.settings import ACCOUNT, ACCOUNTS, DEFAULT_PORT, Settings, WrongSetting
 
 EXAMPLES = """examples:
   python -m loopback up --detach              start in the background on port 4566
@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
             return supervisor.TAKEN
         supervisor.report(str(fault))
         return 1
+    except WrongSetting as fault:
+        print(f"loopback: {fault}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 

@@ -137,7 +137,7 @@ class Control:
         self.queue = _queue(self.ground, self.link)
         self.courier = _courier(self.ground, self.link)
         self.driver = Driver(context, ThreadPoolExecutor(16, thread_name_prefix="step"))
-        self.announcer = Announcer(context, base.events.put, base.events.has_rules)
+        self.announcer = Announcer(context, base.events.put, base.events.has_rules, 86_400 * settings.event_days)
         self.monitor = Monitor(context)
         self.batches = Batches(context)
         self.resources = Resources(context)

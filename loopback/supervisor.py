@@ -21,7 +21,7 @@ from typing import Any
 
 from loopback import log_file
 from loopback.core import locks
-from loopback.core.settings import ACCOUNT, ENFORCE, IAM, PACE, Settings
+from loopback.core.settings import ACCOUNT, ENFORCE, EVENT_DAYS, IAM, PACE, Settings
 
 PR_SET_PDEATHSIG = 1
 STEP_SECONDS = 0.02
@@ -235,7 +235,8 @@ def _die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE", PACE)
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE")
+_SETTINGS = (PACE, EVENT_DAYS)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -244,7 +245,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     It imports loopback from where this file is, whatever folder it is started in.
     """
     root = str(Path(__file__).resolve().parent.parent)
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in (*_KEPT, *_SETTINGS) if name in os.environ}
     if settings.enforce_iam:
         kept[IAM] = ENFORCE
     if settings.is_new_account:

@@ -3,7 +3,9 @@
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from loopback.adapter.permissions import Permissions
@@ -13,7 +15,14 @@ from loopback.core.errors import ServiceError
 Deliver = Callable[[dict[str, Any], str], None]  # (target, event as JSON text)
 log = logging.getLogger("loopback")
 HOOKS = {
-    "ministack.services.eventbridge": ("_invoke_target", "_put_events", "_pattern_event_view", "_rules", "_archives"),
+    "ministack.services.eventbridge": (
+        "_invoke_target",
+        "_put_events",
+        "_pattern_event_view",
+        "_rules",
+        "_archives",
+        "_events_log_list",
+    ),
 }
 
 
@@ -25,6 +34,7 @@ class Events:
         self._targets: dict[str, Deliver] = {}
         self._deliver = module._invoke_target
         module._invoke_target = self._invoke_target
+        module._events_log_list = partial(deque, maxlen=0)  # every event for ever, which nothing reads
 
     def has_rules(self) -> bool:
         """Whether any rule could match an event; without one, events go nowhere."""

@@ -13,6 +13,7 @@ from loopback.core.arn import Place
 DEFAULT_PORT = 4566
 IAM, ENFORCE = "LOOPBACK_IAM", "enforce"
 PACE = "LOOPBACK_PACE"
+EVENT_DAYS, DEFAULT_EVENT_DAYS = "LOOPBACK_EVENT_DAYS", 7.0
 ACCOUNT, ACCOUNTS = "LOOPBACK_ACCOUNT", ("existing", "new")
 
 
@@ -22,6 +23,21 @@ def _pace(text: str) -> float:
         return max(float(text or 1), 1.0)
     except ValueError:
         return 1.0
+
+
+class WrongSetting(ValueError):
+    """A variable of the environment that cannot be meant; the message names it."""
+
+
+def _days(text: str) -> float:
+    """Raises WrongSetting for what is no number of days."""
+    try:
+        days = float(text or DEFAULT_EVENT_DAYS)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days < float("inf"):
+        raise WrongSetting(f"{EVENT_DAYS} is {text!r}; expected a number of days, 0 or more")
+    return days
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,7 @@ class Settings:
 
     is_new_account: bool = False  # to what AWS has closed to new customers, such as Model Monitor
     accept_loss: bool = False  # start without what is damaged or missing in the state folder
+    event_days: float = DEFAULT_EVENT_DAYS  # rows of changes are kept so long after they were announced
     pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
 
     @classmethod
@@ -51,6 +68,7 @@ class Settings:
             enforce_iam=enforce,
             is_new_account=environ.get(ACCOUNT) == "new",
             pace=_pace(environ.get(PACE, "")),
+            event_days=_days(environ.get(EVENT_DAYS, "")),
         )
 
     @property

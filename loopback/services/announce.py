@@ -22,6 +22,8 @@ log = logging.getLogger("loopback")
 CURSOR = "announced events"
 GATHER_SECONDS = 0.05
 LOOK_SECONDS = 60.0  # changes are told; this is for one that was not
+KEEP_SECONDS = 7 * 86_400.0
+TIDYING_SECONDS = 3600.0  # between two looks at what is old
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,21 @@ def announces(*kinds: Kind) -> Callable[[Builder], Builder]:
 
 
 class Announcer:
-    """Run `loop` on one thread. `listened` says whether any rule could match; without one nothing is sent."""
+    """Run `loop` on one thread. `listened` says whether any rule could match; without one nothing is sent.
 
-    def __init__(self, context: Context, put_event: PutEvent, listened: Callable[[], bool]) -> None:
+    Changes that were announced are forgotten after `keep_seconds`. `now` returns epoch seconds.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        put_event: PutEvent,
+        listened: Callable[[], bool],
+        keep_seconds: float = KEEP_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._keep_seconds, self._now = keep_seconds, now
+        self._next_tidying = 0.0
         self._context = context
         self._put_event = put_event
         self._listened = listened
@@ -82,8 +96,18 @@ class Announcer:
             try:
                 while self.announce_some():
                     pass
+                self.forget_old()
             except Exception:
                 log.exception("announcer")
+
+    def forget_old(self) -> None:
+        """Drop the rows of changes that are older than they are kept, once in a while; never one not announced yet."""
+        store, now = self._context.store, self._now()
+        if now < self._next_tidying:
+            return
+        self._next_tidying = now + TIDYING_SECONDS
+        while self._open and store.drop_events(now - self._keep_seconds, store.counter(CURSOR)):
+            pass
 
     def announce_some(self) -> int:
         """Send the events of the next rows; how many rows there were."""

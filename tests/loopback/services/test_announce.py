@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.core.kinds import EXECUTION, PACKAGE, PROCESSING_JOB, STEP, TRAINING_JOB, TRANSFORM_JOB
+from loopback.core.kinds import EXECUTION, MODEL, PACKAGE, PROCESSING_JOB, STEP, TRAINING_JOB, TRANSFORM_JOB
+from loopback.core.store import Store
 from loopback.services import registry
 from loopback.services.announce import CURSOR, Announcer
 from loopback.services.sagemaker.targets import start_request
@@ -170,3 +171,32 @@ def test_a_bus_that_closes_is_told_again_from_the_change_it_missed(context: regi
     announcer(context, sent).announce_some()
     assert names == ["a"]
     assert [detail["ProcessingJobName"] for _, _, detail, _ in sent] == ["b"]
+
+
+def test_changes_are_forgotten_after_a_while_but_not_before_they_were_announced(
+    context: registry.Context, store: Store, clock: Any
+) -> None:
+    announcer = Announcer(context, lambda *_: None, lambda: True, keep_seconds=100.0, now=clock)
+    for name in ("a", "b", "c"):
+        store.create(MODEL, name, {})
+        clock.now += 60
+    announcer.forget_old()  # none of them is announced
+    assert [event.name for event in store.events(0)] == ["a", "b", "c"]
+    announcer.announce_some()
+    store.create(MODEL, "d", {})
+    announcer.forget_old()  # it has looked a moment ago
+    assert len(store.events(0)) == 4
+    clock.now += 3600
+    announcer.forget_old()
+    assert [event.name for event in store.events(0)] == ["d"]  # old by now, and not announced
+    assert store.find(MODEL)[0].name == "a"  # what is described stays
+
+
+def test_numbers_of_changes_go_on_where_they_were(context: registry.Context, store: Store, clock: Any) -> None:
+    announcer = Announcer(context, lambda *_: None, lambda: True, keep_seconds=0.0, now=clock)
+    store.create(MODEL, "a", {})
+    announcer.announce_some()
+    clock.now += 1
+    announcer.forget_old()
+    store.create(MODEL, "b", {})
+    assert [(event.seq, event.name) for event in store.events(0)] == [(2, "b")]
