@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy import explained, monitors, parameters, promotion, stage, versions
 from deploy.parameters import Release
 from deploy.stage import Stage
-from deploy.versions import SERVING, NotDeployableError, NothingApprovedError
+from deploy.versions import NEWEST, NotDeployableError, NothingApprovedError
 from pipelines.project import UsageError
 
 HERE = Path(__file__).resolve().parent
@@ -40,7 +40,7 @@ REQUIRED = {
 }
 # argument: environment variable, default
 OPTIONAL = {
-    "model-package-arn": ("MODEL_PACKAGE_ARN", SERVING),
+    "model-package-arn": ("MODEL_PACKAGE_ARN", NEWEST),
     "sagemaker-project-arn": ("SAGEMAKER_PROJECT_ARN", ""),
     "notification-topic": ("NOTIFICATION_TOPIC_ARN", ""),
     "model-monitor": ("MODEL_MONITOR", "yes"),
@@ -152,9 +152,8 @@ def _monitoring(
 
 def _version(sagemaker: Any, found: argparse.Namespace) -> tuple[dict[str, Any], str]:
     group, arn = found.model_package_group_name, found.model_package_arn
-    if arn == SERVING:
-        told = "no version was given: the one in production, else the newest approved"
-        return versions.serving(sagemaker, group), told
+    if arn == NEWEST:
+        return versions.newest(sagemaker, group), "no version was given: the newest approved one"
     return versions.pinned(sagemaker, group, arn), "the version that was given"
 
 

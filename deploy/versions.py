@@ -4,8 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-SERVING = "in-production"  # a pipeline variable can't be empty: this says that no version was given
-LIVE = {"Stage": "Production", "StageStatus": "Approved"}  # what the pipeline records when production serves it
+NEWEST = "newest-approved"  # a pipeline variable can't be empty: this says that no version was given
 APPROVED, REJECTED = "Approved", "Rejected"
 
 
@@ -28,11 +27,8 @@ def pinned(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
     return package
 
 
-def serving(sagemaker: Any, group: str) -> dict[str, Any]:
-    """The version in production; before there is one, the newest approved. Raises NothingApprovedError.
-
-    Of several the one created last, of equally old ones the highest.
-    """
+def newest(sagemaker: Any, group: str) -> dict[str, Any]:
+    """The approved version that was created last; of equally old ones the highest. Raises NothingApprovedError."""
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, ModelApprovalStatus=APPROVED, SortBy="CreationTime", SortOrder="Descending"
     )
@@ -42,8 +38,7 @@ def serving(sagemaker: Any, group: str) -> dict[str, Any]:
         raise NotDeployableError(f"the versions of {group} can't be listed: {_message(error)}") from None
     if not approved:
         raise NothingApprovedError(f"no version of {group} is approved yet; approve one, and it is deployed by itself")
-    live = [package for package in approved if LIVE.items() <= package.get("ModelLifeCycle", {}).items()]
-    best = max(live or approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
+    best = max(approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
     return pinned(sagemaker, group, best["ModelPackageArn"])
 
 

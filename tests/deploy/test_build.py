@@ -103,9 +103,8 @@ def read(folder, name):
     return json.loads((folder / name).read_text())
 
 
-def summary(version, day, stage=""):
+def summary(version, day):
     return {
-        **({"ModelLifeCycle": {"Stage": stage, "StageStatus": "Approved"}} if stage else {}),
         "ModelPackageName": GROUP,
         "ModelPackageGroupName": GROUP,
         "ModelPackageVersion": version,
@@ -202,18 +201,15 @@ def test_identical_input_gives_identical_bytes(folder):
         ([[summary(3, 3), summary(2, 2)]], 3),
         ([[summary(3, 3), summary(4, 3)]], 4),
         ([[summary(9, 1)], [summary(3, 5)]], 3),
-        ([[summary(3, 3), summary(2, 2, "Production")]], 2),
-        ([[summary(3, 3), summary(2, 2, "Archived")]], 3),
     ],
-    ids=["newest", "equally old", "on the second page", "in production", "no longer in production"],
+    ids=["newest", "equally old", "on the second page"],
 )
-def test_without_a_version_the_one_in_production_else_the_newest_approved(world, capsys, pages, best):
+def test_without_a_version_the_newest_approved(world, capsys, pages, best):
     lists(world, *pages)
     world.describes(best)
     world.reports()
-    assert world.run(MODEL_PACKAGE_ARN="in-production") == 0
-    told = "no version was given: the one in production, else the newest approved"
-    assert f"{ARN}{best}: {told}" in capsys.readouterr().out
+    assert world.run(MODEL_PACKAGE_ARN="newest-approved") == 0
+    assert f"{ARN}{best}: no version was given: the newest approved one" in capsys.readouterr().out
 
 
 def test_an_explainability_monitor_s_configuration_is_uploaded(world, folder):

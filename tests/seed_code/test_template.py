@@ -226,9 +226,9 @@ def test_every_variable_that_an_action_shows_is_exported(resources) -> None:
         assert name in spec["env"]["exported-variables"]
 
 
-def test_a_run_without_a_version_takes_what_production_serves(resources) -> None:
+def test_a_run_without_a_version_takes_the_newest_approved(resources) -> None:
     (variable,) = resources["ModelDeployPipeline"]["Properties"]["Variables"]
-    assert (variable["Name"], variable["DefaultValue"]) == ("ModelPackageArn", versions.SERVING)
+    assert (variable["Name"], variable["DefaultValue"]) == ("ModelPackageArn", versions.NEWEST)
 
 
 def test_every_stage_after_the_build_is_skipped_where_there_is_nothing_to_deploy(resources) -> None:
