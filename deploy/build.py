@@ -94,7 +94,7 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     wanted, available = _stages(found), found.model_monitor == "yes"
     watched = {name: monitors.watching(settings, available=available) for name, settings in wanted.items()}
     stages = wanted if available else {name: monitors.without(settings) for name, settings in wanted.items()}
-    package, how = _version(services.sagemaker, found)
+    package, how = _version(services.sagemaker, found, stages)
     release = Release(
         project=found.sagemaker_project_name,
         project_id=found.sagemaker_project_id,
@@ -150,10 +150,11 @@ def _monitoring(
     return written, objects
 
 
-def _version(sagemaker: Any, found: argparse.Namespace) -> tuple[dict[str, Any], str]:
+def _version(sagemaker: Any, found: argparse.Namespace, stages: Mapping[str, Stage]) -> tuple[dict[str, Any], str]:
     group, arn = found.model_package_group_name, found.model_package_arn
     if arn == NEWEST:
-        return versions.newest(sagemaker, group), "no version was given: the newest approved one"
+        beside = {other.version for one in stages.values() for other in (one.ab, one.shadow) if other}
+        return versions.newest(sagemaker, group, beside), "no version was given: the newest approved one"
     return versions.pinned(sagemaker, group, arn), "the version that was given"
 
 

@@ -1,11 +1,13 @@
 """Which version is promoted: found in the registry, and checked to be approved at this moment."""
 
+from collections.abc import Collection
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 NEWEST = "newest-approved"  # a pipeline variable can't be empty: this says that no version was given
 APPROVED, REJECTED = "Approved", "Rejected"
+LEFT_PRODUCTION = "Archived"  # the stage that a version gets when production serves another one
 
 
 class NotDeployableError(Exception):
@@ -27,8 +29,11 @@ def pinned(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
     return package
 
 
-def newest(sagemaker: Any, group: str) -> dict[str, Any]:
-    """The approved version that was created last; of equally old ones the highest. Raises NothingApprovedError."""
+def newest(sagemaker: Any, group: str, others: Collection[int] = ()) -> dict[str, Any]:
+    """The approved version that was created last; of equally old ones the highest. Raises NothingApprovedError.
+
+    Left out, as long as any is left: `others`, which stand beside it, and what production has left for another one.
+    """
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, ModelApprovalStatus=APPROVED, SortBy="CreationTime", SortOrder="Descending"
     )
@@ -38,7 +43,13 @@ def newest(sagemaker: Any, group: str) -> dict[str, Any]:
         raise NotDeployableError(f"the versions of {group} can't be listed: {_message(error)}") from None
     if not approved:
         raise NothingApprovedError(f"no version of {group} is approved yet; approve one, and it is deployed by itself")
-    best = max(approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
+    chosen = [
+        package
+        for package in approved
+        if package.get("ModelPackageVersion") not in others
+        and package.get("ModelLifeCycle", {}).get("Stage") != LEFT_PRODUCTION
+    ]
+    best = max(chosen or approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
     return pinned(sagemaker, group, best["ModelPackageArn"])
 
 

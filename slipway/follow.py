@@ -51,6 +51,7 @@ class Follower:
         self._target, self._project, self._quiet = target, project, quiet
         self._said: dict[tuple[str, str, datetime | None], str] = {}
         self._held: set[tuple[str, str]] = set()
+        self._answered: set[str] = set()  # tokens: for a moment an approval still waits when it has its answer
         self._live: Live | None = None
 
     def follow(self, pipeline: str, execution: str, answer: Answer | None = None) -> list[Action]:
@@ -62,7 +63,7 @@ class Follower:
                 status = deliveries.described(self._target, pipeline, execution)["status"]
                 actions = deliveries.actions(self._target, pipeline, execution)
                 show(actions)
-                waiting = [action for action in actions if action.waits]
+                waiting = [action for action in actions if action.waits and action.waits not in self._answered]
                 if status in deliveries.FINAL:
                     return actions
                 if waiting and answer:
@@ -75,6 +76,7 @@ class Follower:
                     self._say_who_is_ahead(pipeline, execution)
                 time.sleep(pause(self._target, time.monotonic() - changed))
         for action in waiting:
+            self._answered.add(action.waits)
             answer(action)
         return self.follow(pipeline, execution, answer)
 

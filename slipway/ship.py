@@ -35,16 +35,15 @@ class Wishes:
 def ship(target: Target, checkout: Checkout, wishes: Wishes) -> int:
     """Exit code: 0 when the version is in production, 1 when it was refused or something failed."""
     _check(checkout, wishes)
-    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {screen.escaped(checkout.root)}, on {target.title}")
     project = projects.find(target)
     began = datetime.now(UTC)
-    if project is None:
-        project = _launched(target, checkout, wishes)
-    elif project.pipeline != wishes.pipeline:
+    if project is not None and project.pipeline != wishes.pipeline:
         raise UserError(
             f"Project {project.name} builds pipelines/{project.pipeline}, not {wishes.pipeline}; "
             f"another project for it: SAGEMAKER_PROJECT_NAME=... slipway ship {wishes.pipeline}"
         )
+    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {screen.escaped(checkout.root)}, on {target.title}")
+    project = project or _launched(target, checkout, wishes)
     pace = target.environ.get("LOOPBACK_PACE", "1")
     if target.local and pace != "1":
         _say(wishes, f"waits of deployments pass {pace} times as fast on this machine\n")

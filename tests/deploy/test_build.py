@@ -103,8 +103,9 @@ def read(folder, name):
     return json.loads((folder / name).read_text())
 
 
-def summary(version, day):
+def summary(version, day, stage=""):
     return {
+        **({"ModelLifeCycle": {"Stage": stage, "StageStatus": "Approved"}} if stage else {}),
         "ModelPackageName": GROUP,
         "ModelPackageGroupName": GROUP,
         "ModelPackageVersion": version,
@@ -201,8 +202,11 @@ def test_identical_input_gives_identical_bytes(folder):
         ([[summary(3, 3), summary(2, 2)]], 3),
         ([[summary(3, 3), summary(4, 3)]], 4),
         ([[summary(9, 1)], [summary(3, 5)]], 3),
+        ([[summary(3, 3, "Archived"), summary(2, 2, "Production")]], 2),
+        ([[summary(3, 3), summary(2, 2, "Production")]], 3),
+        ([[summary(3, 3, "Archived"), summary(2, 2, "Archived")]], 3),
     ],
-    ids=["newest", "equally old", "on the second page"],
+    ids=["newest", "equally old", "on the second page", "after a rollback", "on its way", "nothing else"],
 )
 def test_without_a_version_the_newest_approved(world, capsys, pages, best):
     lists(world, *pages)
@@ -210,6 +214,16 @@ def test_without_a_version_the_newest_approved(world, capsys, pages, best):
     world.reports()
     assert world.run(MODEL_PACKAGE_ARN="newest-approved") == 0
     assert f"{ARN}{best}: no version was given: the newest approved one" in capsys.readouterr().out
+
+
+def test_without_a_version_a_challenger_stands_beside_the_champion(world, folder, capsys):
+    lists(world, [summary(3, 3), summary(2, 2, "Production")])
+    world.describes(2)
+    world.describes(3)
+    world.reports()
+    stage, path, *_ = staged(folder, "ab: {version: 3, percent: 10}")
+    assert world.run(stage, path, MODEL_PACKAGE_ARN="newest-approved") == 0
+    assert f"{ARN}2: no version was given" in capsys.readouterr().out
 
 
 def test_an_explainability_monitor_s_configuration_is_uploaded(world, folder):
