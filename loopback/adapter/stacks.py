@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from loopback.adapter import taken
 from loopback.adapter.stack_roles import actor
 from loopback.adapter.update_policies import ALIAS, code_deploy
 from loopback.core.arn import Place
@@ -84,6 +85,7 @@ class Stacks:
 
     def _create(self, kind: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
         plain = _plain(kind, logical_id, properties)
+        taken.check(kind, plain)
         if kind not in self._resources.types:
             self._ask("create", kind, properties, "", stack_name)
             made: Made = self._provision(kind, logical_id, plain, stack_name)
