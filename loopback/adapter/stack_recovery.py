@@ -1,4 +1,7 @@
-"""Stack operations that a kill has cut off are begun again: what the cut-off one had made is deleted first.
+"""Stack operations that a kill has cut off are begun again: what the cut-off one had made is deleted.
+
+What is in the way goes first. What an update had made under a name of its own may be in use by then, as an endpoint's
+configuration is by its endpoint: that goes when the update has ended.
 
 The base runs an operation as a task in memory. Here its arguments are kept in the stack's record, which is written
 before the request is answered, until it has ended.
@@ -8,7 +11,7 @@ import asyncio
 import copy
 import importlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from loopback.adapter.row_file import NotWritten
@@ -23,6 +26,9 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.changesets": ("_deploy_stack_async",),
 }
 Stack = dict[str, Any]
+Made = tuple[str, str, dict[str, Any], str]  # type, physical id, properties, logical id
+LEFT = "_left"  # the member with what a cut-off update has made and may still be in use
+CLEANING = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 DELETION = "_deletion"  # the member of a stack's record with what its deletion was asked to keep
 log = logging.getLogger("loopback")
 
@@ -55,6 +61,7 @@ class Recovery:
                 stack["StackStatusReason"] = str(fault)
                 return
             await self._deploy(stack_name, stack_id, *arguments, **options)
+            await self._clean_up(stack_name, stack)
             stack.pop(OPERATION, None)
             await self._ended(stack_name)  # without a pause before it: what is acknowledged from here on comes after
 
@@ -95,20 +102,29 @@ class Recovery:
             begun.add_done_callback(_running.discard)
 
     async def _again(self, name: str, stack: Stack, operation: dict[str, Any]) -> None:
+        update = bool(operation["options"].get("is_update"))
         before = (operation["options"].get("previous_stack") or {}).get("_resources", {})
-        kept = {logical_id: found["PhysicalResourceId"] for logical_id, found in before.items()}
-        await asyncio.to_thread(self._delete_made, name, stack, kept)
+        made = made_since(stack.get("_resources", {}), before)
+        if making := stack.pop(MAKING, None):
+            made.insert(0, (making["kind"], making["name"], making["properties"], ""))
+        first = [one for one in made if not (update and is_generated(name, one))]
+        stack[LEFT] = [*stack.get(LEFT, []), *(one for one in made if one not in first)]
+        await asyncio.to_thread(self._delete_all, name, first)
         stack["_resources"] = copy.deepcopy(before)
-        stack["StackStatus"] = "UPDATE_IN_PROGRESS" if operation["options"].get("is_update") else "CREATE_IN_PROGRESS"
+        stack["StackStatus"] = "UPDATE_IN_PROGRESS" if update else "CREATE_IN_PROGRESS"
         await self._deploying(name, stack["StackId"], *operation["arguments"], **operation["options"])
 
-    def _delete_made(self, name: str, stack: Stack, kept: dict[str, str]) -> None:
-        if making := stack.pop(MAKING, None):
-            self._delete(name, making["kind"], making["name"], making["properties"], "")
-        for logical_id, found in reversed(list(stack.get("_resources", {}).items())):
-            physical_id = found["PhysicalResourceId"]
-            if kept.get(logical_id) != physical_id:
-                self._delete(name, found["ResourceType"], physical_id, found["Properties"], logical_id)
+    async def _clean_up(self, name: str, stack: Stack) -> None:
+        """Delete what a cut-off update has left, now that nothing of this one uses it."""
+        if left := stack.pop(LEFT, None):
+            ended = stack["StackStatus"]
+            stack["StackStatus"] = CLEANING if ended == "UPDATE_COMPLETE" else ended
+            await asyncio.to_thread(self._delete_all, name, left)
+            stack["StackStatus"] = ended
+
+    def _delete_all(self, name: str, made: Iterable[Made]) -> None:
+        for kind, physical_id, properties, logical_id in made:
+            self._delete(name, kind, physical_id, properties, logical_id)
 
     def _delete(self, name: str, kind: str, physical_id: str, properties: dict[str, Any], logical_id: str) -> None:
         """What cannot be deleted is in the way of its successor, which says so in the stack's events."""
@@ -116,6 +132,25 @@ class Recovery:
             self._provisioners._delete_resource(kind, physical_id, properties, name, logical_id)
         except Exception as fault:  # noqa: BLE001  # every handler of the base raises its own
             log.warning("stack %s: %s %s of the cut-off operation: %s", name, kind, physical_id, fault)
+
+
+def made_since(resources: Mapping[str, Any], before: Mapping[str, Any]) -> list[Made]:
+    """What the records of a stack's resources have beyond those of before, the newest first."""
+    kept = {logical_id: found["PhysicalResourceId"] for logical_id, found in before.items()}
+    return [
+        (found["ResourceType"], found["PhysicalResourceId"], found["Properties"], logical_id)
+        for logical_id, found in reversed(list(resources.items()))
+        if kept.get(logical_id) != found["PhysicalResourceId"]
+    ]
+
+
+def is_generated(stack_name: str, made: Made) -> bool:
+    """Whether its name was made up from the stack's, so that another one for the same resource is not in its way.
+
+    What was just being made has no logical id, and a name only where one was made up.
+    """
+    _, physical_id, _, logical_id = made
+    return f"{stack_name}-{logical_id}-" in physical_id if logical_id else bool(physical_id)
 
 
 _running: set[asyncio.Future[None]] = set()  # the loop itself keeps only weak references
