@@ -151,7 +151,8 @@ def registered_metric(subject: Subject) -> Finding:
         return Finding(name, "failed", f"{chosen} is not registered; registered: {', '.join(promotion['Metrics'])}")
     if not subject.predictions:
         return Finding(name, "failed", "there are no answers to compute it from")
-    found = figures.metric(chosen, [row["label"] for row in subject.rows], subject.predictions)
+    threshold = subject.golden.get("threshold", figures.THRESHOLD)
+    found = figures.metric(chosen, [row["label"] for row in subject.rows], subject.predictions, threshold)
     rows = len(subject.rows)
     if found is None:
         return Finding(name, "skipped", f"the labels and answers of these {rows} rows have no {chosen}")

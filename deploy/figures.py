@@ -7,11 +7,17 @@ from collections.abc import Callable, Sequence
 
 Numbers = Sequence[float]
 THRESHOLD = 0.5
+DECIDED = ("accuracy", "precision", "recall", "f1")
 LIMIT = 1e-7  # probabilities nearer to 0 or 1 count as this near, as in the evaluation
 
 
-def metric(name: str, labels: Numbers, predictions: Numbers) -> float | None:
-    """A metric by its registered name; None when these rows have no value for it. KeyError: no such metric."""
+def metric(name: str, labels: Numbers, predictions: Numbers, threshold: float = THRESHOLD) -> float | None:
+    """A metric by its registered name; None when these rows have no value for it. KeyError: no such metric.
+
+    A prediction counts as positive from the threshold on.
+    """
+    if name in DECIDED:
+        return METRICS[name](labels, [float(prediction >= threshold) for prediction in predictions])
     return METRICS[name](labels, predictions)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 VARIABLE = "baseline_constraints"  # of the container
 CONSTRAINTS = "/opt/ml/processing/baseline/constraints/constraints.json"
-MISSING_WORDS = "missing_words"  # of the container, where config.yml has words of its own: a JSON list
+MISSING_WORDS = "missing_words"  # of the container, where config.yml has words of its own: a JSON list in base64
 NUMBERS = ("Integral", "Fractional")
 UNREADABLE = "request_not_readable"  # a column of this name in a report says that there were such requests
 
@@ -173,7 +173,8 @@ def _columns() -> dict[str, tuple[str, tuple[str, ...]]]:
 @lru_cache(maxsize=1)
 def _missing() -> tuple[str, ...]:
     """The words for a missing value that the version was trained with."""
-    return tuple(json.loads(os.environ.get(MISSING_WORDS) or "null") or MISSING)
+    words = os.environ.get(MISSING_WORDS)
+    return tuple(json.loads(base64.b64decode(words))) if words else MISSING
 
 
 @lru_cache(maxsize=1)

@@ -100,6 +100,7 @@ def configuration(
         "BiasSchedule": CRON[monitor.bias],
         "AttributionSchedule": CRON[monitor.explainability],
         "RetrainCoolDownHours": text(monitor.cool_down_hours),
+        **({"MissingWords": record["MissingWords"]} if record.get("MissingWords") else {}),
         **dict(_baselines(name, monitor, record)),
         **(_attribution(attribution, given, bucket) if attribution else {}),
         **_labels(monitor, bucket),
@@ -154,7 +155,12 @@ def _model_quality(name: str, record: Mapping[str, Any]) -> dict[str, str]:
             f"{record['ModelPackageArn']} has no evaluation report that says what it predicts "
             f"({' or '.join(PROBLEMS)}), which monitor.model_quality of {name}.yml needs"
         )
-    return {"ProblemType": problem, "ModelQualityConstraintsUri": _baseline(record, "ModelQuality", "Constraints")}
+    threshold = record.get("DecisionThreshold")
+    return {
+        "ProblemType": problem,
+        "ModelQualityConstraintsUri": _baseline(record, "ModelQuality", "Constraints"),
+        **({} if threshold is None else {"ProbabilityThreshold": text(threshold)}),
+    }
 
 
 def _arns(name: str, monitor: Monitor, arns: Mapping[str, str]) -> dict[str, str]:

@@ -57,6 +57,8 @@ def record(
         "MetricsSection": section,
         "Metrics": dict(_metrics(report.get(section, {}))),
         "EvaluationRows": report.get("rows"),
+        "MissingWords": lineage.get("MissingWords", ""),
+        "DecisionThreshold": (report.get("decision") or {}).get("threshold"),
         "Sha256": digests(written),
         "Tests": {name: settings.tests.model_dump() for name, settings in stages.items()},
         "Monitor": {name: settings.monitor.model_dump() for name, settings in stages.items()},

@@ -119,7 +119,9 @@ class Hyperparameters(Section):
 
     num_round: int = Field(ge=1, le=100_000)
     early_stopping_rounds: int = Field(20, ge=0, description="0 switches early stopping off.")
-    class_weight: Literal["balanced"] | Annotated[float, Field(gt=0)] = Field(1.0, description="Of a positive row.")
+    class_weight: Literal["balanced"] | Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Of a positive row. Other than 1 it costs ranking and calibration; see `decision`."
+    )
     eval_metric: str = "logloss"
     seed: int = Field(0, ge=0, le=2**31 - 1)
     eta: float | None = Field(None, gt=0, le=1)
@@ -135,7 +137,12 @@ class Hyperparameters(Section):
     reg_alpha: float | None = Field(None, ge=0)
     max_delta_step: float | None = Field(None, ge=0)
     grow_policy: Literal["depthwise", "lossguide"] | None = None
-    max_cat_to_onehot: int | None = Field(None, ge=1)
+    max_cat_to_onehot: Annotated[
+        int, Field(ge=1, description="Up to so many categories are split one against the others, which overfits less.")
+    ] = 64
+    max_cat_threshold: Annotated[
+        int, Field(ge=1, description="Of more categories, how many a split may set apart.")
+    ] = 8
 
 
 class Champion(Section):
@@ -153,6 +160,16 @@ class Gates(Section):
 
     thresholds: dict[Metric, float] = Field(min_length=1)
     champion: Champion
+
+
+class Decision(Section):
+    """How the probability is chosen from which on a row counts as positive, on the validation rows."""
+
+    choose: Literal["f1", "cost", "recall", "fixed"] = "f1"
+    false_positive: float = Field(1.0, gt=0, description="For cost: what a false alarm costs, in any unit.")
+    false_negative: float = Field(1.0, gt=0, description="For cost: what a missed positive costs, in that unit.")
+    recall: float = Field(0.9, gt=0, le=1, description="For recall: the share of the positives to find.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="For fixed.")
 
 
 class Bias(Section):
@@ -217,6 +234,7 @@ class Config(Section):
     slices: list[Name] = Field(default_factory=list, description="Columns whose values get metrics of their own.")
     instances: Jobs = Jobs()
     hyperparameters: Hyperparameters
+    decision: Decision | None = Field(None, description="Of a classification. Default: the best F1.")
     gates: Gates
     bias: Bias | None = None
     explainability: Explainability | None = None
@@ -241,6 +259,8 @@ class Config(Section):
 
     def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """What the checks ask of columns that don't allow it."""
+        if self.decision is not None and self.data.label is None:
+            yield ("decision",), "a number is not decided; data.label must say which labels are positive"
         if self.bias is not None:
             yield from ((("bias", *place), text) for place, text in self.bias.disagreements_with(self.data))
         least = 2 * len(self.data.used)

@@ -3,6 +3,8 @@
 A pipeline composes them in its `pipeline.py`, and writes a function of its own for a step that it wants different.
 """
 
+import base64
+import json
 from typing import Any
 
 from sagemaker.core.drift_check_baselines import DriftCheckBaselines
@@ -20,6 +22,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 from pipelines import bundles
 from pipelines.clarify import Checked
 from pipelines.steps import CACHE, REPORT, STEP_RETRIES, Workshop, document, made_by
+from pipelines.tabular import cells
 
 
 def prepare(shop: Workshop) -> ProcessingStep:
@@ -65,7 +68,9 @@ def evaluate(
 
     It also gives the baseline's constraints room for chance; a monitor compares with those.
     """
-    config = shop.config.part("data", "slices", "monitoring") | {"champion_metric": shop.config.gates.champion.metric}
+    config = shop.config.part("data", "slices", "monitoring", "decision") | {
+        "champion_metric": shop.config.gates.champion.metric
+    }
     return shop.processing(
         "Evaluate",
         bundles.processing(shop.pipeline, "evaluate", config),
@@ -140,4 +145,12 @@ def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str
         "EvaluationReport": report,
         "GoldenRequests": Join("/", [made_by(evaluated, "evaluation"), "golden.json"]),
         "ChampionModelPackageArn": parameters.champion,
+        **_missing_words(shop.config.data.missing),
     }
+
+
+def _missing_words(configured: list[str] | None) -> dict[str, str]:
+    """The words for a missing value, for the monitors; in base64, as a property has letters, digits and few signs."""
+    if configured is None:
+        return {}
+    return {"MissingWords": base64.b64encode(json.dumps(cells.words(configured)).encode()).decode()}

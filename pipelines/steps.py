@@ -205,6 +205,7 @@ class Workshop:
         """
         given = self.config.part("hyperparameters")["hyperparameters"] | {
             "label": _text(self.config.data.label_column),
+            **({"decision": decision.model_dump_json()} if (decision := self.config.decision) else {}),
             "sagemaker_program": "train.py",
             "sagemaker_submit_directory": self.code("Train", bundle),
             "sagemaker_region": self.project.region,  # of the bucket that this archive is in

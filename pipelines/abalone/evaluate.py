@@ -5,6 +5,9 @@ from typing import Any
 from pipelines.tabular import charts, evaluating, job, regression, scoring
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.evaluating import Folders
+from pipelines.tabular.resampling import Judge
+from pipelines.tabular.scoring import Scored
+from pipelines.tabular.serving import Model
 
 
 def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
@@ -18,7 +21,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     shares = scoring.importance(model)
     report: dict[str, Any] = {
         "regression_metrics": metrics,
-        "champion": evaluating.against_champion(metric, trained, scored, regression.judge, folders, columns),
+        "champion": evaluating.against_champion(metric, trained, scored, judged, folders, columns),
         "slices": evaluating.by_slice(scored, regression.figures),
         "feature_importance": shares,
         **evaluating.rows(scored, trained),
@@ -31,6 +34,11 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     print(f"rmse {metrics['rmse']['value']:.4f}, r2 {metrics['r2']['value']:.4f}")
     print(evaluating.summary(report["champion"]))
     return report
+
+
+def judged(_: Model, scored: Scored, metric: str) -> Judge:
+    """A metric of a model's answers."""
+    return regression.judge(metric, scored.labels, scored.scores)
 
 
 if __name__ == "__main__":

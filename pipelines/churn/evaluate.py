@@ -1,10 +1,15 @@
 """Evaluate: the new model and the champion on the same test rows. Writes evaluation.json, golden.json and pictures."""
 
+from functools import partial
 from typing import Any
 
 from pipelines.tabular import charts, classification, evaluating, job, scoring
 from pipelines.tabular.columns import Columns
+from pipelines.tabular.decision import MIDDLE
 from pipelines.tabular.evaluating import Folders
+from pipelines.tabular.resampling import Judge
+from pipelines.tabular.scoring import Scored
+from pipelines.tabular.serving import Model
 
 
 def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
@@ -13,12 +18,14 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
     trained = evaluating.candidate(folders.model)
     model = trained.model
     scored = scoring.score(model, folders.test, columns.label, config["slices"])
-    metrics = classification.report(scored.labels, scored.scores)
+    threshold = decided(model)
+    metrics = classification.report(scored.labels, scored.scores, threshold)
     metric = config["champion_metric"]
     report = {
         "binary_classification_metrics": metrics,
-        "champion": evaluating.against_champion(metric, trained, scored, classification.judge, folders, columns),
-        "slices": evaluating.by_slice(scored, classification.figures),
+        "champion": evaluating.against_champion(metric, trained, scored, judged, folders, columns),
+        "decision": {**config.get("decision", {}), "threshold": threshold},
+        "slices": evaluating.by_slice(scored, partial(classification.figures, threshold=threshold)),
         "feature_importance": scoring.importance(model),
         **evaluating.rows(scored, trained),
         **evaluating.limits(folders, config["monitoring"]["hour_rows"]),
@@ -29,6 +36,16 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
         f"auc {metrics['auc']['value']:.4f}, f1 {metrics['f1']['value']:.4f}, {evaluating.summary(report['champion'])}"
     )
     return report
+
+
+def decided(model: Model) -> float:
+    """From which probability on the model's answer is positive: what Train chose on the validation rows."""
+    return MIDDLE if model.threshold is None else model.threshold
+
+
+def judged(model: Model, scored: Scored, metric: str) -> Judge:
+    """A metric of a model's answers, decided at its own threshold."""
+    return classification.judge(metric, scored.labels, scored.scores, decided(model))
 
 
 def draw(folders: Folders, report: dict[str, Any], bins: dict[str, list[float]], share: float) -> None:

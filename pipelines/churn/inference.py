@@ -16,5 +16,5 @@ def model_fn(model_dir: str) -> Model:
 
 @answering
 def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
-    """One probability for each row; body and content type of the response."""
-    return answer(model.predict(model.parse(body, content_type)).tolist(), accept)
+    """One probability for each row, in JSON also from which one on a row counts as positive; body and content type."""
+    return answer(model.predict(model.parse(body, content_type)).tolist(), accept, model.threshold)

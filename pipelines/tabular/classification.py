@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.tabular.decision import MIDDLE
 from pipelines.tabular.resampling import CELLS, Floats, Judge, resampled_counts, spread
 
 CURVE_POINTS = 200
-THRESHOLD = 0.5
 
 
 def _cells(labels: NDArray[Any], scores: NDArray[Any], most: int) -> tuple[Floats, Floats, Floats]:
@@ -42,14 +42,14 @@ def _at_threshold(tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> dict[str, F
     }
 
 
-def judge(metric: str, labels: NDArray[Any], scores: NDArray[Any]) -> Judge:
+def judge(metric: str, labels: NDArray[Any], scores: NDArray[Any], threshold: float = MIDDLE) -> Judge:
     """One metric of these rows as a function of how often each counts."""
     if metric == "auc":
         return _auc_of_weights(labels, scores)
     if metric == "log_loss":
         losses = _losses(labels, scores)
         return lambda weights: float(weights @ losses / weights.sum())
-    yes, true = scores >= THRESHOLD, labels == 1
+    yes, true = scores >= threshold, labels == 1
     counted = np.stack([yes & true, yes & ~true, ~yes & true, ~yes & ~true]).astype(np.float64)
     return lambda weights: float(_at_threshold(*(counted @ weights))[metric])
 
@@ -75,10 +75,10 @@ def _losses(labels: NDArray[Any], scores: NDArray[Any]) -> Floats:
     return losses
 
 
-def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
+def figures(labels: NDArray[Any], scores: NDArray[Any], threshold: float = MIDDLE) -> dict[str, float]:
     """The plain figures; `auc` is not a number when only one class is there."""
     _, positives, negatives = _cells(labels, scores, len(scores))
-    yes, true = scores >= THRESHOLD, labels == 1
+    yes, true = scores >= threshold, labels == 1
     counts = (yes & true).sum(), (yes & ~true).sum(), (~yes & true).sum(), (~yes & ~true).sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = float(_auc(positives, negatives))
@@ -87,19 +87,19 @@ def figures(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
     return {name: round(value, 6) for name, value in {"auc": auc, **at, "log_loss": loss}.items()}
 
 
-def report(labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
-    """The `binary_classification_metrics` section of evaluation.json."""
+def report(labels: NDArray[Any], scores: NDArray[Any], threshold: float = MIDDLE) -> dict[str, Any]:
+    """The `binary_classification_metrics` section of evaluation.json; positive is what reaches the threshold."""
     score, positives, negatives = _cells(labels, scores, CELLS)
     drawn = resampled_counts(np.r_[positives, negatives])
     p, n = np.split(drawn, 2, axis=1)
-    yes = score >= THRESHOLD
+    yes = score >= threshold
     sampled = _at_threshold(p[:, yes].sum(1), n[:, yes].sum(1), p[:, ~yes].sum(1), n[:, ~yes].sum(1))
     sampled["auc"] = _auc(p, n)
-    plain = figures(labels, scores)
+    plain = figures(labels, scores, threshold)
     metrics: dict[str, Any] = {
         name: {"value": value, **(spread(sampled[name]) if name in sampled else {})} for name, value in plain.items()
     }
-    said, true = scores >= THRESHOLD, labels == 1
+    said, true = scores >= threshold, labels == 1
     metrics["confusion_matrix"] = {
         "0": {"0": int((~true & ~said).sum()), "1": int((~true & said).sum())},
         "1": {"0": int((true & ~said).sum()), "1": int((true & said).sum())},

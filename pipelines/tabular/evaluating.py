@@ -23,7 +23,7 @@ SMALLEST_SLICE = 20  # fewer rows say nothing
 HIGHER_IS_BETTER = {"auc", "accuracy", "precision", "recall", "f1", "r2"}
 
 Figures = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
-Judging = Callable[[str, NDArray[Any], NDArray[Any]], Judge]
+Judging = Callable[[Model, Scored, str], Judge]  # of one metric of a model's answers
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def against_champion(
     theirs = scoring.score(other.model, folders.test, columns.label)
     return champion.comparison(
         metric,
-        judge(metric, scored.labels, scored.scores),
-        judge(metric, theirs.labels, theirs.scores),
+        judge(trained.model, scored, metric),
+        judge(other.model, theirs, metric),
         len(scored.labels),
         arn,
         higher_is_better=metric in HIGHER_IS_BETTER,
@@ -126,6 +126,8 @@ def write(folders: Folders, model: Model, report: Mapping[str, Any]) -> None:
     folders.output.mkdir(parents=True, exist_ok=True)
     (folders.output / "evaluation.json").write_text(json.dumps(report, indent=1, allow_nan=False))
     golden = json.loads((folders.golden / "golden.json").read_text())
+    if model.threshold is not None:
+        golden["threshold"] = model.threshold
     answers = model.predict(model.parse(json.dumps([row["instance"] for row in golden["rows"]]), "application/json"))
     for row, value in zip(golden["rows"], answers.tolist(), strict=True):
         row["prediction"] = round(value, 7)

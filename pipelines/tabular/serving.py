@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pipelines.tabular import cells
 from pipelines.tabular.cells import Places, spelling
+from pipelines.tabular.decision import MIDDLE
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError
 from pipelines.tabular.predictor import predictor
@@ -58,6 +59,15 @@ class Model:
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """One number for each encoded row: a probability, or the value."""
         return self._predict(matrix)
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """From which probability on a row counts as positive; None for a regression, 0.5 where training chose none."""
+        found = self.booster.attr("threshold")
+        if found is not None:
+            return float(found)
+        objective = json.loads(self.booster.save_config())["learner"]["objective"]["name"]
+        return MIDDLE if objective.startswith("binary:") else None
 
     @cached_property
     def _predict(self) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -220,11 +230,15 @@ def _text(body: bytes | str) -> str:
         raise BadRequest(f"the request is not UTF-8: {error}") from None
 
 
-def answer(predictions: Iterable[float], accept: str) -> tuple[str, str]:
-    """The body of a response, with seven places, and its content type; `*/*` and an empty Accept mean text/csv."""
+def answer(predictions: Iterable[float], accept: str, threshold: float | None = None) -> tuple[str, str]:
+    """The body of a response, with seven places, and its content type; `*/*` and an empty Accept mean text/csv.
+
+    JSON also says the threshold, where there is one.
+    """
     wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")} or {CSV}
     if JSON in wanted:
-        return json.dumps({"predictions": [round(value, 7) for value in predictions]}), JSON
+        decided = {} if threshold is None else {"threshold": round(threshold, 7)}
+        return json.dumps({"predictions": [round(value, 7) for value in predictions], **decided}), JSON
     if wanted & {CSV, "*/*", "text/*", ""}:
         numbers = tuple(predictions)
         return ("%.7f\n" * len(numbers) % numbers)[:-1], CSV  # a fourth of the time that repr takes

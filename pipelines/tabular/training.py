@@ -13,12 +13,19 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from pipelines.tabular import hosts, parts
+from pipelines.tabular.decision import Rule, threshold
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError, ml_path
 from pipelines.tabular.split import Dealt
 
 MODEL_FILE = "xgboost-model"
-OURS = ("num_round", "early_stopping_rounds", "class_weight", "label")  # hyperparameters that are not XGBoost's
+OURS = (
+    "num_round",
+    "early_stopping_rounds",
+    "class_weight",
+    "label",
+    "decision",
+)  # hyperparameters that are not XGBoost's
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def _fit(
     }
     weights = _weights(training[1], params.get("class_weight", 1), len(where.names))
     train_set = xgb.QuantileDMatrix(*training, weight=weights, **about)
-    return xgb.train(
+    booster = xgb.train(
         {"tree_method": "hist", "nthread": threads, **{k: v for k, v in params.items() if k not in OURS}},
         train_set,
         num_boost_round=int(params.get("num_round", 100)),
@@ -97,6 +104,15 @@ def _fit(
         callbacks=_callbacks(params, first=where.is_first),
         verbose_eval=False,
     )
+    if str(params.get("objective", "")).startswith("binary:"):
+        _decide(booster, validation, params.get("decision"))
+    return booster
+
+
+def _decide(booster: xgb.Booster, validation: Matrix, section: Any) -> None:
+    """Keep in the model from which probability on a row counts as positive."""
+    rule = Rule.read(json.loads(section) if isinstance(section, str) else section)
+    booster.set_attr(threshold=repr(threshold(validation[1], booster.inplace_predict(validation[0]), rule)))
 
 
 class MetricLines(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types

@@ -1,6 +1,7 @@
 """Requests as rows by the baseline's names, in this Python and in the ones that the monitor's container may have."""
 
 import ast
+import base64
 import json
 import os
 import shutil
@@ -79,7 +80,7 @@ def test_all_ways_to_ask_give_the_same_columns(encoding, kind, data, rows):
 
 
 def test_words_of_config_yml_for_a_missing_value_are_the_container_s(monkeypatch):
-    monkeypatch.setenv("missing_words", '["", "-"]')
+    monkeypatch.setenv("missing_words", base64.b64encode(b'["", "-"]').decode())
     assert answered("CSV", "text/csv", "-,NA,5.5") == [{"age": None, "intl_plan": "NA", "minutes": "5.5"}]
 
 

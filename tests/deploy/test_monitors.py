@@ -164,3 +164,24 @@ def test_what_can_not_be_monitored(configured, case):
     with pytest.raises(kind) as error:
         configured(text, record, arns)
     assert message in str(error.value)
+
+
+def test_what_a_version_says_of_its_answers_and_its_gaps_reaches_the_monitors(configured):
+    says = RECORD | {
+        "MetricsSection": "binary_classification_metrics",
+        "DecisionThreshold": 0.37,
+        "MissingWords": "WyIiXQ==",
+    }
+    text = CAPTURED + "monitor: {data_quality: hourly, model_quality: hourly, ground_truth: labels/}"
+    given, stack = configured(text, record=says)
+    assert (given["ProbabilityThreshold"], given["MissingWords"]) == ("0.37", "WyIiXQ==")
+    environment = stack.properties("DataQualityJobDefinition")["DataQualityAppSpecification"]["Environment"]
+    assert environment["missing_words"] == "WyIiXQ=="
+    assert stack.properties("ModelQualityJobDefinition")["ModelQualityJobInput"]["EndpointInput"][
+        "ProbabilityThresholdAttribute"
+    ] in ("0.37", 0.37)
+    given, stack = configured(text)
+    assert (
+        "missing_words"
+        not in stack.properties("DataQualityJobDefinition")["DataQualityAppSpecification"]["Environment"]
+    )

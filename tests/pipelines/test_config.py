@@ -41,8 +41,8 @@ def line_of(text, part):
 
 CASES = {
     "a misspelt key": (
-        "  max_depth: 5",
-        "  max_dpeth: 5",
+        "  max_depth: 6",
+        "  max_dpeth: 6",
         "unknown key 'hyperparameters.max_dpeth' (did you mean 'max_depth'?); allowed: num_round,",
     ),
     "a misspelt section": ("gates:", "gate:", "unknown key 'gate' (did you mean 'gates'?); allowed: data,"),
@@ -56,7 +56,7 @@ CASES = {
         "  eta: 3",
         "hyperparameters.eta: found 3; Input should be less than or equal to 1",
     ),
-    "text for a number": ("num_round: 400", "num_round: many", "hyperparameters.num_round: found 'many'"),
+    "text for a number": ("num_round: 800", "num_round: many", "hyperparameters.num_round: found 'many'"),
     "no instance type": (
         "processing: {type: ml.m5.xlarge",
         "processing: {type: m5.xlarge",
@@ -118,7 +118,7 @@ def test_refusal(tmp_path, old, new, message):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("  max_depth: 5", "  max_dpeth: 5"), ("day_mins: number", "day_mins: numer")]
+    ("old", "new"), [("  max_depth: 6", "  max_dpeth: 6"), ("day_mins: number", "day_mins: numer")]
 )
 def test_the_line_is_the_line(tmp_path, old, new):
     path = tmp_path / "config.yml"

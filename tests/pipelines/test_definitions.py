@@ -103,7 +103,10 @@ def digests(root, config):
         "Prepare": bundles.processing("churn", "prepare", {k: config[k] for k in ("data", "split")}, root).digest,
         "Train": bundles.training("churn", root).digest,
         "Evaluate": bundles.processing(
-            "churn", "evaluate", {k: config[k] for k in ("data", "slices", "monitoring", "champion_metric")}, root
+            "churn",
+            "evaluate",
+            {k: config[k] for k in ("data", "slices", "monitoring", "decision", "champion_metric")},
+            root,
         ).digest,
     }
 
