@@ -43,7 +43,9 @@ class Data(Section):
     )
     label: Label | None = Field(None, description="For a classification. Without it the label is a number.")
     features: list[Name] | None = Field(None, description="Default: all number and category columns.")
-    minimum_rows: int = Field(100, ge=10)
+    minimum_rows: int | None = Field(
+        None, ge=10, description="Fewer are refused. Without it, fewer than 10 a feature are warned of."
+    )
     missing: list[str] | None = Field(
         None, description="Words for a missing value, in any case. Default: ?, NA, N/A, NaN, null, None."
     )

@@ -18,7 +18,7 @@ class Columns:
     features: tuple[str, ...]
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
-    minimum_rows: int = 100
+    minimum_rows: int = 0
     missing: tuple[str, ...] = cells.MISSING
 
     @classmethod
@@ -33,7 +33,7 @@ class Columns:
             features=tuple(data.get("features") or usable),
             positive=tuple(label.get("positive", ())),
             negative=tuple(label.get("negative", ())),
-            minimum_rows=data.get("minimum_rows", 100),
+            minimum_rows=data.get("minimum_rows") or 0,
             missing=cells.words(data.get("missing")),
         )
 

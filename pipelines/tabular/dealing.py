@@ -11,6 +11,7 @@ from pipelines.tabular.job import JobError
 from pipelines.tabular.split import PARTS, Dealt, Split, no_identifier, repeated
 
 FEWEST_ROWS = 5  # of a part; fewer say nothing
+ROWS_A_FEATURE = 10
 FAR_OFF = 0.25  # a part that is this much larger or smaller than its share is worth a warning
 
 
@@ -76,6 +77,9 @@ class Seen:
     def warnings(self, dealt: Dealt) -> Iterator[str]:
         """What a person should know about parts that are usable."""
         total = sum(dealt.rows.values())
+        features = len(self._columns.features)
+        if total < (wanted := ROWS_A_FEATURE * features):
+            yield f"{total:,} rows are few for {features} features: {wanted:,} or more tell effects from chance"
         for part, share in dealt.split.shares.items():
             if abs(dealt.rows[part] / total / share - 1) > FAR_OFF:
                 found = f"{dealt.rows[part] / total:.1%} of the rows, {share:.0%} are asked for"

@@ -86,6 +86,20 @@ def test_a_part_that_is_no_use_is_refused(tmp_path, lines, message):
     assert not (tmp_path / "out/encoder").exists()
 
 
+def test_few_rows_are_warned_of_or_refused_where_config_yml_says_how_many(tmp_path, capsys):
+    features = {"id": "identifier", "y": "label"} | {f"a{n}": "number" for n in range(20)}
+    chance = random.Random(5)
+    lines = [",".join([f"c{n}", str(n % 2), *(f"{chance.random():.4f}" for _ in range(20))]) for n in range(150)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.csv").write_text("\n".join([",".join(features), *lines]) + "\n")
+    config = {"data": DATA | {"columns": features, "minimum_rows": None}, "split": SPLIT}
+    prepare(tmp_path / "in", tmp_path / "out", config, lambda batch: batch)
+    assert "150 rows are few for 20 features: 200 or more" in capsys.readouterr().out
+    config["data"]["minimum_rows"] = 151
+    with pytest.raises(JobError, match=r"150 rows are too few: data\.minimum_rows"):
+        prepare(tmp_path / "in", tmp_path / "out", config, lambda batch: batch)
+
+
 def test_few_groups_are_warned_of(tmp_path, capsys):
     lines = [f"{n % 8},{line.partition(',')[2]}" for n, line in enumerate(rows(800))]
     prepared(tmp_path, {"a.csv": lines}, group="id", seed=7)
