@@ -191,6 +191,14 @@ def install() -> None:
         kind.__deepcopy__ = _deep_copy
 
 
+def store_of(owner: str) -> Any:
+    """A store of the base's kind, account by account, for what a module of it keeps in a dict of its own."""
+    made = importlib.import_module("ministack.core.responses").AccountScopedDict()
+    made._data = Records(owner)
+    _all.append(made._data)
+    return made
+
+
 def every() -> list[Records]:
     """The records of every store that exists."""
     return list(_all)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loopback.adapter import sessions
+from loopback.adapter import records, sessions
 
 
 @pytest.fixture
@@ -24,6 +24,15 @@ def test_a_session_outlives_the_control_plane(sts: Any) -> None:
     sts._sessions.clear()
     sts.load_persisted_state(kept)
     assert sts._sessions["ASIA1"]["Arn"].endswith("assumed-role/r/s")
+
+
+def test_a_session_is_among_the_records_that_an_answer_waits_for(sts: Any) -> None:
+    uses = records.Uses()
+    with records.noted(uses):
+        sts.register_session("ASIA1", {"Arn": "a"})
+    assert [key for store, keys in uses.close() if store.owner == "sts" for key in store.changed(keys)] == [
+        ("", "ASIA1")
+    ]
 
 
 def test_an_ended_session_is_known_as_one_for_a_week(sts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
