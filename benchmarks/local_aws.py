@@ -65,10 +65,10 @@ def bare_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[LocalAws]:
-    """Start a loopback; stop it and delete its state however the block ends."""
+def running(state: Path | None = None) -> Iterator[LocalAws]:
+    """Start a loopback, and stop it however the block ends; without a state folder it has one that is then deleted."""
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
-    state = folder / "state"
+    state = state or folder / "state"
     try:
         _loopback("up", "--detach", "--port", str(free_port()), "--state", str(state))
         found = json.loads((state / "endpoint.json").read_text())

@@ -53,6 +53,14 @@ def tables(path: Path) -> list[tuple[str, str]]:
         db.close()
 
 
+def columns(path: Path, table: str) -> list[tuple[object, ...]]:
+    db = sqlite3.connect(path)
+    try:
+        return db.execute(f"pragma table_info({table})").fetchall()
+    finally:
+        db.close()
+
+
 def test_a_new_store_has_the_newest_schema(tmp_path: Path) -> None:
     Store(tmp_path / "loopback.db").close()
     assert version(tmp_path / "loopback.db") == VERSION
@@ -82,11 +90,7 @@ def test_a_migrated_store_is_made_like_a_new_one(old: Path, tmp_path: Path) -> N
     names = [name for name, _ in tables(old)]
     assert names == [name for name, _ in tables(tmp_path / "new.db")]
     for table in names:
-        columns = [
-            sqlite3.connect(path).execute(f"pragma table_info({table})").fetchall()
-            for path in (old, tmp_path / "new.db")
-        ]
-        assert columns[0] == columns[1], table
+        assert columns(old, table) == columns(tmp_path / "new.db", table)
 
 
 def test_what_rows_have_to_say_now_they_say_after_the_migration(old: Path) -> None:
