@@ -14,6 +14,7 @@ from typing import Any
 from loopback import log_file, supervisor
 from loopback.core import locks, schema
 from loopback.core.settings import ACCOUNT, ACCOUNTS, DEFAULT_PORT, Settings, WrongSetting
+from loopback.sandbox import confine
 
 EXAMPLES = """examples:
   python -m loopback up --detach              start in the background on port 4566
@@ -23,6 +24,12 @@ EXAMPLES = """examples:
   python -m loopback down                     stop; the state stays
   python -m loopback reset                    delete the state
 """
+
+CONFINED = "jobs, builds, functions and model servers see neither your home folder nor the state folder"
+NOT_CONFINED = (
+    "jobs, builds, functions and model servers can read and change all that you can: "
+    "this system refuses the namespaces that hide it ({})"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,6 +124,8 @@ def up(parsed: argparse.Namespace) -> int:
         raise supervisor.CannotStart(str(fault)) from None
     except sqlite3.DatabaseError:
         pass  # the control plane says what is wrong with it, and what to do
+    if why := confine.refusal():
+        print(f"loopback: {NOT_CONFINED.format(why)}", file=sys.stderr)
     if not parsed.detach:
         return supervisor.supervise(settings, _announce)
     began = time.time()
@@ -183,6 +192,7 @@ def status(parsed: argparse.Namespace) -> int:
         minutes = (time.time() - found["started"]) / 60
         print(f"loopback is running at {found['url']} (pid {found['supervisor']}) for {minutes:.0f} min")
         print(f"state in {parsed.state.absolute()}")
+        print(NOT_CONFINED.format(why) if (why := confine.refusal()) else CONFINED)
         if fault:
             print(f"what is changed cannot be written, and is refused: {fault}")
     return 0 if found else 3

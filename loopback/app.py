@@ -119,7 +119,9 @@ def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Ground:
         settings.is_new_account,
     )
     acting = Acting(base.objects, permit, clients.credentials) if settings.enforce_iam else None
-    return Ground(settings, base, Logs(base), Zygote(idle_seconds=settings.idle_seconds), clients, context, acting)
+    readable = (str(settings.sdk_config),)
+    zygote = Zygote(idle_seconds=settings.idle_seconds, state=settings.state, readable=readable)
+    return Ground(settings, base, Logs(base), zygote, clients, context, acting)
 
 
 class Control:
@@ -304,6 +306,7 @@ def _builder(ground: Ground) -> Builder:
         settings.state / "codebuild",
         context.changed,
         acting=ground.acting,
+        readable=(str(settings.sdk_config),),
     )
     return Builder(means)
 

@@ -29,6 +29,7 @@ from loopback.adapter import (
     modules,
     object_events,
     permissions,
+    programs,
     records,
     row_file,
     rows,
@@ -73,6 +74,7 @@ PARTS = (
     loading,
     s3,
     events,
+    functions,
     stacks,
     stack_recovery,
     stack_roles,
@@ -89,11 +91,11 @@ PARTS = (
     sessions,
     encryption,
     template_urls,
-    functions,
     taken,
     templates,
     waiting,
     temporary,
+    programs,
 )
 
 
@@ -122,6 +124,7 @@ class Base:
         for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
             part.install()
         temporary.install(settings.state)
+        programs.install(settings)
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
         templates.Templates(template_urls.reader(self.objects.read, settings.place))

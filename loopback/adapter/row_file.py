@@ -27,6 +27,7 @@ on conflict (state, store, key, part) do update set value = excluded.value
 """  # a row that is written again keeps its place, which is the order of what was divided
 DELETE = "delete from rows where state = ? and store = ? and key = ? and part = ?"
 FORMAT = 1
+PRIVATE = 0o600
 
 
 class NotWritten(Exception):
@@ -42,6 +43,8 @@ class RowFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        path.touch(mode=PRIVATE)
+        path.chmod(PRIVATE)  # secrets and parameters are among the rows; SQLite's other files get the same mode
         self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")

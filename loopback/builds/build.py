@@ -1,11 +1,12 @@
 """One build as everything that carries it out knows it: its row, its folders, its limits, and what it may touch."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loopback.builds import environment
 from loopback.builds.environment import Folders
 from loopback.builds.machine import Limits
 from loopback.builds.phases import Announce
@@ -14,6 +15,8 @@ from loopback.core.arn import Place
 from loopback.core.objects import Objects
 from loopback.core.store import Resource, Store
 from loopback.delivery.batch import DOWNLOAD
+from loopback.sandbox import confine
+from loopback.sandbox.plan import shown
 from loopback.workers.ports import Logs
 
 
@@ -37,6 +40,7 @@ class Means:
     clock: Callable[[], float] = time.time
     minute: float = 60.0
     acting: Acting | None = None  # where IAM is enforced: sources and artifacts are the build role's to read and write
+    readable: tuple[str, ...] = ()  # files of the state folder that builds see
 
     @property
     def pip(self) -> Path:
@@ -81,6 +85,12 @@ class Build:
     def folders(self) -> Folders:
         """Its places on this machine."""
         return Folders(self.means.folder / self.mark)
+
+    def confined(self, argv: Sequence[str]) -> list[str]:
+        """The command line that runs another one with nothing of this machine to see but what is the build's."""
+        means = self.means
+        shows = (*environment.places(self.folders, means.folder), *shown(means.readable))
+        return confine.command(argv, means.folder.parent, shows)
 
     @property
     def role(self) -> str:

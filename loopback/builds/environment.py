@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopback.sandbox.environment import own_environment
+from loopback.sandbox.plan import Show, shown
+
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -38,6 +41,16 @@ class Folders:
     def secondary(self, name: str) -> Path:
         """CODEBUILD_SRC_DIR_<name>."""
         return self.root / "secondary" / name
+
+
+def places(folders: Folders, machine: Path) -> tuple[Show, ...]:
+    """What a build sees of `machine`, the folder of all builds: its own part and pip's to write, the tools to read."""
+    temporary = os.path.realpath(folders.tmp)
+    return (
+        *shown([str(folders.root), str(machine / "pip")], writable=True),
+        *(Show(path, temporary, writable=True) for path in ("/tmp", "/var/tmp")),  # noqa: S108
+        *shown([str(machine / "tools"), *own_environment()]),
+    )
 
 
 def machine(folders: Folders, pip_cache: Path) -> dict[str, str]:

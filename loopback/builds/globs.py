@@ -46,7 +46,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def select(root: Path, wanted: Files) -> list[tuple[str, Path]]:
-    """Files by their names in the artifact, sorted. Raises NoSuchFiles naming the pattern.
+    """Files by their names in the artifact, sorted. Raises NoSuchFiles naming the pattern or the file.
 
     `base-directory` may be a pattern of folders, whose own names are then not part of the files' names.
     """
@@ -60,6 +60,9 @@ def select(root: Path, wanted: Files) -> list[tuple[str, Path]]:
     if not found:
         where = f" in base-directory {wanted.base_directory}" if wanted.base_directory else ""
         raise NoSuchFiles(f"no matching artifact paths found for {', '.join(wanted.files)}{where}")
+    for name, path in found.items():
+        if not (wanted.symlinks and path.is_symlink()) and not path.resolve().is_relative_to(root.parent.resolve()):
+            raise NoSuchFiles(f"{name} is a link that leads out of the build's folders")
     return sorted(found.items())
 
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a machine works: `folder` is its own, `start` the shell's first folder, `shell` the program and options."""
+    """Where a machine works: `folder` is its own, `start` the shell's first folder, `shell` the program and options.
+
+    `confined` makes of a command line the one that runs it away from the rest of this machine.
+    """
 
     folder: Path
     start: Path
     shell: Sequence[str]
     environ: Mapping[str, str]
+    confined: Callable[[Sequence[str]], list[str]] = list
 
 
 class Machine:
@@ -65,6 +70,7 @@ class Machine:
         self._shell = 0
         self._answered = b""
         setting.folder.mkdir(parents=True, exist_ok=True)
+        self._folder = os.open(setting.folder, os.O_RDONLY | os.O_DIRECTORY)
         orders, self._orders = os.pipe()
         requests, self._requests = os.pipe()
         self._answers, answers = os.pipe()
@@ -73,7 +79,7 @@ class Machine:
         driver = [*setting.shell, str(_HERE / "driver.sh"), str(setting.folder)]
         try:
             self._minder = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_HERE / "minder.py"), *map(str, given), *driver],
+                setting.confined([sys.executable, "-I", "-S", str(_HERE / "minder.py"), *map(str, given), *driver]),
                 pass_fds=given,
                 cwd=setting.start,
                 env=dict(setting.environ),
@@ -91,7 +97,7 @@ class Machine:
     def run(self, text: str, limits: Limits, *, succeeding: bool = True) -> int:
         """Run a command in the shell, whatever lines it has; its exit status. Raises Halted."""
         self._count += 1
-        (self._setting.folder / str(self._count)).write_text(text + "\n")
+        self._write(str(self._count), text + "\n")
         try:
             if not self._running:
                 os.write(self._orders, b"+")
@@ -108,14 +114,32 @@ class Machine:
         target = self._setting.folder / "expanded"
         line = " ".join(text.split("\n")).replace(_MARK, "")
         self.run(f'\\command cat >|"{target}" <<{_MARK}\n{line}\n{_MARK}', limits)
-        return target.read_text(errors="replace").strip() if target.exists() else text
+        found = self._text("expanded")
+        return text if found is None else found.strip()
 
     def environment(self, limits: Limits) -> dict[str, str]:
         """The variables that the shell exports. Raises Halted."""
         target = self._setting.folder / "environment"
         self.run(f'/usr/bin/env -0 >|"{target}"', limits)
-        entries = target.read_text(errors="replace").split("\0") if target.exists() else []
+        entries = (self._text("environment") or "").split("\0")
         return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+    def _write(self, name: str, text: str) -> None:
+        """Write a new file of the machine's folder, never through a link that the build has put there."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._folder)
+        with os.fdopen(os.open(name, flags, 0o600, dir_fd=self._folder), "w") as file:
+            file.write(text)
+
+    def _text(self, name: str) -> str | None:
+        """What a file of the machine's folder says; None for what is no file, and for a link."""
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._folder)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, errors="replace") as file:
+            return file.read()
 
     def close(self) -> None:
         """End everything that the build has started, and take what it has written."""
@@ -129,7 +153,7 @@ class Machine:
             processes.signal_group(self._shell, signal.SIGKILL)
         self._drain()
         self._log.flush()
-        for fd in (self._requests, self._answers, self._output):
+        for fd in (self._requests, self._answers, self._output, self._folder):
             os.close(fd)
 
     def _await(self, limits: Limits) -> int:

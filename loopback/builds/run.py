@@ -134,7 +134,8 @@ class Run:
         environ, self._secret = preparation.variables(build, self._spec, self._base, sources)
         log.mask(self._secret.values())
         shell = environment.shell(self._spec.shell)
-        self._machine = machine = Machine(Setting(build.folders.root / "shell", build.folders.src, shell, environ), log)
+        setting = Setting(build.folders.root / "shell", build.folders.src, shell, environ, build.confined)
+        self._machine = machine = Machine(setting, log)
         process = {"pid": machine.pid, "born": born(machine.pid)}
         build.means.store.amend(BUILD, build.row.name, "machine", result={"machine": process})
         self._handover = Handover(build, self._spec, lambda text: machine.expand(text, build.limits), log.say)

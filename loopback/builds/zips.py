@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from loopback.core import unpacking
+
 
 class BadZip(Exception):
     """The file is no zip file, or has an entry that leads out of its folder."""
@@ -17,11 +19,14 @@ def unpack(archive: Path, folder: Path, origin: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as packed:
+            unpacking.check_zip(packed, archive.stat().st_size)
             entries = packed.infolist()
             for entry in entries:
                 _check(packed, entry, origin)
             for entry in sorted(entries, key=_is_link):  # nothing is written through a link
                 _extract(packed, entry, folder)
+    except unpacking.TooLarge as fault:
+        raise BadZip(f"{origin} cannot be unpacked: {fault}") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as fault:
         raise BadZip(f"{origin} is not a zip file that can be unpacked: {fault}") from None
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from loopback.clarify import configuration
 from loopback.clarify.configuration import CSV, JSON, JSON_LINES, Config
 from loopback.monitor import datasets
 from loopback.monitor.errors import BadInput
@@ -66,14 +65,22 @@ def _named(found: Dataset, config: Config, key: str) -> str | None:
 
 
 def _csv(paths: Sequence[Path], headers: Sequence[str] | None) -> pd.DataFrame:
-    """Cells as text; the first line is a header unless the configuration has one."""
+    """Cells as text; the first line is a header unless the configuration has other words in its place.
+
+    A header that repeats the configuration's is left out, as AWS does (sagemaker-python-sdk's test_clarify_e2e).
+    """
     frames = [_read_csv(path, headers) for path in paths]
     for path, frame in zip(paths, frames, strict=True):
-        if headers is not None and [str(cell).strip() for cell in frame.iloc[0]] == list(headers):
-            raise BadInput(f"{path.name} begins with a header, and {configuration.FILE} has headers: leave one out")
         if list(frame.columns) != list(frames[0].columns):
             raise BadInput(f"{path.name} has other columns than {paths[0].name}")
+    if headers is not None:
+        frames = [frame.iloc[1:] if _repeats(frame, headers) else frame for frame in frames]
     return pd.concat(frames, ignore_index=True)
+
+
+def _repeats(frame: pd.DataFrame, headers: Sequence[str]) -> bool:
+    """Whether the first row is the header."""
+    return bool(len(frame)) and [str(cell).strip() for cell in frame.iloc[0]] == list(headers)
 
 
 def _read_csv(path: Path, headers: Sequence[str] | None) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """constraint_violations.json of bias and of feature attributions.
 
-A bias metric violates when it is farther from fair than the baseline's, beyond chance: the interval of its bootstrap
-lies outside the allowed range, as AWS describes it. Attributions violate when their ranking has changed: the normalized
-discounted cumulative gain is below 0.9.
+A bias metric violates when it is farther from fair than the baseline's; in a monitor beyond chance: the interval of its
+bootstrap lies outside the allowed range, as AWS describes it. Attributions violate when their ranking has changed: the
+normalized discounted cumulative gain is below 0.9.
 
 Source: AWS, clarify-processing-job-configure-analysis.
 """

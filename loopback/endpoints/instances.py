@@ -1,7 +1,6 @@
 """One instance of a variant: a job host that serves on a Unix socket, from its folder to its end."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -50,7 +49,7 @@ class Instance:
         self.outstanding = 0
         self._endpoint, self._ground, self._ended = endpoint, ground, ended
         self._root = ground.folder / self.id
-        self._socket = str(ground.sockets / f"{self.id[2:14]}.sock")
+        self._socket = str(ground.sockets / self.id[2:14] / "sock")
         self._idle: list[Client] = []
         self._process: HostProcess | None = None
         self._output: Output | None = None
@@ -79,6 +78,7 @@ class Instance:
     def _spawn(self) -> HostProcess:
         for part in ("ml", "home", "tmp"):
             (self._root / part).mkdir(parents=True)
+        os.makedirs(os.path.dirname(self._socket), mode=0o700)
         shutil.copytree(self.variant.model, self._root / "ml" / "model", symlinks=True)
         (self._root / "hosts").write_text(f"127.0.0.1 localhost {self.id}\n")
         own = {"HOME": str(self._root / "home"), "TMPDIR": str(self._root / "tmp"), "HOSTNAME": self.id}
@@ -92,6 +92,7 @@ class Instance:
                 builtin=PROGRAM,
                 interpreter=self.variant.interpreter,
                 isolated=self.variant.isolated,
+                writable=(os.path.dirname(self._socket),),
             )
         )
 
@@ -219,8 +220,7 @@ class Instance:
 
     def _remove(self) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._socket)
+        shutil.rmtree(os.path.dirname(self._socket), ignore_errors=True)
 
     async def retire(self, seconds: float) -> None:
         """Let it finish what it was asked, then end it."""

@@ -22,6 +22,7 @@ from typing import Any
 import uvloop
 
 from loopback.core.arn import Place
+from loopback.core.settings import Settings
 from loopback.endpoints import fleet as fleets
 from loopback.endpoints import outbox, usage
 from loopback.endpoints.capture import Recorder, merged
@@ -68,7 +69,8 @@ class Plane:
         self._fleets, self._outbox = folder / "fleets", folder / "outbox"
         for path in (self._fleets, self._outbox):
             path.mkdir(parents=True, exist_ok=True)
-        self.zygote = Zygote(standbys=1, idle_seconds=0)
+        settings = Settings(folder.parent)
+        self.zygote = Zygote(1, 0, state=settings.state, readable=(str(settings.sdk_config),))
         self._ground = Ground(self.zygote, folder / "instances", sockets, Logs(self._outbox))
         self._recorders: dict[str, Recorder] = {}
         self._metrics = Metrics()
@@ -82,8 +84,8 @@ class Plane:
         """Take up what an earlier process of this folder served."""
         outbox.recover(self._outbox)
         shutil.rmtree(self._ground.folder, ignore_errors=True)
-        for path in self._ground.sockets.glob("*.sock"):
-            path.unlink()
+        for path in self._ground.sockets.glob("*/sock"):
+            shutil.rmtree(path.parent)
         for path in sorted(self._fleets.glob("*.json")):
             found = fleets.load_all(json.loads(path.read_text()))
             self._use(path.stem, resume(found, self._ground))

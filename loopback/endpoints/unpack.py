@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from loopback.core.acting import Acting
-from loopback.core.instance_types import MIB, Capacity, capacity
+from loopback.core.instance_types import GIB, MIB, Capacity, capacity
 from loopback.core.objects import Objects
+from loopback.core.unpacking import VOLUME
 from loopback.endpoints.fleet import Fleet, Variant, capture_of
 from loopback.endpoints.guardrails import instances
 from loopback.serving.models import SKLEARN, XGBOOST
@@ -21,6 +22,11 @@ from loopback.workers.transfer import Source
 
 SERVING = {images.XGBOOST.name: XGBOOST, images.SKLEARN.name: SKLEARN}
 CODE = "/opt/ml/model/code"  # where `bring` puts what SAGEMAKER_SUBMIT_DIRECTORY names in S3
+# aws/sagemaker-python-sdk#879
+TOO_LARGE = (
+    'Failed to extract model data archive for container "container_1" from URL "{}". The model data archive is '
+    "too large. Please reduce the size of the model data archive or move to an instance type with more memory."
+)
 START_SECONDS = 480.0  # for the first ping, where the variant does not say
 
 
@@ -73,7 +79,7 @@ def _variant(means: Means, name: str, wanted: Mapping[str, Any], folder: Path, p
         image = container["Image"]
         raise JobFault(f"ClientError: endpoints run the XGBoost and scikit-learn images here, not {image}")
     if not folder.exists():
-        bring(means.objects, container, folder)
+        bring(means.objects, container, folder, volume(given))
     python = None
     if (requirements := folder / "code" / "requirements.txt").is_file():
         python = environments.python_with(requirements, sys.executable, means.folder.parent / "environments")
@@ -115,18 +121,39 @@ def _capacity(given: Mapping[str, Any]) -> Capacity:
     return Capacity(memory=serverless["MemorySizeInMB"] * MIB) if serverless else capacity(given["InstanceType"])
 
 
-def bring(objects: Objects, container: Mapping[str, Any], folder: Path) -> None:
-    """Unpack a container's model into `folder`, whole or not at all. Raises JobFault."""
+def volume(given: Mapping[str, Any]) -> int:
+    """The bytes that a variant's model may unpack to: its volume's, else its instance type's memory, else 30 GiB.
+
+    On a serverless variant it is that of its memory.
+    """
+    if "VolumeSizeInGB" in given:
+        return int(given["VolumeSizeInGB"]) * GIB
+    return min(_capacity(given).memory or VOLUME, VOLUME)
+
+
+def bring(objects: Objects, container: Mapping[str, Any], folder: Path, most: int = VOLUME) -> None:
+    """Unpack a container's model of at most so many bytes into `folder`, whole or not at all. Raises JobFault."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
+    try:
+        _bring(objects, container, part, most)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    part.rename(folder)
+
+
+def _bring(objects: Objects, container: Mapping[str, Any], part: Path, most: int) -> None:
     source = (container.get("ModelDataSource") or {}).get("S3DataSource") or {}
     uri = container.get("ModelDataUrl") or source.get("S3Uri")
     if uri and source.get("CompressionType") == "None":
         transfer.download(objects, transfer.items(objects, Source(uri)), part)
     elif uri:
-        archives.fetch(objects, uri, part, "Model download failed")
+        try:
+            archives.fetch(objects, uri, part, "Model download failed", most)
+        except archives.DiskFull:
+            raise JobFault(TOO_LARGE.format(uri)) from None
     submitted = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     if submitted.startswith("s3://"):
-        archives.fetch(objects, submitted, part / "code", "Code download failed")
-    part.rename(folder)
+        archives.fetch(objects, submitted, part / "code", "Code download failed", most)

@@ -24,6 +24,10 @@ Row = dict[str, Any]
 Preprocess = Callable[[Any], Any]
 
 
+class EncodingMismatch(BadInput):
+    """Two sides of a record are captured differently."""
+
+
 def rows(paths: Sequence[Path], sides: Sequence[str], preprocess: Preprocess | None = None) -> Iterator[Row]:
     """The rows of every captured record: response columns before request columns for CSV, after them for JSON."""
     for path in paths:
@@ -37,6 +41,8 @@ def rows_of(
     for number, record in records:
         try:
             yield from _preprocessed(record, preprocess) if preprocess else _rows(record, sides)
+        except EncodingMismatch:
+            raise
         except ValueError as error:
             raise BadInput(f"{path.name}, line {number}: {error}") from error
 
@@ -147,6 +153,7 @@ def _rows(record: Mapping[str, Any], sides: Sequence[str]) -> Iterator[Row]:
     data = record.get("captureData")
     if not isinstance(data, dict) or not any(side in data for side in sides):
         raise ValueError(f"the record has no captureData with {' or '.join(sides)}")
+    _check_encodings(data, sides)
     found = {side: _table(data[side]) for side in sides if side in data}
     response, request = found.get("endpointOutput", []), found.get("endpointInput", [])
     if request and response and len(request) != len(response):
@@ -155,6 +162,17 @@ def _rows(record: Mapping[str, Any], sides: Sequence[str]) -> Iterator[Row]:
         before = response[index] if response else []
         after = request[index] if request else []
         yield _joined(before, after)
+
+
+def _check_encodings(data: Mapping[str, Any], sides: Sequence[str]) -> None:
+    """Raises EncodingMismatch, in AWS's words (aws/sagemaker-python-sdk#2785)."""
+    told = {side: data[side].get("encoding") for side in sides if isinstance(data.get(side), dict)}
+    if len(set(told.values())) > 1:
+        (first, one), (second, other) = sorted(told.items())
+        raise EncodingMismatch(
+            f"Encoding mismatch: Encoding is {one} for {first}, but Encoding is {other} for {second}. "
+            "We currently only support the same type of input and output encoding at the moment."
+        )
 
 
 def _by_request(request: Sequence[Any], response: Sequence[Any]) -> list[Any]:

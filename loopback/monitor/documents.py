@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,18 @@ def exit_message(violations: int) -> str:
     if violations:
         return f"CompletedWithViolations: Job completed successfully with {violations} violations."
     return "Completed: Job completed successfully with no violations."
+
+
+def double(value: float) -> str:
+    """A number as the JVM writes it: with an exponent below a thousandth and from ten million on.
+
+    >>> double(0.0006962471778914953), double(12.0), double(1.5e7)
+    ('6.962471778914953E-4', '12.0', '1.5E7')
+    """
+    if not math.isfinite(value) or value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(float(value))
+    digits, _, exponent = f"{Decimal(repr(float(value))).normalize():E}".partition("E")
+    return f"{digits}{'' if '.' in digits else '.0'}E{int(exponent)}"
 
 
 def read(path: Path, key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ _WORSE_WHEN_GREATER = frozenset({"mae", "mse", "rmse", "false_positive_rate", "f
 _VIOLATES = {"GreaterThanThreshold": operator.gt, "LessThanThreshold": operator.lt}
 _SAMPLES, _SAMPLE_SHARE, _MIN_ROWS = 5, 0.8, 200  # of the standard deviation; fewer rows have none
 _CURVE_POINTS = 1000
+_SAME = 1e-12  # a sum of the same numbers in another order differs by that much
+_NOT_COMPARED = "f0_5"  # AWS's reports have no violation of it
 
 Metrics = dict[str, float]
 
@@ -46,12 +49,16 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the rows say of the model: `values` are its metrics, `spread` their standard deviations."""
+    """What the rows say of the model: `values` are its metrics, `spread` their standard deviations.
+
+    `unwritten` are metrics that AWS gives to CloudWatch only.
+    """
 
     rows: int
     values: Metrics
     spread: Metrics
     pictures: dict[str, Any] = field(default_factory=dict)
+    unwritten: Metrics = field(default_factory=dict)
 
 
 def analyze(settings: Settings, now: datetime) -> str:
@@ -61,14 +68,15 @@ def analyze(settings: Settings, now: datetime) -> str:
         raise BadInput(f"problem_type is {problem!r}; loopback analyzes the model quality of: {', '.join(_SECTIONS)}")
     found, section = _judgement(settings, problem), _SECTIONS[problem]
     _write(settings, section, found)
+    figures, broken = found.values | found.unwritten, []
+    if settings.baseline_constraints is not None:
+        rules = documents.read(settings.baseline_constraints, f"{section}_constraints")[f"{section}_constraints"]
+        broken = list(violations(found, rules))
+        figures["total_number_of_violations"] = float(len(broken))
     if settings.publishes_metrics:
         from loopback.monitor import metrics
 
-        metrics.write(settings.base, settings.environ, metrics.of_model(found.values), now)
-    if settings.baseline_constraints is None:
-        return documents.exit_message(0)
-    rules = documents.read(settings.baseline_constraints, f"{section}_constraints")[f"{section}_constraints"]
-    broken = list(violations(found.values, rules))
+        metrics.write(settings.base, settings.environ, metrics.of_model(figures), now)
     if broken:
         documents.write_json(settings.output / "constraint_violations.json", {"violations": broken})
     return documents.exit_message(len(broken))
@@ -83,13 +91,14 @@ def _judgement(settings: Settings, problem: str) -> Judgement:
     data = _outcomes(settings, binary=problem == "BinaryClassification")
     measure = binary if problem == "BinaryClassification" else regression
     spread = _spread(len(data.truth), lambda rows: measure(data.take(rows)))
-    return Judgement(len(data.truth), measure(data), spread, _curves(data) if measure is binary else {})
+    if measure is regression:
+        return Judgement(len(data.truth), measure(data), spread)
+    return Judgement(len(data.truth), measure(data), spread, _curves(data), precision_recall_area(data))
 
 
 def _write(settings: Settings, section: str, found: Judgement) -> None:
     shown: dict[str, Any] = {
-        name: {"value": value, "standard_deviation": found.spread.get(name, "NaN")}
-        for name, value in found.values.items()
+        name: {"value": value, "standard_deviation": found.spread.get(name)} for name, value in found.values.items()
     }
     metrics = {"dataset": {"item_count": found.rows}, f"{section}_metrics": shown | found.pictures}
     documents.write_json(settings.output / "statistics.json", {"version": 0.0, **metrics})
@@ -97,15 +106,26 @@ def _write(settings: Settings, section: str, found: Judgement) -> None:
     documents.write_json(settings.output / "constraints.json", {"version": 0.0, f"{section}_constraints": rules})
 
 
-def violations(values: Metrics, rules: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    """Metrics that their constraint's operator calls a violation."""
+def violations(found: Judgement, rules: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Metrics that their constraint's operator calls a violation, named and told as AWS does."""
     for name, rule in rules.items():
+        if name.endswith(_NOT_COMPARED):
+            continue
         kind, threshold = rule["comparison_operator"], rule["threshold"]
         if kind not in _VIOLATES:
             raise BadInput(f"the constraint of {name} compares by {kind!r}; allowed: {', '.join(_VIOLATES)}")
-        if name in values and _VIOLATES[kind](values[name], threshold):
-            text = f"Metric {name} with {values[name]:.10g} was {kind} '{threshold}'"
-            yield {"metric_name": name, "constraint_check_type": kind, "description": text}
+        value, deviation = found.values.get(name), found.spread.get(name)
+        if value is None or math.isclose(value, threshold, rel_tol=_SAME) or not _VIOLATES[kind](value, threshold):
+            continue
+        beside = "" if deviation is None else f" +/- {documents.double(deviation)}"
+        text = f"Metric {camel_case(name)} with {documents.double(value)}{beside} was {kind} '{threshold}'"
+        yield {"metric_name": camel_case(name), "constraint_check_type": kind, "description": text}
+
+
+def camel_case(name: str) -> str:
+    """`truePositiveRate` of `true_positive_rate`."""
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
 
 
 def regression(data: Outcomes) -> Metrics:
@@ -185,6 +205,16 @@ def _roc(truth: Floats, score: Floats) -> tuple[Floats, Floats]:
     true = np.cumsum(truth[order])[last_of_equals]
     false = last_of_equals + 1 - true
     return np.append(0.0, false / max(false[-1], 1)), np.append(0.0, true / max(true[-1], 1))
+
+
+def precision_recall_area(data: Outcomes) -> Metrics:
+    """`au_prc`: the area under precision over recall, from the first precision on, as Spark has it."""
+    if data.score is None or not data.truth.any():
+        return {}
+    false, true = _roc(data.truth, data.score)
+    positives, negatives = data.truth.sum(), len(data.truth) - data.truth.sum()
+    precisions = (true * positives)[1:] / (true * positives + false * negatives)[1:]
+    return {"au_prc": float(np.trapezoid(np.append(precisions[0], precisions), true))}
 
 
 def _spread(count: int, measure: Callable[[npt.NDArray[np.int64]], Metrics]) -> Metrics:

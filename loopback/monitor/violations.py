@@ -16,7 +16,14 @@ _NUMERIC = ("Integral", "Fractional")
 def find(
     data: DatasetProfile, baseline: Mapping[str, Any], constraints: Mapping[str, Any]
 ) -> tuple[list[dict[str, str]], dict[str, float]]:
-    """(violations, distance by feature); `baseline` is a statistics.json, `constraints` a constraints.json."""
+    """(violations, distance by feature); `baseline` is a statistics.json, `constraints` a constraints.json.
+
+    As on AWS nothing else is looked at where the number of columns is another. Columns that only have another name are
+    told one by one.
+    """
+    enabled = config_of(constraints, {})["evaluate_constraints"] == "Enabled"
+    if enabled and len(data.columns) != len(constraints["features"]):
+        return [_columns(len(data.columns), len(constraints["features"]))], {}
     known = {feature["name"]: feature for feature in constraints["features"]}
     before = {feature["name"]: feature for feature in baseline["features"]}
     found: list[dict[str, str]] = []
@@ -28,15 +35,28 @@ def find(
         if name not in data.columns:
             found.append(_violation(name, "missing_column_check", f"Column {name} of the baseline is not in the data."))
             continue
-        found.extend(_value_checks(data.columns[name], constraint, config))
+        failed = list(_value_checks(data.columns[name], constraint, config))
+        found += failed
+        if any(violation["constraint_check_type"] == "data_type_check" for violation in failed):
+            continue  # AWS compares no distribution of what has another type
         drift = _drift(data.columns[name], before.get(name, {}), config["distribution_constraints"])
         if drift is not None:
             apart[name], description = drift
             found += [_violation(name, "baseline_drift_check", description)] if description else []
-    if config_of(constraints, {})["evaluate_constraints"] == "Enabled":
+    if enabled:
         extra = [name for name in data.columns if name not in known]
         found += [_violation(name, "extra_column_check", f"Column {name} is not in the baseline.") for name in extra]
     return found, apart
+
+
+def _columns(now: int, before: int) -> dict[str, str]:
+    """The violation of a data set that has more or fewer columns, in AWS's words."""
+    kind = "Extra" if now > before else "Missing"
+    text = (
+        f"There are {kind.lower()} columns in current dataset. Number of columns in current dataset: {now}, "
+        f"Number of columns in baseline constraints: {before}"
+    )
+    return _violation(f"{kind} columns", f"{kind.lower()}_column_check", text)
 
 
 def _value_checks(
@@ -58,15 +78,15 @@ def _value_checks(
         yield _violation(
             name,
             "completeness_check",
-            f"Value: {complete:.10g} does not meet the constraint requirement! Expected completeness: "
-            f"{expected_complete:.10g}.",
+            f"Data completeness requirement is not met. Expected: {_percent(expected_complete)}. "
+            f"Observed: Only {_percent(complete)}.",
         )
     inside = column.in_domain / column.present if column.present else 1.0
     if domains_of(constraint) and inside < config["domain_content_threshold"]:
         yield _violation(
             name,
             "categorical_values_check",
-            f"Value: {inside:.10g} does not meet the constraint requirement! Expected share of values in the "
+            f"Value: {inside} does not meet the constraint requirement! Expected share of values in the "
             f"baseline's domain: {_percent(config['domain_content_threshold'])}.",
         )
 
@@ -77,10 +97,16 @@ def domains_of(constraint: Mapping[str, Any]) -> list[str]:
 
 
 def _fitting(column: ColumnProfile, expected: str) -> int:
-    """How many values have the expected type: an integer is a fraction too, and anything can be text."""
+    """How many values have the expected type: an integer is a fraction too.
+
+    Numbers among texts are texts; a column of numbers alone is none of texts, as AWS's own tests have it
+    (sagemaker-python-sdk, tests/integ/sagemaker/workflow).
+    """
     if expected == "Integral":
         return column.integral
-    return column.integral + column.fractional if expected == "Fractional" else column.present
+    if expected == "Fractional":
+        return column.integral + column.fractional
+    return 0 if expected == "String" and not column.texts else column.present
 
 
 def _drift(column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str, Any]) -> tuple[float, str] | None:
@@ -102,18 +128,18 @@ def _drift(column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str
     threshold = rules["categorical_comparison_threshold"]
     if rules["categorical_drift_method"] == "ChiSquared":
         p_value = distances.chi_squared_p(counts, column.categories)
-        text = f"Chi-squared p-value: {p_value:.10g} is below threshold: {threshold:.10g}"
+        text = f"Chi-squared p-value: {p_value} is below threshold: {threshold}"
         return p_value, text if p_value < threshold else ""
     return _judged(distances.categorical(counts, column.categories, robust=robust), threshold)
 
 
 def _judged(distance: float, threshold: float) -> tuple[float, str]:
-    text = f"Baseline drift distance: {distance:.10g} exceeds threshold: {threshold:.10g}"
+    text = f"Baseline drift distance: {distance} exceeds threshold: {threshold}"
     return distance, text if distance > threshold else ""
 
 
 def _percent(share: float) -> str:
-    return f"{float(f'{share * 100:.10g}')}%"
+    return f"{float(share * 100)}%"
 
 
 def _violation(name: str, check: str, description: str) -> dict[str, str]:

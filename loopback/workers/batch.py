@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from loopback.core.unpacking import Bounds, TooLarge, bounds
 from loopback.serving.answers import Handler, ModelNotLoaded
 from loopback.serving.models import load_model
 from loopback.workers import records
@@ -45,7 +46,7 @@ def _transform(handler: Handler, source: Path, name: str, target: Path, request:
         with _lines(source, request["TransformInput"].get("CompressionType")) as lines, output.open("w") as results:
             for group in records.payloads(records.split(lines, plan), plan):
                 results.write(_answer(handler, group, plan, (content_type, accept)))
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, TooLarge) as error:
         raise BadRecord(f"{name}: cannot be read: {error}") from None
     except BadRecord as error:
         raise BadRecord(f"{name}: {error}") from None
@@ -64,5 +65,25 @@ def _lines(source: Path, compression: str | None) -> Iterator[TextIO]:
     if compression == "Bzip2":
         raise BadRecord("CompressionType Bzip2 is not supported here; use Gzip or None")
     with source.open("rb") as raw:
-        stream = gzip.GzipFile(fileobj=raw) if compression == "Gzip" else raw
+        stream: Any = raw
+        if compression == "Gzip":
+            stream = io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=raw), bounds(source.stat().st_size)))
         yield io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+
+
+class _Bounded(io.RawIOBase):
+    """What an input is decompressed to, up to what data may unpack to."""
+
+    def __init__(self, stream: gzip.GzipFile, most: Bounds) -> None:
+        self._stream, self._most, self._size = stream, most, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises TooLarge."""
+        content = self._stream.read1(len(buffer))
+        self._size += len(content)
+        self._most.check(self._size, 0)
+        buffer[: len(content)] = content
+        return len(content)

@@ -10,10 +10,13 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from loopback.sandbox import system
+from loopback.sandbox.plan import View, rest, shown
+from loopback.sandbox.rooms import Room
 from loopback.workers import interpreter, isolation
 from loopback.workers.interpreter import Warmth
 from loopback.workers.messages import HostSpec, load_spec, receive, send
@@ -22,33 +25,50 @@ SETUP_FAILED = 125  # as docker run: the container could not be made
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 
 
-def stand_by(link: socket.socket, warm: Warmth, *, prepared: bool) -> NoReturn:
+@dataclass(frozen=True)
+class Quarters:
+    """Where a host is to live: its room, and the view that the room was made with."""
+
+    room: Room
+    view: View
+
+
+def stand_by(link: socket.socket, warm: Warmth, quarters: Quarters | None, *, prepared: bool) -> NoReturn:
     """Prepare, wait on `link` for a host spec and the descriptor of its output, become that host.
 
-    A `prepared` standby enters its namespaces before it knows its job.
+    A `prepared` standby enters its room before it knows its job.
     """
-    zygote = os.getppid()
     os.setsid()
     _reset_signals()
-    os.closerange(3, link.fileno())
-    os.closerange(link.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
-    private = prepared and isolation.enter_namespaces()
-    isolation.die_with_parent()  # after the namespaces: a change of credentials would clear it
-    if os.getppid() != zygote:
-        os._exit(0)
+    _close_others(link, quarters)
+    system.die_with_parent()
+    if quarters and prepared:
+        quarters.room.enter()
     _get_ready()
+    if quarters:
+        rest(quarters.view.plan, quarters.view.showing(isolation.own_places("/", None)).plan)  # a rehearsal
     order = receive(link)
     if order is None:
         os._exit(0)
     message, (output,) = order
-    _start(load_spec(message), output, link, private, warm, prepared)
+    _start(load_spec(message), output, link, quarters, warm, prepared)
 
 
-def _start(spec: HostSpec, output: int, link: socket.socket, private: bool, warm: Warmth, prepared: bool) -> NoReturn:
+def _close_others(link: socket.socket, quarters: Quarters | None) -> None:
+    """Close what the process that forked this one has open, but for what leads to the room."""
+    room = quarters.room if quarters else None
+    kept = sorted({link.fileno(), *((room.mounts, room.names, room.door) if room else ())})
+    for low, high in zip([2, *kept], [*kept, os.sysconf("SC_OPEN_MAX")], strict=True):
+        os.closerange(low + 1, high)
+
+
+def _start(
+    spec: HostSpec, output: int, link: socket.socket, quarters: Quarters | None, warm: Warmth, prepared: bool
+) -> NoReturn:
     try:
         if not prepared:
-            private = _enter_late(spec)
-        spec = _settle(spec, private=private)
+            _enter_late(spec, quarters)
+        spec = _settle(spec, quarters)
         _redirect(output)
         os.chdir(spec.cwd)
     except OSError as error:
@@ -64,49 +84,43 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _enter_late(spec: HostSpec) -> bool:
-    """Namespaces of a host whose network is isolated: a new one, or that of the job's first host."""
+def _enter_late(spec: HostSpec, quarters: Quarters | None) -> None:
+    """The network of a host that is isolated, a new one or that of the job's first host; then its room."""
+    if quarters is None:
+        raise OSError("EnableNetworkIsolation: this system does not let a process have its own network")
     if spec.join is not None:
         isolation.join_network(spec.join)
-        isolation.enter_namespaces()
-        return True
-    if not isolation.enter_namespaces():
-        raise OSError("EnableNetworkIsolation: this system does not let a process have its own network")
-    isolation.isolate_network()
-    return True
+    else:
+        isolation.isolate_network()
+    quarters.room.enter()
 
 
-def _settle(spec: HostSpec, *, private: bool) -> HostSpec:
-    """Put the job's folder in its place; where mounts are refused, rewrite the paths instead."""
-    if private:
-        try:
-            isolation.mount_opt_ml(spec.folder, spec.hosts_file)
-        except OSError:
-            if spec.isolated:
-                raise
-        else:
-            isolation.name_host(spec.hostname)
-            return _with_own_packages(spec)
-    return with_target(rewritten(spec))
+def _settle(spec: HostSpec, quarters: Quarters | None) -> HostSpec:
+    """Put the job's folder in its place; where there are no rooms, rewrite the paths instead."""
+    if quarters is None:
+        return with_target(rewritten(spec))
+    room = quarters.room
+    own = isolation.own_places(os.path.dirname(spec.folder), spec.hosts_file)
+    isolation.furnish(room.door, quarters.view, (*own, *shown(spec.writable, writable=True), *shown(spec.readable)))
+    for fd in (room.mounts, room.names, room.door):
+        os.close(fd)
+    socket.sethostname(spec.hostname)
+    spec = _with_own_packages(spec)
+    system.drop_privileges()
+    return spec
 
 
 def _with_own_packages(spec: HostSpec) -> HostSpec:
-    """Keep what the job's own pip does away from this machine's environment.
+    """Let what the job's own pip does end with the job: this machine's environment is read-only.
 
     Covering it costs 10 ms, which a program that runs warm does not pay: there pip gets a folder of its own.
     """
-    if _is_warm(spec):
-        return with_target(spec)
     python = spec.interpreter or sys.executable
     prefix = os.path.dirname(os.path.dirname(python))
-    if os.path.exists(f"{prefix}/pyvenv.cfg"):
-        try:
+    if not _is_warm(spec) and os.path.exists(f"{prefix}/pyvenv.cfg"):
+        with suppress(OSError):  # not every file system can be covered
             isolation.cover_packages(prefix, os.path.dirname(spec.folder))
-        except OSError:  # not every file system can be covered
-            with suppress(OSError):
-                isolation.seal_packages(prefix)
-            return with_target(spec)
-        return spec
+            return spec
     return with_target(spec)
 
 

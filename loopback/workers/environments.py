@@ -5,11 +5,16 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
+from loopback.sandbox import confine
+from loopback.sandbox.environment import interpreter_folders
+from loopback.sandbox.plan import shown
 from loopback.workers.ports import JobFault
 
 READY = ".ready"
+PIP_CONFIGURATION = ("~/.config/pip", "~/.pip")
 TELL = "import sys, sysconfig; print(sys.version_info[:2], sys.executable, sysconfig.get_path('purelib'), sep='\\n')"
 
 
@@ -41,17 +46,26 @@ def _make(target: Path, python: str, packages: str) -> None:
 
 
 def _install(requirements: Path, target: Path, python: str) -> None:
-    """Run pip in the environment, from the folder of the requirements as the containers do."""
-    command = [python, "-m", "pip", "--python", str(target / "bin" / "python"), "install"]
-    done = subprocess.run(
-        [*command, "--disable-pip-version-check", "--no-input", "-q", "-r", requirements.name],
-        cwd=requirements.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
-    )
+    """Run pip in the environment, from the folder of the requirements as the containers do.
+
+    What it installs may run programs, so it sees no more of this machine than a job does, and pip's configuration.
+    """
+    pip = [python, "-m", "pip", "--python", str(target / "bin" / "python"), "install"]
+    command = [*pip, "--disable-pip-version-check", "--no-input", "-q", "-r", requirements.name]
+    cache = target.parent / ".pip"
+    cache.mkdir(exist_ok=True)
+    readable = shown([*interpreter_folders(python), *map(os.path.expanduser, PIP_CONFIGURATION)])
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        own = (*shown([str(requirements.parent), str(target), str(cache), scratch], writable=True), *readable)
+        done = subprocess.run(
+            confine.command(command, target.parents[1], own),
+            cwd=requirements.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore", "PIP_CACHE_DIR": str(cache), "TMPDIR": scratch},
+        )
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]

@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from loopback.sandbox.environment import interpreter_folders, own_environment
+from loopback.sandbox.plan import hidden_folders
 from loopback.workers import messages, processes
 from loopback.workers.messages import HostSpec
 
@@ -93,8 +95,18 @@ def _exit_of(report: Mapping[str, Any]) -> Exit:
 class Zygote:
     """A warm process that forks job hosts. It starts with the first spawn, and again after it died or went idle."""
 
-    def __init__(self, standbys: int = 2, idle_seconds: float = 300.0, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        standbys: int = 2,
+        idle_seconds: float = 300.0,
+        python: str = sys.executable,
+        state: Path | None = None,
+        readable: tuple[str, ...] = (),
+    ) -> None:
+        """`state` is the folder that is hidden from hosts besides this machine's own; `readable` what is seen of it."""
         self.standbys, self.idle_seconds, self.python = standbys, idle_seconds, python
+        self._hidden = hidden_folders(os.path.expanduser("~"), [str(state)] if state else [])
+        self._readable = (*own_environment(), *readable)
         self._lock = threading.Lock()
         self._link: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,6 +124,8 @@ class Zygote:
 
     def spawn(self, spec: HostSpec) -> HostProcess:
         """Start a host. Raises CannotStart."""
+        if spec.interpreter:
+            spec = replace(spec, readable=(*spec.readable, *interpreter_folders(spec.interpreter)))
         for _ in range(STARTS):
             output, output_end = os.pipe()
             report, report_end = os.pipe()
@@ -170,7 +184,7 @@ class Zygote:
         ours, theirs = socket.socketpair()
         command = [self.python, "-m", "loopback.workers.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            [*command, str(self.standbys), str(self.idle_seconds)],
+            [*command, str(self.standbys), str(self.idle_seconds), *map(json.dumps, (self._hidden, self._readable))],
             env=_environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,

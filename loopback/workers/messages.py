@@ -16,8 +16,8 @@ class HostSpec:
     """One container host: what runs in it and what it sees.
 
     `builtin` is `module:function` of this package's own programs and wins over `argv`. `interpreter` is a Python
-    to use in place of the warm one. `names` are lines of /etc/hosts, `folder` becomes /opt/ml.
-    `network` is None for this machine's network, "" for a new empty one, or the id of the host whose to join.
+    to use in place of the warm one. `folder` becomes /opt/ml; what is beside it is the host's own, too. Of what is
+    hidden it sees the folders in `writable`, which it may change, and in `readable`.
     """
 
     argv: tuple[str, ...]
@@ -30,6 +30,8 @@ class HostSpec:
     interpreter: str | None = None
     isolated: bool = False
     join: int | None = None  # pid of the host whose isolated network this one shares
+    writable: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """As JSON data."""
@@ -38,7 +40,8 @@ class HostSpec:
 
 def load_spec(data: dict[str, Any]) -> HostSpec:
     """The inverse of `HostSpec.dump` after JSON."""
-    return HostSpec(**{**data, "argv": tuple(data["argv"])})
+    tuples = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
+    return HostSpec(**{**data, **tuples})
 
 
 def send(link: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:

@@ -8,6 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ from loopback.workers.ports import Job, JobFault
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OPT_ML = PurePosixPath("/opt/ml")
+MOST_LINKS = 40  # one after another, as the system counts
 _removals = ThreadPoolExecutor(1, "remove")  # the interpreter waits for it at its end
 
 
@@ -41,11 +43,45 @@ class Host:
             raise JobFault(f"ClientError: LocalPath {path!r} is not below {OPT_ML}")
         return self.ml / pure.relative_to(OPT_ML)
 
+    def written(self, path: str) -> Path:
+        """The place of what the job has written at a path, links followed as the job sees them. Raises JobFault."""
+        left = list(self.at(path).relative_to(self.ml).parts)
+        found, links = self.ml, 0
+        while left:
+            part = left.pop(0)
+            if part == "..":
+                found = found.parent
+            elif (found / part).is_symlink() and (links := links + 1) < MOST_LINKS:
+                target = (found / part).readlink()
+                base = next((base for base in (OPT_ML, self.ml) if target.is_relative_to(base)), None)
+                if target.is_absolute() and base is None:
+                    raise _leads_out(path)
+                found = self.ml if base else found
+                left[:0] = (target.relative_to(base) if base else target).parts
+            else:
+                found /= part
+            if links == MOST_LINKS or not found.is_relative_to(self.ml):
+                raise _leads_out(path)
+        return found
+
+    def read(self, path: str, size: int) -> bytes:
+        """The beginning of a file that the job has written; nothing where there is none."""
+        with suppress(JobFault):
+            file = self.written(path)
+            if file.is_file():
+                with file.open("rb") as content:
+                    return content.read(size)
+        return b""
+
     def write(self, path: str, content: Any) -> None:
         """Write JSON to a path of the container."""
         target = self.at(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(content))
+
+
+def _leads_out(path: str) -> JobFault:
+    return JobFault(f"ClientError: {path} is a link that leads out of {OPT_ML}")
 
 
 @dataclass(frozen=True)

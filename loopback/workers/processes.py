@@ -29,7 +29,7 @@ def kill(pid: int) -> None:
 def children() -> list[int]:
     """The children of this process."""
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
     except FileNotFoundError:
         return []
 

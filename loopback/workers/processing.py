@@ -4,7 +4,6 @@ Source: docs/container-contract.md.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from loopback.workers import images, transfer
@@ -96,7 +95,7 @@ class Processing:
     def _send_changed(self) -> None:
         for output in self._outputs("Continuous"):
             for host in self.place.hosts:
-                files = transfer.files_below(host.at(output["LocalPath"]))
+                files = transfer.files_below(host.written(output["LocalPath"]))
                 self._sync.send((path, f"{output['S3Uri'].rstrip('/')}/{name}") for path, name in files)
 
     def finish(self, ended: Ended) -> None:
@@ -105,7 +104,7 @@ class Processing:
         if not any(end.code for end in ended.exits) or ended.halt:
             for output in self._outputs("EndOfJob"):
                 for host in self.place.hosts:
-                    transfer.upload(self.ports.objects, host.at(output["LocalPath"]), output["S3Uri"])
+                    transfer.upload(self.ports.objects, host.written(output["LocalPath"]), output["S3Uri"])
         self.exit_message = self._message()
         self._publish()
 
@@ -114,7 +113,8 @@ class Processing:
 
         Source: AWS, model-monitor-interpreting-cloudwatch.
         """
-        paths = [path for host in self.place.hosts for path in sorted((host.ml / METRICS).glob("*.jsonl"))]
+        folders = [host.written(f"/opt/ml/{METRICS}") for host in self.place.hosts]
+        paths = [path for folder in folders for path, name in transfer.files_below(folder) if name.endswith(".jsonl")]
         if self.ports.publish is None or not paths:
             return
         try:
@@ -129,8 +129,8 @@ class Processing:
 
     def _message(self) -> str | None:
         """The first 1 KB that the hosts wrote for the caller. Raises JobFault if it is not UTF-8."""
-        paths = [host.ml / "output" / "message" for host in self.place.hosts]
-        content = b"".join(_head(path) for path in paths if path.is_file())[:MESSAGE_BYTES]
+        parts = [host.read("/opt/ml/output/message", MESSAGE_BYTES) for host in self.place.hosts]
+        content = b"".join(parts)[:MESSAGE_BYTES]
         try:
             return content.decode() or None
         except UnicodeDecodeError as error:
@@ -141,11 +141,6 @@ class Processing:
     def explain(self, code: int, message: str) -> tuple[str, int]:
         """The message that the container left for its caller says more than the last words of its log."""
         return self._message() or message, code
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MESSAGE_BYTES)
 
 
 def _check_path(path: str, what: str) -> None:

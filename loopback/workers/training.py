@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback.core.objects import split_uri
+from loopback.core.unpacking import GIB, VOLUME
 from loopback.workers import archives, environments, hyperparameters, images, script_mode, transfer
 from loopback.workers.images import Runtime
 from loopback.workers.messages import HostSpec
@@ -163,9 +164,9 @@ class Training:
         settings = self.request.get("Environment") or {}
         submitted = script_mode.setting("submit_directory", settings, self.hyperparameters) or script_mode.CODE
         if submitted.startswith("s3://"):
-            archives.fetch(self.ports.objects, submitted, host.ml / "code", "Code download failed")
+            archives.fetch(self.ports.objects, submitted, host.ml / "code", "Code download failed", self._volume)
         elif submitted.startswith("/opt/ml/input/data/") and submitted.endswith(".tar.gz"):
-            archives.unpack(host.at(submitted), host.ml / "code", submitted)
+            archives.unpack(host.at(submitted), host.ml / "code", submitted, self._volume)
         elif submitted.startswith("/opt/ml/input/data/"):
             transfer.copy_folder(host.at(submitted), host.ml / "code")
         if not (host.ml / "code" / program).exists():
@@ -185,6 +186,11 @@ class Training:
         paths = [script_mode.CODE, *filter(None, [environ.get("PYTHONPATH")])]
         environ["PYTHONPATH"] = ":".join(paths)
         return self.script, {**environ, **script_mode.variables(facts, program, submitted)}
+
+    @property
+    def _volume(self) -> int:
+        """The bytes that its volume has."""
+        return int(self.request["ResourceConfig"].get("VolumeSizeInGB") or 0) * GIB or VOLUME
 
     def _restore_checkpoints(self) -> None:
         config = self.request.get("CheckpointConfig")
@@ -206,7 +212,7 @@ class Training:
         config = self.request.get("CheckpointConfig")
         if not config:
             return
-        folders = [host.at(config.get("LocalPath") or CHECKPOINTS) for host in self.place.hosts]
+        folders = [host.written(config.get("LocalPath") or CHECKPOINTS) for host in self.place.hosts]
         base = config["S3Uri"].rstrip("/")
         self._sync.send((path, f"{base}/{name}") for name, path in archives.merged(folders))
 
@@ -217,8 +223,8 @@ class Training:
             return
         config = self.request["OutputDataConfig"]
         base = f"{config['S3OutputPath'].rstrip('/')}/{self.job.name}/output"
-        model = archives.merged(host.ml / "model" for host in self.place.hosts)
-        data = archives.merged(host.ml / "output" / "data" for host in self.place.hosts)
+        model = archives.merged(host.written("/opt/ml/model") for host in self.place.hosts)
+        data = archives.merged(host.written("/opt/ml/output/data") for host in self.place.hosts)
         if config.get("CompressionType") == "NONE":
             for folder, files in (("model", model), ("data", data)):
                 for name, path in files:
@@ -243,8 +249,6 @@ class Training:
 
     def _written_failure(self) -> str | None:
         for host in self.place.hosts:
-            path = host.ml / "output" / "failure"
-            if path.is_file():
-                with path.open(errors="replace") as file:
-                    return file.read(FAILURE_CHARACTERS).strip() or None
+            if text := host.read("/opt/ml/output/failure", 4 * FAILURE_CHARACTERS).decode(errors="replace"):
+                return text[:FAILURE_CHARACTERS].strip() or None
         return None

@@ -1,6 +1,7 @@
 """The zygote: a process that has imported what jobs use and forks a host for each.
 
-`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS`. It has one thread, reads orders from the control plane
+`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS HIDDEN SHOWN`; the last two are JSON lists of the folders
+that hosts do not see, and of those below them that they see. It has one thread, reads orders from the control plane
 on a socket, and writes to each host's report pipe: one JSON line with the pid when the host starts, one with the wait
 status when it has ended. A report pipe that closes without the second line means that the host was lost. The end of
 the socket ends the zygote and all of its hosts.
@@ -23,6 +24,9 @@ from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+from loopback.sandbox import system  # noqa: E402
+from loopback.sandbox.plan import View, shown  # noqa: E402
+from loopback.sandbox.rooms import NoRoom, Nursery, Room, outer_pid, split  # noqa: E402
 from loopback.workers import child, interpreter, isolation, messages, pages, processes  # noqa: E402
 
 WARM = (
@@ -49,6 +53,22 @@ WARM = (
     "multiprocessing.util",
 )
 REFILL_SECONDS = 0.002  # a burst of orders is served before standbys are replaced
+ROOMS_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class Standby:
+    """A process that waits for its order, and its room, where there are rooms."""
+
+    pid: int
+    link: socket.socket
+    room: Room | None
+
+    def close(self) -> None:
+        """Close what leads to it; its room ends."""
+        self.link.close()
+        if self.room:
+            self.room.close()
 
 
 @dataclass
@@ -59,29 +79,48 @@ class Host:
     pid: int
     report: int
     link: socket.socket
+    room: Room | None = None
     reported: bool = False
 
 
 class Forge:
     """Forks standbys and turns them into hosts."""
 
-    def __init__(self, link: socket.socket, standbys: int, idle_seconds: float, warm: interpreter.Warmth) -> None:
+    def __init__(
+        self,
+        link: socket.socket,
+        standbys: int,
+        idle_seconds: float,
+        warm: interpreter.Warmth,
+        nursery: Nursery | None = None,
+    ) -> None:
         self.link, self.standbys, self.idle_seconds, self.warm = link, standbys, idle_seconds, warm
-        self.ready: list[tuple[int, socket.socket]] = []
+        self.nursery = nursery
+        self.ready: list[Standby] = []
         self.hosts: dict[int, Host] = {}  # by pid
         self.busy_until = time.monotonic()
         self.selector = selectors.DefaultSelector()
         self.own_line = socket.socketpair()
 
-    def fork(self, *, prepared: bool = True) -> tuple[int, socket.socket]:
-        """A new child that waits for its order."""
+    def fork(self, *, prepared: bool = True) -> Standby:
+        """A new child that waits for its order. Raises OSError."""
+        room = self._room()
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        pid = self.nursery.fork(room) if self.nursery and room else os.fork()
         if pid == 0:
             ours.close()
-            child.stand_by(theirs, self.warm, prepared=prepared)
+            quarters = child.Quarters(room, self.nursery.view) if self.nursery and room else None
+            child.stand_by(theirs, self.warm, quarters, prepared=prepared)
         theirs.close()
-        return pid, ours
+        return Standby(pid, ours, room)
+
+    def _room(self) -> Room | None:
+        if self.nursery is None:
+            return None
+        try:
+            return self.nursery.take()
+        except NoRoom as fault:
+            raise OSError(str(fault)) from None
 
     def refill(self) -> None:
         """One more standby if there are too few.
@@ -112,26 +151,26 @@ class Forge:
 
     def spawn(self, id: int, spec: dict[str, Any], output: int, report: int) -> None:
         """Hand a spec to a standby (isolated networks: to a new child) and report its pid."""
-        pid, link = self._ordered(spec, output)
-        link.setblocking(False)
-        host = self.hosts[pid] = Host(id, pid, report, link)
-        self.selector.register(link, selectors.EVENT_READ, host)
-        _tell(report, {"pid": pid})
+        chosen = self._ordered(spec, output)
+        chosen.link.setblocking(False)
+        host = self.hosts[chosen.pid] = Host(id, chosen.pid, report, chosen.link, chosen.room)
+        self.selector.register(chosen.link, selectors.EVENT_READ, host)
+        _tell(report, {"pid": outer_pid(chosen.pid) if chosen.room else chosen.pid})
 
-    def _ordered(self, spec: dict[str, Any], output: int) -> tuple[int, socket.socket]:
+    def _ordered(self, spec: dict[str, Any], output: int) -> Standby:
         """A child that has taken the spec. A standby may have died without anybody having noticed yet."""
         prepared = not spec["isolated"]
         while prepared and self.ready:
-            pid, link = self.ready.pop(0)
+            chosen = self.ready.pop(0)
             try:
-                messages.send(link, spec, (output,))
+                messages.send(chosen.link, spec, (output,))
             except (BrokenPipeError, ConnectionResetError):
-                link.close()
+                chosen.close()
             else:
-                return pid, link
-        pid, link = self.fork(prepared=prepared)
-        messages.send(link, spec, (output,))
-        return pid, link
+                return chosen
+        chosen = self.fork(prepared=prepared)
+        messages.send(chosen.link, spec, (output,))
+        return chosen
 
     def signal(self, id: int, number: int) -> None:
         """Signal the process group of a host that still runs."""
@@ -148,7 +187,7 @@ class Forge:
                 return
             if pid == 0:
                 return
-            self.ready = [(standby, link) for standby, link in self.ready if standby != pid]
+            self._forget_standby(pid)
             if host := self.hosts.pop(pid, None):
                 processes.signal_group(pid, signal.SIGKILL)
                 if host.link.fileno() in self.selector.get_map():
@@ -158,7 +197,15 @@ class Forge:
                     self.selector.unregister(host.link)
                 host.link.close()
                 os.close(host.report)
+                if host.room:
+                    host.room.close()
                 self._end_orphans()
+
+    def _forget_standby(self, pid: int) -> None:
+        for standby in self.ready:
+            if standby.pid == pid:
+                standby.close()
+        self.ready = [standby for standby in self.ready if standby.pid != pid]
 
     def hear(self, host: Host) -> None:
         """What a host says itself: why it could not be set up, or its exit code a moment before it is gone.
@@ -173,7 +220,8 @@ class Forge:
             self.selector.unregister(host.link)
         elif "code" in message[0]:
             processes.signal_group(host.pid, signal.SIGKILL)
-            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": processes.peak_kb(host.pid)})
+            pid = outer_pid(host.pid) if host.room else host.pid
+            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": processes.peak_kb(pid)})
         else:
             self._report(host, {"status": child.SETUP_FAILED << 8, "peak_kb": 0, **message[0]})
 
@@ -183,8 +231,13 @@ class Forge:
             _tell(host.report, {"fault": None, **message})
 
     def _end_orphans(self) -> None:
-        """Kill processes that left the group of a host and lost their parent since: they are children of ours now."""
-        known = {*self.hosts, *(pid for pid, _ in self.ready)}
+        """Kill processes that left the group of a host and lost their parent since: they are children of ours now.
+
+        Where rooms have processes of their own, those end with the room.
+        """
+        if self.nursery and self.nursery.closed:
+            return
+        known = {*self.hosts, *(standby.pid for standby in self.ready)}
         groups = {os.getpgid(pid) for pid in self.hosts}
         for pid in processes.children():
             if pid not in known and processes.group_of(pid) not in groups and not self._belongs(pid):
@@ -268,18 +321,29 @@ def _finds_us(finder: Any) -> bool:
     )
 
 
+def _nursery(hidden: list[str], seen: list[str]) -> Nursery | None:
+    """None where this system refuses what rooms need: hosts then run without."""
+    try:
+        nursery = split(View(tuple(hidden), shown(seen)), ROOMS_AHEAD)
+    except NoRoom:
+        return None
+    system.bound_privileges()
+    return nursery
+
+
 def main() -> None:
-    """Start on the socket whose descriptor is the first argument; standbys and idle seconds follow."""
+    """Start on the socket whose descriptor is the first argument."""
     link = socket.socket(fileno=int(sys.argv[1]))
     link.set_inheritable(False)
     sys.path[:] = [entry for entry in sys.path if entry not in {"", os.getcwd()}]
-    isolation.adopt_orphans()
+    system.adopt_orphans()
     isolation.make_mount_point()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to answer
+    nursery = _nursery(json.loads(sys.argv[4]), json.loads(sys.argv[5]))
     warm_up()
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _finds_us(finder)]
     own = frozenset({str(Path(__file__).parents[2])})
-    forge = Forge(link, int(sys.argv[2]), float(sys.argv[3]), interpreter.warmth(BARE, own))
+    forge = Forge(link, int(sys.argv[2]), float(sys.argv[3]), interpreter.warmth(BARE, own), nursery)
     gc.collect()
     gc.freeze()
     pages.enlarge()

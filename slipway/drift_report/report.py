@@ -1,6 +1,7 @@
 """The report on a stage: documents in, rows and a verdict out."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -240,7 +241,7 @@ def model_quality(schedule: str, execution: Execution, history: Sequence[Executi
     for name, entry in _section(found.statistics, "_metrics").items():
         if not isinstance(entry, dict) or not isinstance(entry.get("value"), int | float):
             continue
-        own, rule = tuple(f for f in findings if f.subject == name), bounds.get(name) or {}
+        own, rule = tuple(f for f in findings if snake_case(f.subject) == name), bounds.get(name) or {}
         deviation, bound = entry.get("standard_deviation"), rule.get("threshold")
         metrics.append(
             Metric(
@@ -254,11 +255,16 @@ def model_quality(schedule: str, execution: Execution, history: Sequence[Executi
         )
     metrics.sort(key=lambda metric: (not metric.findings, metric.bound is None))
     spoken = {metric.name: metric for metric in metrics}
-    findings = [_of_metric(finding, spoken.get(finding.subject)) for finding in findings]
+    findings = [_of_metric(finding, spoken.get(snake_case(finding.subject))) for finding in findings]
     counted = int((found.statistics.get("dataset") or {}).get("item_count", 0))
     return Monitor(
         MODEL_QUALITY, schedule, execution, tuple(history), tuple(findings), (), tuple(metrics), counted, found.uris
     )
+
+
+def snake_case(name: str) -> str:
+    """`true_positive_rate` of `truePositiveRate`: reports of violations have other names than statistics."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _of_metric(finding: Finding, metric: Metric | None) -> Finding:

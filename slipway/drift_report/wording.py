@@ -55,6 +55,8 @@ def in_words(violation: Doc, live: Feature | None, constraint: Doc | None, dista
         )
     if kind == "categorical_values_check":
         return _categories(told, live, constraint)
+    if kind in ("extra_column_check", "missing_column_check") and (counts := re.findall(r": (\d+)", told)):
+        return f"{counts[0]} columns where the baseline has {counts[-1]}: nothing else was compared"
     if kind == "missing_column_check" and constraint:
         return "column missing"
     if kind == "extra_column_check" and live is not None:

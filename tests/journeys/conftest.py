@@ -87,6 +87,11 @@ class Loopback:
             ahead += self.children(found[-1])
         return found
 
+    def left(self, name: str) -> list[str]:
+        """What running jobs and builds have written to /tmp/<name>, which is a folder of their own."""
+        places = [*self.state.glob(f"jobs/*/*/tmp/{name}"), *self.state.glob(f"codebuild/*/tmp/{name}")]
+        return [place.read_text() for place in places]
+
     def run(self, definition: dict[str, Any], *, seconds: float = 60, **start: Any) -> "Execution":
         """Create a pipeline of this definition, start it and wait for its end."""
         return self.start(definition, **start).wait(seconds)

@@ -52,11 +52,10 @@ def test_a_step_that_never_ends_is_ended(shared: Any, step: Any) -> None:
     assert "MaxRuntimeInSeconds" in execution.steps()["Endless"]["FailureReason"]
 
 
-def test_stopping_an_execution_ends_its_processes(shared: Any, step: Any, wait_until: Any, tmp_path: Path) -> None:
-    begun = tmp_path / "pid"
-    code = f"import os\nopen({str(begun)!r}, 'w').write('begun')\n{ENDLESS}"
+def test_stopping_an_execution_ends_its_processes(shared: Any, step: Any, wait_until: Any) -> None:
+    code = f"import os\nopen('/tmp/stopped', 'w').write('begun')\n{ENDLESS}"
     execution = shared.start({"Steps": [step("Endless", code)]})
-    wait_until(begun.exists, 20)
+    wait_until(lambda: shared.left("stopped"), 20)
     shared.client("sagemaker").stop_pipeline_execution(PipelineExecutionArn=execution.arn)
     execution.wait(20)
     assert execution.status == "Stopped"

@@ -1,5 +1,6 @@
 """CodeBuild with real shells: sources, phases, logs, artifacts, reports, stops, and what a crash leaves."""
 
+import contextlib
 import io
 import json
 import os
@@ -151,15 +152,24 @@ def test_a_failed_build_runs_post_build(shared: Any, codebuild: Any, build: Call
     assert "never\n" not in log
 
 
-def test_a_stop_ends_all_that_was_started(codebuild: Any, wait_until: Callable[..., Any], tmp_path: Path) -> None:
-    marks = [tmp_path / "front", tmp_path / "back"]
-    background = f"setsid nohup sh -c 'echo $$ > {marks[1]}; exec sleep 300' >/dev/null 2>&1 &"
-    inline(codebuild, "stops", [background, f"echo $$ > {marks[0]}; sleep 300"])
+def running(mark: str) -> list[str]:
+    """The processes of this machine with `mark` in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (path / "cmdline").read_text():
+                found.append(path.name)
+    return found
+
+
+def test_a_stop_ends_all_that_was_started(shared: Any, codebuild: Any, wait_until: Callable[..., Any]) -> None:
+    background = "setsid nohup sh -c 'echo begun > /tmp/back; exec sleep 300.0517' >/dev/null 2>&1 &"
+    inline(codebuild, "stops", [background, "echo begun > /tmp/front; sleep 300.0517"])
     name = codebuild.start_build(projectName="stops")["build"]["id"]
-    wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks), 10)
+    wait_until(lambda: shared.left("front") and shared.left("back"), 20)
     codebuild.stop_build(id=name)
     wait_until(lambda: codebuild.batch_get_builds(ids=[name])["builds"][0]["buildStatus"] == "STOPPED", 10)
-    assert not [mark for mark in marks if Path(f"/proc/{mark.read_text().strip()}").exists()]
+    assert not running("300.0517")
 
 
 def test_a_graph_of_builds_one_of_which_may_fail(codebuild: Any, wait_until: Callable[..., Any]) -> None:
@@ -181,12 +191,11 @@ def test_a_graph_of_builds_one_of_which_may_fail(codebuild: Any, wait_until: Cal
     assert codebuild.list_build_batches_for_project(projectName="graph")["ids"] == [name]
 
 
-def test_a_lost_machine_is_a_fault(loopback: Any, wait_until: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_lost_machine_is_a_fault(loopback: Any, wait_until: Callable[..., Any]) -> None:
     codebuild = loopback.client("codebuild")
-    mark = tmp_path / "pid"
-    inline(codebuild, "lost", [f"setsid sh -c 'echo $$ > {mark}; exec sleep 300' & wait"])
+    inline(codebuild, "lost", ["setsid sh -c 'echo begun > /tmp/lost; exec sleep 300.0518' & wait"])
     name = codebuild.start_build(projectName="lost")["build"]["id"]
-    wait_until(lambda: mark.exists() and mark.read_text(), 10)
+    wait_until(lambda: loopback.left("lost"), 20)
     os.kill(loopback.found["pid"], signal.SIGKILL)
 
     def ended() -> Any:
@@ -199,4 +208,4 @@ def test_a_lost_machine_is_a_fault(loopback: Any, wait_until: Callable[..., Any]
     found = wait_until(ended, 20)
     assert found["buildStatus"] == "FAULT"
     assert "lost" in next(p for p in found["phases"] if p["phaseType"] == "BUILD")["contexts"][0]["message"]
-    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+    assert not running("300.0518")

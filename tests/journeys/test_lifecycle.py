@@ -136,17 +136,14 @@ def test_what_was_there_is_there_after_kill_9_of_everything(loopback: Any, wait_
 RETRIED = [
     {"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 3}
 ]
-SLOW = "import time; open({!r}, 'w').close(); time.sleep(2)"
+SLOW = "import time; open('/tmp/begun', 'w').close(); time.sleep(2)"
 
 
 @pytest.mark.parametrize("victim", ["control plane", "warm process"])
-def test_an_execution_survives_the_loss_of_a_process(
-    loopback: Any, step: Any, wait_until: Any, tmp_path: Path, victim: str
-) -> None:
-    begun = tmp_path / "begun"
-    slow = step("Slow", SLOW.format(str(begun)), RetryPolicies=RETRIED)
+def test_an_execution_survives_the_loss_of_a_process(loopback: Any, step: Any, wait_until: Any, victim: str) -> None:
+    slow = step("Slow", SLOW, RetryPolicies=RETRIED)
     execution = loopback.start({"Steps": [slow, step("Next", "pass", DependsOn=["Slow"])]})
-    wait_until(begun.exists, 20)
+    wait_until(lambda: loopback.left("begun"), 20)
     control = loopback.found["pid"]
     zygote = next(pid for pid in loopback.children(control) if "zygote" in _command(pid))
     os.kill(control if victim == "control plane" else zygote, signal.SIGKILL)
@@ -157,12 +154,9 @@ def test_an_execution_survives_the_loss_of_a_process(
     assert execution.steps()["Slow"]["AttemptCount"] == 2
 
 
-def test_without_a_retry_policy_the_loss_is_the_reason(
-    loopback: Any, step: Any, wait_until: Any, tmp_path: Path
-) -> None:
-    begun = tmp_path / "begun"
-    execution = loopback.start({"Steps": [step("Slow", SLOW.format(str(begun)))]})
-    wait_until(begun.exists, 20)
+def test_without_a_retry_policy_the_loss_is_the_reason(loopback: Any, step: Any, wait_until: Any) -> None:
+    execution = loopback.start({"Steps": [step("Slow", SLOW)]})
+    wait_until(lambda: loopback.left("begun"), 20)
     os.kill(loopback.found["pid"], signal.SIGKILL)
     wait_until(lambda: _answers(loopback.port), 20)
     execution.wait(20)
@@ -195,16 +189,12 @@ def test_the_environment_of_the_caller_reaches_no_process(loopback: Any, monkeyp
 
 
 def test_a_chain_gets_through_though_the_control_plane_is_killed_again_and_again(
-    loopback: Any, step: Any, wait_until: Any, tmp_path: Path
+    loopback: Any, step: Any, wait_until: Any
 ) -> None:
-    log = tmp_path / "log"
     names = [f"S{n}" for n in range(6)]
     patient = [RETRIED[0] | {"MaxAttempts": 20}]
-    code = "import time; time.sleep(0.2); open({!r}, 'a').write({!r})"
-    steps = [
-        step(name, code.format(str(log), f"{name} "), RetryPolicies=patient, DependsOn=names[n - 1 : n])
-        for n, name in enumerate(names)
-    ]
+    code = "import time; time.sleep(0.2)"
+    steps = [step(name, code, RetryPolicies=patient, DependsOn=names[n - 1 : n]) for n, name in enumerate(names)]
     execution = loopback.start({"Steps": steps})
     for pause in (0.05, 0.4, 0.13, 0.6):
         time.sleep(pause)
@@ -213,4 +203,6 @@ def test_a_chain_gets_through_though_the_control_plane_is_killed_again_and_again
         wait_until(lambda gone=control: loopback.found["pid"] != gone and _answers(loopback.port), 20)
     execution.wait(60)
     assert execution.status == "Succeeded", execution.steps()
-    assert list(dict.fromkeys(log.read_text().split())) == names
+    shown = execution.steps()
+    assert sorted(shown, key=lambda name: shown[name]["StartTime"]) == names
+    assert {entry["StepStatus"] for entry in shown.values()} == {"Succeeded"}

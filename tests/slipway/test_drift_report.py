@@ -1,6 +1,7 @@
 """Documents in; distances, words, rows and since-when out."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,8 @@ def test_distances_agree_with_the_monitor(churn: tuple[Documents, list[dict[str,
     for one in drifted:
         measured = rows[one["feature_name"]].distance
         assert measured is not None
-        assert f"distance: {measured.distance:.10g} exceeds threshold: {measured.threshold:.10g}" in one["description"]
+        assert wording.in_words(one, None, None, None).endswith(f"above {wording.figure(measured.threshold)}")
+        assert float(re.findall(r"distance: (\S+)", one["description"])[0]) == pytest.approx(measured.distance)
     assert {row.name for row in made.rows if row.distance and row.distance.distance > row.distance.threshold} == {
         one["feature_name"] for one in drifted
     }

@@ -1,6 +1,8 @@
 """The primary artifacts of a batch's builds as one zip file, in the place of the action's only output artifact."""
 
 import contextlib
+import copy
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -38,4 +40,5 @@ def merge(parts: list[Path], target: Path) -> None:
         archives = [opened.enter_context(zipfile.ZipFile(path)) for path in parts]
         entries = {entry.filename: (archive, entry) for archive in archives for entry in archive.infolist()}
         for archive, entry in entries.values():
-            merged.writestr(entry, archive.read(entry))
+            with archive.open(entry) as content, merged.open(copy.copy(entry), "w") as target_entry:
+                shutil.copyfileobj(content, target_entry)

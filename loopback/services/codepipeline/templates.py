@@ -12,6 +12,7 @@ from loopback.delivery.model import json_object
 from loopback.services.codepipeline.work import Work
 
 MOST_OVERRIDE_BYTES, MOST_TEMPLATE_BYTES, MOST_ARTIFACT_BYTES = 1024, 1 << 20, 256 << 20
+MOST_FILE_BYTES = 4 << 20  # of a file that is read whole
 INLINE_BYTES = 51_200  # of a template in a request; a larger one goes by its URL
 
 
@@ -125,6 +126,8 @@ def file_of(work: Work, where: str) -> bytes:
         raise Invalid(f"The artifact {name} has {answer['ContentLength']} bytes; at most {MOST_ARTIFACT_BYTES}")
     try:
         with zipfile.ZipFile(io.BytesIO(answer["Body"].read())) as zipped:
+            if (size := zipped.getinfo(path).file_size) > MOST_FILE_BYTES:  # a small artifact may unpack to any size
+                raise Invalid(f"File [{path}] in artifact [{name}] has {size} bytes; at most {MOST_FILE_BYTES}")
             return zipped.read(path)
     except zipfile.BadZipFile:
         raise Invalid(f"The artifact {name} is not a zip file") from None

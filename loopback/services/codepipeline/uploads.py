@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from loopback.core.unpacking import TooLarge, check_zip
 from loopback.services.codepipeline.work import Ended, Outcome, Work
 
 
@@ -28,6 +29,8 @@ def run(work: Work) -> Outcome:
                 kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
                 client.put_object(**put, Key=prefix + name, Body=body, ContentType=kind)
                 count += 1
+        except TooLarge as fault:
+            return Ended("ConfigurationError", f"The artifact {artifact.name} cannot be extracted: {fault}")
         except zipfile.BadZipFile:
             return Ended("ConfigurationError", f"The artifact {artifact.name} is not a zip file")
     return Ended(summary=f"{count} files in s3://{asked['BucketName']}/{prefix}")
@@ -35,6 +38,7 @@ def run(work: Work) -> Outcome:
 
 def _files(zipped: Path) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(zipped) as archive:
+        check_zip(archive, zipped.stat().st_size)
         for entry in archive.infolist():
             if not entry.is_dir():
                 with archive.open(entry) as body:

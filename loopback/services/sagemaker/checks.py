@@ -133,5 +133,5 @@ def judge(metadata: dict[str, Any], job: Resource, context: Context) -> Judgemen
     if not any(item.key == key for item in context.objects.list(bucket, key)):
         return Judgement(shown, "")
     shown["ViolationReport"] = report
-    kind = metadata["CheckType"].replace("_", " ").capitalize()
-    return Judgement(shown, f"ClientError: {kind} violations were found, see {report}" if fails else "")
+    kind = "Quality" if metadata["CheckType"] in ("DATA_QUALITY", "MODEL_QUALITY") else "Clarify"
+    return Judgement(shown, f"ClientError: {kind} check failed. See violation report" if fails else "")

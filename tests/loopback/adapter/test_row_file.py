@@ -61,3 +61,12 @@ def test_a_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
     later.execute(f"pragma user_version={FORMAT + 1}")
     with pytest.raises(NewerFormat, match="format 2"):
         RowFile(tmp_path / "base.db")
+
+
+def test_the_file_is_the_users_alone(tmp_path: Path) -> None:
+    (tmp_path / "base.db").touch(mode=0o644)
+    file = RowFile(tmp_path / "base.db")
+    file.write({QUEUE: "a secret"}, [], nothing).result()
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("base.db", "base.db-wal", "base.db-shm"), 0o600
+    )

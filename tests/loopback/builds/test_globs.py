@@ -63,3 +63,18 @@ def test_paths_below_the_source_may_be_absolute(root: Path) -> None:
 def test_refused(root: Path, files: Files, words: str) -> None:
     with pytest.raises(NoSuchFiles, match=words):
         select(root, files)
+
+
+def test_a_link_that_leads_out_of_the_build_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a key")
+    root = tmp_path / "build" / "src"
+    (root / "inner").mkdir(parents=True)
+    (root / "key").symlink_to(tmp_path / "secret")
+    (root / "folder").symlink_to(tmp_path)
+    (root / "inner" / "fine").symlink_to("../inner/file")
+    (root / "inner" / "file").write_text("x")
+    for text in ("key", "folder/secret", "**/*"):
+        with pytest.raises(NoSuchFiles, match="leads out of the build's folders"):
+            select(root, Files((text,)))
+    assert [name for name, _ in select(root, Files(("inner/*",)))] == ["inner/file", "inner/fine"]
+    assert [name for name, _ in select(root, Files(("key",), symlinks=True))] == ["key"]

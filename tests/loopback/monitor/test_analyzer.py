@@ -90,8 +90,19 @@ def test_churn_meets_its_own_baseline(analysis):
             [("job", "categorical_values_check")],
         ),
         ("age,income,job", [(a, b, "clerk") for a, b, _ in ROWS], [("job", "baseline_drift_check")]),
-        ("age,income", [(a, b) for a, b, _ in ROWS], [("job", "missing_column_check")]),
-        ("age,income,job,new", [(*row, 1) for row in ROWS], [("new", "extra_column_check")]),
+        ("age,income", [(a + 20, b) for a, b, _ in ROWS], [("Missing columns", "missing_column_check")]),
+        ("age,income,job,new", [(a + 20, b, c, 1) for a, b, c in ROWS], [("Extra columns", "extra_column_check")]),
+        ("age,income,work", ROWS, [("job", "missing_column_check"), ("work", "extra_column_check")]),
+        (
+            "age,income,job",
+            [(a, b, a) for a, b, _ in ROWS],
+            [("job", "data_type_check"), ("job", "categorical_values_check")],
+        ),
+        (
+            "age,income,job",
+            [(a + 30.5, b + 60, c) for a, b, c in ROWS],
+            [("age", "data_type_check"), ("income", "baseline_drift_check")],
+        ),
     ],
 )
 def test_each_departure_is_one_violation(baseline, csv_text, header, rows, found):
@@ -100,15 +111,23 @@ def test_each_departure_is_one_violation(baseline, csv_text, header, rows, found
 
 
 def test_the_texts_that_consumers_read(baseline, csv_text):
-    rows = [(f"{a}.5" if i < 4 else a + 30, b, c) for i, (a, b, c) in enumerate(ROWS)]
+    """Of committed reports: amazon-sagemaker-examples' introduction (types), AAI-540-FinalProject (columns)."""
+    rows = [(f"{a}.5" if i < 4 else a, "" if i < 1 else b + 60, c) for i, (a, b, c) in enumerate(ROWS)]
     baseline.put("new/a.csv", csv_text("age,income,job", *rows))
-    kind, drift = (entry["description"] for entry in baseline.check("new", HEADER))
+    kind, complete, drift = (entry["description"] for entry in baseline.check("new", HEADER))
     assert kind == (
         "Data type match requirement is not met. Expected data type: Integral, Expected match: 100.0%. "
         "Observed: Only 99.0% of data is Integral."
     )
-    assert drift.startswith("Baseline drift distance: 0.3")
+    assert complete == "Data completeness requirement is not met. Expected: 100.0%. Observed: Only 99.75%."
+    assert drift.startswith("Baseline drift distance: 0.")
     assert drift.endswith(" exceeds threshold: 0.1")
+    baseline.put("more/a.csv", csv_text("age,income,job,new", *[(*row, 1) for row in ROWS]))
+    (columns,) = (entry["description"] for entry in baseline.check("more", HEADER))
+    assert columns == (
+        "There are extra columns in current dataset. Number of columns in current dataset: 4, "
+        "Number of columns in baseline constraints: 3"
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,6 @@ def test_plain_rows_take_the_fast_way_to_the_same_values(tmp_path, sides):
         _line("1,2,3", "0.1"),
         _line("1,2"),
         _line("", ""),
-        _line('{"a": 1}', "0.1", encoding="JSON"),
-        _line("MSwy", "0.1", encoding="BASE64"),
     ],
 )
 def test_anything_else_takes_the_slow_way_and_loses_nothing(tmp_path, line):
@@ -62,6 +60,20 @@ def test_anything_else_takes_the_slow_way_and_loses_nothing(tmp_path, line):
     assert [{name: str(value) if value is not None else None for name, value in row.items()} for row in fast] == [
         {name: str(row[name]) if row.get(name) is not None else None for name in dict.fromkeys(names)} for row in slow
     ]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("JSON", '{"a": 1}'), ("BASE64", "MSwy")])
+def test_two_encodings_in_one_record_fail_the_analysis(tmp_path, encoding, text):
+    """In the words of aws/sagemaker-python-sdk#2785; one side alone can be read."""
+    lines = [_line("1,2", "0.5"), _line(text, "0.1", encoding=encoding)]
+    told = f"Encoding mismatch: Encoding is {encoding} for endpointInput, but Encoding is CSV for endpointOutput. "
+    with pytest.raises(BadInput) as fault:
+        _both(tmp_path, lines)
+    assert (
+        str(fault.value) == told + "We currently only support the same type of input and output encoding at the moment."
+    )
+    fast, slow = _both(tmp_path, lines, ("endpointOutput",))
+    assert [row["_c0"] for row in fast] == [row["_c0"] for row in slow] == ["0.5", "0.1"]
 
 
 @pytest.mark.parametrize("bad", ["{", "[]", '{"captureData": 7}', '{"captureData": {"endpointInput": {"data": {}}}}'])

@@ -1,10 +1,13 @@
 """Model quality: predictions against ground truth."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from sklearn import metrics
+
+from loopback.monitor.model_quality import Judgement, violations
 
 HEADER = {"csv": {"header": True}}
 CAPTURE = {"sagemakerCaptureJson": {}}
@@ -59,8 +62,11 @@ def test_a_worse_model_violates_the_baseline(analysis, csv_text):
     assert analysis.check("base", HEADER, **BINARY) == []
     found = {entry["metric_name"]: entry for entry in analysis.check("new", HEADER, **BINARY)}
     assert found["auc"]["constraint_check_type"] == "LessThanThreshold"
-    assert found["false_positive_rate"]["constraint_check_type"] == "GreaterThanThreshold"
-    assert " was LessThanThreshold '" in found["f2"]["description"]
+    assert found["falsePositiveRate"]["constraint_check_type"] == "GreaterThanThreshold"
+    assert not [name for name in found if "_" in name]
+    assert re.fullmatch(
+        r"Metric f2 with 0\.\d+ \+/- \d\.\d+(E-\d)? was LessThanThreshold '0\.\d+'", found["f2"]["description"]
+    )
 
 
 def test_its_baseline_is_constraints_alone(analysis, csv_text):
@@ -78,7 +84,7 @@ def test_a_regression(analysis, csv_text):
     analysis.put("base/a.csv", csv_text("truth,told", *zip(truth, told, strict=True)))
     analysis.run("base", HEADER, **REGRESSION)
     found = analysis.document("out/statistics.json")["regression_metrics"]
-    assert found["mae"] == {"value": 2.0, "standard_deviation": "NaN"}
+    assert found["mae"] == {"value": 2.0, "standard_deviation": None}
     assert found["rmse"]["value"] == pytest.approx(5**0.5)
     assert found["r2"]["value"] == pytest.approx(metrics.r2_score(truth, told))
     rules = analysis.document("out/constraints.json")["regression_constraints"]
@@ -165,3 +171,48 @@ def test_bad_input(analysis, content, environ, told):
     analysis.put("in/a.csv", content)
     assert told in analysis.run("in", HEADER, **environ)
     assert analysis.code == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "operator", "told"),
+    [
+        (0.5, 0.6, "LessThanThreshold", "Metric truePositiveRate with 0.5 was LessThanThreshold '0.6'"),
+        (0.6, 0.6, "LessThanThreshold", None),
+        (0.3336493361000003, 0.3336493361, "GreaterThanThreshold", None),  # one unit in the last place is no change
+        (0.34, 0.33, "GreaterThanThreshold", "Metric truePositiveRate with 0.34 was GreaterThanThreshold '0.33'"),
+    ],
+)
+def test_violations(value, threshold, operator, told):
+    found = Judgement(9, {"true_positive_rate": value}, {})
+    rules = {"true_positive_rate": {"threshold": threshold, "comparison_operator": operator}}
+    broken = list(violations(found, rules))
+    assert [entry["description"].startswith(told or "?") for entry in broken] == [True] * bool(told)
+
+
+def test_a_real_reports_text():
+    """teslanando/AAI540_MLOps_Final_Team4, main.ipynb, cells 45 and 66."""
+    found = Judgement(402, {"accuracy": 0.2537912578055308, "f0_5": 0.1}, {"accuracy": 6.962471778914953e-4})
+    rules = {
+        name: {"threshold": 0.5964912280701754, "comparison_operator": "LessThanThreshold"} for name in found.values
+    }
+    assert list(violations(found, rules)) == [
+        {
+            "metric_name": "accuracy",
+            "constraint_check_type": "LessThanThreshold",
+            "description": "Metric accuracy with 0.2537912578055308 +/- 6.962471778914953E-4 was LessThanThreshold "
+            "'0.5964912280701754'",
+        }
+    ]
+
+
+def test_cloudwatch_hears_of_the_precision_recall_area_and_of_violations(analysis, csv_text):
+    truth, score = _scores(5, 0.4)
+    analysis.put("base/a.csv", csv_text("truth,score", *zip(truth, score, strict=True)))
+    analysis.run("base", HEADER, **BINARY)
+    analysis.check("base", HEADER, **BINARY, publish_cloudwatch_metrics="Enabled")
+    lines = (analysis.base / "output/metrics/cloudwatch/metrics.jsonl").read_text().splitlines()
+    told = {line["MetricName"]: line["Value"] for line in map(json.loads, lines)}
+    precisions, recalls, _ = metrics.precision_recall_curve(truth, score)
+    first = recalls[-2] * precisions[-2]  # where scikit-learn begins at 1, Spark begins at the first precision
+    assert told["au_prc"] == pytest.approx(first + metrics.auc(recalls[:-1], precisions[:-1]))
+    assert told["total_number_of_violations"] == 0

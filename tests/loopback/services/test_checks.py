@@ -118,7 +118,7 @@ def test_the_step_names_the_model_because_the_configuration_does_not(context: Co
     ("found", "fails", "told"),
     [
         (False, True, ""),
-        (True, True, "ClientError: Model bias violations were found, see " + OUT + "/constraint_violations.json"),
+        (True, True, "ClientError: Clarify check failed. See violation report"),
         (True, False, ""),
     ],
 )

@@ -28,8 +28,20 @@ def gone(pid: int) -> bool:
     return False
 
 
+def running(mark: str) -> list[int]:
+    """The processes of this machine with `mark` in their command line: a job knows them by other numbers."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (path / "cmdline").read_text() and int(path.name) != os.getpid():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
 def wait_for_line(bench: Bench, text: str) -> str:
-    for _ in range(500):
+    for _ in range(1500):
         if text in bench.logs.text():
             return bench.logs.text()
         time.sleep(0.02)
@@ -231,30 +243,31 @@ def test_openmp_and_blas_work_in_a_forked_host(bench: Bench) -> None:
 
 
 def test_what_a_job_left_behind_is_killed(bench: Bench) -> None:
+    mark = "600.0313"
     code = (
-        "import subprocess\n"
-        "a = subprocess.Popen(['sleep', '600']); b = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
-        "print(a.pid, b.pid)"
+        "import subprocess, time; quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}\n"
+        f"subprocess.Popen(['sleep', '{mark}'], **quiet)\n"
+        f"subprocess.Popen(['sleep', '{mark}'], start_new_session=True, **quiet); print('started'); time.sleep(0.3)"
     )
     assert bench.process("python3", "-c", code).status == "Completed"
-    for pid in bench.logs.text().split():
-        assert gone(int(pid))
+    assert bench.logs.text() == "started"
+    assert all(gone(pid) for pid in running(mark))
 
 
 def test_the_zygotes_death_is_an_internal_error_and_the_next_job_runs(bench: Bench) -> None:
     zygote = Zygote(standbys=1)
     bench.ports = replace(bench.ports, zygote=zygote)
-    code = (
-        "import os, subprocess, time; p = subprocess.Popen(['sleep', '600'])\nprint(os.getpid(), p.pid); time.sleep(60)"
-    )
+    mark = "600.0314"
+    code = f"import subprocess, time; subprocess.Popen(['sleep', '{mark}']); print('started'); time.sleep(60)"
     thread, outcomes = in_thread(bench, "python3", "-c", code)
-    pids = wait_for_line(bench, " ").split()
+    wait_for_line(bench, "started")
+    assert running(mark)
     assert zygote.pid
     os.kill(zygote.pid, signal.SIGKILL)
     thread.join(10)
     assert outcomes[0].failure_kind == INTERNAL
     assert str(outcomes[0].failure_reason).startswith("InternalServerError: We encountered an internal error.")
-    assert all(gone(int(pid)) for pid in pids)
+    assert all(gone(pid) for pid in running(mark))
     assert bench.process("python3", "-c", "pass").status == "Completed"
     zygote.close()
 
@@ -272,15 +285,15 @@ def test_a_job_that_comes_while_the_zygote_dies_runs(bench: Bench) -> None:
 
 
 def test_a_job_is_not_given_to_a_standby_that_is_dead() -> None:
-    from loopback.workers.zygote import Forge
+    from loopback.workers.zygote import Forge, Standby
 
     ours, theirs = socket.socketpair()
     forge = Forge(ours, 1, 0, None)  # type: ignore[arg-type]  # nothing is imported ahead
     dead, taken = socket.socketpair()
     taken.close()
     living, other = socket.socketpair()
-    forge.ready = [(1, dead), (2, living)]
-    assert forge._ordered({"isolated": False}, theirs.fileno()) == (2, living)
+    forge.ready = [Standby(1, dead, None), Standby(2, living, None)]
+    assert forge._ordered({"isolated": False}, theirs.fileno()) == Standby(2, living, None)
     assert other.recv(1 << 16)
     assert forge.ready == []
     for end in (ours, theirs, living, other, *forge.own_line):

@@ -296,10 +296,11 @@ def wheel(name: str) -> bytes:
     return target.getvalue()
 
 
-def test_requirements_are_installed_once_for_their_content(bench: Bench, tmp_path) -> None:
-    (tmp_path / "wheels").mkdir()
-    (tmp_path / "wheels/answer-1.0-py3-none-any.whl").write_bytes(wheel("answer"))
-    requirements = f"--no-index\n--find-links {tmp_path}/wheels\nanswer==1.0\nnumpy\n"
+def test_requirements_are_installed_once_for_their_content(bench: Bench, tmp_path, tmp_path_factory) -> None:
+    index = tmp_path_factory.mktemp("index")
+    (index / "wheels").mkdir()
+    (index / "wheels/answer-1.0-py3-none-any.whl").write_bytes(wheel("answer"))
+    requirements = f"--no-index\n--find-links {index}/wheels\nanswer==1.0\nnumpy\n"
     script = "import answer, numpy, sys; print(answer.VALUE, numpy.__name__)"
     for _ in range(2):
         outcome = bench.run(scripted(bench, {"train.py": script, "requirements.txt": requirements}))

@@ -1,0 +1,94 @@
+"""A program in a room of its own: `confine.py PLAN COMMAND ...`. Every build and function waits for it to start.
+
+PLAN is JSON: `{"hidden": [...], "shown": [[path, source, writable], ...]}`. The process waits for the command's end and
+ends the same way; when it is ended from outside, the command and all that it has started end, too.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from loopback.sandbox import mounts, system
+from loopback.sandbox.plan import Plan, Show, hidden_folders, plan
+
+NO_ROOM = 125  # as docker run: the container could not be made
+_PROGRAM = (sys.executable, "-I", "-S", __file__)
+
+
+def command(argv: Sequence[str], state: Path, shows: Iterable[Show]) -> list[str]:
+    """The command line that runs another one with the user's home, the state folder and everybody's files hidden.
+
+    Where the system refuses rooms it is that other one.
+    """
+    return list(argv) if refusal() else [*_PROGRAM, _document([str(state)], shows), *argv]
+
+
+@cache
+def refusal() -> str | None:
+    """Why programs cannot be confined on this machine; None where they can."""
+    if not system.available:
+        return "only Linux has namespaces"
+    tried = subprocess.run([*_PROGRAM, _document([], ()), "true"], capture_output=True, text=True, check=False)
+    return (tried.stderr.strip() or "the attempt failed") if tried.returncode else None
+
+
+def _document(state: Sequence[str], shows: Iterable[Show]) -> str:
+    hidden = hidden_folders(os.path.expanduser("~"), state)
+    return json.dumps({"hidden": hidden, "shown": [[show.path, show.source, show.writable] for show in shows]})
+
+
+def main(document: str, argv: list[str]) -> NoReturn:
+    """Run the command."""
+    wanted = json.loads(document)
+    folder = os.getcwd()
+    try:
+        system.become_privileged()
+        system.unshare(system.NEWPID)
+        pid = os.fork()
+    except OSError as fault:
+        _refuse(fault)
+    if pid == 0:
+        _execute(plan(wanted["hidden"], [Show(*show) for show in wanted["shown"]]), folder, argv)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _execute(wanted: Plan, folder: str, argv: list[str]) -> NoReturn:
+    """Furnish the room and become the command in it, with the rights of a container."""
+    try:
+        system.die_with_parent()
+        system.unshare(system.NEWNS | system.NEWUTS)
+        door = mounts.begin(wanted)
+        mounts.carry_out(wanted, door)
+        mounts.make_devices(door)
+        os.close(door)
+        mounts.seal_covers(wanted)
+        mounts.mount_proc()
+        system.bound_privileges()
+        system.drop_privileges()
+        os.chdir(folder)
+        os.execvpe(argv[0], argv, os.environ)
+    except OSError as fault:
+        _refuse(fault)
+
+
+def _refuse(fault: OSError) -> NoReturn:
+    print(f"{fault.strerror or fault}", file=sys.stderr, flush=True)
+    os._exit(NO_ROOM)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,37 @@
+"""The folders that Python programs need, wherever they are on this machine."""
+
+import os
+import site
+import sys
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def own_environment() -> tuple[str, ...]:
+    """What runs this program: its interpreter, its packages, and this package, without what lies beside it."""
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    found = (*interpreter_folders(sys.executable), *user, str(_PACKAGE))
+    return tuple(dict.fromkeys(path for path in found if Path(path) != _PACKAGE.parent))
+
+
+def interpreter_folders(python: str) -> tuple[str, ...]:
+    """Of a Python: its environment, what that is made from, and the folders that its path files name."""
+    prefix, real = Path(python).absolute().parents[1], Path(os.path.realpath(python)).parents[1]
+    named = [line for path in prefix.glob("lib/python*/site-packages/*.pth") for line in _folders_in(path)]
+    further = [str(Path(line).parents[2]) for line in named if Path(line).name == "site-packages"]
+    return tuple(dict.fromkeys((str(prefix), str(real), *named, *further)))
+
+
+def program_folders(path: str) -> tuple[str, ...]:
+    """Of another program, for example node: where it is installed."""
+    real = Path(os.path.realpath(path))
+    return tuple(dict.fromkeys(str(found.parents[1]) for found in (Path(path).absolute(), real)))
+
+
+def _folders_in(path: Path) -> list[str]:
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line for line in lines if os.path.isabs(line) and os.path.isdir(line)]
