@@ -13,6 +13,8 @@ from typing import Any
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
+INTEGER = re.compile("-?([2-9]|[1-9][0-9]{1,14})")  # but for 0 and 1, which Python takes for booleans
+
 # -- the same in deploy/monitor_preprocessor.py ------------------------------------------------------------------------
 BLANKS = " \t\r\n\v\f\u00a0"
 MISSING = ("", "?", "na", "n/a", "nan", "null", "none")  # in any case
@@ -91,7 +93,7 @@ def words(configured: Collection[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("", *(text_of(word).casefold() for word in configured))))
 
 
-class Places(dict[str, float]):
+class Places(dict[Any, float]):
     """The place of each category of a feature; NaN for a missing value, and for one that training has not seen.
 
     A value in its one spelling is found at once, any other by what it means. Where training saw booleans, 1 and 0 are
@@ -107,6 +109,7 @@ class Places(dict[str, float]):
             if NUMBER.fullmatch(text):
                 self._numbers[float(text)] = math.nan if float(text) in self._numbers else float(place)
         self.update(self._booleans())
+        self.update({int(text): self[text] for text in [*self] if INTEGER.fullmatch(text)})  # as JSON sends them
 
     def _booleans(self) -> dict[str, float]:
         """The places of the other spellings of booleans."""

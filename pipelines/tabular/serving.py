@@ -98,9 +98,9 @@ class Model:
         text = _text(body)
         kind = content_type.partition(";")[0].strip().lower()
         if kind == CSV:
-            return self._matrix(self._plain_csv(text) or self._turned(self._csv_rows(text)))
+            return self._matrix(self._plain_csv(text) or self._turned(self._csv_rows(text)), odd=_is_odd(text))
         if kind == JSON:
-            return self._matrix(self._turned(self._json_rows(text)))
+            return self._matrix(self._turned(self._json_rows(text)), odd=_is_odd(text))
         raise BadRequest(f"content type {content_type!r} is not supported: send {CSV} or {JSON}")
 
     def _plain_csv(self, text: str) -> list[list[str]] | None:
@@ -177,25 +177,27 @@ class Model:
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
         return [*zip(*rows, strict=True)]
 
-    def _matrix(self, columns: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
+    def _matrix(self, columns: Sequence[Sequence[Any]], *, odd: bool = True) -> NDArray[np.float32]:
+        """The encoded columns; `odd`: whether there may be texts that only Python takes for numbers."""
         flat: list[float] = []
         for place, values in enumerate(columns):  # its kind is looked up once for each column
-            self._append(flat, place, values)
-        matrix = np.array(flat, np.float32).reshape(len(columns), -1).T
+            self._append(flat, place, values, odd=odd)
+        with np.errstate(over="ignore"):  # what is too large for float32 is told below
+            matrix = np.array(flat, np.float32).reshape(len(columns), -1).T
         if np.isinf(matrix).any():
             row, place = np.argwhere(np.isinf(matrix))[0]
             name, value = self.encoder.features[place], columns[place][row]
             raise BadRequest(f"row {row + 1}, column {name!r}: {value!r} is not a finite number")
         return matrix
 
-    def _append(self, flat: list[float], place: int, values: Sequence[Any]) -> None:
+    def _append(self, flat: list[float], place: int, values: Sequence[Any], *, odd: bool) -> None:
         """A feature's numbers, row by row."""
         coder, size = self._coders[place], len(flat)
         try:
             if coder is not None:
                 flat.extend(map(coder.__getitem__, values))
                 return
-            if not any(map(_is_odd, values)):
+            if not odd or not any(map(_is_odd, values)):
                 flat.extend(map(float, values))
                 return
         except (TypeError, ValueError, OverflowError):  # one of them is missing or wrong

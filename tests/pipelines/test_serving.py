@@ -153,11 +153,24 @@ def test_a_refusal_is_an_exception_with_a_status_for_multi_model_server(monkeypa
     assert raised.value.status_code == 400
 
 
-@pytest.mark.parametrize("value", ["much", "inf", "1e999", [1], {}])
+@pytest.mark.parametrize("value", ["much", "inf", "1e999", "1_000", "\uff11", "1e39", [1], {}])
 def test_a_bad_value_is_named_with_row_and_column(model, rows, value):
     good, bad = rows[0]["instance"], {**rows[1]["instance"], "day_mins": value}
     with pytest.raises(BadRequest, match=r"row 2, column 'day_mins': .* is not a"):
         model.parse(json.dumps([good, bad]), "application/json")
+
+
+@pytest.mark.parametrize("value", ["1_000", "\uff11"])
+def test_a_number_that_only_python_reads_is_refused_in_csv_too(model, rows, value):
+    line = rows[0]["csv"].split(",")
+    line[model.encoder.features.index("day_mins")] = value
+    with pytest.raises(BadRequest, match=r"row 1, column 'day_mins': .* is not a number"):
+        model.parse(",".join(line), "text/csv")
+
+
+def test_a_column_that_is_there_twice_is_refused(model, rows):
+    with pytest.raises(BadRequest, match="row 1: column 'state' is there twice"):
+        model.parse(json.dumps({**rows[0]["instance"], "STATE": "FL"}), "application/json")
 
 
 @pytest.mark.parametrize("value", [[1], {}])
