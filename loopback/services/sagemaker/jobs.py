@@ -91,7 +91,7 @@ def _check_algorithm(algorithm: dict[str, Any]) -> None:
 
 def describe(request: Request, context: Context, family: Family) -> Response:
     """The job as it stands."""
-    return view(context.store.get(family.kind, request[family.name]), context)
+    return view(_job(request, context, family), context)
 
 
 def list_jobs(request: Request, context: Context, family: Family) -> Response:
@@ -103,12 +103,22 @@ def list_jobs(request: Request, context: Context, family: Family) -> Response:
 
 def stop(request: Request, context: Context, family: Family) -> Response:
     """Ask a job to stop; one that has ended stays as it is, as on AWS."""
-    job = context.store.get(family.kind, request[family.name])
+    job = _job(request, context, family)
     if job.status == "Stopping" or states.is_final(family.kind.lifecycle, job.status):
         raise ValidationException(f"The job {job.name} is {job.status}; only a job in progress can be stopped")
     context.store.fire(family.kind, job.name, "stop", lease=job.lease)
     context.changed(family.kind.slug, job.name)
     return {}
+
+
+def _job(request: Request, context: Context, family: Family) -> Resource:
+    """The job of a request. AWS has a code of its own for what is not there (boto3#2808, moto's tests)."""
+    try:
+        return context.store.get(family.kind, request[family.name])
+    except ResourceNotFound:
+        if family.kind is PROCESSING_JOB:
+            raise
+        raise ValidationException("Requested resource not found.") from None
 
 
 def view(job: Resource, context: Context) -> Response:
