@@ -17,15 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def slipway(loopback, tmp_path) -> Callable[..., Any]:
+def slipway(loopback) -> Callable[..., Any]:
     """The command line against that loopback; its answer as JSON."""
 
     def run(*arguments: str, code: int = 0) -> Any:
         command = [sys.executable, "-m", "slipway", *arguments, "--json"]
         environ = {**os.environ, **loopback.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=120
-        )
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout)
 
@@ -52,7 +50,8 @@ def test_a_project_begins_and_ends(slipway, loopback) -> None:
         assert took(codepipeline, pipeline) == head
 
     rules = loopback.client("events").list_rules(NamePrefix=f"sagemaker-{project['id']}-")["Rules"]
-    assert {rule["Name"].rpartition("-")[2] for rule in rules} == {"approved", "source"}
+    kinds = {rule["Name"].rpartition("-")[2] for rule in rules}
+    assert kinds == {"approved", "source", "action", "step", "waiting"}
     health = {row["check"]: row for row in slipway("doctor", "--name", "mill")}
     assert health["events role"]["state"] == "ok"
 
