@@ -57,7 +57,7 @@ def _adapted(script: str, text: str, name: str, guess: Guess) -> str:
         text = text.replace("import pyarrow.compute as pc\n", "")
         return _replaced(text, r"^def clean\(.*?(?=\n\n\n)", CLEAN.rstrip(), script)
     if script == "inference":
-        return _replaced(text, r'"""One .* for each row;', '"""One prediction for each row;', script)
+        return _replaced(text, r'"""One [a-z ]*? for each row', '"""One prediction for each row', script)
     if script == "evaluate" and guess.is_classification:
         names = json.dumps([guess.negative, guess.positive], ensure_ascii=False)[1:-1]
         return re.sub(r'\("stays", "leaves"\)', lambda _: f"({names})", text)
@@ -106,6 +106,8 @@ def _config(name: str, table: Table, guess: Guess) -> Iterator[str]:
         "seed": 20,
     }
     yield from (f"  {key}: {value}" for key, value in settings.items())
+    if guess.is_classification:
+        yield "# decision: {choose: cost, false_positive: 1, false_negative: 5}    # default: best F1"
     yield "gates:"
     if guess.is_classification:
         yield "  thresholds: {auc: 0.5}    # better than guessing: raise it to what your use of the model needs"
