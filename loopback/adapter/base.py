@@ -28,6 +28,7 @@ from loopback.adapter import (
     log_filter,
     modules,
     object_events,
+    object_files,
     permissions,
     programs,
     records,
@@ -47,9 +48,11 @@ from loopback.adapter import (
     temporary,
     trust,
     update_policies,
+    uploads,
     waiting,
 )
 from loopback.adapter.asked import Asked
+from loopback.adapter.file_body import Staging
 from loopback.core.damage import DamagedState
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import Check
@@ -95,6 +98,8 @@ PARTS = (
     templates,
     waiting,
     temporary,
+    object_files,
+    uploads,
     programs,
 )
 
@@ -120,7 +125,9 @@ class Base:
         self._services: list[str] = []
         self.state = state.State(self._modules, file, settings.autosave_seconds)
         self._loading = loading.Loading(self._modules, file, settings.base_database, self.state, settings.accept_loss)
-        self.objects = s3.S3(self._modules["ministack.services.s3"], settings.state, self.state)
+        staging, module = Staging(settings.state / "s3-staged"), self._modules["ministack.services.s3"]
+        self._files = object_files.Files(module, self._modules["ministack.core.responses"], staging)
+        self.objects = s3.S3(module, self._files, staging, self.state)
         for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
             part.install()
         temporary.install(settings.state)
@@ -136,7 +143,7 @@ class Base:
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
         self.waiting = waiting.Waiting()
         self._recovery = stack_recovery.Recovery(self.state)
-        self._answer = acknowledge.Acknowledged(self._app.app, self.state)
+        self._answer = acknowledge.Acknowledged(uploads.Uploads(self._app.app, staging), self.state)
 
     def add_service(self, name: str, target_prefix: str, serve: Serve) -> None:
         """Answer requests for `name` with `serve`, which runs on a thread of its own.
@@ -227,6 +234,7 @@ class Base:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         self._loading.load()
+        self._files.clear()
         self.state.opened(loop)
         await server.serve(self._gate, open_door(), self._settings.port, opened, self.waiting.end)
         self.state.closed()

@@ -157,6 +157,9 @@ def sidecars_read(folder: Path) -> Iterator[list[Damage]]:
         if not isinstance(found, dict):
             damage.append(Damage(path, "does not describe an object", aside(path)))
             return {}
+        data = path.with_name(path.name.removesuffix(".meta.json"))
+        if data.is_file() and found.get("size") not in (None, data.stat().st_size):
+            found = {name: value for name, value in found.items() if name not in ("size", "etag")}  # cut off between
         return found
 
     json.load = noticed  # type: ignore[assignment]

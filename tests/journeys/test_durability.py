@@ -1,19 +1,23 @@
 """What was answered with 200 is there after `kill -9`, and what was deleted is gone."""
 
+import hashlib
 import io
 import itertools
 import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -218,3 +222,107 @@ def test_what_was_deleted_stays_deleted(loopback: Any, wait_until: Any) -> None:
     assert received_all(client("sqs"), url) == ["kept"]
     with pytest.raises(ClientError, match="ParameterNotFound"):
         client("ssm").get_parameter(Name="gone")
+
+
+MEGABYTE = 1 << 20
+
+
+def memory(pid: int) -> int:
+    """The most memory that a process has had, in megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) >> 10
+
+
+def test_a_large_object_costs_no_memory(loopback: Any, tmp_path: Path) -> None:
+    s3, large, size = loopback.client("s3"), tmp_path / "large", 400 * MEGABYTE
+    block = random.Random(1).randbytes(MEGABYTE)
+    digest = hashlib.md5()
+    with large.open("wb") as file:
+        for _ in range(size // MEGABYTE):
+            file.write(block)
+            digest.update(block)
+    s3.create_bucket(Bucket="large")
+    before = memory(loopback.found["pid"])
+    with large.open("rb") as file:
+        answer = s3.put_object(Bucket="large", Key="put", Body=file, ChecksumAlgorithm="CRC32")
+    assert answer["ETag"] == f'"{digest.hexdigest()}"'
+    s3.copy_object(Bucket="large", Key="copied", CopySource="large/put")
+    s3.upload_file(str(large), "large", "parts", Config=TransferConfig(multipart_chunksize=100 * MEGABYTE))
+    for key in ("copied", "parts"):
+        found = hashlib.md5()
+        for part in s3.get_object(Bucket="large", Key=key)["Body"].iter_chunks(MEGABYTE):
+            found.update(part)
+        assert found.hexdigest() == digest.hexdigest()
+    end = s3.get_object(Bucket="large", Key="parts", Range=f"bytes={MEGABYTE}-")["Body"]
+    assert sum(len(part) for part in end.iter_chunks(MEGABYTE)) == size - MEGABYTE
+    assert memory(loopback.found["pid"]) - before < 100
+    assert list((loopback.state / "s3-staged").iterdir()) == []
+
+
+def test_a_part_that_was_answered_is_there_after_a_kill(loopback: Any, wait_until: Any) -> None:
+    s3 = loopback.client("s3")
+    s3.create_bucket(Bucket="parts")
+    upload = s3.create_multipart_upload(Bucket="parts", Key="key")["UploadId"]
+    part = {"Bucket": "parts", "Key": "key", "UploadId": upload}
+    etags = [s3.upload_part(**part, PartNumber=n, Body=bytes([n]) * (5 * MEGABYTE))["ETag"] for n in (1, 2)]
+    killed = loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: loopback.found["pid"] != killed, 60)
+    parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]
+    s3.complete_multipart_upload(**part, MultipartUpload={"Parts": parts})
+    body = s3.get_object(Bucket="parts", Key="key")["Body"].read()
+    assert body == b"\x01" * (5 * MEGABYTE) + b"\x02" * (5 * MEGABYTE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system takes root to mount")
+def test_a_full_disk_refuses_what_it_cannot_keep(loopback: Any, tmp_path: Path, wait_until: Any) -> None:
+    loopback.down()
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(small)], check=False).returncode:
+        pytest.skip("this machine mounts nothing")
+    try:
+        other = type(loopback)(small / "state", loopback.port)
+        assert other.up().returncode == 0
+        fill(other, wait_until)
+        other.down()
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def mega(number: int) -> bytes:
+    return bytes([number]) * MEGABYTE
+
+
+def refused(client: Any, operation: str, **request: Any) -> str:
+    """Why a request is refused; empty when it is not."""
+    try:
+        getattr(client, operation)(**request)
+    except ClientError as fault:
+        return f"{fault.response['Error']['Code']}: {fault.response['Error']['Message']}"
+    return ""
+
+
+def fill(loopback: Any, wait_until: Any) -> None:
+    s3 = clients(loopback.port)("s3")
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="before", Body=b"before")
+    why = {
+        number: refused(s3, "put_object", Bucket="full", Key=f"k{number}", Body=mega(number)) for number in range(60)
+    }
+    kept = [number for number, message in why.items() if not message]
+    assert 0 < len(kept) < 60
+    assert all("InternalError" in why[n] and "No space left on device" in why[n] for n in why if n not in kept)
+    assert "No space left" in refused(s3, "put_object", Bucket="full", Key="before", Body=mega(0) * 40)
+    ssm = clients(loopback.port)("ssm")
+    asked = (refused(ssm, "put_parameter", Name=f"/p{n}", Value="v" * 4000, Type="String") for n in range(20000))
+    assert "could not be written to disk" in next(message for message in asked if message)
+    assert "database or disk is full" in loopback.command("status").stdout
+    killed = loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: loopback.found["pid"] != killed, 60)
+    found = {item["Key"] for item in s3.list_objects_v2(Bucket="full")["Contents"]}
+    assert found == {"before", *(f"k{number}" for number in kept)}
+    assert s3.get_object(Bucket="full", Key="before")["Body"].read() == b"before"
+    for number in kept:
+        assert s3.get_object(Bucket="full", Key=f"k{number}")["Body"].read() == mega(number)
