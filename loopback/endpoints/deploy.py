@@ -11,6 +11,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import ENDPOINT
+from loopback.core.queries import Selection
 from loopback.core.store import Resource, Store
 from loopback.endpoints import guardrails
 from loopback.endpoints.fleet import Fleet, Setup
@@ -22,6 +23,7 @@ from loopback.workers.ports import JobFault
 
 AlarmStates = Callable[[Sequence[str]], Mapping[str, str]]  # names of alarms -> StateValue by name
 DEPLOYING = ("plan", "progress", "status", "now")  # members of `pending` that end with the deployment
+CHANGING = ("Creating", "Updating", "RollingBack", "Deleting")
 RETRY_SECONDS = 1.0  # when the data plane cannot be started
 ATTEMPTS = 3  # with a data plane that dies meanwhile
 LONGEST_REASON = 1024
@@ -51,13 +53,13 @@ class Deployer:
 
     def begin(self) -> bool:
         """Have the data plane started if endpoints need it; whether they do."""
-        if any(row.status != "Failed" for row in self._store.find(ENDPOINT)):
+        if self._store.first(Selection(ENDPOINT, statuses=("InService", *CHANGING))):
             self._needed.set()
         return self._needed.is_set()
 
     def recover(self) -> None:
         """Take up what was being changed."""
-        for row in self._store.find(ENDPOINT):
+        for row in self._store.scan(Selection(ENDPOINT, statuses=CHANGING)):
             self.changed(ENDPOINT.slug, row.name)
 
     def changed(self, kind: str, name: str) -> None:
@@ -243,7 +245,7 @@ class Deployer:
         self._link.delete(row.name)
         self._tidy(row.name, keep=None)
         self._store.delete(ENDPOINT, row.name)
-        if not self._store.find(ENDPOINT):
+        if self._store.first(Selection(ENDPOINT)) is None:
             self._needed.clear()
             self._link.drain()
 
