@@ -155,7 +155,7 @@ def _rows(number: int) -> Iterator[tuple[Any, ...]]:
     empty: Doc = {"configuration": {}, "resolved": {}, "inputs": [], "outputs": []}
     action = {"pipeline": "p", "stage": "Build", "action": "a", "type": TYPE, "role": "", "namespace": "", "token": ""}
     for i in range(number):
-        job, name = "Failed" if i % 100 == 0 else "Completed", f"{i:08}"
+        job, name = "Failed" if i % 10 == 0 else "Completed", f"{i:08}"
         yield _row("pipeline-execution", (name, "p"), "Succeeded", i, {"parameters": {}, "PipelineName": "p"})
         yield _row("pipeline-step", (f"e/{name}", "e"), "Succeeded", i, {"name": name, "type": "Processing"})
         yield _row("processing-job", (name, ""), job, i, {"ProcessingJobName": name})

@@ -168,7 +168,7 @@ def test_reading_verbs(terminal: Terminal) -> None:
         (["run", "churn", "--data", "nope.csv"], 2, "There is no data file nope.csv"),
         (["run", "churn", "-P", "MinAuc"], 2, "'MinAuc' is not k=v"),
         (["run", "churn", "-P", "Typo=1"], 2, "unknown parameter 'Typo'; the pipeline has"),
-        (["version", "99"], 1, "has no version 99; it has: 1"),
+        (["version", "99"], 1, "has no version 99; its newest: "),
         (["reject", "1"], 2, "--reason"),
         (["logs", "Nope"], 1, "has no step Nope"),
         (["steps", "zzz"], 1, "has no execution zzz"),
@@ -225,7 +225,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing_half_made(terminal: Terminal, secon
 def test_the_clone_that_one_works_in_is_what_is_trained(terminal: Terminal) -> None:
     config = terminal.folder / "pipelines" / "churn" / "config.yml"
     text = config.read_text()
-    config.write_text(text.replace("num_round: 400", "num_round: 7"))
+    config.write_text(re.sub(r"num_round: \d+", "num_round: 7", text))
     options = ("-P", "MinAuc=0.5", "-P", "MinF1=0.1", "-P", "ChampionMargin=1", "-P", "ChampionModelPackageArn=none")
     summary = terminal.json("run", "churn", "--data", str(table("churn")), *options)
     lines = terminal.json("logs", "Train", "--execution", summary["execution"])
