@@ -27,6 +27,12 @@ setup(name={name!r}, version="1", packages=find_packages(), py_modules=[{name!r}
 """
 
 
+FEATURES = """from {name} import features
+
+__all__ = ["features"]
+"""
+
+
 @dataclass(frozen=True)
 class Bundle:
     """Files by their place in the bundle. `archive`: it travels as one sourcedir.tar.gz (training), else as files."""
@@ -63,7 +69,8 @@ class Bundle:
 
 def processing(folder: str, script: str, config: Mapping[str, Any], root: Path = ROOT) -> Bundle:
     """The bundle of a processing job: `pipelines/<folder>/<script>.py`, what it imports, config.json."""
-    return Bundle({**_with_imports(folder, script, root), "config.json": _json(config)})
+    features = _features(folder, root) if script == "prepare" else {}  # Evaluate runs those of the models
+    return Bundle({**_with_imports(folder, script, root), **features, "config.json": _json(config)})
 
 
 def training(folder: str, root: Path = ROOT) -> Bundle:
@@ -73,33 +80,49 @@ def training(folder: str, root: Path = ROOT) -> Bundle:
 
 
 def serving_code(folder: str, root: Path = ROOT) -> Bundle:
-    """What lies in `code/` of model.tar.gz: inference.py and what it imports."""
-    return Bundle({**_with_imports(folder, "inference", root), "setup.py": _setup("inference")})
+    """What lies in `code/` of model.tar.gz: inference.py and what it imports, features.py and what that imports."""
+    files = {**_with_imports(folder, "inference", root), **_features(folder, root)}
+    return Bundle({**files, "setup.py": _setup("inference")})
 
 
 def _with_imports(folder: str, script: str, root: Path) -> dict[str, bytes]:
     """The script at the root of the bundle, the modules of `pipelines` that it needs at their own place."""
     source = (root / "pipelines" / folder / f"{script}.py").read_bytes()
-    files = {f"{script}.py": source}
-    waiting = _imported(source)
+    return {f"{script}.py": source, **_modules(_imported(source, f"pipelines.{folder}"), root)}
+
+
+def _features(folder: str, root: Path) -> dict[str, bytes]:
+    """A pipeline's features.py at its own place with what it imports, and one beside the script that names it."""
+    name = f"pipelines.{folder}.features"
+    if _file_of(name, root) is None:
+        return {}
+    return {"features.py": FEATURES.format(name=name).encode(), **_modules({name}, root)}
+
+
+def _modules(waiting: set[str], root: Path) -> dict[str, bytes]:
+    """These modules and those that they import, each at its own place."""
+    files: dict[str, bytes] = {}
     while waiting:
         name = waiting.pop()
         path = _file_of(name, root)
         if path is None or path in files:
             continue
         files[path] = (root / path).read_bytes()
-        waiting |= _imported(files[path]) | {name.rpartition(".")[0]}
+        package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
+        waiting |= _imported(files[path], package) | {name.rpartition(".")[0]}
     return files
 
 
-def _imported(source: bytes) -> set[str]:
-    """The modules of this project that a source file imports; of `from a import b`, b may be a module of a."""
+def _imported(source: bytes, package: str) -> set[str]:
+    """The modules of this project that a file of a package imports; of `from a import b`, b may be a module of a."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return {name for name in names if name.split(".")[0] == "pipelines"}
 
 

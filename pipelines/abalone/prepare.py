@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.tabular import job
+from pipelines.tabular import feature_code, job
 from pipelines.tabular.preparing import prepare
 
 
@@ -17,7 +17,7 @@ def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def main(input_dir: Path, output_dir: Path, config: dict[str, Any]) -> dict[str, int]:
     """Prepare everything in `input_dir`; returns the rows of each split."""
-    rows = prepare(input_dir, output_dir, config, clean)
+    rows = prepare(input_dir, output_dir, config, clean, feature_code.beside(__file__))
     print("prepared " + ", ".join(f"{count} {part} rows" for part, count in rows.items()))
     return rows
 

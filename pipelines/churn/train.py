@@ -15,7 +15,7 @@ def main(channels: Channels, model_dir: Path, params: Mapping[str, Any], hosts: 
     """Train, and on the first host save the model with the code that serves it."""
     params = {**OBJECTIVE, **params}
     with tracking.run("churn", params, active=hosts.is_first) as log:
-        booster = training.train(channels, params, hosts)
+        booster = training.train(channels, params, hosts, serving_code)
         if booster is not None:
             training.save(booster, channels.encoder, serving_code, model_dir)
             log({"best_round": booster.best_iteration, "best_score": booster.best_score})

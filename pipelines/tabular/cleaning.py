@@ -1,4 +1,4 @@
-"""What a pipeline's `clean` may do: leave rows out. The endpoint never runs it, so nothing else would be served."""
+"""What a pipeline's `clean` may do: leave rows out. Columns and values of its own are features.py's."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,8 @@ Clean = Callable[[pa.RecordBatch], pa.RecordBatch]
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # what pandas adds to rows that it has filtered
 WHY = (
     "clean() in prepare.py may only leave rows out: requests to the endpoint do not pass through it, so the model "
-    "would be asked for other values than it was trained on. Change the values where the files are made"
+    "would be asked for other values than it was trained on. Columns and values that the model shall have belong into "
+    "features(rows) of a features.py beside it, which training and the endpoint both run"
 )
 
 

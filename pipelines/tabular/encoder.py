@@ -1,4 +1,7 @@
-"""Raw columns to the matrix that XGBoost sees: fitted on training rows only, shipped with the model as JSON."""
+"""Columns to the matrix that XGBoost sees: fitted on training rows only, shipped with the model as JSON.
+
+They are a request's own columns, or those that a pipeline's features.py makes of them.
+"""
 
 import json
 import re
@@ -6,19 +9,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.tabular import cells
+from pipelines.tabular import cells, feature_code
 from pipelines.tabular.cells import Places
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.job import JobError
 
-FORMATS = (1, 2)  # in the first, categories have the spelling of the training files
+if TYPE_CHECKING:
+    from pipelines.tabular.derived import Derivation
+
+FORMATS = (1, 2, 3)  # in the first, categories have the spelling of the training files; the third has a derivation
 FILE = "encoder.json"
 
 
@@ -28,12 +34,18 @@ class Encoder:
 
     A category that training never saw is missing (NaN): XGBoost then follows the branch it learned for missing values.
     `categories` has one entry for each categorical feature, sorted, each category in its one spelling. `missing` are
-    the words for a missing value.
+    the words for a missing value. `derivation` makes the features of a request's columns; None: they are its columns.
     """
 
     features: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     missing: tuple[str, ...] = cells.MISSING
+    derivation: "Derivation | None" = None
+
+    @property
+    def raw(self) -> "Encoder":
+        """The encoder of a request's own columns."""
+        return self.derivation.raw if self.derivation else self
 
     @cached_property
     def places(self) -> Mapping[str, Places]:
@@ -52,7 +64,9 @@ class Encoder:
         return ["c" if name in self.categories else "q" for name in self.features]
 
     def encode(self, batch: pa.RecordBatch | pa.Table) -> NDArray[np.float32]:
-        """The float32 matrix of a batch with (at least) the feature columns."""
+        """The float32 matrix of a batch with (at least) the raw columns."""
+        if self.derivation:
+            return self.derivation.encode(batch)
         matrix = np.empty((batch.num_rows, len(self.features)), dtype=np.float32)
         for index, name in enumerate(self.features):
             matrix[:, index] = self._column(name, batch.column(name))
@@ -72,22 +86,35 @@ class Encoder:
         """Write encoder.json."""
         folder.mkdir(parents=True, exist_ok=True)
         document = {
-            "format": FORMATS[-1],
+            "format": 3 if self.derivation else 2,
             "features": self.features,
             "categories": self.categories,
             "missing": self.missing,
+            **(self.derivation.document if self.derivation else {}),
         }
         (folder / FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> "Encoder":
-        """Read encoder.json; a file of another format is refused."""
+    def load(cls, folder: Path, code: Path | None = None) -> "Encoder":
+        """Read encoder.json; a file of another format is refused.
+
+        `code` is the folder with the features.py that made the features, if one did.
+        """
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if document.get("format") not in FORMATS:
-            known = " and ".join(map(str, FORMATS))
+            known = ", ".join(map(str, FORMATS))
             raise JobError(f"{folder / FILE} has format {document.get('format')!r}; this code reads {known}")
-        categories = {name: tuple(values) for name, values in document["categories"].items()}
-        return cls(tuple(document["features"]), categories, tuple(document.get("missing", cells.MISSING)))
+        function = feature_code.load(code) if code else None
+        if function is None and "raw" not in document:
+            return _read(document)
+        from pipelines.tabular import derived  # pandas, which plain columns do without
+
+        return derived.read(_read(document), document, function, folder / FILE)
+
+
+def _read(document: Mapping[str, Any]) -> Encoder:
+    categories = {name: tuple(values) for name, values in document["categories"].items()}
+    return Encoder(tuple(document["features"]), categories, tuple(document.get("missing", cells.MISSING)))
 
 
 def _floats(values: pa.Array) -> NDArray[Any]:

@@ -68,9 +68,12 @@ class PartWriter:
         self._close_file()
 
 
-def stored(rows: pa.Table, columns: Columns) -> pa.Table:
-    """Rows as they are stored: features in order, the label last, numbers as float32."""
-    numbers = {name for name in columns.features if columns.is_number(name)} | {columns.label}
+def stored(rows: pa.Table, columns: Columns, *, exact: bool = False) -> pa.Table:
+    """Rows as they are stored: features in order, the label last, numbers as float32.
+
+    `exact` keeps features as float64, which is what features.py is given of a request.
+    """
+    numbers = {name for name in columns.features if columns.is_number(name) and not exact} | {columns.label}
     arrays = [rows.column(name).cast(pa.float32()) if name in numbers else rows.column(name) for name in columns.used]
     return pa.table(arrays, names=list(columns.used))
 
@@ -100,7 +103,7 @@ def matrix(
     features = np.empty((count, len(encoder.features)), dtype=np.float32)
     labels = np.empty(count, dtype=np.float32)
     seen = filled = 0
-    for piece in pieces(folder, list(encoder.categories)):
+    for piece in pieces(folder, list(encoder.raw.categories)):
         mine = slice((rank - seen) % world, None, world)
         rows = len(range(piece.num_rows)[mine])
         features[filled : filled + rows] = encoder.encode(piece)[mine]

@@ -20,6 +20,7 @@ from pipelines.tabular.cleaning import Clean, cleaned
 from pipelines.tabular.columns import Columns
 from pipelines.tabular.dealing import Seen
 from pipelines.tabular.encoder import CategoryCollector
+from pipelines.tabular.feature_code import FeatureFunction
 from pipelines.tabular.hashing import Hashes
 from pipelines.tabular.split import PARTS, Dealt, Split, candidates
 
@@ -49,13 +50,28 @@ class Kept:
         return pa.concat_tables(self.tables)
 
 
+@dataclass(frozen=True)
+class Functions:
+    """A pipeline's own: which rows are learned from, and what is made of them."""
+
+    clean: Clean
+    features: FeatureFunction | None
+
+
 class Preparation:
     """Deals batches out to the three splits and remembers what the other outputs need."""
 
     def __init__(
-        self, output_dir: Path, columns: Columns, split: Split, config: Mapping[str, Any], stack: ExitStack
+        self,
+        output_dir: Path,
+        columns: Columns,
+        split: Split,
+        config: Mapping[str, Any],
+        stack: ExitStack,
+        *,
+        exact: bool,
     ) -> None:
-        self.columns, self.split = columns, split
+        self.columns, self.split, self.exact = columns, split, exact
         self.writers = [stack.enter_context(parts.PartWriter(output_dir / part)) for part in PARTS]
         self.categories = CategoryCollector(name for name in columns.features if not columns.is_number(name))
         self.baseline = Kept("train", BASELINE_ROWS)
@@ -70,7 +86,7 @@ class Preparation:
         assigned = self.split.parts(groups)
         self.seen.add(rows, groups, missing, assigned, np.asarray(batch.column(self.columns.label)))
         raw = pa.Table.from_batches([batch.select(list(self.columns.used))])
-        table = parts.stored(raw, self.columns)
+        table = parts.stored(raw, self.columns, exact=self.exact)
         for part, writer in enumerate(self.writers):
             writer.write(table.filter(pa.array(assigned == part)))
         self.categories.add(raw.filter(pa.array(assigned == PARTS.index("train"))))
@@ -96,15 +112,22 @@ def _checked(config: Mapping[str, Any]) -> Iterator[tuple[str, Kept]]:
         yield "explained.csv", Kept("test", config["explainability"]["rows"])
 
 
-def prepare(input_dir: Path, output_dir: Path, config: Mapping[str, Any], clean: Clean) -> dict[str, int]:
+def prepare(
+    input_dir: Path,
+    output_dir: Path,
+    config: Mapping[str, Any],
+    clean: Clean,
+    features: FeatureFunction | None = None,
+) -> dict[str, int]:
     """Write train/ validation/ test/ encoder/ baseline/ golden/ below `output_dir`; return the rows of each split.
 
-    `config` has the sections data and split; with bias or explainability it also writes checked/.
+    `config` has the sections data and split; with bias or explainability it also writes checked/. All rows are written
+    as they came: Train and Evaluate make the features of them, as the endpoint does.
     """
     columns = Columns.from_config(config["data"])
     sources = csv_files.find(input_dir, columns)
     for split in candidates(config["split"], columns.identifiers):
-        work = _pass(sources, output_dir, columns, split, config, clean)
+        work = _pass(sources, output_dir, columns, split, config, Functions(clean, features))
         if not split.by or config["split"].get("group") or not (fault := work.seen.no_identifier()):
             break
         print(f"column {split.by!r} does not identify the rows: {fault}. They are split by something else")
@@ -112,7 +135,7 @@ def prepare(input_dir: Path, output_dir: Path, config: Mapping[str, Any], clean:
     print(f"split by {split.words}, {dealt.repeated:,} rows repeat an earlier one")
     for warning in work.seen.warnings(dealt):
         print(f"warning: {warning}")
-    _write(output_dir, work, dealt)
+    _write(output_dir, work, dealt, features)
     return dict(dealt.rows)
 
 
@@ -122,29 +145,35 @@ def _pass(
     columns: Columns,
     split: Split,
     config: Mapping[str, Any],
-    clean: Clean,
+    own: Functions,
 ) -> Preparation:
     """Read all files once and write the parts."""
     for part in PARTS:
         shutil.rmtree(output_dir / part, ignore_errors=True)
     with ExitStack() as stack:
-        work = Preparation(output_dir, columns, split, config, stack)
+        work = Preparation(output_dir, columns, split, config, stack, exact=own.features is not None)
         for source in sources:
             row = 1
             for batch in csv_source.batches(source, columns, split.by):
-                work.add(cleaned(labels.numbered(batch, columns, row), clean))
+                work.add(cleaned(labels.numbered(batch, columns, row), own.clean))
                 row += batch.num_rows
     return work
 
 
-def _write(output_dir: Path, work: Preparation, dealt: Dealt) -> None:
+def _write(output_dir: Path, work: Preparation, dealt: Dealt, features: FeatureFunction | None) -> None:
     """All outputs but the parts."""
     columns = work.columns
-    work.categories.encoder(columns).save(output_dir / "encoder")
+    encoder = work.categories.encoder(columns)
+    if features is not None:
+        from pipelines.tabular import deriving  # pandas, which plain columns do without
+
+        encoder = deriving.fitted(output_dir, encoder, columns, features)
+        print("features.py makes " + ", ".join(encoder.features))
+    encoder.save(output_dir / "encoder")
     dealt.save(output_dir / "encoder")
     (output_dir / "baseline").mkdir(exist_ok=True)
-    features = work.baseline.table().select(list(columns.features))
-    pacsv.write_csv(features, output_dir / "baseline" / "baseline.csv")
+    rows = work.baseline.table().select(list(columns.features))
+    pacsv.write_csv(rows, output_dir / "baseline" / "baseline.csv")
     _write_golden(output_dir / "golden", work.golden.table(), columns)
     if work.checked:
         _write_checked(output_dir / "checked", work.checked, columns)

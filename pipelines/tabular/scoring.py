@@ -51,8 +51,8 @@ def score(model: Model, folder: Path, label: str, slices: Sequence[str] = ()) ->
     values: dict[str, list[NDArray[Any]]] = {name: [] for name in slices}
     threads = {"nthread": 0}
     model.booster.set_param(threads)  # all of them: this is a batch
-    for piece in parts.pieces(folder, list(model.encoder.categories)):
-        absent = [name for name in model.encoder.features if name not in piece.column_names]
+    for piece in parts.pieces(folder, list(model.encoder.raw.categories)):
+        absent = [name for name in model.encoder.raw.features if name not in piece.column_names]
         if absent:
             raise JobError(f"the model needs columns that the test data do not have: {', '.join(absent)}")
         labels.append(piece.column(label).to_numpy())

@@ -1,6 +1,7 @@
-"""The model behind an endpoint: raw rows in, predictions out. One row takes no pandas and no pyarrow.
+"""The model behind an endpoint: raw rows in, predictions out. One row takes no pandas and no pyarrow, unless
+the pipeline has a features.py, which is given the rows as a frame.
 
-text/csv: one row a line, the feature columns in the order of the encoder, no header; or a first line of column names
+text/csv: one row a line, the raw columns in the order of the encoder, no header; or a first line of column names
 (any spelling), then other columns are ignored. application/json: `{"instances": [...]}` or a list of rows or one row;
 a row is `{"column": value}` or a list in the order of the encoder. Values are read as `cells` reads those of training.
 """
@@ -20,7 +21,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from pipelines.tabular import cells
-from pipelines.tabular.cells import Places, spelling
+from pipelines.tabular.cells import spelling
 from pipelines.tabular.decision import MIDDLE
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError
@@ -36,7 +37,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A booster with the encoder that it was trained with."""
+    """A booster with the encoder that it was trained with, and that one's features.py if it has any."""
 
     booster: xgb.Booster
     encoder: Encoder
@@ -54,7 +55,7 @@ class Model:
         except xgb.core.XGBoostError as error:
             raise JobError(f"{path} is not an XGBoost model: {str(error).splitlines()[0]}") from None
         booster.set_param({"nthread": 1})  # more threads collapse under load on small batches
-        return cls(booster, Encoder.load(folder))
+        return cls(booster, Encoder.load(folder, folder / "code"))
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """One number for each encoded row: a probability, or the value."""
@@ -74,15 +75,22 @@ class Model:
         return predictor(self.booster)
 
     @cached_property
-    def _coders(self) -> list[Places | None]:
-        """The places of the categories of each feature; None for a number."""
-        return [self.encoder.places.get(name) for name in self.encoder.features]
+    def _names(self) -> tuple[str, ...]:
+        """The columns of a request, in their order."""
+        return self.encoder.raw.features
+
+    @cached_property
+    def _coders(self) -> list[Mapping[Any, Any] | None]:
+        """What stands for each category of a column: its place, or its text for features.py; None for a number."""
+        derivation = self.encoder.derivation
+        known: Mapping[str, Mapping[Any, Any]] = derivation.texts if derivation else self.encoder.places
+        return [known.get(name) for name in self._names]
 
     @cached_property
     def _columns(self) -> dict[str, int]:
-        """The places of the features by their names as they stand, and by what tells these apart."""
-        spelled = {spelling(name): index for index, name in enumerate(self.encoder.features)}
-        return spelled | {name: index for index, name in enumerate(self.encoder.features)}
+        """The places of the columns by their names as they stand, and by what tells these apart."""
+        spelled = {spelling(name): index for index, name in enumerate(self._names)}
+        return spelled | {name: index for index, name in enumerate(self._names)}
 
     def _place(self, name: str) -> int | None:
         place = self._columns.get(name)
@@ -112,7 +120,7 @@ class Model:
             text = text.replace("\r\n", "\n")
         if '"' in text or "\r" in text or (" " in text and (text[0] == " " or ", " in text or "\n " in text)):
             return None
-        lines, width = [line for line in text.split("\n") if line], len(self.encoder.features)
+        lines, width = [line for line in text.split("\n") if line], len(self._names)
         if {line.count(",") for line in lines} != {width - 1} or self._is_header(lines[0].split(",")):
             return None
         cells = ",".join(lines).split(",")
@@ -156,29 +164,31 @@ class Model:
         raise BadRequest(f"row {number}: {row!r} is neither an object nor a list")
 
     def _in_order(self, row: Mapping[str, Any], number: int) -> list[Any]:
-        ordered: list[Any] = [_ABSENT] * len(self.encoder.features)
+        ordered: list[Any] = [_ABSENT] * len(self._names)
         for name, value in row.items():
             place = self._place(name)
             if place is not None:
                 if ordered[place] is not _ABSENT:
-                    raise BadRequest(f"row {number}: column {self.encoder.features[place]!r} is there twice")
+                    raise BadRequest(f"row {number}: column {self._names[place]!r} is there twice")
                 ordered[place] = value
-        absent = [name for name, value in zip(self.encoder.features, ordered, strict=True) if value is _ABSENT]
+        absent = [name for name, value in zip(self._names, ordered, strict=True) if value is _ABSENT]
         if absent:
             raise BadRequest(f"row {number}: column {', '.join(map(repr, absent))} is missing (send null if unknown)")
         return ordered
 
     def _turned(self, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """Rows as columns."""
-        width = len(self.encoder.features)
+        width = len(self._names)
         for number, row in enumerate(rows, 1):
             if len(row) != width:
-                names = ", ".join(self.encoder.features)
+                names = ", ".join(self._names)
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
         return [*zip(*rows, strict=True)]
 
     def _matrix(self, columns: Sequence[Sequence[Any]], *, odd: bool = True) -> NDArray[np.float32]:
         """The encoded columns; `odd`: whether there may be texts that only Python takes for numbers."""
+        if self.encoder.derivation:
+            return self.encoder.derivation.matrix(self._raw(columns, odd=odd))
         flat: list[float] = []
         for place, values in enumerate(columns):  # its kind is looked up once for each column
             self._append(flat, place, values, odd=odd)
@@ -186,12 +196,31 @@ class Model:
             matrix = np.array(flat, np.float32).reshape(len(columns), -1).T
         if np.isinf(matrix).any():
             row, place = np.argwhere(np.isinf(matrix))[0]
-            name, value = self.encoder.features[place], columns[place][row]
-            raise BadRequest(f"row {row + 1}, column {name!r}: {value!r} is not a finite number")
+            raise self._not_finite(row, place, columns)
         return matrix
 
-    def _append(self, flat: list[float], place: int, values: Sequence[Any], *, odd: bool) -> None:
-        """A feature's numbers, row by row."""
+    def _raw(self, columns: Sequence[Sequence[Any]], *, odd: bool) -> dict[str, NDArray[Any]]:
+        """The columns as features.py is given them: numbers, or texts and None."""
+        found: dict[str, NDArray[Any]] = {}
+        for place, (name, values) in enumerate(zip(self._names, columns, strict=True)):
+            read: list[Any] = []
+            self._append(read, place, values, odd=odd)
+            if self._coders[place] is not None:
+                found[name] = np.array(read, object)
+                continue
+            found[name] = numbers = np.array(read, np.float64)
+            with np.errstate(over="ignore"):
+                too_large = np.isinf(numbers.astype(np.float32))
+            if too_large.any():
+                raise self._not_finite(int(np.flatnonzero(too_large)[0]), place, columns)
+        return found
+
+    def _not_finite(self, row: int, place: int, columns: Sequence[Sequence[Any]]) -> BadRequest:
+        value = columns[place][row]
+        return BadRequest(f"row {row + 1}, column {self._names[place]!r}: {value!r} is not a finite number")
+
+    def _append(self, flat: list[Any], place: int, values: Sequence[Any], *, odd: bool) -> None:
+        """What a column's values are, row by row."""
         coder, size = self._coders[place], len(flat)
         try:
             if coder is not None:
@@ -204,12 +233,12 @@ class Model:
             del flat[size:]
         flat.extend(self._value(value, row, place) for row, value in enumerate(values, 1))
 
-    def _value(self, value: Any, row: int, place: int) -> float:
+    def _value(self, value: Any, row: int, place: int) -> Any:
         coder = self._coders[place]
         try:
             return cells.number(value, self.encoder.missing) if coder is None else coder[value]
         except (TypeError, ValueError, OverflowError):
-            name, wanted = self.encoder.features[place], "number" if coder is None else "category"
+            name, wanted = self._names[place], "number" if coder is None else "category"
             raise BadRequest(f"row {row}, column {name!r}: {value!r} is not a {wanted}") from None
 
 

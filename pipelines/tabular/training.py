@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.tabular import hosts, parts
 from pipelines.tabular.decision import Rule, threshold
+from pipelines.tabular.encoder import FILE as ENCODER_FILE
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.job import JobError, ml_path
 from pipelines.tabular.split import Dealt
@@ -64,12 +65,16 @@ def _decoded(value: str) -> Any:
         return value
 
 
-def train(channels: Channels, params: Mapping[str, Any], where: hosts.Hosts) -> xgb.Booster | None:
+def train(
+    channels: Channels, params: Mapping[str, Any], where: hosts.Hosts, code: Path | None = None
+) -> xgb.Booster | None:
     """Train on all hosts; the first host gets the model, the others None.
+
+    `code` is what the model will be served with, the pipeline's features.py included.
 
     `class_weight` is `balanced` or the weight of a positive row; rounds after the best one are dropped.
     """
-    encoder = Encoder.load(channels.encoder)
+    encoder = Encoder.load(channels.encoder, code)
     share = (0, 1) if channels.sharded else (where.rank, len(where.names))
     label = str(params["label"])
     with hosts.tracker(where):
@@ -153,7 +158,7 @@ def save(booster: xgb.Booster, encoder_dir: Path, serving_code: Path, model_dir:
     model_dir.mkdir(parents=True, exist_ok=True)
     booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
     (model_dir / f"{MODEL_FILE}.ubj").rename(model_dir / MODEL_FILE)
-    Encoder.load(encoder_dir).save(model_dir)
+    shutil.copyfile(encoder_dir / ENCODER_FILE, model_dir / ENCODER_FILE)
     if dealt := Dealt.load(encoder_dir):
         dealt.save(model_dir)
     shutil.copytree(serving_code, model_dir / "code", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))

@@ -94,5 +94,7 @@ def _show(checkout: Checkout, wish: Wish, table: Table, guess: Guess, data: Path
         screen.say(f"  {checkout.root / name}")
     screen.say("\nnext")
     screen.say(f"  change what is guessed wrongly in {checkout.root / 'pipelines' / wish.name / 'config.yml'}")
+    made_of = checkout.root / "pipelines" / wish.name / "features.py"
+    screen.say(f"  columns made of these, as ratios and buckets, are features(rows) in {made_of}: docs/pipelines.md")
     screen.say(f"  slipway run {wish.name} --data {shlex.quote(str(data))}    # train, judge, register")
     screen.say(f"  python -m pytest tests/test_{wish.name}.py    # the same on made-up rows, in seconds")

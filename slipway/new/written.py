@@ -16,7 +16,8 @@ YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none
 CLEAN = '''def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Rows that may be learned from: leave others out here.
 
-    Requests to the endpoint do not pass through it, so a column or value that it adds or changes is refused.
+    Requests to the endpoint do not pass through it, so a column or value that it adds or changes is refused:
+    features.py is for those.
     """
     return batch
 '''

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from deploy import monitor_preprocessor
 from loopback.monitor import analyzer
-from pipelines.tabular import hashing, parts, scoring, training
+from pipelines.tabular import feature_code, hashing, parts, scoring, training
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.hosts import Hosts
 from pipelines.tabular.preparing import prepare
@@ -50,6 +50,20 @@ DATA = {
     "minimum_rows": 10,
 }
 CONFIG = {"data": DATA, "split": {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 3}}
+FEATURES = """import numpy as np
+import pandas as pd
+
+
+def features(rows: pd.DataFrame) -> pd.DataFrame:
+    made = rows[["job"]].copy()
+    made["ratio"] = rows["1stFlrSF"] / rows["Größe [m²]"].where(rows["Größe [m²]"] != 0)
+    made["third"] = rows["1stFlrSF"] / 3 - 0.1 > rows["Größe [m²]"] / 3
+    made["size"] = pd.cut(rows["1stFlrSF"], [-np.inf, 0, 10, np.inf], labels=["none", "some", "much"])
+    made["flag"] = rows["%"].map({"true": True, "false": False})
+    made["code"] = rows["年齢"].map({"408": "west", "415": "east"})
+    made["unknown"] = rows["1stFlrSF"].isna()
+    return made
+"""
 PARAMS = {"objective": "binary:logistic", "num_round": 4, "label": "left", "max_cat_to_onehot": 1}
 
 
@@ -76,7 +90,7 @@ def line(values):
 class Table:
     """A table prepared and trained on, with the meaning of each of its rows."""
 
-    def __init__(self, folder, seed):
+    def __init__(self, folder, seed, features=""):
         self.chance, self.folder = random.Random(seed), folder
         self.rows = [meanings(self.chance) for _ in range(ROWS)]
         ids = [f"c{number}" for number in range(ROWS)]
@@ -87,10 +101,16 @@ class Table:
         ]
         (folder / "in").mkdir()
         (folder / "in/a.csv").write_text(line(["id", *NAMES, "left"]) + "".join(lines), encoding="utf-8")
-        prepare(folder / "in", folder / "out", CONFIG, lambda batch: batch)
+        code = folder / "code"
+        code.mkdir()
+        if features:
+            (code / "features.py").write_text(features, encoding="utf-8")
+        prepare(folder / "in", folder / "out", CONFIG, lambda batch: batch, feature_code.load(code))
         out = folder / "out"
         channels = training.Channels(out / "train", out / "validation", out / "encoder")
-        self.model = Model(training.train(channels, PARAMS, Hosts(("a",), "a")), Encoder.load(out / "encoder"))
+        self.model = Model(
+            training.train(channels, PARAMS, Hosts(("a",), "a"), code), Encoder.load(out / "encoder", code)
+        )
         assigned = Dealt.load(out / "encoder").split.parts(hashing.of_values(pa.array(ids)))
         self.of_part = {
             part: [row for row, place in zip(self.rows, assigned, strict=True) if PARTS[place] == part]
@@ -114,13 +134,14 @@ def silent():
         yield
 
 
+@pytest.mark.parametrize("features", ["", FEATURES], ids=["plain", "features.py"])
 @given(st.integers(0, 10_000))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @pytest.mark.usefixtures("silent")
-def test_a_value_is_read_alike_everywhere(seed):
+def test_a_value_is_read_alike_everywhere(features, seed):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        table = Table(folder, seed)
+        table = Table(folder, seed, features)
         rows = table.of_part["test"]
         expected = scoring.score(table.model, folder / "out/test", "left").scores
         assert len(expected) == len(rows)
