@@ -15,7 +15,16 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"loopback", "slipway", "pipelines", "deploy", "seed_code"}
-IN_THE_CONTAINER = {"sagemaker-inference", "matplotlib", "mlflow", "pyarrow", "scikit-learn", "werkzeug", "xgboost-cpu"}
+IN_THE_CONTAINER = {
+    "sagemaker-inference",
+    "matplotlib",
+    "mlflow",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "werkzeug",
+    "xgboost-cpu",
+}
 IN_EVERY_ENVIRONMENT = {"pip", "setuptools"}
 NAMED_OTHERWISE = {"sagemaker": ["sagemaker"], "sagemaker_inference": ["sagemaker-inference"]}
 
