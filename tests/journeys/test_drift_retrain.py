@@ -77,6 +77,7 @@ class Mill:
             command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=90
         )
         assert done.returncode == code, done.stdout + done.stderr
+        assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
     def builds(self) -> list[str]:
