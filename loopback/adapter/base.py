@@ -209,12 +209,13 @@ class Base:
 
     def http(self, service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Call the base's handler of a service as its HTTP front would."""
-        handler = self._app.SERVICE_HANDLERS[service]
-        uses = records.Uses()
-        with self.state.noted(records.noting() or uses):  # within a request, that one's answer waits
+        handler, request = self._app.SERVICE_HANDLERS[service], records.noting()
+        uses = request or records.Uses()
+        with self.state.noted(uses):
             answered = self._app.call_service_handler_sync(handler, method, path, headers, body, {})
-        if service not in UNHURRIED:
-            self.state.save(uses)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if request is None and service not in UNHURRIED and method != "GET" and not acknowledge.reads(operation):
+            self.state.save(uses)  # within a request, that one's answer waits
         status, answer_headers, answer = answered
         return status, answer_headers, answer.encode() if isinstance(answer, str) else answer
 
@@ -238,6 +239,7 @@ class Base:
         self.state.opened(loop)
         await server.serve(self._gate, open_door(), self._settings.port, opened, self.waiting.end)
         self.state.closed()
+        temporary.clear(self._settings.state)
 
     async def _application(self, scope: server.Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http":

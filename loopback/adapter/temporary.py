@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,12 +22,13 @@ class _Below:
         self._folder = str(folder)
 
     def mkdtemp(self, **options: Any) -> str:
-        return tempfile.mkdtemp(**{"dir": self._folder} | options)
+        return tempfile.mkdtemp(**{"dir": self.gettempdir()} | options)
 
     def TemporaryDirectory(self, **options: Any) -> "tempfile.TemporaryDirectory[str]":  # noqa: N802  # its name
-        return tempfile.TemporaryDirectory(**{"dir": self._folder} | options)
+        return tempfile.TemporaryDirectory(**{"dir": self.gettempdir()} | options)
 
     def gettempdir(self) -> str:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
         return self._folder
 
 
@@ -38,8 +40,7 @@ def folder_of(state: Path) -> Path:
 def install(state: Path) -> None:
     """Delete what an earlier process has left, and let the base make its folders there."""
     folder = folder_of(state)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    clear(state)
     for name in HOOKS:
         module: Any = importlib.import_module(name)
         module.tempfile = _Below(folder)

@@ -157,8 +157,9 @@ def test_an_execution_survives_the_loss_of_a_process(loopback: Any, step: Any, w
 def test_without_a_retry_policy_the_loss_is_the_reason(loopback: Any, step: Any, wait_until: Any) -> None:
     execution = loopback.start({"Steps": [step("Slow", SLOW)]})
     wait_until(lambda: loopback.left("begun"), 20)
-    os.kill(loopback.found["pid"], signal.SIGKILL)
-    wait_until(lambda: _answers(loopback.port), 20)
+    killed = loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: loopback.found["pid"] != killed and _answers(loopback.port), 60)
     execution.wait(20)
     assert execution.status == "Failed"
     assert "InternalServerError" in execution.steps()["Slow"]["FailureReason"]
