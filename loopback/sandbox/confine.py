@@ -71,9 +71,10 @@ def _execute(wanted: Plan, folder: str, argv: list[str]) -> NoReturn:
     try:
         system.die_with_parent()
         system.unshare(system.NEWNS | system.NEWUTS)
-        door = mounts.begin(wanted)
+        door = mounts.begin()
         mounts.carry_out(wanted, door)
         mounts.make_devices(door)
+        mounts.make_terminals_and_memory()
         os.close(door)
         mounts.seal_covers(wanted)
         mounts.mount_proc()

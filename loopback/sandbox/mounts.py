@@ -1,35 +1,39 @@
 """Carrying out a plan in a mount namespace of one's own."""
 
+import errno
 import os
 from contextlib import suppress
 
 from loopback.sandbox import system
 from loopback.sandbox.plan import Cover, Plan, Show
-from loopback.sandbox.system import MS_BIND, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_REC, mount
+from loopback.sandbox.system import MS_BIND, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, mount
 
 _COVER = "size=1m,mode=755"  # it holds names only: what is shown again is mounted on them
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _ACCELERATORS = ("nvidia", "dri", "kfd")
+_BEHIND, DOOR = "/dev/pts", "/dev/door"
 _LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
 _SEALED_PROC = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
 
 
-def begin(plan: Plan) -> int:
-    """Make everything read-only and give the plan's sources a door: a descriptor of this machine's root as it is.
+def begin() -> int:
+    """Make everything read-only and give a plan's sources a door: a descriptor of this machine's root as it is.
 
-    The door is a second mount of the root below the first folder that is covered: nothing but the descriptor leads
+    The door is a second mount of the root, in the folder that `make_devices` covers: nothing but the descriptor leads
     there. Whoever has it sees everything, so it is closed before the program starts. Raises OSError.
     """
-    place = next(m.path for m in plan if isinstance(m, Cover) and os.path.isdir(m.path))
     mount("none", "/", MS_REC | MS_PRIVATE)
-    mount("/", place, MS_BIND | MS_REC)
-    door = os.open(place, os.O_PATH | os.O_DIRECTORY)
+    mount("/", _BEHIND, MS_BIND | MS_REC)
+    door = os.open(_BEHIND, os.O_PATH | os.O_DIRECTORY)
     system.seal_all()
     return door
 
 
 def carry_out(plan: Plan, door: int) -> None:
-    """Cover and show, in the plan's order. What the machine does not have is left out. Raises OSError."""
+    """Cover and show, in the plan's order. What the machine does not have is not shown. Raises OSError.
+
+    What a program shall write to has to be there.
+    """
     for step in plan:
         if isinstance(step, Cover):
             if os.path.isdir(step.path):
@@ -38,9 +42,19 @@ def carry_out(plan: Plan, door: int) -> None:
             _show(step, door)
 
 
+def make_places(plan: Plan) -> None:
+    """Make the folders that fresh covers will lie over, where a cover lies around them."""
+    for step in plan:
+        if isinstance(step, Cover) and step.fresh:
+            with suppress(OSError):  # read-only: it is there already, or never will be
+                os.makedirs(step.path, exist_ok=True)
+
+
 def _show(step: Show, door: int) -> None:
     source = f"/proc/self/fd/{door}{step.source}"
     if not os.path.exists(source):
+        if step.writable:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), step.source)
         return
     if os.path.isdir(source):
         os.makedirs(step.path, exist_ok=True)
@@ -68,11 +82,27 @@ def make_devices(door: int) -> None:
         _show(Show(f"/dev/{name}", f"/dev/{name}", writable=True), door)
     for name, target in _LINKS.items():
         os.symlink(target, f"/dev/{name}")
-    os.mkdir("/dev/pts")
-    mount("devpts", "/dev/pts", MS_NOSUID, "devpts", "newinstance,ptmxmode=0666,mode=620")
-    os.mkdir("/dev/shm")  # noqa: S108
-    mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "tmpfs", "mode=1777")  # noqa: S108
+    for name in ("pts", "shm", "door"):
+        os.mkdir(f"/dev/{name}")
     system.set_access("/dev", writable=False)
+
+
+def make_terminals_and_memory() -> None:
+    """The parts of /dev that programs write to: each room has its own. Raises OSError."""
+    mount("devpts", "/dev/pts", MS_NOSUID, "devpts", "newinstance,ptmxmode=0666,mode=620")
+    mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "tmpfs", "mode=1777")  # noqa: S108
+
+
+def keep_door(door: int) -> None:
+    """Let copies of this namespace find the door at DOOR. Raises OSError."""
+    mount(f"/proc/self/fd/{door}", DOOR, MS_BIND | MS_REC)
+
+
+def take_door() -> int:
+    """The door of a copied namespace, which is then to be found by the descriptor alone. Raises OSError."""
+    door = os.open(DOOR, os.O_PATH | os.O_DIRECTORY)
+    mount("tmpfs", DOOR, MS_NOSUID | MS_NODEV | MS_RDONLY, "tmpfs", _COVER)
+    return door
 
 
 def mount_proc() -> None:

@@ -7,6 +7,7 @@ unless it is its own. Everything else of the machine is there as it is, read-onl
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 HIDDEN = ("/home", "/root", "/run", "/media", "/mnt")
 """Everybody's files, sockets of the machine's own services (Docker, systemd, D-Bus), other disks."""
@@ -15,9 +16,10 @@ KEPT = frozenset(("/", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt"
 
 @dataclass(frozen=True)
 class Cover:
-    """An empty folder over one of this machine's."""
+    """An empty folder over one of this machine's; a `fresh` one is made for each room."""
 
     path: str
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,23 @@ Plan = tuple[Mount, ...]
 
 @dataclass(frozen=True)
 class View:
-    """What a program does not see, and what of that it sees in spite of it."""
+    """What a program does not see, and what of that it sees in spite of it.
+
+    Rooms have `hidden` in common. In `fresh` folders there is something else in each of them.
+    """
 
     hidden: tuple[str, ...]
     shows: tuple[Show, ...]
+    fresh: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """The mounts that make it."""
-        return plan(self.hidden, self.shows)
+        return plan(self.hidden, self.shows, self.fresh)
 
     def showing(self, more: Iterable[Show]) -> "View":
         """The same with something more."""
-        return View(self.hidden, (*self.shows, *more))
+        return View(self.hidden, (*self.shows, *more), self.fresh)
 
 
 def hidden_folders(home: str, state: Sequence[str]) -> tuple[str, ...]:
@@ -61,17 +67,18 @@ def shown(paths: Iterable[str], *, writable: bool = False) -> tuple[Show, ...]:
     return tuple(dict.fromkeys(Show(place, real, writable) for path, real in found for place in (real, path)))
 
 
-def plan(hidden: Iterable[str], shows: Iterable[Show]) -> Plan:
+def plan(hidden: Iterable[str], shows: Iterable[Show], fresh: Iterable[str] = ()) -> Plan:
     """The mounts in their order: outer before inner, so that each lies on top of what surrounds it.
 
     >>> plan(["/home"], shown(["/home/a/venv", "/usr/bin"]))
     (Cover(path='/home'), Show(path='/home/a/venv', source='/home/a/venv', writable=False))
     """
-    wanted: list[Mount] = [*map(Cover, hidden), *shows]
+    own = frozenset(fresh)
+    wanted: list[Mount] = [*(Cover(path, path in own) for path in dict.fromkeys((*hidden, *own))), *shows]
     kept: list[Mount] = []
     for mount in sorted(dict.fromkeys(wanted), key=_order):
         around = _around(mount.path, kept)
-        if isinstance(mount, Cover) and isinstance(around, Cover):
+        if isinstance(mount, Cover) and isinstance(around, Cover) and not mount.fresh:
             continue  # nothing of it is left to see
         if mount == Show(mount.path, mount.path) and _shows_itself(around):
             continue
@@ -83,6 +90,19 @@ def rest(done: Plan, whole: Plan) -> Plan:
     """What is left to do of a plan where another has been carried out: new mounts, and those that they lie over."""
     fresh = [mount for mount in whole if mount not in done]
     return tuple(m for m in whole if m in fresh or any(_is_below(m.path, other.path) for other in fresh))
+
+
+def divided(whole: Plan) -> tuple[Plan, Plan]:
+    """What rooms have in common, and what is made for each: fresh covers and what lies in them."""
+    fresh = [mount.path for mount in whole if isinstance(mount, Cover) and mount.fresh]
+    own = tuple(mount for mount in whole if any(_is_below(mount.path, path) for path in fresh))
+    return tuple(mount for mount in whole if mount not in own), own
+
+
+def holders(whole: Plan, steps: Iterable[Mount]) -> tuple[Cover, ...]:
+    """The covers that some steps of a plan lie right in: these have to take their names."""
+    found = (_around(step.path, [mount for mount in whole if mount != step]) for step in steps)
+    return tuple(dict.fromkeys(mount for mount in found if isinstance(mount, Cover)))
 
 
 def _order(mount: Mount) -> tuple[int, str, bool]:

@@ -1,8 +1,8 @@
 """Rooms for job hosts: mounts, processes and a host name of their own, made by a small process before they are needed.
 
 Forking the warm process takes milliseconds, so nothing of this happens there: before the large imports it splits off
-from a parent that makes rooms from then on. Each room has a first process, which collects what loses its parent. A room
-ends with every process in it when `Room.life` is closed, or when whoever holds that is gone.
+from a process that makes rooms from then on. Each room has a first process, which collects what loses its parent. A
+room ends with every process in it when `Room.life` is closed, or when whoever holds that is gone.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from loopback.sandbox import mounts, system
-from loopback.sandbox.plan import Plan, View
+from loopback.sandbox.plan import Plan, View, divided
 
 _FDS = 5
 
@@ -61,9 +61,12 @@ class NoRoom(Exception):
 class Nursery:
     """Has rooms made by the process that this one was split off from."""
 
-    def __init__(self, line: socket.socket, view: View, ahead: int, *, closed: bool) -> None:
-        """Rooms are made before they are taken, `ahead` of them. `closed`: they have processes of their own."""
-        self.view, self.closed = view, closed
+    def __init__(self, line: socket.socket, view: View, ahead: int, *, closed: bool, maker: int) -> None:
+        """Rooms are made before they are taken, `ahead` of them. `closed`: they have processes of their own.
+
+        `maker` is the child that makes them, 0 where it is no child.
+        """
+        self.view, self.closed, self.maker = view, closed, maker
         self._line, self._ahead = line, ahead
         self._own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._asked = 0
@@ -85,30 +88,53 @@ class Nursery:
 
 
 def split(view: View, ahead: int) -> Nursery:
-    """Fork, while this process has one thread: the parent makes rooms until the child, which returns, has ended.
+    """Fork, while this process has one thread: one of both makes rooms, the other one returns. Raises NoRoom.
 
-    The child has a process namespace of its own: a system that lets an ordinary user fork into namespaces wants the
-    one that a process comes from to be the user's, too. Raises NoRoom, in the only process that there is then.
+    It is the child that makes rooms, where the system lets this process come back from a room's process namespace.
+    That namespace has to be the user's for it: an ordinary user's process gets one of its own, as a child, and its
+    parent makes the rooms. The rooms end with the process that returns.
     """
     _become_privileged()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    plan = view.plan
-    closed = _has_processes(plan, ours, theirs)
-    if closed:
+    common, own = divided(view.plan)
+    closed = _has_processes(common, own, ours, theirs)
+    comes_back = not closed or _comes_back()
+    if not comes_back:
         system.unshare(system.NEWPID)
-    if os.fork():
+    maker = os.fork()
+    parent = maker != 0
+    if parent != comes_back:
         ours.close()
-        _serve(theirs, plan)
+        if not parent:
+            system.die_with_parent()
+        _serve(theirs, common, own)
     theirs.close()
-    system.die_with_parent()
-    return Nursery(ours, view, ahead, closed=closed)
+    if not parent:
+        system.die_with_parent()
+    return Nursery(ours, view, ahead, closed=closed, maker=maker)
 
 
-def _has_processes(plan: Plan, ours: socket.socket, theirs: socket.socket) -> bool:
+def _comes_back() -> bool:
+    """Whether this process may enter the process namespace that it is in, as it has to after each fork into a room."""
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    try:
+        system.enter(own, system.NEWPID)
+    except OSError:
+        return False
+    finally:
+        os.close(own)
+    return True
+
+
+def _has_processes(common: Plan, own: Plan, ours: socket.socket, theirs: socket.socket) -> bool:
     """Make a room to see whether rooms can have processes of their own here. Raises NoRoom if there can be none."""
     pid = os.fork()
     if pid == 0:
-        _make(theirs, plan)
+        try:
+            _prepare(common, own)
+        except OSError as fault:
+            _tell_fault(theirs, fault)
+        _make(theirs, own)
     os.waitpid(pid, 0)
     room = _received(ours)
     room.close()
@@ -145,8 +171,21 @@ def _received(line: socket.socket) -> Room:
     return Room(mounts, names, processes[0] if processes else -1, door, life)
 
 
-def _serve(line: socket.socket, plan: Plan) -> NoReturn:
+def _prepare(common: Plan, own: Plan) -> None:
+    """Take this process into a namespace of which rooms are copies: a copy costs a tenth. Raises OSError."""
+    system.unshare(system.NEWNS)
+    door = mounts.begin()
+    mounts.carry_out(common, door)
+    mounts.make_places(own)
+    mounts.seal_covers(common)
+    mounts.make_devices(door)
+    mounts.keep_door(door)
+    os.close(door)
+
+
+def _serve(line: socket.socket, common: Plan, own: Plan) -> NoReturn:
     """Make rooms until the other end of the line is closed."""
+    system.adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are collected by the system, here and in each room
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kept = {line.fileno(), 0, 1, 2}
@@ -155,29 +194,36 @@ def _serve(line: socket.socket, plan: Plan) -> NoReturn:
             with contextlib.suppress(OSError):
                 os.close(fd)
     with contextlib.suppress(OSError):
+        _prepare(common, own)
         while line.recv(1):
             if os.fork() == 0:
-                _make(line, plan)
+                _make(line, own)
     os._exit(0)
 
 
-def _make(line: socket.socket, plan: Plan) -> NoReturn:
+def _make(line: socket.socket, own: Plan) -> NoReturn:
     """Make one room and send its descriptors."""
     try:
-        own = os.open("/proc/self/ns", os.O_RDONLY | os.O_DIRECTORY)  # the room's /proc will not know this process
+        kept = os.open("/proc/self/ns", os.O_RDONLY | os.O_DIRECTORY)  # the room's /proc will not know this process
         system.unshare(system.NEWNS | system.NEWUTS)
-        door = mounts.begin(plan)
-        mounts.carry_out(plan, door)
-        mounts.make_devices(door)
+        door = mounts.take_door()
+        mounts.carry_out(own, door)
+        mounts.seal_covers(own)
+        mounts.make_terminals_and_memory()
         life, held = os.pipe()
         kinds = ["mnt", "uts"]
-        if _first_process((line.fileno(), own, held, door), life):
+        if _first_process((line.fileno(), kept, held, door), life):
             kinds.append("pid_for_children")
-        fds = [*(os.open(kind, os.O_RDONLY, dir_fd=own) for kind in kinds), door, held]
+        fds = [*(os.open(kind, os.O_RDONLY, dir_fd=kept) for kind in kinds), door, held]
         socket.send_fds(line, [b"{}"], fds)
     except BaseException as fault:  # noqa: BLE001 - this process is a copy: nothing above may run
-        line.send(json.dumps({"fault": f"{type(fault).__name__}: {fault}"}).encode())
+        _tell_fault(line, fault)
     os._exit(0)
+
+
+def _tell_fault(line: socket.socket, fault: BaseException) -> NoReturn:
+    line.send(json.dumps({"fault": f"{type(fault).__name__}: {fault}"}).encode())
+    os._exit(1)
 
 
 def _first_process(foreign: tuple[int, ...], life: int) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from loopback.sandbox import confine
 from loopback.sandbox.environment import interpreter_folders, own_environment
 from loopback.sandbox.plan import hidden_folders
 from loopback.workers import messages, processes
@@ -105,7 +106,8 @@ class Zygote:
     ) -> None:
         """`state` is the folder that is hidden from hosts besides this machine's own; `readable` what is seen of it."""
         self.standbys, self.idle_seconds, self.python = standbys, idle_seconds, python
-        self._hidden = hidden_folders(os.path.expanduser("~"), [str(state)] if state else [])
+        self._hidden = hidden_folders(os.path.expanduser("~"), [])
+        self._fresh = [os.path.realpath(state)] if state else []
         self._readable = (*own_environment(), *readable)
         self._lock = threading.Lock()
         self._link: socket.socket | None = None
@@ -184,7 +186,12 @@ class Zygote:
         ours, theirs = socket.socketpair()
         command = [self.python, "-m", "loopback.workers.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            [*command, str(self.standbys), str(self.idle_seconds), *map(json.dumps, (self._hidden, self._readable))],
+            [
+                *command,
+                str(self.standbys),
+                str(self.idle_seconds),
+                *map(json.dumps, (self._hidden, self._fresh, self._readable, confine.refusal() is None)),
+            ],
             env=_environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loopback.sandbox import mounts, system
-from loopback.sandbox.plan import Show, View, rest, shown
+from loopback.sandbox.plan import Show, View, holders, rest, shown
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 OPT_ML = "/opt/ml"
@@ -31,8 +31,12 @@ def furnish(door: int, view: View, own: Iterable[Show]) -> None:
     prepared, whole = view.plan, view.showing(own).plan
     if not Path(OPT_ML).is_dir():
         _cover_opt(door)
-    mounts.carry_out(rest(prepared, whole), door)
-    mounts.seal_covers(whole)
+    steps = rest(prepared, whole)
+    taking = holders(whole, steps)
+    for cover in taking:
+        system.set_access(cover.path, writable=True)
+    mounts.carry_out(steps, door)
+    mounts.seal_covers(taking)
 
 
 def own_places(root: str, hosts_file: str | None) -> tuple[Show, ...]:

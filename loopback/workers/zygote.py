@@ -1,10 +1,11 @@
 """The zygote: a process that has imported what jobs use and forks a host for each.
 
-`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS HIDDEN SHOWN`; the last two are JSON lists of the folders
-that hosts do not see, and of those below them that they see. It has one thread, reads orders from the control plane
-on a socket, and writes to each host's report pipe: one JSON line with the pid when the host starts, one with the wait
-status when it has ended. A report pipe that closes without the second line means that the host was lost. The end of
-the socket ends the zygote and all of its hosts.
+`python -m loopback.workers.zygote FD STANDBYS IDLE_SECONDS HIDDEN FRESH SHOWN NEEDED`; the last four are JSON: folders
+that hosts do not see, folders of which each sees something else, folders below them that all see, and whether no host
+may run without a room. It has one thread, reads orders from the control plane on a socket, and writes to each host's
+report pipe: one JSON line with the pid when the host starts, one with the wait status when it has ended. A report pipe
+that closes without the second line means that the host was lost. The end of the socket ends the zygote and all of its
+hosts.
 """
 
 import sys
@@ -237,7 +238,7 @@ class Forge:
         """
         if self.nursery and self.nursery.closed:
             return
-        known = {*self.hosts, *(standby.pid for standby in self.ready)}
+        known = {*self.hosts, *(standby.pid for standby in self.ready), *([self.nursery.maker] if self.nursery else [])}
         groups = {os.getpgid(pid) for pid in self.hosts}
         for pid in processes.children():
             if pid not in known and processes.group_of(pid) not in groups and not self._belongs(pid):
@@ -321,11 +322,13 @@ def _finds_us(finder: Any) -> bool:
     )
 
 
-def _nursery(hidden: list[str], seen: list[str]) -> Nursery | None:
-    """None where this system refuses what rooms need: hosts then run without."""
+def _nursery(hidden: list[str], fresh: list[str], seen: list[str], needed: bool) -> Nursery | None:
+    """None where this system refuses what rooms need: hosts then run without. Raises NoRoom where they are needed."""
     try:
-        nursery = split(View(tuple(hidden), shown(seen)), ROOMS_AHEAD)
+        nursery = split(View(tuple(hidden), shown(seen), tuple(fresh)), ROOMS_AHEAD)
     except NoRoom:
+        if needed:
+            raise
         return None
     system.bound_privileges()
     return nursery
@@ -339,7 +342,7 @@ def main() -> None:
     system.adopt_orphans()
     isolation.make_mount_point()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to answer
-    nursery = _nursery(json.loads(sys.argv[4]), json.loads(sys.argv[5]))
+    nursery = _nursery(*map(json.loads, sys.argv[4:8]))
     warm_up()
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _finds_us(finder)]
     own = frozenset({str(Path(__file__).parents[2])})

@@ -144,9 +144,8 @@ class Site:
 
     def instances(self) -> list[int]:
         """The hosts that serve: descendants of the data plane's zygote that have a model mounted."""
-        hosts = [self.plane]
-        for _ in range(3):  # what makes rooms, the warm process, its hosts
-            hosts = [pid for parent in hosts for pid in self.loopback.children(parent)]
+        zygotes = self.loopback.children(self.plane)
+        hosts = [pid for zygote in zygotes for pid in self.loopback.children(zygote)]
         return [pid for pid in hosts if "/ml" in _mounts(pid)]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loopback.sandbox.plan import Cover, Mount, Plan, Show, hidden_folders, plan, rest, shown
+from loopback.sandbox.plan import Cover, Mount, Plan, Show, divided, hidden_folders, holders, plan, rest, shown
 
 STATE = "/home/ana/p/.slipway/local"
 OWN = Show("/own", "/own", writable=True)
@@ -38,6 +38,21 @@ def test_a_second_plan_does_again_what_new_mounts_lie_over() -> None:
     assert first == (Cover("/state"), seen("/state/x"))
     assert rest(first, whole) == (Show("/tmp", "/state/jobs/a/tmp", True), seen("/tmp/venv"))
     assert rest(first, first) == ()
+
+
+def test_rooms_have_all_but_what_is_fresh_in_common() -> None:
+    whole = plan(["/home"], [seen("/home/ana/p/.venv"), seen(f"{STATE}/sdk.yaml")], [STATE])
+    common, own = divided(whole)
+    assert common == (Cover("/home"), seen("/home/ana/p/.venv"))
+    assert own == (Cover(STATE, fresh=True), seen(f"{STATE}/sdk.yaml"))
+
+
+def test_covers_that_have_to_take_names() -> None:
+    job = Show(f"{STATE}/jobs/a", f"{STATE}/jobs/a", writable=True)
+    whole = plan(["/home", "/root"], [seen("/home/ana/torch"), job, Show("/opt/ml", f"{job.path}/ml", True)], [STATE])
+    assert holders(whole, [job]) == (Cover(STATE, fresh=True),)
+    assert holders(whole, [seen("/home/ana/torch"), job]) == (Cover("/home"), Cover(STATE, fresh=True))
+    assert holders(whole, [Show("/opt/ml", f"{job.path}/ml", True)]) == ()
 
 
 def test_everybodys_homes_are_hidden_and_the_system_is_not() -> None:
