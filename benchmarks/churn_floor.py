@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from loopback.monitor import analyzer
-from loopback.workers import archives
+from loopback.images.model_monitor import analyzer
+from loopback.runtimes.jobs import archives
 from pipelines.churn import evaluate, prepare, train
 from pipelines.tabular.evaluating import Folders
 from pipelines.tabular.hosts import Hosts

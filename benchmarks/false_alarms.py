@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from loopback.monitor import analyzer
+from loopback.images.model_monitor import analyzer
 from pipelines import sample_data
 from pipelines.config import load
 from pipelines.tabular import allowances

@@ -19,7 +19,7 @@ NAME = "loaded"
 QUICK_SECONDS, SECONDS, LONG_SECONDS = 10.0, 120.0, 600.0
 WARM_SECONDS, QUICK_WARM_SECONDS = 20.0, 5.0
 DELIVERY_SECONDS = 60.0
-PLANE = b"loopback.endpoints.plane"
+PLANE = b"loopback.runtimes.endpoints.plane"
 
 
 def measure(bench: Bench) -> Iterator[Row]:

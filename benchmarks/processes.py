@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.local_aws import Failed
 
 SAMPLE_SECONDS = 0.1  # reading the PSS of a process takes the time of walking its pages: 2 ms per GB
-ZYGOTE = "loopback.workers.zygote"
+ZYGOTE = "loopback.runtimes.jobs.zygote"
 HOW_MEMORY = "highest sum of PSS, sampled every 0.1 s: the warm process and all jobs; floor: its one process"
 
 

@@ -152,7 +152,7 @@ def _announce(line: str) -> None:
 
 def _wrong_mapping(settings: Settings) -> str | None:
     """What is wrong with loopback.yml, said before anything is started."""
-    from loopback.workers.images import WrongMapping, mapped
+    from loopback.runtimes.jobs.images import WrongMapping, mapped
 
     try:
         mapped((Path.cwd(), settings.state))

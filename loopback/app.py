@@ -9,69 +9,69 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loopback.adapter.alarms import Alarms
-from loopback.adapter.base import Base
-from loopback.adapter.logs import Logs
-from loopback.adapter.permissions import Permissions
-from loopback.adapter.stacks import Stacks
-from loopback.builds.build import Means as BuildMeans
-from loopback.builds.builder import Builder
 from loopback.core.acting import Acting
 from loopback.core.arn import Place
 from loopback.core.callers import GIT_PREFIXES
 from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
 from loopback.core.store import Store
-from loopback.endpoints.courier import Courier
-from loopback.endpoints.deploy import Deployer
-from loopback.endpoints.door import Door, bound
-from loopback.endpoints.front import Front
-from loopback.endpoints.link import Link
-from loopback.endpoints.queue import Ends, Queue
-from loopback.endpoints.unpack import Means
-from loopback.git.bare import Bare
-from loopback.git.credentials import Credential
-from loopback.git.front import Front as GitFront
-from loopback.git.guard import Guard
+from loopback.ministack.alarms import Alarms
+from loopback.ministack.base import Ministack
+from loopback.ministack.logs import Logs
+from loopback.ministack.permissions import Permissions
+from loopback.ministack.stacks import Stacks
+from loopback.runtimes.codebuild.build import BuildDependencies as BuildMeans
+from loopback.runtimes.codebuild.builder import Builder
+from loopback.runtimes.endpoints.acceptor import Acceptor, bound
+from loopback.runtimes.endpoints.async_inference import AsyncInference, Ends
+from loopback.runtimes.endpoints.deploy import Deployer
+from loopback.runtimes.endpoints.front import DataPlaneProxy
+from loopback.runtimes.endpoints.link import Link
+from loopback.runtimes.endpoints.outbox_relay import OutboxRelay
+from loopback.runtimes.endpoints.unpack import FleetDependencies
+from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.credentials import Credential
+from loopback.runtimes.git.front import GitServer as GitFront
+from loopback.runtimes.git.guard import Guard
+from loopback.runtimes.jobs.dispatch import Dispatcher
+from loopback.runtimes.jobs.hosts import Zygote
+from loopback.runtimes.jobs.images import Images, mapped
+from loopback.runtimes.jobs.ports import Ports
 from loopback.services import registry
-from loopback.services.alarms.evaluator import Evaluator
 from loopback.services.announce import Announcer
 from loopback.services.autoscaling.scaler import Scaler
 from loopback.services.clients import Clients
-from loopback.services.codebuild import registered as codebuild
+from loopback.services.cloudformation.resources import ResourceHandlers
+from loopback.services.cloudwatch.evaluator import Evaluator
+from loopback.services.codebuild import handlers as codebuild
 from loopback.services.codebuild.batch_driver import Batches
-from loopback.services.codedeploy import registered as codedeploy
+from loopback.services.codedeploy import handlers as codedeploy
 from loopback.services.codedeploy.shifts import Shifts
-from loopback.services.codepipeline import registered as delivery
-from loopback.services.codepipeline.driver import Deliveries
+from loopback.services.codepipeline import handlers as delivery
+from loopback.services.codepipeline.driver import PipelineDriver
 from loopback.services.codepipeline.targets import start_build, start_pipeline
-from loopback.services.codepipeline.watch import Watch
+from loopback.services.codepipeline.watch import SourceWatch
 from loopback.services.provisioning import Provisioner
 from loopback.services.sagemaker import announcements as _announcements  # noqa: F401  # it registers itself
 from loopback.services.sagemaker import code_repositories as _code_repositories  # noqa: F401  # it registers itself
 from loopback.services.sagemaker import domains as _domains  # noqa: F401  # it registers itself
 from loopback.services.sagemaker import projects as _projects  # noqa: F401  # it registers itself
-from loopback.services.sagemaker.driver import Driver
+from loopback.services.sagemaker.driver import ExecutionDriver
 from loopback.services.sagemaker.monitoring import metrics as monitoring_metrics
 from loopback.services.sagemaker.monitoring.monitor import Monitor
-from loopback.services.servicecatalog import registered as catalog
-from loopback.services.stacks.resources import Resources
+from loopback.services.servicecatalog import handlers as catalog
 from loopback.wire import model
-from loopback.workers.dispatch import Dispatcher
-from loopback.workers.hosts import Zygote
-from loopback.workers.images import Images, mapped
-from loopback.workers.ports import Ports
 
 SERVICES = ("sagemaker", "application-autoscaling")  # ours, by botocore's names; what is not here is the base's
 CLOUDWATCH = "GraniteServiceVersion20100801"
 
 
 @dataclass(frozen=True)
-class Ground:
+class Platform:
     """What all parts stand on. `acting` gives work the permissions of its role; None where IAM is not enforced."""
 
     settings: Settings
-    base: Base
+    base: Ministack
     logs: Logs
     zygote: Zygote
     clients: Clients
@@ -99,10 +99,10 @@ class Ground:
         self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
 
 
-def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Ground:
+def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Platform:
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.prepare_clients()
-    base, store = Base(settings), Store(settings.database)
+    base, store = Ministack(settings), Store(settings.database)
     store.reserve()
     clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
     permit = base.permissions.permit if base.permissions else anything
@@ -121,7 +121,7 @@ def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Ground:
     acting = Acting(base.objects, permit, clients.credentials) if settings.enforce_iam else None
     readable = (str(settings.sdk_config),)
     zygote = Zygote(idle_seconds=settings.idle_seconds, state=settings.state, readable=readable)
-    return Ground(settings, base, Logs(base), zygote, clients, context, acting)
+    return Platform(settings, base, Logs(base), zygote, clients, context, acting)
 
 
 class Control:
@@ -138,18 +138,18 @@ class Control:
         self.deployer = _deployer(self.ground, self.link, images)
         self.queue = _queue(self.ground, self.link)
         self.courier = _courier(self.ground, self.link)
-        self.driver = Driver(context, ThreadPoolExecutor(16, thread_name_prefix="step"))
+        self.driver = ExecutionDriver(context, ThreadPoolExecutor(16, thread_name_prefix="step"))
         self.announcer = Announcer(context, base.events.put, base.events.has_rules, 86_400 * settings.event_days)
         self.monitor = Monitor(context)
         self.batches = Batches(context)
-        self.resources = Resources(context)
+        self.resources = ResourceHandlers(context)
         base.waiting.releases.append(self.resources.close)
         Stacks(self.resources, settings.place, context.permit, base.state.save)
         self.provisioner = Provisioner(context, base.state.save)
         self.scaler = Scaler(context, base.events.put)
         self.evaluator = Evaluator(context, Alarms(base.state), base.events.put, self.scaler.on_alarm)
-        self.deliveries = Deliveries(context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
-        self.watch = Watch(context)
+        self.deliveries = PipelineDriver(context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
+        self.watch = SourceWatch(context)
         hooks = ThreadPoolExecutor(8, thread_name_prefix="deployment hook")
         self.shifts = Shifts(context, hooks, base.state.save)
         self._open_services()
@@ -167,7 +167,7 @@ class Control:
     def _open_paths(self) -> None:
         """InvokeEndpoint and git."""
         base, settings = self.ground.base, self.ground.settings
-        base.add_front("/endpoints/", Front(self.link.path), partial(invocation, settings.place))
+        base.add_front("/endpoints/", DataPlaneProxy(self.link.path), partial(invocation, settings.place))
         guard = _git_guard(base.permissions, settings.place) if base.permissions else None
         git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved, guard)
         for prefix in GIT_PREFIXES:
@@ -267,9 +267,9 @@ class Control:
         self.ground.base.state.close()
         self.ground.context.store.close()
 
-    def _door(self) -> Door:
+    def _door(self) -> Acceptor:
         settings = self.ground.settings
-        return Door(bound(settings.port), None if settings.enforce_iam else self.link.entrance)
+        return Acceptor(bound(settings.port), None if settings.enforce_iam else self.link.entrance)
 
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""
@@ -277,7 +277,7 @@ class Control:
             threading.Thread(target=self.ground.zygote.start, name="warm-up", daemon=True).start()
 
 
-def _dispatcher(ground: Ground, images: Images) -> Dispatcher:
+def _dispatcher(ground: Platform, images: Images) -> Dispatcher:
     settings, context = ground.settings, ground.context
     publish = partial(monitoring_metrics.put, ground.base.call)
     ports = Ports(
@@ -293,7 +293,7 @@ def _dispatcher(ground: Ground, images: Images) -> Dispatcher:
     return Dispatcher(context.store, settings.place, ports, ground.client_environment, context.changed, limit)
 
 
-def _builder(ground: Ground) -> Builder:
+def _builder(ground: Platform) -> Builder:
     settings, context = ground.settings, ground.context
     means = BuildMeans(
         context.store,
@@ -311,22 +311,22 @@ def _builder(ground: Ground) -> Builder:
     return Builder(means)
 
 
-def _deployer(ground: Ground, link: Link, images: Images) -> Deployer:
+def _deployer(ground: Platform, link: Link, images: Images) -> Deployer:
     settings, context = ground.settings, ground.context
     folder = settings.state / "endpoints"
-    means = Means(context.objects, folder, ground.client_environment, images, settings.pace, ground.acting)
+    means = FleetDependencies(context.objects, folder, ground.client_environment, images, settings.pace, ground.acting)
     return Deployer(context.store, link, means, context.changed, ground.alarm_states)
 
 
-def _queue(ground: Ground, link: Link) -> Queue:
+def _queue(ground: Platform, link: Link) -> AsyncInference:
     settings, context = ground.settings, ground.context
     ends = Ends(context.objects, ground.notify, ground.put_metrics, settings.place.region)
-    return Queue(settings.state / "endpoints" / "queue", context.store, link, ends)
+    return AsyncInference(settings.state / "endpoints" / "queue", context.store, link, ends)
 
 
-def _courier(ground: Ground, link: Link) -> Courier:
+def _courier(ground: Platform, link: Link) -> OutboxRelay:
     folder = ground.settings.state / "endpoints" / "outbox"
-    return Courier(folder, ground.context.objects, ground.logs, ground.put_metrics, link.wanted)
+    return OutboxRelay(folder, ground.context.objects, ground.logs, ground.put_metrics, link.wanted)
 
 
 def _git_guard(permissions: Permissions, place: Place) -> Guard:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopback.core.objects import Objects, StoredObject
-from loopback.core.permissions import Check, Permit
+from loopback.core.permissions import PermissionCheck, Permit
 
 
 @dataclass(frozen=True)
@@ -53,4 +53,4 @@ class RoleObjects:
         self._objects.store(bucket, key, source)
 
     def _ask(self, action: str, path: str, **context: str) -> None:
-        self._permit(self._role, [Check(action, f"arn:aws:s3:::{path}", context)])
+        self._permit(self._role, [PermissionCheck(action, f"arn:aws:s3:::{path}", context)])

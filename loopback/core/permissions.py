@@ -18,7 +18,7 @@ PASS_ROLE, PASSED_TO = "iam:PassRole", "iam:passedtoservice"
 
 
 @dataclass(frozen=True)
-class Check:
+class PermissionCheck:
     """One question to IAM. `context` has condition keys in lower case."""
 
     action: str
@@ -26,10 +26,12 @@ class Check:
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-Permit = Callable[[str, Sequence[Check]], None]  # (role or "" for the account, checks): raises AccessDeniedException
+Permit = Callable[
+    [str, Sequence[PermissionCheck]], None
+]  # (role or "" for the account, checks): raises AccessDeniedException
 
 
-def anything(_role: str, _checks: Sequence[Check]) -> None:
+def anything(_role: str, _checks: Sequence[PermissionCheck]) -> None:
     """The Permit of a loopback without IAM."""
 
 
@@ -197,26 +199,26 @@ TAGGING = {
 }
 
 
-def checks(service: str, operation: str, request: Request, place: Place) -> tuple[Check, ...]:
+def checks(service: str, operation: str, request: Request, place: Place) -> tuple[PermissionCheck, ...]:
     """Everything that must be allowed for an operation: first the action itself, then what goes with it."""
     action = f"{service}:{operation}"
     resources = list(_resources(service, operation, request, place)) or ["*"]
-    found = [Check(action, resource) for resource in resources]
+    found = [PermissionCheck(action, resource) for resource in resources]
     member, tagging = TAGGING.get(service, ("", ""))
     if request.get(member) and operation.startswith(("Create", "Register")):
-        found.append(Check(tagging, resources[0]))
+        found.append(PermissionCheck(tagging, resources[0]))
     for path, principal in ROLES.get(service, ()):
         if isinstance(role := _at(request, path), str) and role.startswith("arn:"):
             found.append(pass_role(role, principal))
     return tuple(found)
 
 
-def pass_role(role: str, principal: str) -> Check:
+def pass_role(role: str, principal: str) -> PermissionCheck:
     """Whether a role (its ARN) may be handed to a service, for example `sagemaker.amazonaws.com`."""
-    return Check(PASS_ROLE, role, {PASSED_TO: principal})
+    return PermissionCheck(PASS_ROLE, role, {PASSED_TO: principal})
 
 
-def invocation(place: Place, method: str, path: str) -> Check | None:
+def invocation(place: Place, method: str, path: str) -> PermissionCheck | None:
     """What a request to the data plane asks for; None where it is no operation, which the data plane says itself."""
     found = re.fullmatch(r"/endpoints/([^/]+)/([a-z-]+)", path)
     if found is None or method != "POST" or found[2] not in INVOCATIONS:

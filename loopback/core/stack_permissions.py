@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loopback.core.arn import Place
-from loopback.core.permissions import Check, pass_role
+from loopback.core.permissions import PermissionCheck, pass_role
 
 _NO_REGION = frozenset({"iam", "s3"})
 # Type -> create, update and delete action, the property with its name, the ARN's service and form.
@@ -53,7 +53,9 @@ _WITHOUT_RESOURCE = frozenset({"kms:CreateKey"})
 _VERBS = ("create", "update", "delete")
 
 
-def stack_checks(verb: str, kind: str, properties: Mapping[str, Any], physical_id: str, place: Place) -> list[Check]:
+def stack_checks(
+    verb: str, kind: str, properties: Mapping[str, Any], physical_id: str, place: Place
+) -> list[PermissionCheck]:
     """What must be allowed; nothing for types that are not in the table. `verb` is create, update or delete."""
     if kind not in _TYPES:
         return []
@@ -61,7 +63,7 @@ def stack_checks(verb: str, kind: str, properties: Mapping[str, Any], physical_i
     action = actions[_VERBS.index(verb)]
     name = str(properties.get(member) or physical_id.rpartition("/")[2] or "*")
     found = [
-        Check(
+        PermissionCheck(
             action,
             "*" if action in _WITHOUT_RESOURCE else _arn(kind, service, form, name, place),
             _boundary(properties),

@@ -11,7 +11,7 @@ Role = str  # an ARN; "" is the account itself
 RENEW_SECONDS = 300.0  # before credentials end
 
 
-class Refused(ServiceError):
+class ClientRefused(ServiceError):
     """What a client was answered; the code is the service's."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -32,9 +32,9 @@ def asked(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, 
     try:
         found: dict[str, Any] = getattr(client, xform_name(operation))(**request)
     except ClientError as fault:
-        raise Refused(fault.response["Error"]["Code"], fault.response["Error"]["Message"]) from None
+        raise ClientRefused(fault.response["Error"]["Code"], fault.response["Error"]["Message"]) from None
     except BotoCoreError as fault:
-        raise Refused("ValidationError", str(fault)) from None
+        raise ClientRefused("ValidationError", str(fault)) from None
     return found
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from benchmarks import churn_data, definitions, workload
-from loopback.engine.definition import parse
+from loopback.engines.pipelines.definition import parse
 
 
 @pytest.mark.parametrize("chained", [True, False])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loopback.engine.model import STEP_TYPES
+from loopback.engines.pipelines.model import STEP_TYPES
+from loopback.runtimes.jobs.images import TABLE
 from loopback.services import registry
 from loopback.services.sagemaker import (
     code_repositories,
@@ -22,7 +23,6 @@ from loopback.services.sagemaker import (
     tags,
 )
 from loopback.services.sagemaker.monitoring import monitor
-from loopback.workers.images import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

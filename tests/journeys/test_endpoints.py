@@ -139,7 +139,7 @@ class Site:
 
     @property
     def plane(self) -> int:
-        (pid,) = self.processes("loopback.endpoints.plane")
+        (pid,) = self.processes("loopback.runtimes.endpoints.plane")
         return pid
 
     def instances(self) -> list[int]:
@@ -370,7 +370,7 @@ def test_deaths_of_an_instance_the_job_worker_the_control_plane_and_the_data_pla
     with Load(own, "two", retry=True) as patient:
         plane = own.plane
         os.kill(plane, signal.SIGKILL)
-        wait_until(lambda: own.processes("loopback.endpoints.plane") not in ([], [plane]), 20)
+        wait_until(lambda: own.processes("loopback.runtimes.endpoints.plane") not in ([], [plane]), 20)
         before = len(patient.answers)
         wait_until(lambda: len(patient.answers) > before + 20, 20)
     assert (patient.errors, set(patient.answers)) == ([], {"here"})

@@ -10,7 +10,7 @@ import pytest
 
 from deploy import checks
 from deploy.calls import CSV, Answer
-from loopback.serving.models import load_model
+from loopback.images.serving.models import load_model
 from pipelines import compiled
 from tests.journeys.conftest import python
 from tests.journeys.xgboost_image import Image, Server, configure, image
@@ -211,7 +211,7 @@ def test_scripts_meet_the_same_toolkit_here(tmp_path: Path) -> None:
     """What can be imported from sagemaker_inference, errors and their members included."""
     real = image(tmp_path).run("-c", TOOLKIT, environ={})
     assert real.returncode == 0, real.stderr
-    provided = f"from loopback.serving import toolkit; toolkit.provide()\n{TOOLKIT}"
+    provided = f"from loopback.images.serving import toolkit; toolkit.provide()\n{TOOLKIT}"
     ours = python("-c", provided)
     assert ours.returncode == 0, ours.stderr
     assert json.loads(ours.stdout) == json.loads(real.stdout)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from loopback.adapter.modules import BrokenBase
-from loopback.adapter.row_file import NewerFormat
 from loopback.control_plane import refusal
 from loopback.core.damage import Damage, DamagedState
 from loopback.core.locks import Held
 from loopback.core.schema import UnknownSchema
 from loopback.core.settings import Settings
+from loopback.ministack.modules import BrokenBase
+from loopback.ministack.row_file import NewerFormat
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deploy import build, promotion, versions
-from loopback.delivery.inputs import handed
+from loopback.engines.eventbridge.inputs import handed
 from pipelines.project import NEEDED
 from slipway import verbs
 

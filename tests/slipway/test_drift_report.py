@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from loopback.monitor.analyzer import main as analyze
+from loopback.images.model_monitor.analyzer import main as analyze
 from pipelines import sample_data
 from slipway.drift_report import distances, distributions, executions, report, sparklines, wording
 from slipway.drift_report.distances import Distance

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loopback.git.credentials import Asked, Credential, principal
+from loopback.runtimes.git.credentials import Asked, Credential, principal
 from slipway import git_access
 from slipway.target import Target
 

@@ -16,7 +16,7 @@ from loopback.core.errors import ResourceNotFound, ServiceError, ValidationExcep
 from loopback.core.kinds import SCALING_POLICY
 from loopback.core.queries import Selection, among, member
 from loopback.core.store import Resource
-from loopback.scaling.capacity import IN_MINUTES, LOW, OUT_MINUTES, fault_in_steps
+from loopback.engines.autoscaling.capacity import IN_MINUTES, LOW, OUT_MINUTES, fault_in_steps
 from loopback.services.autoscaling.resources import (
     DIMENSION,
     NAMESPACE,

@@ -14,8 +14,8 @@ from typing import Any
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import ENDPOINT, SCALABLE_TARGET, SCALING_ACTIVITY, SCALING_POLICY, SCHEDULED_ACTION
 from loopback.core.store import Resource
-from loopback.scaling import capacity
-from loopback.scaling.capacity import Limits, Move
+from loopback.engines.autoscaling import capacity
+from loopback.engines.autoscaling.capacity import CapacityLimits, Move
 from loopback.services import registry
 from loopback.services.autoscaling import activities, policies, scheduled, targets
 from loopback.services.autoscaling.activities import Aim
@@ -142,7 +142,7 @@ class Scaler:
     def _scale(self, target: Resource, policy: Resource, change: tuple[int, int], cause: str) -> None:
         """Begin what limits, cooldowns and suspended states leave of a change (from, to)."""
         current, wanted = change
-        limits = Limits(target.doc["MinCapacity"], target.doc["MaxCapacity"])
+        limits = CapacityLimits(target.doc["MinCapacity"], target.doc["MaxCapacity"])
         moves = (_move(target.result.get("out")), _move(target.result.get("in")))
         decision = capacity.decide(wanted, current, limits, moves, self._now())
         if decision.capacity is None:
@@ -178,7 +178,7 @@ class Scaler:
         current = self._current(row)
         if current is None:
             return
-        wanted = Limits(row.doc["MinCapacity"], row.doc["MaxCapacity"]).clamp(current)
+        wanted = CapacityLimits(row.doc["MinCapacity"], row.doc["MaxCapacity"]).clamp(current)
         self._store.amend(SCALABLE_TARGET, row.name, "range", result={"ranged": True})
         if wanted != current:
             cause = f"{'minimum' if wanted > current else 'maximum'} capacity was set to {wanted}"

@@ -7,7 +7,7 @@ from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import SCHEDULED_ACTION
 from loopback.core.queries import Selection, among, member
 from loopback.core.store import Resource
-from loopback.scaling import schedules
+from loopback.engines.schedules import scheduled_actions
 from loopback.services.autoscaling.resources import (
     DIMENSION,
     NAMESPACE,
@@ -34,7 +34,7 @@ def put(request: Request, context: Context) -> Response:
     doc |= {key: seconds(request[key]) for key in ("StartTime", "EndTime") if key in request}
     if "Schedule" not in doc:
         raise ValidationException("Schedule is required for a new scheduled action")
-    schedules.parse(doc["Schedule"], doc["Timezone"])
+    scheduled_actions.parse(doc["Schedule"], doc["Timezone"])
     _check(doc)
     if known:
         row = context.store.amend(SCHEDULED_ACTION, name, "put", doc=doc)
@@ -59,7 +59,7 @@ def _check(doc: dict[str, Any]) -> None:
 
 def following(row: Resource, moment: float) -> float | None:
     """When an action is due next after a moment, within its StartTime and EndTime; None when never again."""
-    schedule = schedules.parse(row.doc["Schedule"], row.doc["Timezone"])
+    schedule = scheduled_actions.parse(row.doc["Schedule"], row.doc["Timezone"])
     start, end = row.doc.get("StartTime", 0.0), row.doc.get("EndTime", float("inf"))
     found = schedule.after(max(moment, start - 1e-3), max(row.created, start))
     return found if found is not None and found <= end else None

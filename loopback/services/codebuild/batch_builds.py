@@ -5,7 +5,7 @@ from typing import Any
 
 from loopback.core.artifacts import Artifact
 from loopback.core.store import Resource
-from loopback.delivery.batch import DOWNLOAD, Batch, Task, outputs_of
+from loopback.engines.codebuild.batch import DOWNLOAD, Batch, Task, outputs_of
 
 Doc = dict[str, Any]
 _OF_THE_BATCH = ("buildBatchConfig", "buildBatchNumber", "idempotencyToken", "projectName")

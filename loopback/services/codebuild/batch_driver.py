@@ -16,7 +16,7 @@ from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import BUILD, BUILD_BATCH
 from loopback.core.permissions import checks
 from loopback.core.store import Resource
-from loopback.delivery.batch import FAILED, RUNNING, SUCCEEDED, Batch, Moves, plan
+from loopback.engines.codebuild.batch import FAILED, RUNNING, SUCCEEDED, Batch, Moves, plan
 from loopback.services.codebuild import batch_builds, builds
 from loopback.services.codebuild.batches import MINUTES
 from loopback.services.codebuild.combining import combine

@@ -7,9 +7,9 @@ from loopback.core import states
 from loopback.core.kinds import BUILD, BUILD_BATCH
 from loopback.core.queries import Selection
 from loopback.core.store import Resource
-from loopback.delivery.batch import DOWNLOAD
+from loopback.engines.codebuild.batch import DOWNLOAD
 from loopback.services.codebuild import projects
-from loopback.services.codebuild.builds import Asked, for_action, initiator
+from loopback.services.codebuild.builds import BuildOverrides, for_action, initiator
 from loopback.services.codebuild.checks import check_batch
 from loopback.services.codebuild.errors import InvalidInputException, ResourceNotFoundException
 from loopback.services.codebuild.overrides import effective
@@ -55,7 +55,7 @@ def start(request: Request, context: Context) -> Response:
     return {"buildBatch": view(_create(project.name, doc, context), context)}
 
 
-def start_for_pipeline(project: str, context: Context, asked: Asked, *, combine: bool) -> str:
+def start_for_pipeline(project: str, context: Context, asked: BuildOverrides, *, combine: bool) -> str:
     """Start a batch for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
     row = projects.existing(project, context)
     doc = for_action(row.doc, asked)

@@ -38,7 +38,7 @@ def start(request: Request, context: Context) -> Response:
 
 
 @dataclass(frozen=True)
-class Asked:
+class BuildOverrides:
     """What an action of a pipeline wants of a build.
 
     `inputs` are zip objects that are there, `primary` names the one whose files are CODEBUILD_SRC_DIR; `outputs` are
@@ -56,7 +56,7 @@ class Asked:
     timeout_minutes: int | None = None
 
 
-def start_for_pipeline(project: str, context: Context, asked: Asked) -> str:
+def start_for_pipeline(project: str, context: Context, asked: BuildOverrides) -> str:
     """Start a build for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
     row = projects.existing(project, context)
     _check_limit(row, context)
@@ -68,12 +68,12 @@ def start_of_batch(project: str, doc: dict[str, Any], context: Context) -> str:
     return _create(project, doc, context).name
 
 
-def start_without_project(name: str, project: dict[str, Any], context: Context, asked: Asked) -> str:
+def start_without_project(name: str, project: dict[str, Any], context: Context, asked: BuildOverrides) -> str:
     """Start a build that no project describes but the action itself; its id, which begins with `name`."""
     return _create(name, for_action(project, asked), context).name
 
 
-def for_action(project: dict[str, Any], asked: Asked) -> dict[str, Any]:
+def for_action(project: dict[str, Any], asked: BuildOverrides) -> dict[str, Any]:
     """What a build of an action is asked to do. Raises InvalidInputException."""
     if asked.primary not in {artifact.name for artifact in asked.inputs}:
         named = ", ".join(artifact.name for artifact in asked.inputs) or "none"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loopback.core.kinds import BUILD
 from loopback.core.store import Resource
-from loopback.delivery.batch import SUCCEEDED, Batch
+from loopback.engines.codebuild.batch import SUCCEEDED, Batch
 from loopback.services.codebuild.batch_builds import part
 from loopback.services.registry import Context
 

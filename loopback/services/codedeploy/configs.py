@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_CONFIG, DEPLOY_GROUP
 from loopback.core.queries import NAME, Selection, equals
-from loopback.delivery.shifting import BUILT_IN, InvalidRouting, steps
+from loopback.engines.codedeploy.traffic_shifting import BUILT_IN, InvalidRouting, steps
 from loopback.services.codedeploy import rows
 from loopback.services.codedeploy.errors import (
     DeploymentConfigAlreadyExistsException,

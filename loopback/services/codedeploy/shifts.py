@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError, ParamValidationError
 from loopback.core import states
 from loopback.core.errors import AccessDeniedException, ServiceError
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP, DEPLOYMENT
-from loopback.core.permissions import Check
+from loopback.core.permissions import PermissionCheck
 from loopback.core.store import Resource
-from loopback.delivery.shifting import ALL_AT_ONCE, hold, steps
+from loopback.engines.codedeploy.traffic_shifting import ALL_AT_ONCE, hold, steps
 from loopback.services.codedeploy import configs, triggers
 from loopback.services.codedeploy.appspec import AFTER, BEFORE, AppSpec
 from loopback.services.codedeploy.deployments import new_id, overview
@@ -140,7 +140,7 @@ class Shifts:
             raise Halt("stop", "ALARM_ACTIVE", f"These alarms do not exist: {', '.join(missing)}", ON_ALARM)
 
     def _alarms(self, names: list[str], role: str) -> dict[str, str]:
-        self._context.permit(role, [Check("cloudwatch:DescribeAlarms")])
+        self._context.permit(role, [PermissionCheck("cloudwatch:DescribeAlarms")])
         request = {"AlarmNames": names, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
         shown = self._context.base("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", request)
         alarms = [*shown.get("MetricAlarms", ()), *shown.get("CompositeAlarms", ())]
@@ -183,7 +183,7 @@ class Shifts:
     def _call(self, row: Resource, event: str, function: str, identity: str) -> None:
         arn = function if function.startswith("arn:") else self._context.place.arn(f"function:{function}", "lambda")
         try:
-            self._context.permit(row.doc["serviceRoleArn"], [Check("lambda:InvokeFunction", arn)])
+            self._context.permit(row.doc["serviceRoleArn"], [PermissionCheck("lambda:InvokeFunction", arn)])
             self._context.invoke(function, {"DeploymentId": row.name, "LifecycleEventHookExecutionId": identity})
             return
         except ServiceError as fault:

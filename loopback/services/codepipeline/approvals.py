@@ -8,29 +8,29 @@ from loopback.core.kinds import DELIVERY_ACTION
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.errors import (
     ActionNotFoundException,
     ApprovalAlreadyCompletedException,
     InvalidApprovalTokenException,
 )
-from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 from loopback.services.registry import Context, Request, Response, handles
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """Tell the topic, once the token is written down, then wait for the answer."""
     answer = work.noted.get("answer")
     if answer is not None:
         by = {"updated_by": answer["by"]}
         if answer["status"] == "Approved":
-            return Ended(summary=answer["summary"], noted=by)
-        return Ended("JobFailed", answer["summary"] or "Rejected", noted=by)
+            return ActionEnded(summary=answer["summary"], noted=by)
+        return ActionEnded("JobFailed", answer["summary"] or "Rejected", noted=by)
     if "NotificationArn" in work.configuration and not work.noted.get("notified"):
         _notify(work)
     return Wait(None, {"notified": True})
 
 
-def _notify(work: Work) -> None:
+def _notify(work: ActionContext) -> None:
     doc, configuration = work.row.doc, work.configuration
     link = f"{work.client('sns').meta.endpoint_url}/#/pipelines/{doc['pipeline']}"
     message = {

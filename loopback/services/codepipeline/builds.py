@@ -10,14 +10,14 @@ from loopback.core.permissions import checks
 from loopback.services import registry
 from loopback.services.codebuild import batches
 from loopback.services.codebuild import builds as codebuild
-from loopback.services.codepipeline.facts import actions_of
-from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
+from loopback.services.codepipeline.from_rows import actions_of
 from loopback.wire import documents
 
 LOOK_SECONDS = 5.0  # a build that ends is told; this is for one that was changed unseen
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """Start the build or the batch, then wait for its end. It and its place in the action are one commit."""
     build = work.noted.get("external_id")
     if build is None:
@@ -25,11 +25,13 @@ def run(work: Work) -> Outcome:
     return waited(work, build, kind=BUILD_BATCH if _batched(work) else BUILD)
 
 
-def _batched(work: Work) -> bool:
+def _batched(work: ActionContext) -> bool:
     return work.configuration.get("BatchEnabled") == "true"
 
 
-def waited(work: Work, build: str, more: Mapping[str, str] = MappingProxyType({}), *, kind: Kind = BUILD) -> Outcome:
+def waited(
+    work: ActionContext, build: str, more: Mapping[str, str] = MappingProxyType({}), *, kind: Kind = BUILD
+) -> Outcome:
     """How the build of an action stands; its variables are those that it exports, and `more`.
 
     A batch has none: its builds export the same ones.
@@ -38,23 +40,23 @@ def waited(work: Work, build: str, more: Mapping[str, str] = MappingProxyType({}
     try:
         row = work.context.store.get(kind, build)
     except ResourceNotFound:
-        return Ended("JobFailed", f"{noun} {build} does not exist any more")
+        return ActionEnded("JobFailed", f"{noun} {build} does not exist any more")
     if row.status == "IN_PROGRESS":
         return Wait(LOOK_SECONDS)
     exported = {key: str(value) for key, value in (row.result.get("exported") or {}).items()}
     exported |= more
     if row.status == "SUCCEEDED":
-        return Ended(variables=exported)
+        return ActionEnded(variables=exported)
     reason = row.result.get("failure") or f"{noun} terminated with state: {row.status}"
-    return Ended("JobFailed", str(reason), exported)
+    return ActionEnded("JobFailed", str(reason), exported)
 
 
-def _start(work: Work) -> Outcome:
+def _start(work: ActionContext) -> Outcome:
     configuration = work.configuration
     try:
         environment = _environment(configuration.get("EnvironmentVariables", "[]"))
     except ValueError as fault:
-        return Ended("ConfigurationError", f"EnvironmentVariables: {fault}")
+        return ActionEnded("ConfigurationError", f"EnvironmentVariables: {fault}")
     project, wanted = configuration["ProjectName"], asked(work, environment)
     operation = "StartBuildBatch" if _batched(work) else "StartBuild"
     work.permit(*checks("codebuild", operation, {"projectName": project}, work.context.place))
@@ -68,9 +70,9 @@ def _start(work: Work) -> Outcome:
     return Wait(0.0)  # it may have ended before anyone knew whose it is
 
 
-def asked(work: Work, environment: Sequence[dict[str, Any]]) -> codebuild.Asked:
+def asked(work: ActionContext, environment: Sequence[dict[str, Any]]) -> codebuild.BuildOverrides:
     """What an action wants of a build."""
-    return codebuild.Asked(
+    return codebuild.BuildOverrides(
         initiator=f"codepipeline/{work.row.doc['pipeline']}",
         environment=environment,
         inputs=work.inputs,
@@ -88,7 +90,7 @@ def _environment(text: str) -> list[dict[str, Any]]:
     return [{"type": "PLAINTEXT", "value": "", **each} for each in found]
 
 
-def _source_version(work: Work) -> str:
+def _source_version(work: ActionContext) -> str:
     """The revision of the source that the primary artifact goes back to; "" when it was made by a build."""
     execution = work.context.store.get(DELIVERY, work.row.parent)
     origin = execution.doc.get("target", execution.name)
@@ -100,7 +102,7 @@ def _source_version(work: Work) -> str:
     return str(first.result["revision"]) if first else ""
 
 
-def stop(work: Work) -> None:
+def stop(work: ActionContext) -> None:
     """Stop the build of an action that was given up. Raises ServiceError."""
     if build := work.noted.get("external_id"):
         operation = "StopBuildBatch" if _batched(work) else "StopBuild"

@@ -3,17 +3,17 @@
 import json
 from typing import Any
 
-from loopback.core.permissions import Check
+from loopback.core.permissions import PermissionCheck
 from loopback.services.codebuild import builds as codebuild
 from loopback.services.codepipeline import builds
-from loopback.services.codepipeline.work import Outcome, Wait, Work
+from loopback.services.codepipeline.action import ActionContext, Outcome, Wait
 
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 MINUTES = 60
 LOGS = ("CreateLogGroup", "CreateLogStream", "PutLogEvents")  # what the role of such an action writes
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """Start the build, then wait for its end; the variables that are asked for are the action's."""
     build = work.noted.get("external_id")
     if build is None:
@@ -23,10 +23,12 @@ def run(work: Work) -> Outcome:
     return builds.waited(work, build, {name: own[name] for name in work.row.doc["compute"]["exported"] if name in own})
 
 
-def _start(work: Work) -> Outcome:
+def _start(work: ActionContext) -> Outcome:
     doc, compute = work.row.doc, work.row.doc["compute"]
     group = f"/aws/codepipeline/{doc['pipeline']}"
-    work.permit(*(Check(f"logs:{action}", work.context.place.arn(f"log-group:{group}:*", "logs")) for action in LOGS))
+    work.permit(
+        *(PermissionCheck(f"logs:{action}", work.context.place.arn(f"log-group:{group}:*", "logs")) for action in LOGS)
+    )
     project = {
         "source": {"type": "CODEPIPELINE", "buildspec": json.dumps(buildspec(compute))},
         "artifacts": {"type": "CODEPIPELINE"},

@@ -5,12 +5,12 @@ from typing import Any
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import DELIVERY, DELIVERY_RULE, DELIVERY_STAGE
 from loopback.core.store import Resource, Store
-from loopback.delivery.model import MEMBERS, Stage, parse
-from loopback.delivery.plan import UNMET
-from loopback.delivery.rules import RULES
-from loopback.services.codepipeline import executions, pipelines, starting, steering
+from loopback.engines.codepipeline.model import MEMBERS, Stage, parse
+from loopback.engines.codepipeline.plan import UNMET
+from loopback.engines.codepipeline.rules import RULES
+from loopback.services.codepipeline import control, executions, pipelines, starting
 from loopback.services.codepipeline.errors import ConditionNotOverridableException
-from loopback.services.codepipeline.facts import conditions_of, rules_of
+from loopback.services.codepipeline.from_rows import conditions_of, rules_of
 from loopback.services.codepipeline.providers import give_up
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -98,7 +98,7 @@ def override(request: Request, context: Context) -> Response:
         pipelines.valid_stage(parse(pipeline.doc), name)
         row = executions.get(pipeline.name, request["pipelineExecutionId"], context)
         stage = _held(row, name, kind, store)
-        steering.refuse_overtaken(pipeline, stage, store)
+        control.refuse_overtaken(pipeline, stage, store)
         by = pipelines.caller(context)
         given_up = [
             store.fire(
@@ -112,7 +112,7 @@ def override(request: Request, context: Context) -> Response:
         noted = {"conditions": conditions_of(stage) | {kind: overridden}}
         if stage.status == "Failed":
             starting.refuse_full(pipeline.name, context)
-            steering.resume(row.name, stage.name, noted, store)
+            control.resume(row.name, stage.name, noted, store)
         else:
             store.amend(DELIVERY_STAGE, stage.name, "override", result=noted)
     for rule in given_up:

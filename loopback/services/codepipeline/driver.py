@@ -28,17 +28,17 @@ from loopback.core.kinds import (
     DELIVERY_STAGE,
 )
 from loopback.core.store import Resource
-from loopback.delivery.plan import plan
-from loopback.services.codepipeline import facts, polling, providers
-from loopback.services.codepipeline.moves import Mover
-from loopback.services.codepipeline.work import Ended, Outcome, Work
+from loopback.engines.codepipeline.plan import plan
+from loopback.services.codepipeline import from_rows, polling, providers
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome
+from loopback.services.codepipeline.apply import PlanApplier
 from loopback.services.registry import Context
 
 log = logging.getLogger("loopback")
 Message = Callable[[], None]
 
 
-class Deliveries:
+class PipelineDriver:
     """Run `loop` on one thread; `changed` may be called from any."""
 
     def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
@@ -50,7 +50,7 @@ class Deliveries:
         self._busy: dict[str, bool] = {}  # action at work -> whether to look again right after
         self._builds: dict[str, str] = {}  # build or batch -> action
         self._polls = False  # whether S3 sources are looked at
-        self._mover = Mover(context, now)
+        self._mover = PlanApplier(context, now)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look whether an execution waits for it."""
@@ -127,7 +127,7 @@ class Deliveries:
                 row = self._store.get(DELIVERY_PIPELINE, pipeline)
             except ResourceNotFound:
                 return
-            while moves := plan(facts.facts_of(row, self._store)):
+            while moves := plan(from_rows.facts_of(row, self._store)):
                 for move in moves:
                     started, abandoned = self._mover.carry_out(row, move)
                     begun += started
@@ -147,7 +147,7 @@ class Deliveries:
     def _look(self, name: str) -> None:
         """Let the provider go one step on; one that is at it already looks again afterwards."""
         try:
-            row = facts.begun(name, self._store)
+            row = from_rows.begun(name, self._store)
         except ResourceNotFound:
             return
         if row.status != "InProgress":
@@ -167,19 +167,19 @@ class Deliveries:
     def _run(self, row: Resource) -> Outcome:
         try:
             if row.result.get("unresolved"):
-                return Ended("ConfigurationError", row.result["unresolved"])
-            return providers.run(Work(row, self._context, self._boot, self._now()))
+                return ActionEnded("ConfigurationError", row.result["unresolved"])
+            return providers.run(ActionContext(row, self._context, self._boot, self._now()))
         except ServiceError as fault:
             kind = "PermissionError" if isinstance(fault, AccessDeniedException) else "JobFailed"
-            return Ended(kind, f"{fault} (Error Code: {fault.code})")
+            return ActionEnded(kind, f"{fault} (Error Code: {fault.code})")
         except ClientError as fault:
             error = fault.response["Error"]
-            return Ended("PermissionError" if "AccessDenied" in error["Code"] else "JobFailed", str(fault))
+            return ActionEnded("PermissionError" if "AccessDenied" in error["Code"] else "JobFailed", str(fault))
         except BotoCoreError as fault:
-            return Ended("ConfigurationError", str(fault))
+            return ActionEnded("ConfigurationError", str(fault))
         except Exception as fault:
             log.exception("action %s", row.doc["action"])
-            return Ended("InternalError", f"loopback failed in this action: {fault!r}; its log has the details")
+            return ActionEnded("InternalError", f"loopback failed in this action: {fault!r}; its log has the details")
 
     def _worked(self, name: str, outcome: Outcome) -> None:
         again = self._busy.pop(name, False)
@@ -189,12 +189,12 @@ class Deliveries:
 
     def _looked(self, name: str, outcome: Outcome) -> None:
         try:
-            row = facts.begun(name, self._store)
+            row = from_rows.begun(name, self._store)
         except ResourceNotFound:
             return
         if row.status != "InProgress":
             return
-        if isinstance(outcome, Ended):
+        if isinstance(outcome, ActionEnded):
             self._end(row, outcome)
             return
         if any(row.result.get(key) != value for key, value in outcome.noted.items()):
@@ -204,7 +204,7 @@ class Deliveries:
         if outcome.seconds is not None:
             self._at(self._now() + outcome.seconds, lambda: self._look(name))
 
-    def _end(self, row: Resource, ended: Ended) -> None:
+    def _end(self, row: Resource, ended: ActionEnded) -> None:
         with self._store.transaction():
             self._mover.end(row, ended)
         self._builds.pop(row.result.get("external_id", ""), None)
@@ -213,12 +213,12 @@ class Deliveries:
 
     def _expire(self, name: str) -> None:
         try:
-            row = facts.begun(name, self._store)
+            row = from_rows.begun(name, self._store)
         except ResourceNotFound:
             return
         if row.status == "InProgress":
             noun = "action" if row.kind == DELIVERY_ACTION.slug else "rule"
-            self._end(row, Ended("JobTimedOut", f"The {noun} '{row.doc['action']}' has timed out"))
+            self._end(row, ActionEnded("JobTimedOut", f"The {noun} '{row.doc['action']}' has timed out"))
             self._executor.submit(providers.give_up, row, self._context)
 
     def _poll(self) -> None:

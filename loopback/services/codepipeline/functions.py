@@ -6,23 +6,23 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import BY_SLUG
-from loopback.core.permissions import Check
+from loopback.core.permissions import PermissionCheck
 from loopback.core.store import Resource
 from loopback.services.codepipeline import pipelines
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.errors import (
     InvalidJobStateException,
     JobNotFoundException,
     OutputVariablesSizeExceededException,
 )
-from loopback.services.codepipeline.facts import begun
-from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+from loopback.services.codepipeline.from_rows import begun
 from loopback.services.registry import Context, Request, Response, handles
 
 MOST_VARIABLE_BYTES = 122_880
 AGAIN_SECONDS = 1.0  # between two calls of a function that asked to be called again
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """Call the function; it answers while it runs, or later, within the action's time limit."""
     if (ended := _answered(work.noted)) is not None:
         return ended
@@ -32,30 +32,30 @@ def run(work: Work) -> Outcome:
         return Wait(None)  # it was called, and has not answered yet
     if token is not None and (pause := work.noted["continued"] + AGAIN_SECONDS - time.time()) > 0:
         return Wait(pause)
-    work.permit(Check("lambda:InvokeFunction", _function(work)))
+    work.permit(PermissionCheck("lambda:InvokeFunction", _function(work)))
     work.note(calls=calls + 1, boot=work.boot, continuation=None)
     try:
         work.context.invoke(_function(work), {"CodePipeline.job": _job(work.row, work.context, token)})
     except ServiceError as fault:
-        return _answered(_now(work)) or Ended(
+        return _answered(_now(work)) or ActionEnded(
             "JobFailed", f"The AWS Lambda function failed to return a result: {fault}"
         )
     return _answered(_now(work)) or Wait(AGAIN_SECONDS if _now(work).get("continuation") else None)
 
 
-def _now(work: Work) -> dict[str, Any]:
+def _now(work: ActionContext) -> dict[str, Any]:
     return begun(work.row.name, work.context.store).result
 
 
-def _answered(noted: dict[str, Any]) -> Ended | None:
+def _answered(noted: dict[str, Any]) -> ActionEnded | None:
     answer = noted.get("answer")
     if answer is None:
         return None
     details = {"external_id": answer["external_id"]} if answer.get("external_id") else {}
-    return Ended(answer["error"], answer["summary"], answer.get("variables") or {}, details)
+    return ActionEnded(answer["error"], answer["summary"], answer.get("variables") or {}, details)
 
 
-def _function(work: Work) -> str:
+def _function(work: ActionContext) -> str:
     name = work.configuration["FunctionName"]
     return name if name.startswith("arn:") else work.context.place.arn(f"function:{name}", "lambda")
 

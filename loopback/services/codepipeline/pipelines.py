@@ -8,8 +8,8 @@ from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationExce
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
 from loopback.core.queries import NAME, Selection
 from loopback.core.store import Resource
-from loopback.delivery import structure
-from loopback.delivery.model import Structure, parse
+from loopback.engines.codepipeline import structure
+from loopback.engines.codepipeline.model import Structure, parse
 from loopback.services.codepipeline.errors import (
     InvalidArnException,
     InvalidNextTokenException,

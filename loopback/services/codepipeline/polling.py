@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import DELIVERY_PIPELINE
 from loopback.core.store import Resource
-from loopback.delivery.model import Action
+from loopback.engines.codepipeline.model import Action
 from loopback.services.codepipeline import pipelines, starting
 from loopback.services.registry import Context
 

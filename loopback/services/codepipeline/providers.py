@@ -16,11 +16,11 @@ from loopback.services.codepipeline import (
     state_machines,
     uploads,
 )
-from loopback.services.codepipeline.work import Outcome, Work
+from loopback.services.codepipeline.action import ActionContext, Outcome
 from loopback.services.registry import Context
 
 log = logging.getLogger("loopback")
-RUN: dict[tuple[str, str], Callable[[Work], Outcome]] = {  # by category and provider
+RUN: dict[tuple[str, str], Callable[[ActionContext], Outcome]] = {  # by category and provider
     ("Source", "S3"): sources.from_s3,
     ("Source", "CodeStarSourceConnection"): sources.from_connection,
     ("Source", "CodeCommit"): sources.from_codecommit,
@@ -42,7 +42,7 @@ RUN: dict[tuple[str, str], Callable[[Work], Outcome]] = {  # by category and pro
 BUILDS = ("CodeBuild", "Commands")  # providers whose work is a build
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """One look at an action or a rule."""
     kind = work.row.doc["type"]
     return RUN[kind["category"], kind["provider"]](work)
@@ -53,6 +53,6 @@ def give_up(row: Resource, context: Context) -> None:
     if row.doc["type"]["provider"] not in BUILDS:
         return
     try:
-        builds.stop(Work(row, context, ""))
+        builds.stop(ActionContext(row, context, ""))
     except ServiceError as fault:  # it has just ended by itself
         log.info("stop of the build of %s: %s", row.name, fault)

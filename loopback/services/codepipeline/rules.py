@@ -3,43 +3,43 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from loopback.delivery.rules import alarm_states, compare
-from loopback.engine import cron
-from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
+from loopback.engines.codepipeline.rules import alarm_states, compare
+from loopback.engines.schedules import cron
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 
 ALARM_LOOK_SECONDS, WINDOW_LOOK_SECONDS = 5.0, 600.0
 NO = "RuleFailed"
 
 
-def variable_check(work: Work) -> Outcome:
+def variable_check(work: ActionContext) -> Outcome:
     """Compare what the variable holds now."""
     asked = work.configuration
     try:
         found = compare(asked["Operator"], asked["Variable"], asked["Value"])
     except ValueError as fault:
-        return Ended("ConfigurationError", str(fault))
+        return ActionEnded("ConfigurationError", str(fault))
     said = f"'{asked['Variable']}' {asked['Operator']} '{asked['Value']}' is {str(found).lower()}"
-    return Ended("" if found else NO, said)
+    return ActionEnded("" if found else NO, said)
 
 
-def alarm(work: Work) -> Outcome:
+def alarm(work: ActionContext) -> Outcome:
     """No as soon as the alarm is in one of the states; yes when it was not for the whole of WaitTime."""
     name = work.configuration["AlarmName"]
     try:
         states = alarm_states(work.configuration.get("AlarmStates", ""))
         until = work.row.created + 60 * _minutes(work.configuration.get("WaitTime", "0"))
     except ValueError as fault:
-        return Ended("ConfigurationError", str(fault))
+        return ActionEnded("ConfigurationError", str(fault))
     request = {"AlarmNames": [name], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
     found = work.client("cloudwatch").describe_alarms(**request)
     alarms = [*found.get("MetricAlarms", ()), *found.get("CompositeAlarms", ())]
     if not alarms:
-        return Ended("ConfigurationError", f"There is no alarm named {name}")
+        return ActionEnded("ConfigurationError", f"There is no alarm named {name}")
     state = alarms[0]["StateValue"]
     if state in states:
-        return Ended(NO, f"Alarm {name} is in state {state}")
+        return ActionEnded(NO, f"Alarm {name} is in state {state}")
     left = until - work.now
-    return Wait(min(left, ALARM_LOOK_SECONDS)) if left > 0 else Ended(summary=f"Alarm {name} is in state {state}")
+    return Wait(min(left, ALARM_LOOK_SECONDS)) if left > 0 else ActionEnded(summary=f"Alarm {name} is in state {state}")
 
 
 def _minutes(text: str) -> int:
@@ -48,18 +48,20 @@ def _minutes(text: str) -> int:
     return int(text)
 
 
-def window(work: Work) -> Outcome:
+def window(work: ActionContext) -> Outcome:
     """Wait until the clock of that time zone is inside the window."""
     asked, name = work.configuration["Cron"], work.configuration.get("TimeZone", "UTC")
     try:
         seconds = opens_in(asked, datetime.fromtimestamp(work.now, ZoneInfo(name)))
     except (ZoneInfoNotFoundError, IsADirectoryError):
-        return Ended("ConfigurationError", f"TimeZone '{name}' is no time zone; expected one such as Europe/Berlin")
+        return ActionEnded(
+            "ConfigurationError", f"TimeZone '{name}' is no time zone; expected one such as Europe/Berlin"
+        )
     except ValueError as fault:
-        return Ended("ConfigurationError", str(fault))
+        return ActionEnded("ConfigurationError", str(fault))
     if seconds is None:
-        return Ended("ConfigurationError", f"The window '{asked}' does not open any more")
-    return Wait(min(seconds, WINDOW_LOOK_SECONDS)) if seconds else Ended(summary=f"The window '{asked}' is open")
+        return ActionEnded("ConfigurationError", f"The window '{asked}' does not open any more")
+    return Wait(min(seconds, WINDOW_LOOK_SECONDS)) if seconds else ActionEnded(summary=f"The window '{asked}' is open")
 
 
 def opens_in(window_cron: str, now: datetime) -> float | None:

@@ -6,21 +6,21 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import CONNECTION, DELIVERY
-from loopback.core.permissions import Check
+from loopback.core.permissions import PermissionCheck
 from loopback.core.repositories import Commit, checked
-from loopback.services.codepipeline.work import Ended, Outcome, Work, repositories
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, repositories
 
 CODECOMMIT = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus")  # what a source action calls
 
 
-def from_s3(work: Work) -> Outcome:
+def from_s3(work: ActionContext) -> Outcome:
     """The newest version of the object, or the one that the execution was started with."""
     wanted = work.context.store.get(DELIVERY, work.row.parent).doc["revisions"].get(work.row.doc["action"], {})
     bucket, key = work.configuration["S3Bucket"], wanted.get("S3_OBJECT_KEY", work.configuration["S3ObjectKey"])
     client, output = work.client("s3"), work.outputs[0]
     which = {"VersionId": wanted["S3_OBJECT_VERSION_ID"]} if "S3_OBJECT_VERSION_ID" in wanted else {}
     if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-        return Ended("ConfigurationError", f"The bucket {bucket} has no versioning; an S3 source needs it")
+        return ActionEnded("ConfigurationError", f"The bucket {bucket} has no versioning; an S3 source needs it")
     found = client.head_object(Bucket=bucket, Key=key, **which)
     version, etag = found["VersionId"], found["ETag"].strip('"')
     source = {"Bucket": bucket, "Key": key, "VersionId": version}
@@ -28,37 +28,39 @@ def from_s3(work: Work) -> Outcome:
     summary = found.get("Metadata", {}).get(
         "codepipeline-artifact-revision-summary", f"Amazon S3 version id: {version}"
     )
-    return Ended(
+    return ActionEnded(
         summary=summary,
         variables={"ETag": etag, "VersionId": version},
         noted={"revision": version, "revision_summary": summary, "revision_created": found["LastModified"].timestamp()},
     )
 
 
-def from_connection(work: Work) -> Outcome:
+def from_connection(work: ActionContext) -> Outcome:
     """The head of a branch behind a connection, or the commit that was pushed."""
     configuration = work.configuration
     arn = configuration["ConnectionArn"]
     if not work.context.store.exists(CONNECTION, arn.rpartition("/")[2]):
-        return Ended("ConfigurationError", f"Connection {arn} does not exist")
-    work.permit(Check(f"{arn.split(':')[2]}:UseConnection", arn))  # the action is called after the ARN's service
+        return ActionEnded("ConfigurationError", f"Connection {arn} does not exist")
+    work.permit(
+        PermissionCheck(f"{arn.split(':')[2]}:UseConnection", arn)
+    )  # the action is called after the ARN's service
     name = configuration["FullRepositoryId"]
     commit, branch = _commit(work, name)
     shared = {"ConnectionArn": arn, "FullRepositoryName": name}
     return _made(work, name, commit, shared | _described(commit, branch))
 
 
-def from_codecommit(work: Work) -> Outcome:
+def from_codecommit(work: ActionContext) -> Outcome:
     """The head of a branch of a CodeCommit repository, or the commit that was pushed."""
     name = work.configuration["RepositoryName"]
     repository = work.context.place.arn(name, "codecommit")
-    work.permit(*(Check(f"codecommit:{action}", repository) for action in CODECOMMIT))
+    work.permit(*(PermissionCheck(f"codecommit:{action}", repository) for action in CODECOMMIT))
     commit, branch = _commit(work, name)
     committer = {"RepositoryName": name, "CommitterDate": _iso(commit.committer.seconds)}
     return _made(work, name, commit, committer | _described(commit, branch))
 
 
-def _commit(work: Work, name: str) -> tuple[Commit, str]:
+def _commit(work: ActionContext, name: str) -> tuple[Commit, str]:
     """The commit and its branch. Raises ServiceError where there is none."""
     execution = work.context.store.get(DELIVERY, work.row.parent)
     action = work.row.doc["action"]
@@ -81,7 +83,7 @@ def _described(commit: Commit, branch: str) -> dict[str, str]:
     }
 
 
-def _made(work: Work, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
+def _made(work: ActionContext, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
     output = work.outputs[0]
     with tempfile.TemporaryDirectory() as folder:
         zipped = Path(folder) / "source.zip"
@@ -94,7 +96,7 @@ def _made(work: Work, name: str, commit: Commit, variables: dict[str, str]) -> O
         "revision_created": commit.committer.seconds,
         "external_id": commit.id,
     }
-    return Ended(summary=commit.message[:2048], variables=variables, noted=noted)
+    return ActionEnded(summary=commit.message[:2048], variables=variables, noted=noted)
 
 
 def _iso(seconds: int) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.templates import Invalid, description, store_json
-from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 
 REPLACED = ("ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE")
 ABSENT = ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS")
@@ -22,7 +22,7 @@ SETTLE_SECONDS = 10.0  # until the events of an operation that was accepted have
 AGAIN = {"phase": None, "token": None, "begun": None}
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """Go one step on."""
     mode, phase = work.configuration["ActionMode"], work.noted.get("phase")
     try:
@@ -36,17 +36,17 @@ def run(work: Work) -> Outcome:
             return _execute_change_set(work)
         return _delete(work) if mode == "DELETE_ONLY" else _deploy(work, replace=mode == "REPLACE_ON_FAILURE")
     except Invalid as fault:
-        return Ended("ConfigurationError", str(fault))
+        return ActionEnded("ConfigurationError", str(fault))
     except ClientError as fault:
         error = fault.response["Error"]
-        return Ended("JobFailed", f"{error['Message']} (Service: CloudFormation; Error Code: {error['Code']})")
+        return ActionEnded("JobFailed", f"{error['Message']} (Service: CloudFormation; Error Code: {error['Code']})")
 
 
-def _name(work: Work) -> str:
+def _name(work: ActionContext) -> str:
     return work.configuration["StackName"]
 
 
-def _stack(work: Work) -> dict[str, Any] | None:
+def _stack(work: ActionContext) -> dict[str, Any] | None:
     """The stack, or None where there is none or only an empty one that waits for a change set."""
     try:
         found: dict[str, Any] = work.client("cloudformation").describe_stacks(StackName=_name(work))["Stacks"][0]
@@ -57,14 +57,14 @@ def _stack(work: Work) -> dict[str, Any] | None:
     return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
 
-def _deploy(work: Work, *, replace: bool) -> Outcome:
+def _deploy(work: ActionContext, *, replace: bool) -> Outcome:
     stack = _stack(work)
     status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
     if replace and status in REPLACED:
         work.client("cloudformation").delete_stack(StackName=_name(work))
         return _noted(work, "deleting")
     if status.endswith("_IN_PROGRESS") and status not in ABSENT:
-        return Ended("JobFailed", f"Stack {_name(work)} is in {status} state and cannot be updated")
+        return ActionEnded("JobFailed", f"Stack {_name(work)} is in {status} state and cannot be updated")
     request = description(work)
     policy = request.pop("StackPolicyBody", None)
     token = _begin(work)
@@ -83,18 +83,18 @@ def _deploy(work: Work, *, replace: bool) -> Outcome:
     return Wait(FIRST_LOOK_SECONDS)
 
 
-def _begin(work: Work) -> str:
+def _begin(work: ActionContext) -> str:
     """Write down which operation is about to be asked for, before it is."""
     token = f"{work.row.name}-{int(time.time() * 1000):x}"
     work.note(phase="running", token=token, boot=work.boot, begun=time.time(), external_id=_name(work))
     return token
 
 
-def _noted(work: Work, phase: str) -> Wait:
+def _noted(work: ActionContext, phase: str) -> Wait:
     return Wait(FIRST_LOOK_SECONDS, {"phase": phase, "boot": work.boot, "begun": time.time()})
 
 
-def _watch(work: Work) -> Outcome:
+def _watch(work: ActionContext) -> Outcome:
     """Look at the operation that was begun."""
     stack = _stack(work)
     events = _events(work) if stack else []
@@ -106,35 +106,35 @@ def _watch(work: Work) -> Outcome:
         return Wait(min(LOOK_SECONDS, max(FIRST_LOOK_SECONDS, elapsed / 10)))
     if status in DONE:
         return _finished(work, stack, f"Stack {status}")
-    return Ended("JobFailed", _reason(work, events, stack), noted={"external_id": stack["StackId"]})
+    return ActionEnded("JobFailed", _reason(work, events, stack), noted={"external_id": stack["StackId"]})
 
 
-def _never_begun(work: Work) -> Outcome:
+def _never_begun(work: ActionContext) -> Outcome:
     if time.time() - work.noted["begun"] < SETTLE_SECONDS:
         return Wait(LOOK_SECONDS / 2)
-    return Ended("JobFailed", f"Stack {_name(work)} was deleted while the action waited for it")
+    return ActionEnded("JobFailed", f"Stack {_name(work)} was deleted while the action waited for it")
 
 
-def _watch_delete(work: Work) -> Outcome:
+def _watch_delete(work: ActionContext) -> Outcome:
     stack = _stack(work)
     if stack is None:
         if work.configuration["ActionMode"] == "DELETE_ONLY":
-            return Ended(summary=f"Stack {_name(work)} was deleted")
+            return ActionEnded(summary=f"Stack {_name(work)} was deleted")
         return Wait(0.0, AGAIN)
     if stack["StackStatus"] == "DELETE_FAILED" and time.time() - work.noted["begun"] > FIRST_LOOK_SECONDS:
-        return Ended("JobFailed", _reason(work, _events(work), stack))
+        return ActionEnded("JobFailed", _reason(work, _events(work), stack))
     return Wait(LOOK_SECONDS / 4)
 
 
-def _delete(work: Work) -> Outcome:
+def _delete(work: ActionContext) -> Outcome:
     if _stack(work) is None:
-        return Ended(summary=f"Stack {_name(work)} does not exist")
+        return ActionEnded(summary=f"Stack {_name(work)} does not exist")
     role = {"RoleARN": work.configuration["RoleArn"]} if "RoleArn" in work.configuration else {}
     work.client("cloudformation").delete_stack(StackName=_name(work), **role)
     return _noted(work, "deleting")
 
 
-def _replace_change_set(work: Work) -> Outcome:
+def _replace_change_set(work: ActionContext) -> Outcome:
     """The change set of that name, made anew; a stack that is not there yet is made by executing it."""
     client, change_set = work.client("cloudformation"), work.configuration["ChangeSetName"]
     stack = _stack(work)
@@ -152,11 +152,11 @@ def _replace_change_set(work: Work) -> Outcome:
         time.sleep(FIRST_LOOK_SECONDS)
     reason = found.get("StatusReason", "")
     if found["Status"] == "FAILED" and "didn't contain changes" not in reason and NOTHING not in reason:
-        return Ended("JobFailed", reason)
+        return ActionEnded("JobFailed", reason)
     return _finished(work, stack or {}, f"Change set {change_set} was created. {reason}".strip())
 
 
-def _execute_change_set(work: Work) -> Outcome:
+def _execute_change_set(work: ActionContext) -> Outcome:
     client, change_set = work.client("cloudformation"), work.configuration["ChangeSetName"]
     found = client.describe_change_set(StackName=_name(work), ChangeSetName=change_set)
     if found["Status"] == "FAILED" and "didn't contain changes" in found.get("StatusReason", ""):
@@ -166,7 +166,7 @@ def _execute_change_set(work: Work) -> Outcome:
     return Wait(FIRST_LOOK_SECONDS)
 
 
-def _events(work: Work) -> list[dict[str, Any]]:
+def _events(work: ActionContext) -> list[dict[str, Any]]:
     """The events since this action's operation began, oldest first; those of a resumed one have no token."""
     pages = work.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=_name(work))
     found = [event for page in pages for event in page["StackEvents"]][::-1]
@@ -175,7 +175,7 @@ def _events(work: Work) -> list[dict[str, Any]]:
     return found[begun:]
 
 
-def _reason(work: Work, events: list[dict[str, Any]], stack: dict[str, Any]) -> str:
+def _reason(work: ActionContext, events: list[dict[str, Any]], stack: dict[str, Any]) -> str:
     """Why: the first resource that failed, not those that were cancelled for it, nor the stack itself."""
     if any(event.get("DetailedStatus") == "VALIDATION_FAILED" for event in events):
         found = work.client("cloudformation").describe_events(StackName=_name(work))["OperationEvents"]
@@ -191,10 +191,10 @@ def _reason(work: Work, events: list[dict[str, Any]], stack: dict[str, Any]) -> 
     return str(stack.get("StackStatusReason") or f"Stack {stack['StackName']} is {stack['StackStatus']}")
 
 
-def _finished(work: Work, stack: dict[str, Any], summary: str) -> Ended:
+def _finished(work: ActionContext, stack: dict[str, Any], summary: str) -> ActionEnded:
     """The stack's outputs are the action's variables, and the content of the output artifact."""
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
     if work.outputs and "OutputFileName" in work.configuration:
         store_json(work, work.configuration["OutputFileName"], outputs)
     noted = {"external_id": stack.get("StackId", _name(work))}
-    return Ended(summary=summary, variables=outputs, noted=noted)
+    return ActionEnded(summary=summary, variables=outputs, noted=noted)

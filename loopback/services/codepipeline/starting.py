@@ -9,8 +9,8 @@ from loopback.core.errors import ValidationException
 from loopback.core.kinds import DELIVERY
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
-from loopback.delivery.model import Structure, parse
-from loopback.delivery.variables import REFERENCE
+from loopback.engines.codepipeline.model import Structure, parse
+from loopback.engines.codepipeline.variables import REFERENCE
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import ConcurrentPipelineExecutionsLimitExceededException
 from loopback.services.registry import Context, Request, Response, handles
@@ -86,7 +86,7 @@ def start(name: str, context: Context, trigger: Trigger, options: Options = Opti
 
 def start_rollback(source: Resource, target: Resource, at: int, trigger: Trigger, context: Context) -> Resource:
     """An execution of one stage with the artifacts and variables of `target`. `source` is the pipeline's row."""
-    from loopback.services.codepipeline.facts import produced
+    from loopback.services.codepipeline.from_rows import produced
 
     store = context.store
     with store.transaction():

@@ -6,10 +6,10 @@ from typing import Any
 from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_STAGE
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource, Store
-from loopback.delivery.model import Action, Stage, parse
+from loopback.engines.codepipeline.model import Action, Stage, parse
 from loopback.services.codepipeline import conditions, pipelines
 from loopback.services.codepipeline.executions import ORDER, UNREPLACED, error_view
-from loopback.services.codepipeline.facts import entries
+from loopback.services.codepipeline.from_rows import entries
 from loopback.services.registry import Context, Request, Response, handles
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.templates import Invalid, file_of, store_json
-from loopback.services.codepipeline.work import Ended, Outcome, Wait, Work
 
 LOOK_SECONDS = 1.0
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """Go one step on. An execution lives in the process that began it: what a kill has cut off is begun again."""
     if work.noted.get("external_id") is None:
         return _start(work)
@@ -23,27 +23,27 @@ def run(work: Work) -> Outcome:
     if found["status"] == "SUCCEEDED":
         return _succeeded(work, found)
     why = found.get("cause") or found.get("error") or "no cause given"
-    return Ended("JobFailed", f"State machine execution {found['executionArn']} is {found['status']}: {why}")
+    return ActionEnded("JobFailed", f"State machine execution {found['executionArn']} is {found['status']}: {why}")
 
 
-def _start(work: Work) -> Outcome:
+def _start(work: ActionContext) -> Outcome:
     asked, client = work.configuration, work.client("stepfunctions")
     machine = asked["StateMachineArn"]
     try:
         given = _input(work)
     except Invalid as fault:
-        return Ended("ConfigurationError", str(fault))
+        return ActionEnded("ConfigurationError", str(fault))
     attempt = work.noted.get("attempts", 0)
     names = (asked.get("ExecutionNamePrefix"), work.row.name, str(attempt) if attempt else None)
     express = client.describe_state_machine(stateMachineArn=machine)["type"] == "EXPRESS"
     begun = client.start_execution(stateMachineArn=machine, name="-".join(filter(None, names)), input=given)
     if express:
-        return Ended(summary="The express state machine was started", variables={"StateMachineArn": machine})
+        return ActionEnded(summary="The express state machine was started", variables={"StateMachineArn": machine})
     work.note(external_id=begun["executionArn"], boot=work.boot, attempts=attempt + 1)
     return Wait(0.0)
 
 
-def _input(work: Work) -> str:
+def _input(work: ActionContext) -> str:
     """The execution's input. Raises Invalid."""
     asked = work.configuration
     if asked.get("InputType", "Literal") == "Literal":
@@ -53,7 +53,7 @@ def _input(work: Work) -> str:
     return file_of(work, f"{work.inputs[0].name}::{asked['Input']}").decode()
 
 
-def _described(work: Work) -> dict[str, Any] | None:
+def _described(work: ActionContext) -> dict[str, Any] | None:
     client = work.client("stepfunctions")
     try:
         found: dict[str, Any] = client.describe_execution(executionArn=work.noted["external_id"])
@@ -64,8 +64,8 @@ def _described(work: Work) -> dict[str, Any] | None:
     return found
 
 
-def _succeeded(work: Work, found: dict[str, Any]) -> Outcome:
+def _succeeded(work: ActionContext, found: dict[str, Any]) -> Outcome:
     arns = {"StateMachineArn": found["stateMachineArn"], "ExecutionArn": found["executionArn"]}
     if work.outputs:
         store_json(work, "output.json", json.loads(found.get("output") or "null"))
-    return Ended(summary=f"State machine execution {found['executionArn']} succeeded", variables=arns)
+    return ActionEnded(summary=f"State machine execution {found['executionArn']} succeeded", variables=arns)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from loopback.core.errors import ValidationException
-from loopback.delivery.inputs import handed
+from loopback.engines.eventbridge.inputs import handed
 from loopback.services import registry
 from loopback.services.codepipeline import starting
 from loopback.services.registry import Context

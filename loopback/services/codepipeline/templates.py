@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from loopback.core.artifacts import Artifact
-from loopback.delivery.model import json_object
-from loopback.services.codepipeline.work import Work
+from loopback.engines.codepipeline.model import json_object
+from loopback.services.codepipeline.action import ActionContext
 
 MOST_OVERRIDE_BYTES, MOST_TEMPLATE_BYTES, MOST_ARTIFACT_BYTES = 1024, 1 << 20, 256 << 20
 MOST_FILE_BYTES = 4 << 20  # of a file that is read whole
@@ -20,7 +20,7 @@ class Invalid(Exception):
     """The action's configuration, or a file that it names, cannot be used."""
 
 
-def description(work: Work) -> dict[str, Any]:
+def description(work: ActionContext) -> dict[str, Any]:
     """The request that creates or updates the stack, or makes its change set."""
     given = work.configuration
     request: dict[str, Any] = {"StackName": given["StackName"], **_template(work)}
@@ -38,7 +38,7 @@ def description(work: Work) -> dict[str, Any]:
     return request
 
 
-def _template(work: Work) -> dict[str, str]:
+def _template(work: ActionContext) -> dict[str, str]:
     body = file_of(work, work.configuration["TemplatePath"])
     if len(body) > MOST_TEMPLATE_BYTES:
         raise Invalid(f"The template has {len(body)} bytes; at most {MOST_TEMPLATE_BYTES}")
@@ -53,7 +53,7 @@ def _template(work: Work) -> dict[str, str]:
     return {"TemplateURL": f"{client.meta.endpoint_url}/{found.bucket}/{key}"}
 
 
-def _configuration(work: Work) -> dict[str, Any]:
+def _configuration(work: ActionContext) -> dict[str, Any]:
     where = work.configuration.get("TemplateConfiguration")
     if where is None:
         return {}
@@ -73,7 +73,7 @@ def _configuration(work: Work) -> dict[str, Any]:
     return found
 
 
-def _overrides(work: Work) -> dict[str, str]:
+def _overrides(work: ActionContext) -> dict[str, str]:
     text = work.configuration.get("ParameterOverrides")
     if not text:
         return {}
@@ -85,7 +85,7 @@ def _overrides(work: Work) -> dict[str, str]:
     return {key: _override(work, key, value) for key, value in found.items()}
 
 
-def _override(work: Work, key: str, value: Any) -> str:
+def _override(work: ActionContext, key: str, value: Any) -> str:
     match value:
         case str():
             return value
@@ -105,14 +105,14 @@ def _override(work: Work, key: str, value: Any) -> str:
             )
 
 
-def _artifact(work: Work, name: str) -> Artifact:
+def _artifact(work: ActionContext, name: str) -> Artifact:
     found = work.input(name)
     if found is None:
         raise Invalid(f"{name} is not an input artifact of the action")
     return found
 
 
-def file_of(work: Work, where: str) -> bytes:
+def file_of(work: ActionContext, where: str) -> bytes:
     """The file that `Artifact::path` names. Raises Invalid."""
     name, parted, path = where.partition("::")
     if not parted:
@@ -135,7 +135,7 @@ def file_of(work: Work, where: str) -> bytes:
         raise Invalid(f"File [{path}] does not exist in artifact [{name}]") from None
 
 
-def store_json(work: Work, name: str, document: Any) -> None:
+def store_json(work: ActionContext, name: str, document: Any) -> None:
     """Make the action's output artifact: a zip with this one file."""
     output, body = work.outputs[0], io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as zipped:

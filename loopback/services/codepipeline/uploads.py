@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from loopback.core.unpacking import TooLarge, check_zip
-from loopback.services.codepipeline.work import Ended, Outcome, Work
+from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome
 
 
-def run(work: Work) -> Outcome:
+def run(work: ActionContext) -> Outcome:
     """One look: what a kill has cut off is put again."""
     asked, artifact, client = work.configuration, work.inputs[0], work.client("s3")
     put = {"Bucket": asked["BucketName"], **_options(work)}
@@ -21,7 +21,7 @@ def run(work: Work) -> Outcome:
         if asked["Extract"] == "false":
             with zipped.open("rb") as whole:
                 client.put_object(**put, Key=asked["ObjectKey"], Body=whole, ContentType="application/zip")
-            return Ended(summary=f"s3://{asked['BucketName']}/{asked['ObjectKey']}")
+            return ActionEnded(summary=f"s3://{asked['BucketName']}/{asked['ObjectKey']}")
         prefix = asked["ObjectKey"].rstrip("/") + "/" if asked.get("ObjectKey") else ""
         count = 0
         try:
@@ -30,10 +30,10 @@ def run(work: Work) -> Outcome:
                 client.put_object(**put, Key=prefix + name, Body=body, ContentType=kind)
                 count += 1
         except TooLarge as fault:
-            return Ended("ConfigurationError", f"The artifact {artifact.name} cannot be extracted: {fault}")
+            return ActionEnded("ConfigurationError", f"The artifact {artifact.name} cannot be extracted: {fault}")
         except zipfile.BadZipFile:
-            return Ended("ConfigurationError", f"The artifact {artifact.name} is not a zip file")
-    return Ended(summary=f"{count} files in s3://{asked['BucketName']}/{prefix}")
+            return ActionEnded("ConfigurationError", f"The artifact {artifact.name} is not a zip file")
+    return ActionEnded(summary=f"{count} files in s3://{asked['BucketName']}/{prefix}")
 
 
 def _files(zipped: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -45,7 +45,7 @@ def _files(zipped: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     yield entry.filename, body
 
 
-def _options(work: Work) -> dict[str, Any]:
+def _options(work: ActionContext) -> dict[str, Any]:
     """How the objects are written."""
     asked = work.configuration
     options: dict[str, Any] = {}

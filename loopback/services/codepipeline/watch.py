@@ -13,10 +13,10 @@ from typing import Any
 from loopback.core.errors import ResourceInUse, ServiceError
 from loopback.core.kinds import CODECOMMIT_REPOSITORY, CONNECTION, DELIVERY_PIPELINE, GIT_REPOSITORY
 from loopback.core.store import Resource
-from loopback.delivery.filters import Push, matches_push
-from loopback.delivery.model import Action
+from loopback.engines.codepipeline.filters import Push, matches_push
+from loopback.engines.codepipeline.model import Action
 from loopback.services.codepipeline import pipelines, starting
-from loopback.services.codepipeline.work import repositories
+from loopback.services.codepipeline.action import repositories
 from loopback.services.registry import Context
 
 log = logging.getLogger("loopback")
@@ -24,7 +24,7 @@ HEADS, TAGS = "refs/heads/", "refs/tags/"
 KEPT = 20  # pushes, until they are announced
 
 
-class Watch:
+class SourceWatch:
     """One per process. `moved` may be called from any thread."""
 
     def __init__(self, context: Context) -> None:

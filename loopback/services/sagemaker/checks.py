@@ -9,7 +9,7 @@ from loopback.core.kinds import PACKAGE
 from loopback.core.objects import split_uri
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
-from loopback.engine.plan import Start
+from loopback.engines.pipelines.plan import Start
 from loopback.services.registry import Context
 
 BASELINE_FOLDER = "/opt/ml/processing/baseline"
@@ -36,7 +36,7 @@ BASELINES = {
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckJob:
     """The processing job of a check, and the step's metadata so far."""
 
     request: dict[str, Any]
@@ -44,14 +44,14 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class CheckResult:
     """The step's metadata in full; `violations` is the failure's text, empty when the check passed."""
 
     metadata: dict[str, Any]
     violations: str
 
 
-def plan(start: Start, context: Context) -> Check:
+def plan(start: Start, context: Context) -> CheckJob:
     """The container's job. With a drift check, the earlier baseline goes in beside the data.
 
     Baselines: what the step supplies, else DriftCheckBaselines of the newest approved package.
@@ -83,7 +83,7 @@ def plan(start: Start, context: Context) -> Check:
         **{f"BaselineUsedForDriftCheck{name}": used.get(name) for name in calculated},
         "FailOnViolation": _flag(settings.get("FailOnViolation", True)),
     }
-    return Check(request, {key: value for key, value in metadata.items() if value is not None})
+    return CheckJob(request, {key: value for key, value in metadata.items() if value is not None})
 
 
 def _flag(value: Any) -> bool:
@@ -124,14 +124,14 @@ def _with_baseline(request: dict[str, Any], earlier: dict[str, str]) -> dict[str
     return request | {"ProcessingInputs": inputs, "Environment": environment}
 
 
-def judge(metadata: dict[str, Any], job: Resource, context: Context) -> Judgement:
+def judge(metadata: dict[str, Any], job: Resource, context: Context) -> CheckResult:
     """Read the violations that the job wrote, if any; they fail the step when FailOnViolation is set."""
     shown = {**metadata, "CheckJobArn": context.place.arn(f"processing-job/{job.name}")}
     fails = shown.pop("FailOnViolation")
     report = metadata["CalculatedBaselineConstraints"].rsplit("/", 1)[0] + "/constraint_violations.json"
     bucket, key = split_uri(report)
     if not any(item.key == key for item in context.objects.list(bucket, key)):
-        return Judgement(shown, "")
+        return CheckResult(shown, "")
     shown["ViolationReport"] = report
     kind = "Quality" if metadata["CheckType"] in ("DATA_QUALITY", "MODEL_QUALITY") else "Clarify"
-    return Judgement(shown, f"ClientError: {kind} check failed. See violation report" if fails else "")
+    return CheckResult(shown, f"ClientError: {kind} check failed. See violation report" if fails else "")

@@ -19,9 +19,21 @@ from loopback.core.errors import ResourceInUse, ResourceNotFound, ServiceError
 from loopback.core.kinds import BY_SLUG, CACHED_STEP, EXECUTION, STEP
 from loopback.core.objects import split_uri
 from loopback.core.store import Resource
-from loopback.engine import cache, selective
-from loopback.engine.definition import Definition, parse
-from loopback.engine.plan import Action, Conclude, Facts, Finish, Open, Retry, Start, StepFact, Stop, plan, recorded
+from loopback.engines.pipelines import cache, selective
+from loopback.engines.pipelines.definition import Definition, parse
+from loopback.engines.pipelines.plan import (
+    Action,
+    Conclude,
+    ExecutionFacts,
+    Finish,
+    Open,
+    Retry,
+    Start,
+    StepFact,
+    Stop,
+    plan,
+    recorded,
+)
 from loopback.services.registry import Context
 from loopback.services.sagemaker import executions, experiments, jobs, steps
 from loopback.services.sagemaker.pipelines import MOST_STEPS
@@ -32,7 +44,7 @@ _LOST = "InternalServerError: We encountered an internal error. Please try again
 
 
 @dataclass
-class Run:
+class LiveExecution:
     """One execution that runs, as the driver holds it in memory; every fact is in the store too."""
 
     row: Resource
@@ -42,13 +54,13 @@ class Run:
     steps: dict[str, StepFact] = field(default_factory=dict)
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> ExecutionFacts:
         """What the engine plans from."""
         doc = self.row.doc
         selection = doc.get("SelectiveExecutionConfig")
         parallelism = doc.get("ParallelismConfiguration") or {}
         moment = steps.iso(self.row.created)
-        return Facts(
+        return ExecutionFacts(
             parameters=doc["parameters"],
             variables={
                 "StartDateTime": moment,
@@ -65,7 +77,7 @@ class Run:
         )
 
 
-class Driver:
+class ExecutionDriver:
     """Run `loop` on one thread; `changed` may be called from any."""
 
     def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
@@ -74,7 +86,7 @@ class Driver:
         self._executor = executor
         self._now = now
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, LiveExecution] = {}
         self._jobs: dict[tuple[str, str], tuple[str, str]] = {}  # a job -> its execution and step
         self._timers: list[tuple[float, str]] = []  # (when, execution)
 
@@ -124,7 +136,7 @@ class Driver:
                     self._restore(run, step)
                 self.changed(EXECUTION.slug, row.name)
 
-    def _restore(self, run: Run, step: Resource) -> None:
+    def _restore(self, run: LiveExecution, step: Resource) -> None:
         name = step.doc["name"]
         run.steps[name] = fact_of(step)
         if step.status not in ("Starting", "Executing", "Stopping"):
@@ -134,14 +146,14 @@ class Driver:
             self._jobs[job[0], job[1]] = (run.row.name, name)
             self.changed(job[0], job[1])
         elif step.doc["type"] == "Lambda" or step.status == "Starting":
-            self._end(run, name, steps.Ended("Failed", reason=_LOST, kind="Step.SERVICE_FAULT"))
+            self._end(run, name, steps.StepEnded("Failed", reason=_LOST, kind="Step.SERVICE_FAULT"))
         elif "answer" in step.result:
             self.changed(STEP.slug, step.name)
 
-    def _take_up(self, row: Resource) -> Run:
+    def _take_up(self, row: Resource) -> LiveExecution:
         arn = executions.arn_of(row.parent, row.name, self._context)
         definition = parse(row.doc["PipelineDefinition"], max_steps=MOST_STEPS)
-        run = Run(row, arn, definition, self._source(row, definition))
+        run = LiveExecution(row, arn, definition, self._source(row, definition))
         self._runs[row.name] = run
         return run
 
@@ -178,7 +190,9 @@ class Driver:
             try:
                 ended = steps.job_ended(step, job, self._context)
             except ServiceError as fault:
-                ended = steps.Ended("Failed", metadata=step.result.get("metadata", {}), reason=f"ClientError: {fault}")
+                ended = steps.StepEnded(
+                    "Failed", metadata=step.result.get("metadata", {}), reason=f"ClientError: {fault}"
+                )
             self._end(run, found[1], ended)
             self._plan(run)
         self._after(run)
@@ -190,12 +204,12 @@ class Driver:
             self._end(run, step.doc["name"], steps.callback_ended(step))
             self._advance(run)
 
-    def _advance(self, run: Run) -> None:
+    def _advance(self, run: LiveExecution) -> None:
         with self._store.transaction():
             self._plan(run)
         self._after(run)
 
-    def _plan(self, run: Run) -> None:
+    def _plan(self, run: LiveExecution) -> None:
         """Decide and do, until only running work is left. One commit."""
         while actions := plan(run.definition, run.facts, self._read_json, self._now()):
             for action in actions:
@@ -203,12 +217,12 @@ class Driver:
             if run.row.name not in self._runs:
                 return
 
-    def _after(self, run: Run) -> None:
+    def _after(self, run: LiveExecution) -> None:
         waiting = [fact.retry_at for fact in run.steps.values() if fact.waiting and fact.retry_at is not None]
         if run.row.name in self._runs and waiting:
             heapq.heappush(self._timers, (min(waiting), run.row.name))
 
-    def _carry_out(self, run: Run, action: Action) -> None:
+    def _carry_out(self, run: LiveExecution, action: Action) -> None:
         if isinstance(action, Finish):
             self._finish(run, action)
             return
@@ -223,7 +237,7 @@ class Driver:
         else:
             self._conclude(run, action, new=before is None)
 
-    def _conclude(self, run: Run, action: Open | Conclude, *, new: bool) -> None:
+    def _conclude(self, run: LiveExecution, action: Open | Conclude, *, new: bool) -> None:
         """Steps that are decided without work: Condition, Fail, ForEach, and those whose arguments cannot be had."""
         if new:
             self._create(run, action.name)
@@ -245,7 +259,7 @@ class Driver:
         else:
             self._move(run, action.name, _EVENTS[action.status], {**result, "ended": self._now()})
 
-    def _start(self, run: Run, action: Start) -> None:
+    def _start(self, run: LiveExecution, action: Start) -> None:
         if action.attempt == 1:
             self._create(run, action.name, action)
         else:
@@ -254,13 +268,13 @@ class Driver:
         hit = self._cached(run, action, key)
         self._move(run, action.name, "begin", {"cache_key": key})
         if hit is not None:
-            ended = steps.Ended("Succeeded", hit.result["properties"], hit.result.get("metadata", {}))
+            ended = steps.StepEnded("Succeeded", hit.result["properties"], hit.result.get("metadata", {}))
             origin = hit.result.get("cache_source") or self._arn_of(hit)
             self._end(run, action.name, ended, cache_source=origin)
             return
         done = lambda ended: self._inbox.put(lambda: self._work_ended(run, action.name, ended))  # noqa: E731
-        begun = steps.begin(steps.Work(action, run.row, run.arn, self._context, self._executor, done))
-        if isinstance(begun, steps.Ended):
+        begun = steps.begin(steps.StepStart(action, run.row, run.arn, self._context, self._executor, done))
+        if isinstance(begun, steps.StepEnded):
             self._end(run, action.name, begun)
             return
         job = (begun.job[0].slug, begun.job[1]) if begun.job else None
@@ -270,12 +284,12 @@ class Driver:
             self._jobs[job] = (run.row.name, action.name)
             experiments.track_job(run.row.name, *job, self._context)
 
-    def _work_ended(self, run: Run, name: str, ended: steps.Ended) -> None:
+    def _work_ended(self, run: LiveExecution, name: str, ended: steps.StepEnded) -> None:
         if run.row.name in self._runs:
             self._end(run, name, ended)
             self._advance(run)
 
-    def _cached(self, run: Run, action: Start, key: str | None) -> Resource | None:
+    def _cached(self, run: LiveExecution, action: Start, key: str | None) -> Resource | None:
         """The newest successful run of this step with an equal key that is young enough, or None."""
         if key is None:
             return None
@@ -291,7 +305,7 @@ class Driver:
         execution = self._store.get(EXECUTION, step.parent)
         return executions.arn_of(execution.parent, execution.name, self._context)
 
-    def _end(self, run: Run, name: str, ended: steps.Ended, cache_source: str | None = None) -> None:
+    def _end(self, run: LiveExecution, name: str, ended: steps.StepEnded, cache_source: str | None = None) -> None:
         """Record the end of a step's work; a success is kept for later executions to take over."""
         properties = json.loads(json.dumps(dict(ended.properties)))
         result = {
@@ -313,14 +327,14 @@ class Driver:
             except ResourceInUse:
                 self._store.amend(CACHED_STEP, entry, "renew", doc=doc)
 
-    def _stop(self, run: Run, name: str) -> None:
+    def _stop(self, run: LiveExecution, name: str) -> None:
         step = self._move(run, name, "stop")
         try:
             steps.stop(step, run.arn, self._context)
         except ServiceError as fault:  # its job has just ended by itself
             log.info("stop of %s: %s", step.name, fault)
 
-    def _finish(self, run: Run, action: Finish) -> None:
+    def _finish(self, run: LiveExecution, action: Finish) -> None:
         event = {"Succeeded": "succeed", "Failed": "fail", "Stopped": "halt"}[action.status]
         self._store.fire(
             EXECUTION, run.row.name, event, {"FailureReason": action.failure_reason or None, "ended": self._now()}
@@ -328,7 +342,7 @@ class Driver:
         del self._runs[run.row.name]
         self._context.changed("finished", run.row.name)
 
-    def _create(self, run: Run, name: str, start: Start | None = None) -> None:
+    def _create(self, run: LiveExecution, name: str, start: Start | None = None) -> None:
         step = start.step if start else run.definition.steps[name]
         doc = {
             "name": name,
@@ -345,10 +359,10 @@ class Driver:
             result={"started": now, "first_started": now, "attempts": 1},
         )
 
-    def _move(self, run: Run, name: str, event: str, result: dict[str, Any] | None = None) -> Resource:
+    def _move(self, run: LiveExecution, name: str, event: str, result: dict[str, Any] | None = None) -> Resource:
         return self._store.fire(STEP, f"{run.row.name}/{name}", event, result)
 
-    def _note(self, run: Run, name: str, event: str, result: dict[str, Any]) -> None:
+    def _note(self, run: LiveExecution, name: str, event: str, result: dict[str, Any]) -> None:
         self._store.amend(STEP, f"{run.row.name}/{name}", event, result=result)
 
     def _read_json(self, uri: str) -> Any:

@@ -1,4 +1,4 @@
-"""Endpoints: Create, Describe, List, Update and Delete. `loopback.endpoints` brings up what is written here.
+"""Endpoints: Create, Describe, List, Update and Delete. `loopback.runtimes.endpoints` brings up what is written here.
 
 A row's `result` has `serving` (what answers requests now) and `pending` (what is being brought up), each
 `{"generation", "config", "variants": {name: {"count", "weight"}}}`. The configuration and the models are copied

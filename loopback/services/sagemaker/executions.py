@@ -8,9 +8,9 @@ from loopback.core.errors import ConflictException, ResourceNotFound, Validation
 from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
 from loopback.core.queries import CREATED, NAME, Selection, equals
 from loopback.core.store import Resource
-from loopback.engine import selective
-from loopback.engine.definition import parse
-from loopback.engine.parameters import InvalidParameters, bind
+from loopback.engines.pipelines import selective
+from loopback.engines.pipelines.definition import parse
+from loopback.engines.pipelines.parameters import InvalidParameters, bind
 from loopback.services.listing import PAGING, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import pipelines

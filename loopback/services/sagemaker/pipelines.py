@@ -7,7 +7,7 @@ from loopback.core.errors import ConflictException, ValidationException
 from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
 from loopback.core.queries import Selection
 from loopback.core.store import Resource
-from loopback.engine.definition import InvalidDefinition, parse
+from loopback.engines.pipelines.definition import InvalidDefinition, parse
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags

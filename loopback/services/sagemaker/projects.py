@@ -14,12 +14,12 @@ from typing import Any
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
 from loopback.core.kinds import PROJECT
 from loopback.core.store import Resource
+from loopback.engines.cloudformation.template_urls import path_style, template_location
 from loopback.services import provisioning, registry
 from loopback.services.listing import Listing, select
 from loopback.services.provisioned_stack import Order
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import MOST, keep_tags
-from loopback.stacks.template_urls import path_style, template_location
 
 LISTING = Listing("ProjectSummaryList", PROJECT)
 SUPPLIED = ("SageMakerProjectName", "SageMakerProjectId")  # parameters that the service gives every template

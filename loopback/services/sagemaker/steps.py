@@ -1,7 +1,7 @@
 """How each type of pipeline step begins, ends and stops: one function a type, in one table each.
 
 A starter gets the resolved arguments and says what has begun: `Begun` when something now runs whose end the
-driver hears of later, `Ended` when the step is over already. A ServiceError is the step's failure.
+driver hears of later, `StepEnded` when the step is over already. A ServiceError is the step's failure.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import PACKAGE_GROUP, Kind
 from loopback.core.objects import split_uri
-from loopback.core.permissions import Check
+from loopback.core.permissions import PermissionCheck
 from loopback.core.store import Resource
-from loopback.engine.plan import JOB_NAME, Start
+from loopback.engines.pipelines.plan import JOB_NAME, Start
 from loopback.services.registry import Context, call, call_as
 from loopback.services.sagemaker import checks, jobs, models, packages
 
@@ -30,7 +30,7 @@ LAMBDA_SECONDS = 120.0  # AWS's default time-out of a Lambda step
 
 
 @dataclass(frozen=True)
-class Ended:
+class StepEnded:
     """A step is over. `kind` is the exception type that retry policies match, None for the user's own failure."""
 
     status: str
@@ -50,7 +50,7 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Work:
+class StepStart:
     """One step that begins: its execution, and where slow work goes (`executor`) and reports back (`done`)."""
 
     start: Start
@@ -58,16 +58,16 @@ class Work:
     execution_arn: str
     context: Context
     executor: Executor
-    done: Callable[[Ended], None]
+    done: Callable[[StepEnded], None]
 
 
-def begin(work: Work) -> Begun | Ended:
+def begin(work: StepStart) -> Begun | StepEnded:
     """Start the work of a step. Never raises for what the definition or the service refuses."""
     try:
         return STARTERS[work.start.step.type](work)
     except ServiceError as fault:
         kind = "SageMaker.RESOURCE_LIMIT" if fault.code == "ResourceLimitExceeded" else None
-        return Ended(
+        return StepEnded(
             "Failed", reason=f"ClientError: Failed to invoke {work.start.step.type}. {fault.code}: {fault}", kind=kind
         )
 
@@ -87,12 +87,12 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_TOKEN) for _ in range(length))
 
 
-def _call(work: Work, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def _call(work: StepStart, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """With the permissions of the execution's role. Raises ServiceError."""
     return call_as(work.execution.doc["RoleArn"], "sagemaker", operation, request, work.context)
 
 
-def _named(work: Work, member: str) -> tuple[str, Start]:
+def _named(work: StepStart, member: str) -> tuple[str, Start]:
     """The name of what the step makes, and the step's start with that name in its place."""
     start = work.start
     name = job_name(work.execution.name, start.name, start.attempt, start.arguments.get(member, ""))
@@ -112,45 +112,45 @@ def _with_name(value: Any, name: str) -> Any:
     return [_with_name(inner, name) for inner in value] if isinstance(value, list) else value
 
 
-def _job(work: Work, family: jobs.Family) -> Begun:
+def _job(work: StepStart, family: jobs.Family) -> Begun:
     name, start = _named(work, family.name)
     return _created(work, family, name, start.arguments)
 
 
-def _created(work: Work, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
+def _created(work: StepStart, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
     defaults = {"RoleArn": work.execution.doc["RoleArn"]} if family is not jobs.TRANSFORM else {}
     answer = _call(work, f"Create{family.noun}", defaults | request)
     return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
 
 
-def _processing(work: Work) -> Begun:
+def _processing(work: StepStart) -> Begun:
     return _job(work, jobs.PROCESSING)
 
 
-def _training(work: Work) -> Begun:
+def _training(work: StepStart) -> Begun:
     return _job(work, jobs.TRAINING)
 
 
-def _transform(work: Work) -> Begun:
+def _transform(work: StepStart) -> Begun:
     return _job(work, jobs.TRANSFORM)
 
 
-def _check(work: Work) -> Begun:
+def _check(work: StepStart) -> Begun:
     name, start = _named(work, jobs.PROCESSING.name)
     check = checks.plan(start, work.context)
     begun = _created(work, jobs.PROCESSING, name, check.request)
     return Begun({work.start.step.type: check.metadata}, job=begun.job, waits={"check": check.metadata})
 
 
-def _model(work: Work) -> Ended:
+def _model(work: StepStart) -> StepEnded:
     name, start = _named(work, "ModelName")
     defaults = {"ExecutionRoleArn": work.execution.doc["RoleArn"]}
     answer = _call(work, "CreateModel", defaults | start.arguments)
     properties = _call(work, "DescribeModel", {"ModelName": name})
-    return Ended("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
+    return StepEnded("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
 
 
-def _register(work: Work) -> Ended:
+def _register(work: StepStart) -> StepEnded:
     """A group that does not exist yet is created, as the service does for a RegisterModel step."""
     request = dict(work.start.arguments)
     metadata = {**request.get("MetadataProperties", {})}
@@ -163,28 +163,30 @@ def _register(work: Work) -> Ended:
         models.require_data(container.get("ModelDataUrl"), work.context)
     answer = _call(work, "CreateModelPackage", request)
     row = packages.find(answer["ModelPackageArn"], work.context)
-    return Ended("Succeeded", packages.view(row, work.context), {"RegisterModel": {"Arn": answer["ModelPackageArn"]}})
+    return StepEnded(
+        "Succeeded", packages.view(row, work.context), {"RegisterModel": {"Arn": answer["ModelPackageArn"]}}
+    )
 
 
-def _lambda(work: Work) -> Begun:
+def _lambda(work: StepStart) -> Begun:
     arn = work.start.envelope["FunctionArn"]
     work.executor.submit(lambda: work.done(_invoke(work, arn)))
     return Begun({"Lambda": {"Arn": arn}})
 
 
-def _invoke(work: Work, arn: str) -> Ended:
+def _invoke(work: StepStart, arn: str) -> StepEnded:
     """Call the function and turn the top level of what it returns into output parameters."""
     outputs = work.start.step.raw.get("OutputParameters") or []
     metadata: dict[str, Any] = {"Lambda": {"Arn": arn}}
     try:
-        work.context.permit(work.execution.doc["RoleArn"], [Check("lambda:InvokeFunction", arn)])
+        work.context.permit(work.execution.doc["RoleArn"], [PermissionCheck("lambda:InvokeFunction", arn)])
         returned = work.context.invoke(arn, work.start.arguments)
         values = returned if isinstance(returned, dict) else {}
         found = _outputs(outputs, values)
     except ServiceError as fault:
-        return Ended("Failed", metadata=metadata, reason=f"ClientError: Lambda function {arn}: {fault}")
+        return StepEnded("Failed", metadata=metadata, reason=f"ClientError: Lambda function {arn}: {fault}")
     metadata["Lambda"]["OutputParameters"] = [{"Name": name, "Value": _text(value)} for name, value in found.items()]
-    return Ended("Succeeded", {"OutputParameters": found}, metadata)
+    return StepEnded("Succeeded", {"OutputParameters": found}, metadata)
 
 
 _OUTPUT_TYPES: dict[str, Callable[[Any], Any]] = {
@@ -213,7 +215,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _callback(work: Work) -> Begun:
+def _callback(work: StepStart) -> Begun:
     token = _random(10)
     url = work.start.envelope["SqsQueueUrl"]
     message = {"token": token, "pipelineExecutionArn": work.execution_arn, "arguments": work.start.arguments}
@@ -229,34 +231,34 @@ def _send(url: str, message: Mapping[str, Any], context: Context) -> None:
     context.base("sqs", "AmazonSQS.SendMessage", body)
 
 
-def callback_ended(step: Resource) -> Ended:
+def callback_ended(step: Resource) -> StepEnded:
     """What the answer to a Callback step means."""
     metadata = dict(step.result.get("metadata", {}))
     answer = step.result["answer"]
     if "refused" in answer:
-        return Ended(
+        return StepEnded(
             "Failed", metadata=metadata, reason=f"ClientError: {answer['refused'] or 'the callback reported a failure'}"
         )
     try:
         found = _outputs(step.result["outputs"], answer["outputs"])
     except ServiceError as fault:
-        return Ended("Failed", metadata=metadata, reason=f"ClientError: {fault}")
+        return StepEnded("Failed", metadata=metadata, reason=f"ClientError: {fault}")
     shown = [{"Name": name, "Value": _text(value)} for name, value in found.items()]
     metadata["Callback"] = {**metadata.get("Callback", {}), "OutputParameters": shown}
-    return Ended("Succeeded", {"OutputParameters": found}, metadata)
+    return StepEnded("Succeeded", {"OutputParameters": found}, metadata)
 
 
-def _cleanup(work: Work) -> Ended:
+def _cleanup(work: StepStart) -> StepEnded:
     """Delete S3 objects below the URIs that earlier steps of this execution wrote."""
     for source in work.start.arguments.get("Resources", {}).get("S3", []):
         for uri in source.get("S3Uris", []):
             bucket, prefix = split_uri(uri)
             for item in work.context.objects.list(bucket, prefix):
                 work.context.objects.delete(bucket, item.key)
-    return Ended("Succeeded")
+    return StepEnded("Succeeded")
 
 
-STARTERS: dict[str, Callable[[Work], Begun | Ended]] = {
+STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
     "Processing": _processing,
     "Training": _training,
     "Transform": _transform,
@@ -272,7 +274,7 @@ STARTERS: dict[str, Callable[[Work], Begun | Ended]] = {
 _JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
 
 
-def job_ended(step: Resource, job: Resource, context: Context) -> Ended:
+def job_ended(step: Resource, job: Resource, context: Context) -> StepEnded:
     """What the end of a step's job means for the step."""
     properties = jobs.view(job, context)
     metadata = step.result.get("metadata", {})
@@ -282,14 +284,14 @@ def job_ended(step: Resource, job: Resource, context: Context) -> Ended:
         return _checked(step, job, context)
     if status == "Stopped" and job.result.get("secondary") == "MaxRuntimeExceeded":
         status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
-    return Ended(status, properties, metadata, reason, job.result.get("failure_kind"))
+    return StepEnded(status, properties, metadata, reason, job.result.get("failure_kind"))
 
 
-def _checked(step: Resource, job: Resource, context: Context) -> Ended:
+def _checked(step: Resource, job: Resource, context: Context) -> StepEnded:
     found = checks.judge(step.result["check"], job, context)
     metadata = {step.doc["type"]: found.metadata}
     properties = {**jobs.view(job, context), **found.metadata}
-    return Ended("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
+    return StepEnded("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
 
 
 def stop(step: Resource, execution_arn: str, context: Context) -> None:

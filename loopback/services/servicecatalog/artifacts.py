@@ -11,11 +11,11 @@ from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
+from loopback.engines.cloudformation.template_urls import path_style, template_location
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
 from loopback.services.servicecatalog.rows import find, made_with, new_id
 from loopback.services.servicecatalog.templates import parameters_of, parsed
-from loopback.stacks.template_urls import path_style, template_location
 
 SERVICE = "servicecatalog"
 TEMPLATE = "CLOUD_FORMATION_TEMPLATE"

@@ -8,7 +8,7 @@ import pytest
 
 from loopback.core.acting import Acting
 from loopback.core.errors import AccessDeniedException
-from loopback.core.permissions import Check
+from loopback.core.permissions import PermissionCheck
 
 ROLE = "arn:aws:iam::000000000000:role/job"
 
@@ -35,12 +35,12 @@ class Objects:
 )
 def test_each_method_needs_its_action(method: str, arguments: tuple[Any, ...], action: str, resource: str) -> None:
     objects = Objects()
-    asked: list[tuple[str, Check]] = []
+    asked: list[tuple[str, PermissionCheck]] = []
 
-    def note(role: str, checks: Sequence[Check]) -> None:
+    def note(role: str, checks: Sequence[PermissionCheck]) -> None:
         asked.extend((role, check) for check in checks)
 
-    def refuse(_role: str, _checks: Sequence[Check]) -> None:
+    def refuse(_role: str, _checks: Sequence[PermissionCheck]) -> None:
         raise AccessDeniedException("no")
 
     getattr(Acting(objects, note, lambda _role, _session: {}).objects_of(ROLE), method)(*arguments)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loopback.core.arn import Place
-from loopback.core.permissions import Check, checks, invocation
+from loopback.core.permissions import PermissionCheck, checks, invocation
 from loopback.core.stack_permissions import stack_checks
 
 PLACE = Place("111122223333", "eu-west-1")
@@ -137,12 +137,12 @@ def test_who_hands_out_a_role_must_be_allowed_to(
     service: str, operation: str, request_: dict[str, Any], principal: str
 ) -> None:
     asked = checks(service, operation, request_, PLACE)
-    assert asked[-1] == Check("iam:PassRole", ROLE, {"iam:passedtoservice": principal})
+    assert asked[-1] == PermissionCheck("iam:PassRole", ROLE, {"iam:passedtoservice": principal})
 
 
 def test_tags_at_creation_are_a_permission_of_their_own() -> None:
     asked = checks("sagemaker", "CreateModel", {"ModelName": "m", "Tags": [{"Key": "k", "Value": "v"}]}, PLACE)
-    assert asked[-1] == Check("sagemaker:AddTags", f"{SAGEMAKER}model/m")
+    assert asked[-1] == PermissionCheck("sagemaker:AddTags", f"{SAGEMAKER}model/m")
     assert len(checks("sagemaker", "CreateModel", {"ModelName": "m", "Tags": []}, PLACE)) == 1
 
 
@@ -155,7 +155,7 @@ def test_tags_at_creation_are_a_permission_of_their_own() -> None:
     ],
 )
 def test_an_invocation_is_asked_for_its_endpoint(path: str, action: str) -> None:
-    assert invocation(PLACE, "POST", f"/endpoints/Mill/{path}") == Check(action, f"{SAGEMAKER}endpoint/mill")
+    assert invocation(PLACE, "POST", f"/endpoints/Mill/{path}") == PermissionCheck(action, f"{SAGEMAKER}endpoint/mill")
     assert invocation(PLACE, "GET", f"/endpoints/Mill/{path}") is None
 
 

@@ -7,8 +7,8 @@ import pytest
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import PROCESSING_JOB
 from loopback.core.store import Resource
-from loopback.engine.definition import parse
-from loopback.engine.facts import Start
+from loopback.engines.pipelines.definition import parse
+from loopback.engines.pipelines.facts import Start
 from loopback.services.registry import Context
 from loopback.services.sagemaker import checks
 

@@ -67,14 +67,14 @@ from loopback.core.kinds import (
 from loopback.core.store import Store
 from loopback.services import registry
 from loopback.services.autoscaling import activities, policies, scheduled, targets  # noqa: F401 - they register
-from loopback.services.codebuild import registered as _codebuild  # noqa: F401
+from loopback.services.codebuild import handlers as _codebuild  # noqa: F401
 from loopback.services.codecommit import repositories as _codecommit  # noqa: F401
 from loopback.services.codeconnections import connections as _connections  # noqa: F401
-from loopback.services.codedeploy import registered as _codedeploy  # noqa: F401
-from loopback.services.codepipeline import registered as _codepipeline  # noqa: F401
+from loopback.services.codedeploy import handlers as _codedeploy  # noqa: F401
+from loopback.services.codepipeline import handlers as _codepipeline  # noqa: F401
 from loopback.services.sagemaker import code_repositories, domains, endpoint_configs, endpoints, projects  # noqa: F401
 from loopback.services.sagemaker.monitoring import definitions, executions, schedules  # noqa: F401
-from loopback.services.servicecatalog import registered as _servicecatalog  # noqa: F401
+from loopback.services.servicecatalog import handlers as _servicecatalog  # noqa: F401
 from tests.loopback.costs import START, faults, instructions, seed, statements
 
 SMALL, LARGE = 150, 3000

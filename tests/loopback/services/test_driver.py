@@ -13,7 +13,7 @@ import pytest
 from loopback.core.errors import ConflictException, ValidationException
 from loopback.core.kinds import EXECUTION, PROCESSING_JOB
 from loopback.services import registry
-from loopback.services.sagemaker.driver import Driver
+from loopback.services.sagemaker.driver import ExecutionDriver
 from loopback.services.sagemaker.steps import job_name
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
@@ -33,7 +33,7 @@ class World:
 
     def __init__(self, context: registry.Context, changes: list[tuple[str, str]], clock: Any) -> None:
         self.context, self.changes, self.clock = context, changes, clock
-        self.driver = Driver(context, Now(), clock)
+        self.driver = ExecutionDriver(context, Now(), clock)
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         answer = registry.call("sagemaker", operation, request, self.context)

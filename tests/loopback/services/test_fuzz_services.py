@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from loopback.core.arn import Place
 from loopback.core.objects import NoSuchBucket
 from loopback.core.store import Store
-from loopback.git.bare import Bare
+from loopback.runtimes.git.bare import Bare
 from loopback.services import registry
 from loopback.services.autoscaling import activities, policies, scheduled, targets  # noqa: F401 - registers itself
-from loopback.services.codebuild import registered as codebuild  # noqa: F401 - registers itself
-from loopback.services.codepipeline import registered as codepipeline  # noqa: F401 - registers itself
-from loopback.services.servicecatalog import registered as servicecatalog  # noqa: F401 - registers itself
+from loopback.services.codebuild import handlers as codebuild  # noqa: F401 - registers itself
+from loopback.services.codepipeline import handlers as codepipeline  # noqa: F401 - registers itself
+from loopback.services.servicecatalog import handlers as servicecatalog  # noqa: F401 - registers itself
 from loopback.wire import model
 from tests.loopback.services.test_fuzz import JUNK, fitting
 

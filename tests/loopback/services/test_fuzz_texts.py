@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy import stage
-from loopback.builds import buildspec
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.delivery import structure
-from loopback.engine import cron
-from loopback.scaling import expressions, rules, schedules
+from loopback.engines.cloudwatch import expressions, rules
+from loopback.engines.codepipeline import structure
+from loopback.engines.schedules import cron, scheduled_actions
+from loopback.runtimes.codebuild import buildspec
 from loopback.wire import model
 from pipelines.project import UsageError
 from tests.loopback.services.test_fuzz import JUNK
@@ -201,7 +201,7 @@ def test_schedules_of_rules_and_monitors(text: str) -> None:
 @quickly
 @given(text=CRON, zone=st.one_of(st.sampled_from(["UTC", "Europe/Berlin", "../etc", "/etc/passwd", ""]), NOISE))
 def test_schedules_of_scaling(text: str, zone: str) -> None:
-    attempt(lambda: schedules.parse(text, zone), ValidationException)
+    attempt(lambda: scheduled_actions.parse(text, zone), ValidationException)
 
 
 @quickly

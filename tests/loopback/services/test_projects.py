@@ -9,7 +9,7 @@ from loopback.core.kinds import PROJECT, STACK_OPERATION
 from loopback.services.provisioning import Provisioner
 from loopback.services.registry import Context
 from loopback.services.sagemaker import projects  # noqa: F401 - registers the handlers
-from loopback.services.servicecatalog import registered as _registered  # noqa: F401
+from loopback.services.servicecatalog import handlers as _registered  # noqa: F401
 from tests.loopback.services.fake_stacks import ROLLED_BACK, FakeStacks, refused
 
 ROLE = "arn:aws:iam::000000000000:role/launch"

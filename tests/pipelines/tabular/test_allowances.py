@@ -6,7 +6,7 @@ import random
 import pytest
 from scipy.stats import betabinom
 
-from loopback.monitor import analyzer
+from loopback.images.model_monitor import analyzer
 from pipelines.tabular.allowances import most, widened
 
 HOURS = 120

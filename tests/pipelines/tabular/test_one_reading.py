@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy import monitor_preprocessor
-from loopback.monitor import analyzer
+from loopback.images.model_monitor import analyzer
 from pipelines.tabular import feature_code, hashing, parts, scoring, training
 from pipelines.tabular.encoder import Encoder
 from pipelines.tabular.hosts import Hosts

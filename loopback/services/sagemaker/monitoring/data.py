@@ -10,19 +10,19 @@ from loopback.core.store import Resource
 from loopback.services.registry import Context
 from loopback.services.sagemaker.monitoring import job_requests, windows
 from loopback.services.sagemaker.monitoring.definitions import capture_of
-from loopback.services.sagemaker.monitoring.job_requests import Run
+from loopback.services.sagemaker.monitoring.job_requests import ScheduledRun
 from loopback.services.sagemaker.monitoring.specs import CLARIFY, Spec
 
 NO_DATA = "Job inputs had no data"  # AWS's words
 
 
-def run_of(schedule: str, config: Mapping[str, Any], spec: Spec, due: float, context: Context) -> Run:
+def run_of(schedule: str, config: Mapping[str, Any], spec: Spec, due: float, context: Context) -> ScheduledRun:
     """The work of the execution that is due then. Raises ValidationException without an endpoint that captures."""
     capture = capture_of(_endpoint(spec, context))
     if not capture:
         raise ValidationException(f'The endpoint "{spec.endpoint}" captures no data any more')
     window = windows.window(config["ScheduleConfig"], spec.offsets, due)
-    return Run(spec, schedule, due, window, f"{capture['DestinationS3Uri'].rstrip('/')}/{spec.endpoint}")
+    return ScheduledRun(spec, schedule, due, window, f"{capture['DestinationS3Uri'].rstrip('/')}/{spec.endpoint}")
 
 
 def _endpoint(spec: Spec, context: Context) -> Resource:
@@ -32,12 +32,12 @@ def _endpoint(spec: Spec, context: Context) -> Resource:
         raise ValidationException(f'Could not find endpoint "{spec.endpoint}".') from None
 
 
-def captured(run: Run, context: Context) -> list[str]:
+def captured(run: ScheduledRun, context: Context) -> list[str]:
     """`<variant>/yyyy/mm/dd/HH` of every hour of the window in which a variant captured something."""
     return _with_data(run.captured, run, context)
 
 
-def first_job(run: Run, context: Context) -> tuple[str, dict[str, Any]]:
+def first_job(run: ScheduledRun, context: Context) -> tuple[str, dict[str, Any]]:
     """(stage, job) that the execution begins with. Raises ValidationException when there is nothing to analyze."""
     hours = captured(run, context)
     if not hours:
@@ -51,12 +51,12 @@ def first_job(run: Run, context: Context) -> tuple[str, dict[str, Any]]:
     return "merge", job_requests.merge(run, hours, truths)
 
 
-def analysis_of_merged(run: Run, context: Context) -> dict[str, Any]:
+def analysis_of_merged(run: ScheduledRun, context: Context) -> dict[str, Any]:
     """The job that follows a merge."""
     return job_requests.analysis(run, _with_data(run.merged, run, context), baseline(run.spec, context))
 
 
-def _with_data(prefix: str, run: Run, context: Context) -> list[str]:
+def _with_data(prefix: str, run: ScheduledRun, context: Context) -> list[str]:
     serving = _endpoint(run.spec, context).result
     variants: Sequence[str] = list((serving.get("serving") or serving.get("pending") or {}).get("variants", {}))
     hours = [f"{variant}/{hour}" for variant in variants for hour in run.window.hours]

@@ -37,7 +37,7 @@ SCRIPTS = (
 
 
 @dataclass(frozen=True)
-class Run:
+class ScheduledRun:
     """One execution of a schedule: when it was due, what it analyzes, and where the endpoint's captures lie."""
 
     spec: Spec
@@ -58,7 +58,7 @@ class Run:
         return f"{self.spec.output['MonitoringOutputs'][0]['S3Output']['S3Uri'].rstrip('/')}/merge/{self.spec.endpoint}"
 
 
-def analysis(run: Run, hours: Sequence[str], baseline: Mapping[str, str]) -> dict[str, Any]:
+def analysis(run: ScheduledRun, hours: Sequence[str], baseline: Mapping[str, str]) -> dict[str, Any]:
     """The analyzer's job.
 
     `hours` are the prefixes with data, `<variant>/yyyy/mm/dd/HH`, below the captures or, where there are labels, below
@@ -91,7 +91,7 @@ def analysis(run: Run, hours: Sequence[str], baseline: Mapping[str, str]) -> dic
     return _job(spec, app, inputs, {"OutputName": "monitoring_output", "S3Output": output}, environment)
 
 
-def merge(run: Run, hours: Sequence[str], truths: Sequence[str]) -> dict[str, Any]:
+def merge(run: ScheduledRun, hours: Sequence[str], truths: Sequence[str]) -> dict[str, Any]:
     """The job that joins captures (`<variant>/yyyy/mm/dd/HH`) with ground truth (`yyyy/mm/dd/HH`) by their ids."""
     local = run.spec.source["LocalPath"]
     inputs = _hour_inputs("endpoint_input", run.captured, local, hours)
@@ -103,7 +103,7 @@ def merge(run: Run, hours: Sequence[str], truths: Sequence[str]) -> dict[str, An
     return _job(run.spec, {"ImageUri": image}, inputs, {"OutputName": "merged_output", "S3Output": output}, environment)
 
 
-def _platform(run: Run) -> dict[str, str]:
+def _platform(run: ScheduledRun) -> dict[str, str]:
     """What the platform tells every container of a monitor."""
     return {
         "dataset_format": json.dumps(CAPTURE_FORMAT, separators=(",", ":")),

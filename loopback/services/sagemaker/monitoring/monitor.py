@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from loopback.core.errors import ResourceInUse, ServiceError
 from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
 from loopback.core.store import Resource
-from loopback.engine import cron
+from loopback.engines.schedules import cron
 from loopback.services.registry import Context
 from loopback.services.sagemaker.monitoring import data, schedules, windows
 from loopback.services.sagemaker.monitoring.definitions import require_capture
-from loopback.services.sagemaker.monitoring.progress import JOB_PREFIXES, LONGEST_REASON, Progress
+from loopback.services.sagemaker.monitoring.progress import JOB_PREFIXES, LONGEST_REASON, ScheduleProgress
 from loopback.services.sagemaker.monitoring.specs import Spec
 
 SETTLE_SECONDS = 2.0  # captures reach S3 a second after their requests: an execution begins when those are there
@@ -52,7 +52,7 @@ class Monitor:
     ) -> None:
         self._context, self._store, self._now = context, context.store, now
         self._settle_seconds = settle_seconds
-        self._progress = Progress(context, now)
+        self._progress = ScheduleProgress(context, now)
         self._wake: Wake = wake or threading.Event()
         self._open = True
 

@@ -12,7 +12,7 @@ from loopback.core.store import Resource
 from loopback.services.registry import Context
 from loopback.services.sagemaker import jobs
 from loopback.services.sagemaker.monitoring import alerts, data, specs
-from loopback.services.sagemaker.monitoring.job_requests import Run
+from loopback.services.sagemaker.monitoring.job_requests import ScheduledRun
 
 MERGE_PREFIX = "groundtruth-merge-"
 ANALYSIS_PREFIXES = {  # of the jobs of each MonitoringType; the last two are not recorded anywhere
@@ -27,7 +27,7 @@ ATTEMPTS = 3  # of a job that was lost with this process
 LONGEST_REASON = 1024
 
 
-class Progress:
+class ScheduleProgress:
     """Moves executions along. `now` returns epoch seconds."""
 
     def __init__(self, context: Context, now: Callable[[], float]) -> None:
@@ -44,7 +44,7 @@ class Progress:
             self._store.fire(MONITORING_EXECUTION, row.name, "begin", {"attempt": 1})
             self._submit(row, stage, request)
 
-    def _run(self, row: Resource) -> Run:
+    def _run(self, row: Resource) -> ScheduledRun:
         config, definition = row.doc["config"], row.doc["definition"]
         kind = row.doc["MonitoringType"]
         spec = specs.of_definition(kind, definition) if definition else specs.of_inline(config[specs.INLINE])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ValidationException
-from loopback.engine import cron
+from loopback.engines.schedules import cron
 
 NOW = "NOW"
 HOUR = 3600

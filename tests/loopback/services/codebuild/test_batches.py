@@ -11,12 +11,12 @@ import pytest
 from loopback.core.artifacts import Artifact
 from loopback.core.errors import AccessDeniedException, ServiceError
 from loopback.core.kinds import BUILD
-from loopback.delivery.batch import Batch, Task
+from loopback.engines.codebuild.batch import Batch, Task
 from loopback.services import registry
-from loopback.services.codebuild import registered as _registered  # noqa: F401  # the operations
+from loopback.services.codebuild import handlers as _registered  # noqa: F401  # the operations
 from loopback.services.codebuild.batch_driver import Batches
 from loopback.services.codebuild.batches import start_for_pipeline
-from loopback.services.codebuild.builds import Asked
+from loopback.services.codebuild.builds import BuildOverrides
 
 SMALL, LARGE = "BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_LARGE"
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "any/image:1", "computeType": SMALL}
@@ -242,9 +242,9 @@ def test_what_is_refused(world: World, project: dict[str, Any], request_: dict[s
         world.start(**request_)
 
 
-def asked(*outputs: str) -> Asked:
+def asked(*outputs: str) -> BuildOverrides:
     places = [Artifact(name, "bucket", f"out/{name}") for name in outputs]
-    return Asked("codepipeline/p", [], [Artifact("src", "bucket", "in")], "src", places, "f00d")
+    return BuildOverrides("codepipeline/p", [], [Artifact("src", "bucket", "in")], "src", places, "f00d")
 
 
 def test_outputs_of_an_action_go_to_the_builds_that_they_are_named_after(world: World) -> None:

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from loopback.builds.formats import cases, coverages
-from loopback.builds.formats.cases import Case
-from loopback.builds.formats.coverages import Coverage
 from loopback.core.artifacts import Artifact
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import BUILD, REPORT
+from loopback.runtimes.codebuild.formats import cases, coverages
+from loopback.runtimes.codebuild.formats.cases import Case
+from loopback.runtimes.codebuild.formats.coverages import Coverage
 from loopback.services import registry
 from loopback.services.announce import announcements
-from loopback.services.codebuild import registered as _registered  # noqa: F401  # the operations
-from loopback.services.codebuild.builds import Asked, start_for_pipeline
+from loopback.services.codebuild import handlers as _registered  # noqa: F401  # the operations
+from loopback.services.codebuild.builds import BuildOverrides, start_for_pipeline
 from loopback.wire import json11
 
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "any/image:1", "computeType": "BUILD_GENERAL1_SMALL"}
@@ -145,7 +145,7 @@ def test_for_a_pipeline(codebuild: CodeBuild) -> None:
     codebuild.project(source={"type": "CODEPIPELINE", "buildspec": "b.yml"}, artifacts={"type": "CODEPIPELINE"})
     given: dict[str, Any] = {"initiator": "codepipeline/x", "environment": [], "outputs": [], "source_version": "v"}
     source = [Artifact("Src", "b", "k")]
-    asked = Asked(**given, inputs=source, primary="Src", timeout_minutes=9)
+    asked = BuildOverrides(**given, inputs=source, primary="Src", timeout_minutes=9)
     name = start_for_pipeline("p1", codebuild.context, asked)
     row = codebuild.context.store.get(BUILD, name)
     assert row.doc["source"] == {"type": "CODEPIPELINE", "buildspec": "b.yml"}

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from loopback.core.errors import ServiceError
-from loopback.git.bare import Bare
+from loopback.runtimes.git.bare import Bare
 from loopback.services import registry
 from loopback.services.announce import announcements
-from loopback.services.codepipeline import registered  # noqa: F401 - registers the operations
-from loopback.services.codepipeline.watch import Watch
+from loopback.services.codepipeline import handlers  # noqa: F401 - registers the operations
+from loopback.services.codepipeline.watch import SourceWatch
 
 
 @pytest.fixture
 def ask(context: registry.Context, base: Any, tmp_path: Path) -> Any:
     base.clients["sts", ""] = SimpleNamespace(meta=SimpleNamespace(endpoint_url="http://here"))
     inner = replace(context, repositories=Bare(tmp_path))
-    watch = Watch(inner)
+    watch = SourceWatch(inner)
     watched = replace(inner, changed=watch.changed)
 
     def call(operation: str, **request: Any) -> dict[str, Any]:

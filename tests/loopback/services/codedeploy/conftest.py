@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loopback.services import registry
-from loopback.services.codedeploy import registered as _registered  # noqa: F401  # it registers the handlers
+from loopback.services.codedeploy import handlers as _registered  # noqa: F401  # it registers the handlers
 
 ROLE = "arn:aws:iam::000000000000:role/codedeploy"
 STYLE = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}

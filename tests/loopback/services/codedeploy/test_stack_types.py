@@ -7,8 +7,8 @@ import pytest
 
 from loopback.core.errors import ServiceError
 from loopback.services import registry
-from loopback.services.stacks.resources import TYPES
-from loopback.services.stacks.types import Wanted
+from loopback.services.cloudformation.resources import TYPES
+from loopback.services.cloudformation.types import Wanted
 
 ROLE = "arn:aws:iam::000000000000:role/codedeploy"
 GROUP = {

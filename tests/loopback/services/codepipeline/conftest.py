@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from loopback.git.bare import Bare
+from loopback.runtimes.git.bare import Bare
 from loopback.services import registry
-from loopback.services.codepipeline import registered  # noqa: F401 - registers the operations
-from loopback.services.codepipeline.driver import Deliveries
-from loopback.services.codepipeline.watch import Watch
+from loopback.services.codepipeline import handlers  # noqa: F401 - registers the operations
+from loopback.services.codepipeline.driver import PipelineDriver
+from loopback.services.codepipeline.watch import SourceWatch
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 
@@ -66,8 +66,8 @@ class World:
         self.base, self.clock = base, clock
         self.context = replace(context, changed=self.changed, repositories=self.bare)
         self.s3 = base.clients["s3", ROLE] = S3()
-        self.driver = Deliveries(self.context, Now(), clock)
-        self.watch = Watch(self.context)
+        self.driver = PipelineDriver(self.context, Now(), clock)
+        self.watch = SourceWatch(self.context)
         made = self.ask("CreateConnection", service="codeconnections", ConnectionName="c", ProviderType="GitHub")
         self.connection = made["ConnectionArn"]
         (tmp_path / "state").mkdir(exist_ok=True)
@@ -95,8 +95,8 @@ class World:
 
     def again(self) -> None:
         """Another process takes over after a kill."""
-        self.driver = Deliveries(self.context, Now(), self.clock)
-        self.watch = Watch(self.context)
+        self.driver = PipelineDriver(self.context, Now(), self.clock)
+        self.watch = SourceWatch(self.context)
         self.driver.recover()
         self.watch.recover()
         self.settle()

@@ -8,7 +8,7 @@ from loopback.core.kinds import STACK_OPERATION
 from loopback.services import registry
 from loopback.services.provisioning import Provisioner
 from loopback.services.registry import Context
-from loopback.services.servicecatalog import registered as _registered  # noqa: F401
+from loopback.services.servicecatalog import handlers as _registered  # noqa: F401
 from loopback.wire import model
 from tests.loopback.services.fake_stacks import FakeStacks
 

@@ -1,0 +1,1 @@
+"""Application Auto Scaling: which capacity policies, limits and cooldowns lead to."""

@@ -1,0 +1,1 @@
+"""CloudFormation: resource schemas as AWS publishes them, what a resource may say, what its change means."""

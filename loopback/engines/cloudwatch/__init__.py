@@ -1,0 +1,1 @@
+"""CloudWatch: data points in, states of alarms out."""

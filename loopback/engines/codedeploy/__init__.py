@@ -1,0 +1,1 @@
+"""CodeDeploy: how a deployment of a Lambda alias shifts traffic."""

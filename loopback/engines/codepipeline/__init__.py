@@ -1,0 +1,1 @@
+"""CodePipeline: structure, facts so far, next actions."""

@@ -1,0 +1,1 @@
+"""SageMaker endpoints: the plan of a deployment with guardrails."""

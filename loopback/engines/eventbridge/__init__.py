@@ -1,0 +1,1 @@
+"""EventBridge: what a rule's target is handed."""

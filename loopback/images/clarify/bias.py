@@ -1,0 +1,218 @@
+"""Bias metrics of facets, as smclarify computes them: pre_training_bias_metrics and post_training_bias_metrics."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from smclarify.bias import metrics
+from smclarify.bias import report as smclarify
+
+from loopback.images.clarify import configuration
+from loopback.images.clarify.configuration import Config
+from loopback.images.clarify.dataset import Dataset, numbers
+from loopback.images.model_monitor.errors import BadInput
+
+PRE, POST = "pre_training_bias", "post_training_bias"
+_SAMPLES = 50  # of the bootstrap behind `spread`
+_UNGROUPED = "(missing)"
+
+logging.getLogger("smclarify").setLevel(logging.CRITICAL)  # a metric that cannot be computed is told in the document
+
+
+@dataclass(frozen=True)
+class Question:
+    """One facet at one stage. `asked` names the metrics; `facet_value` is as the configuration has it."""
+
+    stage: str
+    name: str
+    facet_value: str
+    frame: pd.DataFrame
+    facet: Any  # smclarify's FacetColumn
+    label: pd.Series
+    positives: tuple[Any, ...]
+    predicted: pd.Series | None
+    group: pd.Series | None
+    asked: tuple[str, ...]
+
+    def reports(self) -> list[dict[str, Any]]:
+        """A report for each group that the facet has: its value, and a value or an error for each metric."""
+        stage = smclarify.StageType.PRE_TRAINING if self.stage == PRE else smclarify.StageType.POST_TRAINING
+        found: list[dict[str, Any]] = smclarify.bias_report(
+            self.frame,
+            self.facet,
+            smclarify.LabelColumn(str(self.label.name), self.label, list(self.positives)),
+            stage,
+            self.predicted if self.predicted is None else smclarify.LabelColumn("(predicted)", self.predicted),
+            list(self.asked),
+            self.group,
+        )
+        return found
+
+    def spread(self, metric: str, place: int) -> float | None:
+        """The standard deviation of a metric of one report over bootstrap samples of the rows; None if it has none."""
+        function, whole = getattr(metrics, metric), self._arguments(place)
+        chance = np.random.default_rng(len(self.frame))  # equal data, equal documents
+        values = []
+        for _ in range(_SAMPLES):
+            rows = chance.integers(0, len(self.frame), len(self.frame))
+            some = {key: None if data is None else data.take(rows).set_axis(data.index) for key, data in whole.items()}
+            try:
+                values.append(float(metrics.call_metric(function, **some)))
+            except ValueError:  # nobody of the group is among these rows
+                continue
+        finite = [value for value in values if math.isfinite(value)]
+        return float(np.std(finite)) if len(finite) > _SAMPLES // 2 else None
+
+    def _arguments(self, place: int) -> dict[str, Any]:
+        """What smclarify's metrics take, by the names of their parameters."""
+        column = self.frame[self.name]
+        group = self.facet.sensitive_values or [column.unique()[place]]
+        positive = _among(self.label, self.positives)
+        predicted = None if self.predicted is None else _among(self.predicted, self.positives)
+        return {
+            "df": self.frame.drop(columns=self.name),
+            "feature": column,
+            "sensitive_facet_index": _among(column, group),
+            "label": positive,
+            "positive_label_index": positive,
+            "predicted_label": predicted,
+            "positive_predicted_label_index": predicted,
+            "group_variable": self.group,
+        }
+
+
+def _among(column: pd.Series, values: Sequence[Any]) -> pd.Series:
+    """Which rows are of a group: those with one of its values, or above its threshold."""
+    found = column.isin(list(values)) if column.dtype == "category" else column > values[0]
+    return found.astype(bool)
+
+
+def questions(data: Dataset, config: Config, predicted: pd.Series | None) -> list[Question]:
+    """What the configuration asks, stage by stage and facet by facet. Raises BadInput."""
+    if data.label is None or not {PRE, POST} & {*config["methods"]}:
+        return []
+    known = data.frame[data.label].notna()
+    frame = data.frame[known].reset_index(drop=True)
+    told = None if predicted is None else predicted[known].reset_index(drop=True)
+    positives = config["label_values_or_threshold"]
+    label = _kinded(frame[data.label], positives, "label_values_or_threshold")
+    group = data.column(config["group_variable"], "group_variable") if "group_variable" in config else None
+    common = {
+        "label": label,
+        "positives": tuple(_alike(label, positives, "label_values_or_threshold")),
+        "group": None if group is None else frame[group].fillna(_UNGROUPED).astype(str),
+    }
+    answers = None if told is None else _answers(told, label, positives, config)
+    return list(_asked(data, config, frame, common, answers))
+
+
+def _asked(
+    data: Dataset, config: Config, frame: pd.DataFrame, common: Mapping[str, Any], answers: pd.Series | None
+) -> Iterator[Question]:
+    rest = pd.DataFrame({name: _typed(frame[name]) for name in data.features})
+    for stage in (PRE, POST):
+        if stage not in config["methods"] or (stage == POST and answers is None):
+            continue
+        for facet in config["facet"]:
+            name = data.column(facet["name_or_index"], "facet.name_or_index")
+            wanted = facet.get("value_or_threshold")
+            column = _kinded(frame[name], wanted, "facet.value_or_threshold")
+            values = _alike(column, wanted, "facet.value_or_threshold") if wanted else None
+            yield Question(
+                stage=stage,
+                name=name,
+                facet_value=",".join(map(str, wanted or ())),
+                frame=rest.assign(**{name: column}),
+                facet=smclarify.FacetColumn(name, values),
+                predicted=answers if stage == POST else None,
+                asked=tuple(configuration.metrics_of(config, stage)),
+                **common,
+            )
+
+
+def sections(asked: Sequence[Question]) -> dict[str, dict[str, Any]]:
+    """The sections of analysis.json. Raises BadInput where the data say nothing about the question."""
+    found: dict[str, dict[str, Any]] = {}
+    for question in asked:
+        section = found.setdefault(f"{question.stage}_metrics", {"label": question.label.name, "facets": {}})
+        try:
+            value = smclarify.label_value_or_threshold(question.label, list(question.positives))
+            reports = [_plain(report) for report in question.reports()]
+        except ValueError as error:
+            raise BadInput(f"{question.stage} of facet {question.name}: {error}") from error
+        section["facets"].setdefault(question.name, []).extend(reports)
+        section["label_value_or_threshold"] = value
+    return found
+
+
+def _plain(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Without numpy's numbers; what is not a number is none."""
+    metrics = [{**metric, "value": _finite(metric["value"])} for metric in report["metrics"]]
+    return {"value_or_threshold": report["value_or_threshold"], "metrics": metrics}
+
+
+def _finite(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    return None if value != value else float(value)  # noqa: PLR0124 - NaN
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    found = numbers(column)
+    return column.astype(object) if found is None else found
+
+
+def _kinded(column: pd.Series, values: Sequence[Any] | None, what: str) -> pd.Series:
+    """Categories, or numbers where one value is a threshold: in a column of numbers it is, as AWS documents it.
+
+    Of at most two different numbers, of which the value is one, it is a category all the same: 0 and 1.
+    """
+    found = numbers(column)
+    if found is None:
+        return column.astype(str).where(column.notna(), None).astype("category")
+    if values is not None and len(values) == 1:
+        threshold = _number(values[0], column, what)
+        if found.nunique() > 2 or not bool((found == threshold).any()):
+            return found.astype(float)
+    return found.astype("category")
+
+
+def _number(value: Any, column: pd.Series, what: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise BadInput(f"{what} is {value!r}, but the column {column.name} holds numbers") from None
+
+
+def _alike(column: pd.Series, values: Sequence[Any], what: str) -> list[Any]:
+    """The values in the type of the column."""
+    kind = column.cat.categories if column.dtype == "category" else column
+    if pd.api.types.is_numeric_dtype(kind.dtype):
+        found = [_number(value, column, what) for value in values]
+        return [int(value) if value.is_integer() else value for value in found]  # as they are shown
+    return [str(value) for value in values]
+
+
+def _answers(told: pd.Series, label: pd.Series, positives: Sequence[Any], config: Config) -> pd.Series:
+    """Predicted labels in the type and the kind of the label."""
+    found = numbers(told)
+    if label.dtype != "category":
+        if found is None:
+            raise BadInput(f"the model answers {told.iloc[0]!r}, but the label {label.name} is a number")
+        return found.astype(float)
+    categories = label.cat.categories
+    if pd.api.types.is_numeric_dtype(categories.dtype):
+        if found is None:
+            raise BadInput(f"the model answers {told.iloc[0]!r}, but the label {label.name} holds numbers")
+        return found.astype("category")
+    if found is not None and set(found) <= {0, 1}:
+        yes = str((config.get("predictor", {}).get("label_headers") or positives)[0])
+        no = next((str(each) for each in categories if str(each) != yes), "(other)")
+        return found.map({1: yes, 0: no}).astype("category")
+    return told.astype(str).astype("category")

@@ -1,0 +1,36 @@
+"""CloudWatch metrics of bias and of attributions, as the lines the container leaves for the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loopback.images.model_monitor.metrics import Metric
+
+INFINITE = 2.348543e108  # what CloudWatch is told instead; it takes no infinity
+_STAGES = {"pre_training_bias_metrics": "Pre-training", "post_training_bias_metrics": "Post-Training"}
+
+Doc = Mapping[str, Any]
+
+
+def of(analysis: Doc, facet_values: Mapping[str, str], label_values: str) -> Iterator[Metric]:
+    """Everything that an analysis.json has a number for."""
+    for section, stage in _STAGES.items():
+        found = analysis.get(section) or {}
+        common = {"BiasStage": stage, "Label": str(found.get("label")), "LabelValue": label_values}
+        for facet, reports in (found.get("facets") or {}).items():
+            for report in reports:
+                value = facet_values.get(facet) or str(report["value_or_threshold"])
+                yield from _bias(report, common | {"Facet": facet, "FacetValue": value})
+    for label, found in ((analysis.get("explanations") or {}).get("kernel_shap") or {}).items():
+        common = {"Label": label, "ExplainabilityMethod": "KernelShap"}
+        for feature, number in found["global_shap_values"].items():
+            yield f"feature_{feature}", {"Value": number}, common | {"ValueType": "GlobalShapValues"}
+        yield "ExpectedValue", {"Value": found["expected_value"]}, common | {"ValueType": "ExpectedValue"}
+
+
+def _bias(report: Doc, dimensions: Mapping[str, str]) -> Iterator[Metric]:
+    for metric in report["metrics"]:
+        value = {"Infinity": INFINITE, "-Infinity": -INFINITE}.get(str(metric["value"]), metric["value"])
+        if value is not None:
+            yield f"bias_metric_{metric['name']}", {"Value": value}, dimensions

@@ -1,0 +1,96 @@
+"""Which runtime stands in for a container image. One table; a user's own images come first."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class WrongMapping(Exception):
+    """loopback.yml cannot be used; the message says where and what it should look like."""
+
+
+class UnknownImage(Exception):
+    """No runtime stands for the image; the message says how to name one."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How an image's programs run here.
+
+    `interpreter` is the path of a Python, or None for the warm one.
+    """
+
+    name: str
+    interpreter: str | None = None
+    refused: str | None = None
+
+
+XGBOOST = Runtime("xgboost")
+SKLEARN = Runtime("scikit-learn")
+ANALYZER = Runtime("model-monitor")
+CLARIFY = Runtime("clarify")
+HOST = Runtime("host")
+
+TABLE: tuple[tuple[str, Runtime], ...] = (
+    ("*/sagemaker-xgboost:*", XGBOOST),
+    ("*/xgboost:latest", XGBOOST),  # 0.72, the built-in algorithm before it was a framework
+    ("*/xgboost:1", XGBOOST),
+    ("*/sagemaker-scikit-learn:*", SKLEARN),
+    ("*/sagemaker-model-monitor-analyzer*", ANALYZER),
+    ("*/sagemaker-model-monitor-groundtruth-merger*", ANALYZER),
+    ("*/sagemaker-spark-processing:*", Runtime("spark", refused="Spark processing (smspark-submit)")),
+    ("*/sagemaker-clarify-processing:*", CLARIFY),
+)
+
+
+@dataclass(frozen=True)
+class Images:
+    """The table and a user's additions: image pattern (shell wildcards) -> path of a Python, or `host`."""
+
+    mapped: Mapping[str, str] | None = None
+
+    def runtime(self, image: str) -> Runtime:
+        """The runtime of an image URI. Raises UnknownImage."""
+        for pattern, python in (self.mapped or {}).items():
+            if fnmatch.fnmatchcase(image, pattern):
+                return HOST if python == "host" else Runtime(pattern, interpreter=python)
+        for pattern, runtime in TABLE:
+            if fnmatch.fnmatchcase(image, pattern):
+                return _allowed(image, runtime)
+        repository = image.rpartition("/")[2].partition(":")[0] or image
+        raise UnknownImage(
+            f"no runtime is mapped to the image {image}. Add to loopback.yml:\n"
+            f'images:\n  "*/{repository}:*": host   # or the path of a Python interpreter that has its packages'
+        )
+
+
+def _allowed(image: str, runtime: Runtime) -> Runtime:
+    if runtime.refused:
+        raise UnknownImage(
+            f"{runtime.refused} is not available here (image {image}). "
+            "To run its entrypoint anyway, map the image to a Python interpreter under `images:` in loopback.yml"
+        )
+    return runtime
+
+
+def mapped(folders: Iterable[Path]) -> Images:
+    """The images of the first loopback.yml in these folders; the table alone without one. Raises WrongMapping."""
+    path = next((folder / "loopback.yml" for folder in folders if (folder / "loopback.yml").is_file()), None)
+    if path is None:
+        return Images()
+    from loopback.wire import documents
+
+    try:
+        document = documents.yaml_value(path.read_text()) or {}
+    except documents.Unreadable as fault:
+        raise WrongMapping(f"{path} is not YAML: {fault}") from None
+    entries = document.get("images") if isinstance(document, dict) else None
+    if not isinstance(entries, dict) or set(document) != {"images"}:
+        raise WrongMapping(f'{path} must hold one key, images, with lines such as "*/my-image:*": host')
+    for pattern, python in entries.items():
+        if python != "host" and not (isinstance(python, str) and Path(python).is_file()):
+            raise WrongMapping(
+                f"{path}: image {pattern!r} is mapped to {python!r}; expected host, or the path of a Python"
+            )
+    return Images(entries)

@@ -1,0 +1,222 @@
+"""One job from its request to its outcome. Runs in a thread of the control plane; the work is in other processes."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from loopback.runtimes.jobs import failures, supervise
+from loopback.runtimes.jobs import job_dir as place
+from loopback.runtimes.jobs.hosts import HostCannotStart, HostProcess
+from loopback.runtimes.jobs.images import Runtime, UnknownImage
+from loopback.runtimes.jobs.job_dir import JobDir
+from loopback.runtimes.jobs.messages import HostSpec
+from loopback.runtimes.jobs.output import Output
+from loopback.runtimes.jobs.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Outcome, Ports, Report
+from loopback.runtimes.jobs.processing import Processing
+from loopback.runtimes.jobs.stopping import Stoppable, Stopped
+from loopback.runtimes.jobs.supervise import HostsEnded
+from loopback.runtimes.jobs.training import Training
+from loopback.runtimes.jobs.transform import Transform
+
+DEFAULT_SECONDS = 86400.0
+TAB = "#011"  # what patterns that are made for CloudWatch expect
+
+
+class Contract(Protocol):
+    """What differs between the kinds of jobs."""
+
+    group: str
+    exit_message: str | None
+    artifacts: str | None
+    metrics: tuple[dict[str, str], ...]
+
+    def prepare(self) -> list[HostSpec]:
+        """Fill the hosts' folders and say what runs in them. Raises JobFault."""
+
+    def tick(self) -> None:
+        """Called now and then while the hosts run. Raises JobFault."""
+
+    def finish(self, ended: HostsEnded) -> None:
+        """Send the results, of a job that failed or was stopped too as far as AWS does. Raises JobFault."""
+
+    def explain(self, code: int, message: str) -> tuple[str, int]:
+        """The container's words for a failure, and its exit code, from the process's exit code and last words."""
+
+
+CONTRACTS: Mapping[str, Callable[[Job, Ports, JobDir, Runtime], Contract]] = {
+    "processing": Processing,
+    "training": Training,
+    "transform": Transform,
+}
+CLUSTERS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "processing": lambda request: request["ProcessingResources"]["ClusterConfig"],
+    "training": lambda request: request["ResourceConfig"],
+    "transform": lambda request: request["TransformResources"],
+}
+
+
+def image_of(job: Job) -> str:
+    """The image URI that the job runs in. Raises JobFault."""
+    image: str | None = None
+    if job.kind == "processing":
+        image = job.request["AppSpecification"].get("ImageUri")
+    elif job.kind == "training":
+        image = job.request["AlgorithmSpecification"].get("TrainingImage")
+    elif job.model:
+        image = job.model.get("Image")
+    if not image:
+        raise JobFault("ClientError: the job names no container image; algorithms by name are not supported here")
+    return image
+
+
+def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report) -> Outcome:
+    """Run a job to its end. Whatever is wrong with the job itself is in the outcome, not raised."""
+    started = ports.clock()
+    run = _Run(job, replace(ports, objects=Stoppable(ports.objects, stop)), stop, report)
+    try:
+        outcome = run.run(started)
+    except Stopped:
+        outcome = Outcome("Stopped", "Stopped", started, ports.clock())
+    except JobFault as fault:
+        outcome = _failed(fault, started, ports.clock(), run.contract)
+    except OSError as error:
+        outcome = _failed(JobFault(f"InternalServerError: {error}", INTERNAL), started, ports.clock(), run.contract)
+    finally:
+        run.close()
+    report(outcome.secondary, outcome.failure_reason or f"{job.kind.capitalize()} job {outcome.status.lower()}")
+    return outcome
+
+
+def _failed(fault: JobFault, started: float, ended: float, contract: Contract | None) -> Outcome:
+    message = contract.exit_message if contract else None
+    return Outcome(
+        "Failed", "Failed", started, ended, fault.reason[: failures.LONGEST], fault.kind, exit_message=message
+    )
+
+
+@dataclass
+class _Run:
+    """The state of one call of `run_job`."""
+
+    job: Job
+    ports: Ports
+    stop: threading.Event
+    report: Report
+    place: JobDir | None = None
+    contract: Contract | None = None
+    hosts: tuple[HostProcess, ...] = ()
+
+    def run(self, started: float) -> Outcome:
+        """The job's way through its states. Raises JobFault, and Stopped if it never gets to its container."""
+        self.report("Starting", "Preparing the instances for training")
+        contract = self._contract()
+        self._go_on()
+        self.report("Downloading", "Downloading input data")
+        specs = contract.prepare()
+        self._go_on()
+        metrics = _Metrics([*self._metric_definitions(), *contract.metrics])
+        self.report("Training", "Training image download completed. Training in progress.")
+        started, ooms = self.ports.clock(), failures.oom_kills()
+        ended = self._supervise(specs, contract, metrics)
+        finished = self.ports.clock()
+        short_of_memory = failures.oom_kills() > ooms
+        self.report("Uploading", "Uploading generated training model")
+        fault = None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
+        contract.finish(ended)
+        if fault:
+            return _failed(fault, started, finished, contract)
+        base = Outcome("Completed", "Completed", started, finished, None, None, contract.exit_message)
+        base = replace(base, artifacts=contract.artifacts, metrics=metrics.final())
+        return replace(base, status="Stopped", secondary=ended.halt) if ended.halt else base
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
+
+    def _metric_definitions(self) -> list[dict[str, str]]:
+        return (self.job.request.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []
+
+    def _contract(self) -> Contract:
+        cluster = CLUSTERS[self.job.kind](self.job.request)
+        count = int(cluster.get("InstanceCount") or 1)
+        if count > self.ports.capacity:
+            limit = f"{count} instances requested, this loopback runs at most {self.ports.capacity} a job"
+            raise JobFault(f"ResourceLimitExceeded: {limit}", LIMIT)
+        try:
+            runtime = self.ports.images.runtime(image_of(self.job))
+        except UnknownImage as error:
+            raise JobFault(f"ClientError: {error}") from None
+        self.place = place.make(self.ports.folder, self.job, count)
+        self.contract = CONTRACTS[self.job.kind](self.job, self.ports, self.place, runtime)
+        return self.contract
+
+    def _supervise(self, specs: list[HostSpec], contract: Contract, metrics: "_Metrics") -> HostsEnded:
+        self.hosts = self._spawn(specs)
+        epoch = int(time.time())
+        outputs = [
+            Output(
+                host.output, self.ports.logs, contract.group, f"{self.job.name}/{spec.hostname}-{epoch}", metrics.see
+            )
+            for host, spec in zip(self.hosts, specs, strict=True)
+        ]
+        condition = self.job.request.get("StoppingCondition") or {}
+        seconds = float(condition.get("MaxRuntimeInSeconds") or DEFAULT_SECONDS)
+        limits = supervise.TimeLimits(self.stop, seconds, self.ports.grace_seconds)
+        return supervise.HostWatch(self.hosts, outputs, limits).run(contract.tick)
+
+    def _spawn(self, specs: list[HostSpec]) -> tuple[HostProcess, ...]:
+        hosts: list[HostProcess] = []
+        try:
+            for spec in specs:
+                join = hosts[0].pid if spec.isolated and hosts else None
+                hosts.append(self.ports.zygote.spawn(replace(spec, join=join)))
+        except HostCannotStart as error:
+            raise JobFault(
+                f"CapacityError: Unable to provision requested ML compute capacity: {error}", CAPACITY
+            ) from None
+        finally:
+            self.hosts = tuple(hosts)
+        return self.hosts
+
+    def close(self) -> None:
+        """End what still runs, and leave nothing on the disk."""
+        for host in self.hosts:
+            if host.wait(0) is None:
+                host.signal(9)
+                host.wait(10)
+            host.close()
+        if self.place and not self.ports.keep_folders:
+            self.place.remove()
+
+
+class _Metrics:
+    """MetricDefinitions, looked for in every line of a job's logs: as it is, and as AWS's log layer shows it."""
+
+    def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
+        try:
+            self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
+        except re.error as error:
+            raise JobFault(
+                f"ClientError: MetricDefinitions: the regular expression {error.pattern!r} is wrong: {error}"
+            ) from None
+        self._values: dict[str, tuple[float, float]] = {}
+
+    def see(self, milliseconds: int, line: str) -> None:
+        """Note the values in a line."""
+        if not self._patterns:
+            return
+        shown = line.replace("\t", TAB)
+        for name, pattern in self._patterns:
+            if (match := pattern.search(shown) or pattern.search(line)) and match.re.groups:
+                try:
+                    self._values[name] = (float(match.group(1).partition(TAB)[0]), milliseconds / 1000)
+                except (AttributeError, ValueError):
+                    continue  # what the group caught is not a number: no metric, as on AWS
+
+    def final(self) -> tuple[Mapping[str, Any], ...]:
+        """FinalMetricDataList: the last value of each."""
+        found = self._values.items()
+        return tuple({"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in found)

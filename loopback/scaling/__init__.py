@@ -1,1 +1,0 @@
-"""Alarms and scaling policies as pure functions: data points in, states and capacities out."""

@@ -1,0 +1,181 @@
+"""What a person does to executions: stop, retry a stage, roll a stage back, shut and open a transition."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from loopback.core.errors import ResourceNotFound
+from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
+from loopback.core.store import Resource, Store
+from loopback.engines.codepipeline.model import ENTRY, PARALLEL, parse
+from loopback.engines.codepipeline.plan import MET
+from loopback.services.codepipeline import executions, pipelines, starting
+from loopback.services.codepipeline.errors import (
+    DuplicatedStopRequestException,
+    NotLatestPipelineExecutionException,
+    PipelineExecutionNotStoppableException,
+    PipelineExecutionOutdatedException,
+    StageNotRetryableException,
+    UnableToRollbackStageException,
+)
+from loopback.services.codepipeline.from_rows import actions_of, conditions_of, entries, rules_of
+from loopback.services.registry import Context, Request, Response, handles
+
+
+@handles("StopPipelineExecution", pipelines.SERVICE)
+def stop(request: Request, context: Context) -> Response:
+    """`abandon` gives up what runs; without it running actions finish first. Abandoning may follow waiting."""
+    store, mode = context.store, "abandon" if request.get("abandon") else "wait"
+    with store.transaction():
+        row = executions.get(request["pipelineName"], request["pipelineExecutionId"], context)
+        noted = {"stopping": mode, "stop_reason": request.get("reason", "")}
+        if row.status == "Stopping":
+            if mode == row.result["stopping"] or mode == "wait":
+                raise DuplicatedStopRequestException(f"Pipeline execution '{row.name}' is being stopped already")
+            store.amend(DELIVERY, row.name, "abandon", result=noted)
+        elif row.status == "InProgress":
+            store.fire(DELIVERY, row.name, "stop", noted)
+            for stage in store.find(DELIVERY_STAGE, parent=row.name):
+                if stage.status == "InProgress":
+                    store.fire(DELIVERY_STAGE, stage.name, "stop")
+        else:
+            raise PipelineExecutionNotStoppableException(
+                f"Pipeline execution '{row.name}' is {row.status}; only one that is in progress can be stopped"
+            )
+    context.changed(DELIVERY.slug, row.name)
+    return {"pipelineExecutionId": row.name}
+
+
+@handles("RetryStageExecution", pipelines.SERVICE)
+def retry(request: Request, context: Context) -> Response:
+    """The same execution goes into its failed or stopped stage again."""
+    store, name = context.store, request["stageName"]
+    with store.transaction():
+        pipeline = pipelines.get(request["pipelineName"], context)
+        pipelines.valid_stage(parse(pipeline.doc), name)
+        row = executions.get(pipeline.name, request["pipelineExecutionId"], context)
+        stage = _retryable(row, name, pipeline, store)
+        _may_retry(row, stage, request["retryMode"], store)
+        clear(row.name, name, request["retryMode"], store)
+        entered = request["retryMode"] == "FAILED_ACTIONS" and conditions_of(stage).get(ENTRY, {}).get("status") in MET
+        forget(row.name, name, (ENTRY,) if entered else (), store)
+        manual = stage.result.get("manual_retries", 0) + 1
+        noted = {"manual_retries": manual, "last_retry": "ManualStageRetry"}
+        if stage.status in ("Failed", "Stopped"):
+            resume(row.name, stage.name, noted, store)
+        else:
+            store.amend(DELIVERY_STAGE, stage.name, "retry_actions", result=noted)
+    context.changed(DELIVERY.slug, row.name)
+    return {"pipelineExecutionId": row.name}
+
+
+def resume(execution: str, stage: str, noted: dict[str, Any], store: Store) -> None:
+    """An execution that has ended goes on in the stage where it did."""
+    store.fire(DELIVERY_STAGE, stage, "retry", noted)
+    store.fire(DELIVERY, execution, "retry", {"stopping": None, "stop_reason": None, "summary": None})
+
+
+def _retryable(row: Resource, name: str, pipeline: Resource, store: Store) -> Resource:
+    try:
+        stage = store.get(DELIVERY_STAGE, f"{row.name}/{name}")
+    except ResourceNotFound:
+        raise StageNotRetryableException(f"Pipeline execution '{row.name}' has not been in stage '{name}'") from None
+    if row.doc["declaration"]["version"] != pipeline.doc["version"]:
+        raise StageNotRetryableException(f"The structure of pipeline '{pipeline.name}' has changed since it ran")
+    refuse_overtaken(pipeline, stage, store)
+    return stage
+
+
+def refuse_overtaken(pipeline: Resource, stage: Resource, store: Store) -> None:
+    """Raise NotLatestPipelineExecutionException where another execution has been in a stage since."""
+    name = stage.doc["name"]
+    later = store.first(replace(entries(pipeline.name, name), above=stage.result["entered"]))
+    if later is not None and parse(pipeline.doc).mode != PARALLEL:
+        raise NotLatestPipelineExecutionException(f"Another execution has entered stage '{name}' since")
+
+
+def _may_retry(row: Resource, stage: Resource, mode: str, store: Store) -> None:
+    name = stage.doc["name"]
+    statuses = [each.status for each in actions_of(row.name, store) if each.doc["stage"] == name]
+    failed = stage.status == "Failed" or any(status in ("Failed", "Abandoned") for status in statuses)
+    running = "InProgress" in statuses
+    stopped = stage.status == "Stopped"
+    if not (failed or stopped) or stage.status in ("Succeeded", "Stopping"):
+        raise StageNotRetryableException(f"Stage '{name}' is {stage.status}; only one that failed can be retried")
+    if running and mode == "ALL_ACTIONS":
+        raise StageNotRetryableException(f"Stage '{name}' has actions in progress; retry its FAILED_ACTIONS")
+
+
+def clear(execution: str, stage: str, mode: str, store: Store) -> None:
+    """Let the failed actions of a stage, or all of them, begin anew."""
+    for row in actions_of(execution, store):
+        if row.doc["stage"] != stage or row.status == "InProgress":
+            continue
+        if mode == "ALL_ACTIONS" or row.status != "Succeeded":
+            store.amend(DELIVERY_ACTION, row.name, "replace", result={"replaced": True})
+
+
+def forget(execution: str, stage: str, kept: tuple[str, ...], store: Store) -> None:
+    """Let the conditions of a stage, less those kept, be looked at anew."""
+    row = store.get(DELIVERY_STAGE, f"{execution}/{stage}")
+    if set(conditions_of(row)) <= set(kept):
+        return
+    for rule in rules_of(execution, stage, store):
+        if rule.doc["condition"] not in kept:
+            store.amend(DELIVERY_RULE, rule.name, "replace", result={"replaced": True})
+    conditions = {kind: each for kind, each in conditions_of(row).items() if kind in kept}
+    store.amend(DELIVERY_STAGE, row.name, "forget", result={"conditions": conditions})
+
+
+@handles("RollbackStage", pipelines.SERVICE)
+def roll_back(request: Request, context: Context) -> Response:
+    """A new execution of this one stage, with the artifacts and variables of one that succeeded there."""
+    name = request["stageName"]
+    with context.store.transaction():
+        pipeline = pipelines.get(request["pipelineName"], context)
+        structure = parse(pipeline.doc)
+        at = pipelines.valid_stage(structure, name)
+        target = executions.get(pipeline.name, request["targetPipelineExecutionId"], context)
+        if at == 0:
+            raise UnableToRollbackStageException(f"Stage '{name}' has the sources; it cannot be rolled back")
+        if structure.mode == PARALLEL:
+            raise UnableToRollbackStageException("A pipeline of mode PARALLEL cannot be rolled back")
+        if target.doc["type"] == "ROLLBACK":
+            raise UnableToRollbackStageException(f"Pipeline execution '{target.name}' is itself a rollback")
+        if target.doc["declaration"]["version"] != pipeline.doc["version"]:
+            raise PipelineExecutionOutdatedException(
+                f"Pipeline execution '{target.name}' ran under version {target.doc['declaration']['version']}; "
+                f"the pipeline is at version {pipeline.doc['version']}"
+            )
+        if not executions.succeeded_in(target.name, name, context):
+            raise UnableToRollbackStageException(
+                f"Pipeline execution '{target.name}' did not succeed in stage '{name}'"
+            )
+        trigger = starting.Trigger("ManualRollback", pipelines.caller(context))
+        return {"pipelineExecutionId": starting.start_rollback(pipeline, target, at, trigger, context).name}
+
+
+@handles("DisableStageTransition", pipelines.SERVICE)
+def disable(request: Request, context: Context) -> Response:
+    """Nothing more goes into the stage (Inbound), or out of it into the next one (Outbound)."""
+    shut = {"reason": request["reason"], "at": time.time(), "by": pipelines.caller(context)}
+    return _turn(request, context, shut)
+
+
+@handles("EnableStageTransition", pipelines.SERVICE)
+def enable(request: Request, context: Context) -> Response:
+    """What waits goes on: the newest execution in mode SUPERSEDED, else the oldest."""
+    return _turn(request, context, None)
+
+
+def _turn(request: Request, context: Context, shut: dict[str, Any] | None) -> Response:
+    with context.store.transaction():
+        row = pipelines.get(request["pipelineName"], context)
+        pipelines.valid_stage(parse(row.doc), request["stageName"])
+        transitions = dict(row.result.get("transitions", {}))
+        sides = dict(transitions.get(request["stageName"], {}))
+        sides.pop(request["transitionType"], None)
+        transitions[request["stageName"]] = sides | ({request["transitionType"]: shut} if shut else {})
+        context.store.amend(DELIVERY_PIPELINE, row.name, "transition", result={"transitions": transitions})
+    context.changed(DELIVERY_PIPELINE.slug, row.name)
+    return {}

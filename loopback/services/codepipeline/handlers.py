@@ -1,0 +1,30 @@
+"""Importing this registers the operations and announcements of CodePipeline, CodeConnections and CodeCommit."""
+
+from loopback.services.codecommit import repositories
+from loopback.services.codeconnections import connections
+from loopback.services.codepipeline import (
+    announcements,
+    approvals,
+    conditions,
+    control,
+    executions,
+    functions,
+    pipelines,
+    starting,
+    state,
+)
+
+SERVICES = ("codepipeline", "codeconnections", "codestar-connections", "codecommit")
+MODULES = (
+    announcements,
+    approvals,
+    conditions,
+    connections,
+    executions,
+    functions,
+    pipelines,
+    repositories,
+    starting,
+    state,
+    control,
+)

@@ -1,1 +1,0 @@
-"""CloudFormation resource schemas, as AWS publishes them: what a resource may say, what its change means. Pure."""
