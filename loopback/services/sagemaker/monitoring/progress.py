@@ -23,6 +23,7 @@ ANALYSIS_PREFIXES = {  # of the jobs of each MonitoringType; the last two are no
 }
 JOB_PREFIXES = (MERGE_PREFIX, *ANALYSIS_PREFIXES.values())
 SUFFIX_DIGITS = 24
+LONGEST_NAME = 63  # of a processing job, by the service model; the explainability prefix leaves room for 18 digits
 ATTEMPTS = 3  # of a job that was lost with this process
 LONGEST_REASON = 1024
 
@@ -125,4 +126,4 @@ def _job_name(row: Resource, stage: str, fresh: str) -> str:
     follows_merge = stage == "analysis" and before.startswith(MERGE_PREFIX)
     suffix = before.rpartition("-")[2] if follows_merge else fresh
     prefix = MERGE_PREFIX if stage == "merge" else ANALYSIS_PREFIXES[row.doc["MonitoringType"]]
-    return f"{prefix}{datetime.fromtimestamp(row.doc['ScheduledTime'], UTC):%Y%m%d%H%M}-{suffix}"
+    return f"{prefix}{datetime.fromtimestamp(row.doc['ScheduledTime'], UTC):%Y%m%d%H%M}-{suffix}"[:LONGEST_NAME]
