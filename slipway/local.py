@@ -37,6 +37,9 @@ def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool 
 
 def prepare(target: Target) -> None:
     """The artifact bucket and the pipeline role, as the project template creates them on AWS."""
+    missing = [name for name in ("ARTIFACT_BUCKET", "SAGEMAKER_PIPELINE_ROLE_ARN") if not target.environ.get(name)]
+    if missing:
+        raise UserError(f'{" and ".join(missing)} must be set: eval "$(slipway local env)" does it')
     s3, bucket = target.client("s3"), target.environ["ARTIFACT_BUCKET"]
     if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
         where = (
