@@ -33,6 +33,7 @@ def test_the_first_ship_launches_and_arrives(mill: Launched) -> None:
         ("DeployStaging", "Failed"),
         ("ApproveProd", "Failed"),
         ("DeployProd", "Failed"),
+        ("WatchProd", "Failed"),
     ]
 
 
