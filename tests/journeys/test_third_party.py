@@ -247,8 +247,14 @@ def test_drift_is_checked_against_the_approved_baseline(shared: Any) -> None:
     assert run(Skip="True", Fresh="True").status == "Succeeded"
     again = run()
     assert again.status == "Succeeded", again.reason
-    assert "Data failed: ClientError: Quality check failed. See violation report" in run(Data="s3://bucket/drift/drifted.csv").reason
-    assert "Model failed: ClientError: Quality check failed. See violation report" in run(Model="s3://bucket/drift/bad.csv").reason
+    assert (
+        "Data failed: ClientError: Quality check failed. See violation report"
+        in run(Data="s3://bucket/drift/drifted.csv").reason
+    )
+    assert (
+        "Model failed: ClientError: Quality check failed. See violation report"
+        in run(Model="s3://bucket/drift/bad.csv").reason
+    )
     assert run(Skip="True", Data="s3://bucket/drift/drifted.csv").status == "Succeeded"
 
 
