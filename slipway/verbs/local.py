@@ -21,11 +21,14 @@ def local_up(
     account: Annotated[
         str, typer.Option(envvar="LOOPBACK_ACCOUNT", help="existing, or new: without what AWS closed to new customers.")
     ] = "existing",
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on without what is damaged or missing in the state folder.")
+    ] = False,
 ) -> None:
     """Start it; a second one on the same folder says so."""
     from slipway import local as verbs
 
-    raise typer.Exit(verbs.up(port, state, detach=detach, account=account))
+    raise typer.Exit(verbs.up(port, state, detach=detach, account=account, accept_loss=accept_loss))
 
 
 @local.command("env")
