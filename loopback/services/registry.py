@@ -90,7 +90,7 @@ def call_as(role: str, service: str, operation: str, request: Mapping[str, Any],
 
 
 def answer(service: str, headers: Mapping[str, str], body: bytes, context: Context) -> Answer:
-    """Bytes to bytes: what the adapter puts behind a service's name."""
+    """Bytes to bytes: what `ministack.base` puts behind a service's name."""
     answer_headers = {"Content-Type": json11.content_type(service)}
     try:
         _check_region(headers, context.place)

@@ -33,7 +33,7 @@ log = logging.getLogger("loopback")
 
 
 class AlarmStore(Protocol):
-    """Where alarms and metric data are kept: see `adapter.alarms`."""
+    """Where alarms and metric data are kept: see `ministack.alarms`."""
 
     def listen(
         self,
