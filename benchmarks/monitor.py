@@ -21,7 +21,8 @@ HEADER, CAPTURE = '{"csv": {"header": true}}', '{"sagemakerCaptureJson": {}}'
 ANALYZE = """
 import json, os, resource, time
 import pyarrow.csv, pyarrow.json
-from loopback.images.model_monitor import analyzer, capture_blocks, profile, violations
+from loopback.images.model_monitor import analyzer
+from slipway.analysis import capture_blocks, profile, violations
 began = time.perf_counter()
 code = analyzer.main(os.environ)
 seconds = time.perf_counter() - began

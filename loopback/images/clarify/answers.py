@@ -14,7 +14,7 @@ import pandas as pd
 
 from loopback.images.clarify.configuration import CSV, JSON_LINES, THRESHOLD, Config
 from loopback.images.clarify.dataset import located, numbers
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 Scores = npt.NDArray[np.float64]  # a row for each record, a column for each score
 

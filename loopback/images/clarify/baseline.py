@@ -11,8 +11,8 @@ import pandas as pd
 
 from loopback.images.clarify.configuration import FILE, JSON_LINES, Config
 from loopback.images.clarify.dataset import Fetch, located, numbers
-from loopback.images.model_monitor import datasets
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis import datasets
+from slipway.analysis.errors import BadInput
 
 CLUSTERS = 5  # of a baseline that nobody gives; each makes the explanations take as long again
 _MOST_ROWS = 10_000  # that are clustered

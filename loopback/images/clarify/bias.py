@@ -16,7 +16,7 @@ from smclarify.bias import report as smclarify
 from loopback.images.clarify import configuration
 from loopback.images.clarify.configuration import Config
 from loopback.images.clarify.dataset import Dataset, numbers
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 PRE, POST = "pre_training_bias", "post_training_bias"
 _SAMPLES = 50  # of the bootstrap behind `spread`

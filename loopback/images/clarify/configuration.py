@@ -13,7 +13,7 @@ from typing import Any
 
 from loopback.images.clarify import shapes
 from loopback.images.clarify.shapes import COUNT, FLAG, INTEGER, NAME_OR_INDEX, SHARE, TEXT, VALUE, Keyed, Leaf, Listed
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 FILE = "analysis_config.json"
 CSV, JSON_LINES, JSON, PARQUET = "text/csv", "application/jsonlines", "application/json", "application/x-parquet"

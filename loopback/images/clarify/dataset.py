@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from loopback.images.clarify.configuration import CSV, JSON, JSON_LINES, Config
-from loopback.images.model_monitor import datasets
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis import datasets
+from slipway.analysis.errors import BadInput
 
 Fetch = Callable[[str], Path]  # an S3 URI -> where its objects are on this machine
 

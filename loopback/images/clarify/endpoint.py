@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from loopback.images.clarify.configuration import Config
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 PREFIX = "sm-clarify"
 LOOK_SECONDS = 0.1

@@ -11,7 +11,7 @@ from loopback.images.clarify.configuration import Config
 from loopback.images.clarify.dataset import Fetch
 from loopback.images.clarify.model import Model
 from loopback.images.clarify.subject import Subject
-from loopback.images.model_monitor import documents
+from slipway.analysis import documents
 
 
 def explained(config: Config, subject: Subject, model: Model, fetch: Fetch, output: Path) -> dict[str, Any]:

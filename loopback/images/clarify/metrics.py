@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from loopback.images.model_monitor.metrics import Metric
+from slipway.analysis.metrics import Metric
 
 INFINITE = 2.348543e108  # what CloudWatch is told instead; it takes no infinity
 _STAGES = {"pre_training_bias_metrics": "Pre-training", "post_training_bias_metrics": "Post-Training"}

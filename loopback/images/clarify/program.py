@@ -14,8 +14,8 @@ from loopback.images.clarify import configuration
 from loopback.images.clarify.configuration import CAPTURE, Config
 from loopback.images.clarify.s3_objects import Client, Fetch
 from loopback.images.clarify.settings import ClarifySettings
-from loopback.images.model_monitor import documents
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis import documents
+from slipway.analysis.errors import BadInput
 
 if TYPE_CHECKING:
     from loopback.images.clarify.bias import Question

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 Client = Callable[[str], Any]  # a service's name -> its client
 

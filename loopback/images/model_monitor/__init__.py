@@ -1,4 +1,4 @@
-"""The data quality analyzer behind the image sagemaker-model-monitor-analyzer: statistics, constraints, violations.
+"""The contract of the image sagemaker-model-monitor-analyzer: its variables, files, messages and exit codes.
 
-Importing this package is cheap; numpy and pyarrow are loaded when an analysis begins.
+What it computes is slipway.analysis. Importing this package is cheap; numpy and pyarrow load when an analysis begins.
 """

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from loopback.images.model_monitor import documents
-from loopback.images.model_monitor.errors import BadInput
 from loopback.images.model_monitor.settings import AnalysisSettings
+from slipway.analysis import documents
+from slipway.analysis.errors import BadInput
+
+if TYPE_CHECKING:
+    from slipway.analysis.data_quality import Baseline
+    from slipway.analysis.metrics import Metric
+    from slipway.analysis.source import Source
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -29,50 +34,83 @@ def main(environ: Mapping[str, str]) -> int:
 def analyze(settings: AnalysisSettings, now: datetime) -> str:
     """Do what `settings` ask, and tell the exit message. Raises BadInput or OSError."""
     if settings.analysis == "MODEL_QUALITY":
-        from loopback.images.model_monitor import model_quality
-
-        return model_quality.analyze(settings, now)
+        return _model_quality(settings, now)
     if settings.analysis == "GROUND_TRUTH_MERGE":
-        from loopback.images.model_monitor import merge
+        from slipway.analysis import merge
 
-        return merge.merge(settings)
+        return merge.merge(settings.source, settings.inner("ground_truth_source"), settings.output).message
     if settings.analysis != "DATA_QUALITY":
         known = "DATA_QUALITY, MODEL_QUALITY and GROUND_TRUTH_MERGE"
         raise BadInput(f"analysis_type is {settings.analysis!r}; loopback runs {known}")
-    from loopback.images.model_monitor import constraints, profile, source, violations  # numpy and pyarrow load here
+    return _data_quality(settings, now)
 
-    baseline, rules = _baseline(settings)
-    domains = {feature["name"]: violations.domains_of(feature) for feature in rules["features"]} if rules else {}
-    data = profile.profile(source.chunks(settings, [f["name"] for f in rules["features"]] if rules else []), domains)
-    if not data.rows:
-        raise BadInput(f"there is no data: {settings.source} holds no rows")
-    statistics = profile.statistics(data)
+
+def _data_quality(settings: AnalysisSettings, now: datetime) -> str:
+    from slipway.analysis import data_quality  # numpy and pyarrow load here
+
+    baseline = _baseline(settings)
+    found = data_quality.analyze(_source(settings), baseline, settings.drift_method)
+    _write(settings, found.statistics, found.constraints, found.violations)
+    if data_quality.emits_metrics(baseline):
+        _publish(settings, found.metrics(), now)
+    if settings.postprocessor is not None:
+        from slipway.analysis import capture
+
+        capture.load(settings.postprocessor, "postprocess_handler")()
+    return documents.exit_message(len(found.violations))
+
+
+def _model_quality(settings: AnalysisSettings, now: datetime) -> str:
+    from slipway.analysis import model_quality
+
+    given, problem, rules = settings.environ, settings.environ.get("problem_type", ""), None
+    section = model_quality.section_of(problem)
+    if settings.baseline_constraints is not None:
+        rules = documents.read(settings.baseline_constraints, f"{section}_constraints")
+    columns = model_quality.Columns(
+        given.get("ground_truth_attribute"),
+        given.get("inference_attribute"),
+        given.get("probability_attribute"),
+        float(given.get("probability_threshold_attribute") or 0.5),
+    )
+    found = model_quality.analyze(_source(settings), problem, columns, rules)
+    _write(settings, found.statistics, found.constraints, found.violations or [])
+    _publish(settings, found.metrics(), now)
+    return documents.exit_message(len(found.violations or []))
+
+
+def _source(settings: AnalysisSettings) -> Source:
+    from slipway.analysis import capture
+    from slipway.analysis.source import Source
+
+    preprocess = capture.load_preprocessor(settings.preprocessor) if settings.preprocessor else None
+    return Source(settings.source, settings.format, settings.options, preprocess, settings.excluded)
+
+
+def _baseline(settings: AnalysisSettings) -> Baseline | None:
+    from slipway.analysis.data_quality import Baseline
+
+    if settings.baseline_statistics is None or settings.baseline_constraints is None:
+        return None
+    return Baseline(
+        documents.read_features(settings.baseline_statistics), documents.read_features(settings.baseline_constraints)
+    )
+
+
+def _write(
+    settings: AnalysisSettings,
+    statistics: Mapping[str, Any],
+    constraints: Mapping[str, Any],
+    violations: list[dict[str, str]],
+) -> None:
     documents.write_json(settings.output / "statistics.json", statistics)
-    documents.write_json(settings.output / "constraints.json", constraints.suggest(statistics, settings.drift_method))
-    found, apart = violations.find(data, baseline, rules) if baseline and rules else ([], {})
-    if found:
-        documents.write_json(settings.output / "constraint_violations.json", {"violations": found})
-    if settings.publishes_metrics and (rules is None or constraints.config_of(rules, {})["emit_metrics"] == "Enabled"):
+    documents.write_json(settings.output / "constraints.json", constraints)
+    if violations:
+        documents.write_json(settings.output / "constraint_violations.json", {"violations": violations})
+
+
+def _publish(settings: AnalysisSettings, found: Iterable[Metric], now: datetime) -> None:
+    if settings.publishes_metrics:
         from loopback.images.model_monitor import metrics
 
-        metrics.write(settings.base, settings.environ, metrics.of_data(data, apart), now)
-    _postprocess(settings)
-    return documents.exit_message(len(found))
-
-
-def _baseline(settings: AnalysisSettings) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """(statistics, constraints) to compare with, without the features that the settings leave out."""
-    if settings.baseline_statistics is None or settings.baseline_constraints is None:
-        return None, None
-    statistics = documents.read_features(settings.baseline_statistics)
-    rules = documents.read_features(settings.baseline_constraints)
-    features = [feature for feature in rules["features"] if feature["name"] not in settings.excluded]
-    return statistics, {**rules, "features": features}
-
-
-def _postprocess(settings: AnalysisSettings) -> None:
-    if settings.postprocessor is None:
-        return
-    from loopback.images.model_monitor import capture
-
-    capture.load(settings.postprocessor, "postprocess_handler")()
+        metrics.write(settings.base, settings.environ, found, now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 _FORMATS = ("csv", "json", "parquet", "sagemakerCaptureJson")
 _DRIFT_METHODS = ("LInfinity", "ChiSquared")

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from loopback.images.clarify.program import analyze
 from loopback.images.clarify.settings import ClarifySettings
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 PREDICTOR = {"model_name": "m", "instance_type": "ml.m5.large", "initial_instance_count": 1}
 NOW = datetime(2024, 5, 1, 8, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import pytest
 
 from loopback.images.clarify import configuration
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 from tests.loopback.images.clarify.conftest import PREDICTOR
 
 BIAS = {

@@ -4,7 +4,7 @@ import pytest
 
 from loopback.images.clarify import endpoint
 from loopback.images.clarify.endpoint import Services
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 from tests.loopback.images.clarify.conftest import PREDICTOR, Aws
 
 GONE = ["delete_endpoint", "delete_endpoint_config"]

@@ -8,7 +8,7 @@ import pytest
 from loopback.images.clarify import requests
 from loopback.images.clarify.answers import Reader, records
 from loopback.images.clarify.requests import Form, Vocabulary
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 CSV, LINES, JSON = "text/csv", "application/jsonlines", "application/json"
 NAMES = ["a", "b c"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from loopback.images.model_monitor.model_quality import QualityFigures, violations
+from slipway.analysis.model_quality import QualityFigures, violations
 
 HEADER = {"csv": {"header": True}}
 CAPTURE = {"sagemakerCaptureJson": {}}
@@ -151,7 +151,7 @@ def test_figures_are_published_by_their_names(analysis, csv_text):
         (
             "truth,score\n1,0.5\n",
             {**BINARY, "problem_type": "Ranking"},
-            "'Ranking'; loopback analyzes",
+            "'Ranking'; model quality is analyzed",
         ),
         (
             "truth,score\n1,0.5\n",

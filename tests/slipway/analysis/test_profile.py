@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopback.images.model_monitor.columns import UnreadableColumn
-from loopback.images.model_monitor.profile import ColumnProfile, DatasetProfile, profile, statistics
+from slipway.analysis.columns import UnreadableColumn
+from slipway.analysis.profile import ColumnProfile, DatasetProfile, profile, statistics
 from tests.tables import table
 
 

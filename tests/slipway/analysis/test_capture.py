@@ -11,8 +11,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from loopback.images.model_monitor import capture
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis import capture
+from slipway.analysis.errors import BadInput
 
 SIDE = {"observedContentType": "text/csv", "encoding": "CSV"}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from loopback.images.model_monitor import distances
-from loopback.images.model_monitor.sketch import Sketch
+from slipway.analysis import distances
+from slipway.analysis.sketch import Sketch
 
 
 def _sketch(values):

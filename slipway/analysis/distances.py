@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from loopback.images.model_monitor.sketch import Sketch
+from slipway.analysis.sketch import Sketch
 
 _CRITICAL = 1.8  # of the two-sample Kolmogorov-Smirnov test, at a level of about 0.003
 _SMALL_CELL, _SMALL_SHARE, _COCHRAN = 5, 0.2, 10

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 
 def exit_message(violations: int) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from loopback.images.model_monitor.datasets import flat, json_lines
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.datasets import flat, json_lines
+from slipway.analysis.errors import BadInput
 
 HANDLER = "preprocess_handler"
 SCALARS = (str, int, float, bool)  # what json.dumps writes

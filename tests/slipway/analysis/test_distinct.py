@@ -4,8 +4,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.images.model_monitor import distinct
-from loopback.images.model_monitor.distinct import Distinct
+from slipway.analysis import distinct
+from slipway.analysis.distinct import Distinct
 
 
 @given(st.lists(st.text(alphabet=st.characters(codec="ascii", exclude_characters="\0"), max_size=40), min_size=1))

@@ -1,4 +1,4 @@
-"""The analysis MODEL_QUALITY: predictions against ground truth."""
+"""Model quality: predictions against ground truth."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from loopback.images.model_monitor import capture, datasets, documents, multiclass, source
-from loopback.images.model_monitor.errors import BadInput
-from loopback.images.model_monitor.settings import AnalysisSettings
-from loopback.images.model_monitor.sketch import Floats
+from slipway.analysis import capture, datasets, documents, metrics, multiclass, source
+from slipway.analysis.errors import BadInput
+from slipway.analysis.metrics import Metric
+from slipway.analysis.sketch import Floats
+from slipway.analysis.source import CAPTURE, Source
 
 _SECTIONS = {
     "BinaryClassification": "binary_classification",
@@ -61,49 +61,67 @@ class QualityFigures:
     unwritten: Metrics = field(default_factory=dict)
 
 
-def analyze(settings: AnalysisSettings, now: datetime) -> str:
-    """Write the documents of a model quality job and tell the exit message; raises BadInput."""
-    problem = settings.environ.get("problem_type", "")
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the data hold truth and prediction; the members are called as the settings of monitors are."""
+
+    ground_truth_attribute: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | None = None
+    probability_threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class ModelQuality:
+    """The documents of an analysis."""
+
+    figures: QualityFigures
+    statistics: dict[str, Any]
+    constraints: dict[str, Any]
+    violations: list[dict[str, str]] | None = None
+
+    def metrics(self) -> Iterator[Metric]:
+        """What CloudWatch is told."""
+        counted = {} if self.violations is None else {"total_number_of_violations": float(len(self.violations))}
+        return metrics.of_model(self.figures.values | self.figures.unwritten | counted)
+
+
+def analyze(given: Source, problem: str, columns: Columns, rules: Mapping[str, Any] | None = None) -> ModelQuality:
+    """Judge predictions; `rules` is a constraints.json of the problem. Raises BadInput."""
+    section = section_of(problem)
+    found = _judgement(given, problem, columns)
+    broken = None if rules is None else list(violations(found, rules[f"{section}_constraints"]))
+    shown: dict[str, Any] = {
+        name: {"value": value, "standard_deviation": found.spread.get(name)} for name, value in found.values.items()
+    }
+    statistics = {
+        "version": 0.0,
+        "dataset": {"item_count": found.rows},
+        f"{section}_metrics": shown | found.pictures,
+    }
+    suggested = {name: _constraint(name, value) for name, value in found.values.items() if "constant" not in name}
+    return ModelQuality(found, statistics, {"version": 0.0, f"{section}_constraints": suggested}, broken)
+
+
+def section_of(problem: str) -> str:
+    """How documents call a problem type; raises BadInput for one that is not known."""
     if problem not in _SECTIONS:
-        raise BadInput(f"problem_type is {problem!r}; loopback analyzes the model quality of: {', '.join(_SECTIONS)}")
-    found, section = _judgement(settings, problem), _SECTIONS[problem]
-    _write(settings, section, found)
-    figures, broken = found.values | found.unwritten, []
-    if settings.baseline_constraints is not None:
-        rules = documents.read(settings.baseline_constraints, f"{section}_constraints")[f"{section}_constraints"]
-        broken = list(violations(found, rules))
-        figures["total_number_of_violations"] = float(len(broken))
-    if settings.publishes_metrics:
-        from loopback.images.model_monitor import metrics
-
-        metrics.write(settings.base, settings.environ, metrics.of_model(figures), now)
-    if broken:
-        documents.write_json(settings.output / "constraint_violations.json", {"violations": broken})
-    return documents.exit_message(len(broken))
+        raise BadInput(f"problem_type is {problem!r}; model quality is analyzed of: {', '.join(_SECTIONS)}")
+    return _SECTIONS[problem]
 
 
-def _judgement(settings: AnalysisSettings, problem: str) -> QualityFigures:
+def _judgement(given: Source, problem: str, columns: Columns) -> QualityFigures:
     if problem == "MulticlassClassification":
-        classes = _classes(settings)
+        classes = _classes(given, columns)
         spread = _spread(len(classes.truth), lambda rows: multiclass.metrics(classes.take(rows)))
         values, pictures = multiclass.metrics(classes), {"confusion_matrix": multiclass.confusion(classes)}
         return QualityFigures(len(classes.truth), values, spread, pictures)
-    data = _outcomes(settings, binary=problem == "BinaryClassification")
+    data = _outcomes(given, columns, binary=problem == "BinaryClassification")
     measure = binary if problem == "BinaryClassification" else regression
     spread = _spread(len(data.truth), lambda rows: measure(data.take(rows)))
     if measure is regression:
         return QualityFigures(len(data.truth), measure(data), spread)
     return QualityFigures(len(data.truth), measure(data), spread, _curves(data), precision_recall_area(data))
-
-
-def _write(settings: AnalysisSettings, section: str, found: QualityFigures) -> None:
-    shown: dict[str, Any] = {
-        name: {"value": value, "standard_deviation": found.spread.get(name)} for name, value in found.values.items()
-    }
-    metrics = {"dataset": {"item_count": found.rows}, f"{section}_metrics": shown | found.pictures}
-    documents.write_json(settings.output / "statistics.json", {"version": 0.0, **metrics})
-    rules = {name: _constraint(name, value) for name, value in found.values.items() if "constant" not in name}
-    documents.write_json(settings.output / "constraints.json", {"version": 0.0, f"{section}_constraints": rules})
 
 
 def violations(found: QualityFigures, rules: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -231,38 +249,39 @@ def _constraint(name: str, value: float) -> dict[str, Any]:
     return {"threshold": value, "comparison_operator": worse}
 
 
-def _outcomes(settings: AnalysisSettings, *, binary: bool) -> Outcomes:
-    table = _table(settings)
-    truth = _numbers(table, settings.environ.get("ground_truth_attribute"), "ground_truth_attribute", binary=binary)
-    told, chance = settings.environ.get("inference_attribute"), settings.environ.get("probability_attribute")
+def _outcomes(given: Source, columns: Columns, *, binary: bool) -> Outcomes:
+    table = _table(given)
+    truth = _numbers(table, columns.ground_truth_attribute, "ground_truth_attribute", binary=binary)
+    told, chance = columns.inference_attribute, columns.probability_attribute
     score = _numbers(table, chance, "probability_attribute", binary=False) if binary and chance else None
     if told or score is None:
         predicted = _numbers(table, told, "inference_attribute", binary=binary)
     else:
-        predicted = (score >= float(settings.environ.get("probability_threshold_attribute") or 0.5)).astype(float)
+        predicted = (score >= columns.probability_threshold).astype(float)
     return Outcomes(truth, predicted, score)
 
 
-def _classes(settings: AnalysisSettings) -> multiclass.Classes:
-    table = _table(settings)
-    columns = [
-        table.column(_name(table, settings.environ.get(setting), setting)).to_pylist()
-        for setting in ("ground_truth_attribute", "inference_attribute")
-    ]
-    if any(value is None for column in columns for value in column):
+def _classes(given: Source, columns: Columns) -> multiclass.Classes:
+    table = _table(given)
+    named = {
+        "ground_truth_attribute": columns.ground_truth_attribute,
+        "inference_attribute": columns.inference_attribute,
+    }
+    sides = [table.column(_name(table, name, setting)).to_pylist() for setting, name in named.items()]
+    if any(value is None for side in sides for value in side):
         raise BadInput("ground truth and prediction must be there in every row; a row lacks one of them")
-    return multiclass.Classes.of(*columns)
+    return multiclass.Classes.of(*sides)
 
 
-def _table(settings: AnalysisSettings) -> Any:
+def _table(given: Source) -> Any:
     """The data set; merged captures give the columns `0`, `1`, ... of the response and `groundTruth`."""
-    if settings.format == "sagemakerCaptureJson" and settings.preprocessor is None:
-        found = datasets.batches(capture.judged(datasets.files(settings.source)))
+    if given.format == CAPTURE and given.preprocess is None:
+        found = datasets.batches(capture.judged(datasets.files(given.path)))
     else:
-        found = source.chunks(settings, [])
+        found = source.chunks(given, [])
     chunks = list(found)
     if not chunks or not sum(len(chunk) for chunk in chunks):
-        raise BadInput(f"there is no data: {settings.source} holds no rows")
+        raise BadInput(f"there is no data: {given.path} holds no rows")
     return pa.concat_tables([pa.Table.from_batches([chunk]) for chunk in chunks], promote_options="permissive")
 
 

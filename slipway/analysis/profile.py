@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loopback.images.model_monitor.columns import Measured, UnreadableColumn, measure
-from loopback.images.model_monitor.distinct import Distinct
-from loopback.images.model_monitor.sketch import SHRINK, SIZE, Floats, Sketch
+from slipway.analysis.columns import Measured, UnreadableColumn, measure
+from slipway.analysis.distinct import Distinct
+from slipway.analysis.sketch import SHRINK, SIZE, Floats, Sketch
 
 MAX_CATEGORIES = 120  # Deequ's bound of a low-cardinality histogram
 _PEEK = 4096  # rows that tell most high-cardinality columns without counting all of them

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopback.images.model_monitor import datasets
+from slipway.analysis import datasets
 
 
 @pytest.mark.parametrize("block", [1 << 20, 4096])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopback.images.model_monitor.sketch import Sketch
+from slipway.analysis.sketch import Sketch
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 60_000)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 
-from loopback.images.model_monitor import capture, datasets
+from slipway.analysis import capture, datasets
 
 _BLOCK = 16 << 20  # bytes of records that are in memory at a time
 _PIECE = 1 << 20  # of a block, for one thread

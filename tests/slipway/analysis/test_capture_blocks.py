@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopback.images.model_monitor import capture, capture_blocks
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis import capture, capture_blocks
+from slipway.analysis.errors import BadInput
 
 SIDES = capture.SIDES
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loopback.images.model_monitor.errors import BadInput
-from loopback.images.model_monitor.sketch import Floats
+from slipway.analysis.errors import BadInput
+from slipway.analysis.sketch import Floats
 
 _NOT_FINITE = ("NaN", "nan", "NAN", "inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
 _MISSING = pa.array(["", *(f"{sign}{word}" for sign in ("", "-", "+") for word in _NOT_FINITE)])

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from loopback.images.model_monitor.errors import BadInput
+from slipway.analysis.errors import BadInput
 
 _BLOCK = 8 << 20  # bytes of CSV that are in memory at a time
 _ROWS = 65_536

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from loopback.images.model_monitor import distances
-from loopback.images.model_monitor.constraints import config_of
-from loopback.images.model_monitor.profile import ColumnProfile, DatasetProfile
-from loopback.images.model_monitor.sketch import Sketch
+from slipway.analysis import distances
+from slipway.analysis.constraints import config_of
+from slipway.analysis.profile import ColumnProfile, DatasetProfile
+from slipway.analysis.sketch import Sketch
 
 _NUMERIC = ("Integral", "Fractional")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopback.images.model_monitor.sketch import Floats
+from slipway.analysis.sketch import Floats
 
 Codes = npt.NDArray[np.int64]
 Metrics = dict[str, float]

@@ -1,4 +1,4 @@
-"""The analysis GROUND_TRUTH_MERGE: captured records joined with ground truth that came later.
+"""Captured records joined with ground truth that came later.
 
 Source: AWS, model-monitor-model-quality-merge.
 """
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopback.images.model_monitor import datasets
-from loopback.images.model_monitor.errors import BadInput
-from loopback.images.model_monitor.settings import AnalysisSettings
+from slipway.analysis import datasets
+from slipway.analysis.errors import BadInput
 
 HOUR_PARTS = 5  # <variant>/yyyy/mm/dd/HH, the folders right above a captured file
 
@@ -39,11 +38,11 @@ class Tally:
         return told
 
 
-def merge(settings: AnalysisSettings) -> str:
+def merge(captured: Path, labels: Path, output: Path) -> Tally:
     """Write one file an hour and variant, named by its hour so that a later run replaces it; raises BadInput."""
-    truths, tally, used = _labels(settings), Tally(), set()
+    truths, tally, used = _labels(labels), Tally(), set()
     tally.labels = len(truths)
-    for folder, paths in _hours(settings.source).items():
+    for folder, paths in _hours(captured).items():
         lines = []
         for identity, record in _captured(paths):
             tally.captured += 1
@@ -52,19 +51,18 @@ def merge(settings: AnalysisSettings) -> str:
                 lines.append(json.dumps({**record, "groundTruthData": truths[identity]}))
         tally.merged += len(lines)
         if lines:
-            target = settings.output / folder / f"part-00000-{uuid.uuid5(uuid.NAMESPACE_URL, folder)}.c000.jsonl"
+            target = output / folder / f"part-00000-{uuid.uuid5(uuid.NAMESPACE_URL, folder)}.c000.jsonl"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text("\n".join(lines) + "\n", encoding="utf-8")
     tally.used = len(used)
     if not tally.merged:
         raise BadInput(f"none of the {tally.captured} captured records has ground truth among {tally.labels} labels")
-    return tally.message
+    return tally
 
 
-def _labels(settings: AnalysisSettings) -> dict[str, Any]:
+def _labels(source: Path) -> dict[str, Any]:
     """The `groundTruthData` by the id it is for; of two for one id the later file's holds."""
     found: dict[str, Any] = {}
-    source = settings.inner("ground_truth_source")
     for path in datasets.files(source):
         for number, record in datasets.json_lines(path):
             try:
