@@ -39,6 +39,7 @@ from loopback.ministack import (
     row_file,
     rows,
     s3,
+    schedules,
     server,
     sessions,
     signatures,
@@ -101,6 +102,7 @@ PARTS = (
     object_files,
     uploads,
     programs,
+    schedules,
 )
 
 
@@ -132,6 +134,7 @@ class Ministack:
             part.install()
         temporary.install(settings.state)
         programs.install(settings)
+        schedules.install()
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
         templates.Templates(template_urls.reader(self.objects.read, settings.place))

@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.services import registry
 from loopback.services.clients import asked
-from loopback.services.cloudformation import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker
+from loopback.services.cloudformation import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker, scheduler
 from loopback.services.cloudformation.requests import with_tokens
 from loopback.services.cloudformation.types import Made, Properties, ResourceType, Wanted
 
@@ -18,6 +18,7 @@ TYPES: dict[str, ResourceType] = {
     **autoscaling.TYPES,
     **catalog.TYPES,
     **codedeploy.TYPES,
+    **scheduler.TYPES,
 }
 
 

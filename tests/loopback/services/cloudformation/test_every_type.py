@@ -31,6 +31,11 @@ SOURCE = {"Category": "Source", "Owner": "AWS", "Provider": "S3", "Version": "1"
 STORE = {"Type": "S3", "Location": "bucket"}
 STAGE = {"Name": "Source", "Actions": [{"Name": "Source", "ActionTypeId": SOURCE}]}
 ENVIRONMENT = {"Type": "LINUX_CONTAINER", "Image": "i", "ComputeType": "BUILD_GENERAL1_SMALL"}
+RUN = {
+    "Arn": "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p",
+    "RoleArn": ROLE,
+    "SageMakerPipelineParameters": {"PipelineParameterList": [{"Name": "Hours", "Value": "1"}]},
+}
 ARTIFACT = {"Name": "v1", "Info": {"LoadTemplateFromURL": "https://b.s3.amazonaws.com/k"}}
 
 
@@ -127,6 +132,10 @@ PROPERTIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"ServiceRoleArn": f"{ROLE}2"},
     ),
     "AWS::CodeDeploy::DeploymentConfig": ({"ComputePlatform": "Lambda"}, {}),
+    "AWS::Scheduler::Schedule": (
+        {"ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": RUN},
+        {"ScheduleExpression": "rate(2 hours)"},
+    ),
 }
 SETTLED = {"EndpointStatus": "InService", "FailureReason": "", "Status": "SUCCEEDED", "MonitoringScheduleStatus": "x"}
 
