@@ -18,7 +18,7 @@ from loopback.core.queries import Key, Selection
 from loopback.core.schema import SQL
 
 RESERVE = 4 << 20
-_MEMBERS = queries.COLUMNS.split(", ")
+_WIDTH = len(queries.COLUMNS.split(", "))
 BATCH = 100  # rows that are read at a time where all are wanted
 
 
@@ -311,5 +311,5 @@ def _key(row: sqlite3.Row) -> Key:
 
 
 def _resource(row: sqlite3.Row) -> Resource:
-    members = {name: row[name] for name in _MEMBERS}
-    return Resource(**{**members, "doc": json.loads(row["doc"]), "result": json.loads(row["result"])})
+    kind, name, parent, status, created, changed, lease, doc, result = row[:_WIDTH]  # the order of queries.COLUMNS
+    return Resource(kind, name, parent, status, json.loads(doc), json.loads(result), created, changed, lease)

@@ -9,9 +9,12 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.arn import Place
-from loopback.core.kinds import BY_SLUG, JOBS, MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
+from loopback.core.kinds import BY_SLUG, JOBS, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
 from loopback.core.states import IllegalTransition
-from loopback.core.store import Resource, Store
+from loopback.core.store import Store
+from loopback.rows.jobs import JobResult, JobRow
+from loopback.rows.models import ModelRow
+from loopback.rows.row import changes
 from loopback.runtimes.jobs import job_dir as place
 from loopback.runtimes.jobs.ports import INTERNAL, Job, Outcome, Ports
 from loopback.runtimes.jobs.run import run_job
@@ -47,12 +50,11 @@ class Dispatcher:
         for kind in JOBS:
             for status in ("InProgress", "Stopping"):
                 for row in self._store.find(kind, status=status):
-                    result = {
-                        "FailureReason": LOST.format("loopback was restarted while the job ran"),
-                        "failure_kind": INTERNAL,
-                    }
+                    reason = LOST.format("loopback was restarted while the job ran")
+                    result = changes(JobResult, failure_reason=reason, failure_kind=INTERNAL)
                     if kind is TRAINING_JOB:
-                        result["SecondaryStatus"] = "Failed" if status == "InProgress" else "Stopped"
+                        secondary = "Failed" if status == "InProgress" else "Stopped"
+                        result |= changes(JobResult, secondary_status=secondary)
                     self._store.fire(kind, row.name, "lose", result)
             for row in self._store.find(kind, status="Queued"):
                 self.changed(kind.slug, row.name)
@@ -79,9 +81,8 @@ class Dispatcher:
         with self._lock:
             self._stops[kind.slug, name] = stop
         try:
-            row = self._store.fire(
-                kind, name, "lease", {f"{_NOUNS[kind.slug]}StartTime": self._ports.clock()}, lease="job"
-            )
+            started = {f"{_NOUNS[kind.slug]}StartTime": self._ports.clock()}
+            row = JobRow.from_row(self._store.fire(kind, name, "lease", started, lease="job"))
         except IllegalTransition:  # stopped before its turn
             return
         try:
@@ -96,15 +97,15 @@ class Dispatcher:
                 del self._stops[kind.slug, name]
         self._announce(kind.slug, name)
 
-    def _carry_out(self, kind: Kind, row: Resource, stop: threading.Event) -> Outcome:
+    def _carry_out(self, kind: Kind, row: JobRow, stop: threading.Event) -> Outcome:
         model = None
         if kind is TRANSFORM_JOB:
-            model = self._store.get(MODEL, row.doc["ModelName"]).result["containers"][0]
+            model = ModelRow.get(self._store, row.request["ModelName"]).containers[0]
         job = Job(
             kind=_NOUNS[kind.slug].lower(),  # type: ignore[arg-type]
             name=row.name,
             arn=self._place.arn(f"{kind.slug}/{row.name}"),
-            request=row.doc,
+            request=row.request,
             model=model,
             region=self._place.region,
             account=self._place.account,
@@ -118,21 +119,21 @@ class Dispatcher:
         report = self._transition(row.name) if kind is TRAINING_JOB else lambda _status, _message: None
         return run_job(job, ports, stop, report)
 
-    def _role(self, kind: Kind, row: Resource) -> str:
+    def _role(self, kind: Kind, row: JobRow) -> str:
         """A transform job has the role of its model."""
         if kind is TRANSFORM_JOB:
-            return str(self._store.get(MODEL, row.doc["ModelName"]).doc.get("ExecutionRoleArn", ""))
-        return str(row.doc.get("RoleArn", ""))
+            return ModelRow.get(self._store, row.request["ModelName"]).role
+        return str(row.request.get("RoleArn", ""))
 
     def _transition(self, name: str) -> Callable[[str, str], None]:
         """Write SecondaryStatusTransitions as they happen, for those who watch a training job."""
 
         def report(status: str, message: str) -> None:
             now = self._ports.clock()
-            row = self._store.get(TRAINING_JOB, name)
-            passed = [{"EndTime": now, **t} for t in row.result.get("SecondaryStatusTransitions", [])]
+            row = JobRow.from_row(self._store.get(TRAINING_JOB, name))
+            passed = [{"EndTime": now, **transition} for transition in row.transitions]
             passed.append({"Status": status, "StartTime": now, "StatusMessage": message})
-            result = {"SecondaryStatus": status, "SecondaryStatusTransitions": passed}
+            result = changes(JobResult, secondary_status=status, transitions=passed)
             self._store.amend(TRAINING_JOB, name, "progress", result=result)
 
         return report
@@ -143,9 +144,8 @@ class Dispatcher:
             f"{noun}StartTime": outcome.started,
             f"{noun}EndTime": outcome.ended,
             "FailureReason": outcome.failure_reason,
-            "failure_kind": outcome.failure_kind,
-            "secondary": outcome.secondary,
             "ExitMessage": outcome.exit_message,
+            **changes(JobResult, failure_kind=outcome.failure_kind, secondary=outcome.secondary),
         }
         if kind is TRAINING_JOB:
             seconds = max(1, round(outcome.ended - outcome.started))
@@ -157,16 +157,17 @@ class Dispatcher:
             result["FinalMetricDataList"] = [dict(metric) for metric in outcome.metrics]
             if outcome.artifacts:
                 result["ModelArtifacts"] = {"S3ModelArtifacts": outcome.artifacts}
-            result["SecondaryStatusTransitions"] = _ended(self._store.get(kind, name), outcome)
+            result["SecondaryStatusTransitions"] = _ended(
+                JobRow.from_row(self._store.get(kind, name)).transitions, outcome
+            )
         present = {key: value for key, value in result.items() if value not in (None, [])}
         row = self._store.get(kind, name)
         if not states.is_final(kind.lifecycle, row.status):
             self._store.fire(kind, name, _EVENTS[outcome.status], present)
 
 
-def _ended(row: Resource, outcome: Outcome) -> list[dict[str, Any]]:
+def _ended(passed: list[dict[str, Any]], outcome: Outcome) -> list[dict[str, Any]]:
     """The transitions of a training job that is over: each has an end, and one says how the job ended."""
-    passed = row.result.get("SecondaryStatusTransitions", [])
     if not passed or passed[-1]["Status"] != outcome.secondary:
         message = outcome.failure_reason or f"Training job {outcome.status.lower()}"
         passed = [*passed, {"Status": outcome.secondary, "StartTime": outcome.ended, "StatusMessage": message}]

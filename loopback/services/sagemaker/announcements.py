@@ -9,6 +9,9 @@ from typing import Any
 
 from loopback.core.kinds import ENDPOINT, EXECUTION, JOBS, PACKAGE, STEP
 from loopback.core.store import Event, Resource
+from loopback.rows.jobs import JobRow
+from loopback.rows.models import PackageRow
+from loopback.rows.pipelines import ExecutionRow, StepRow
 from loopback.services.announce import Announcement, announces
 from loopback.services.registry import Context
 from loopback.services.sagemaker import endpoints, executions, jobs, packages
@@ -40,7 +43,7 @@ def _on_a_new_status(build: One) -> Callable[[Event, Resource, Context], list[An
 @_on_a_new_status
 def _job(event: Event, row: Resource, context: Context) -> Announcement:
     family = jobs.BY_KIND[row.kind]
-    shown = jobs.view(row, context)
+    shown = jobs.view(JobRow.from_row(row), context)
     status = "InProgress" if event.new == "Queued" else event.new
     written = _TIMES[row.kind]
     detail = {
@@ -56,9 +59,10 @@ def _is_time(key: str, value: Any) -> bool:
 
 @announces(PACKAGE)
 def _package(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
-    shown = packages.view(row, context)
+    package = PackageRow.from_row(row)
+    shown = packages.view(package, context)
     detail = {key: iso(value) if key.endswith("Time") else value for key, value in shown.items() if key[0].isupper()}
-    detail |= packages.told(event.event, row)
+    detail |= packages.reported(event.event, package)
     yield Announcement("SageMaker Model Package State Change", [shown["ModelPackageArn"]], detail)
 
 
@@ -108,7 +112,8 @@ def _endpoint_state(event: Event, row: Resource, context: Context) -> Announceme
 
 @announces(EXECUTION)
 @_on_a_new_status
-def _execution(event: Event, row: Resource, context: Context) -> Announcement:
+def _execution(event: Event, resource: Resource, context: Context) -> Announcement:
+    row = ExecutionRow.from_row(resource)
     arn = executions.arn_of(row.parent, row.name, context)
     pipeline = context.place.arn(f"pipeline/{row.parent}")
     detail = {
@@ -116,8 +121,8 @@ def _execution(event: Event, row: Resource, context: Context) -> Announcement:
         "currentPipelineExecutionStatus": event.new,
         "previousPipelineExecutionStatus": event.old or None,
         "executionStartTime": iso(row.created),
-        "executionEndTime": iso(row.result["ended"]) if row.result.get("ended") else None,
-        "pipelineExecutionDescription": row.doc.get("PipelineExecutionDescription"),
+        "executionEndTime": iso(row.ended) if row.ended else None,
+        "pipelineExecutionDescription": row.request.get("PipelineExecutionDescription"),
         "pipelineArn": pipeline,
         "pipelineExecutionArn": arn,
     }
@@ -127,7 +132,8 @@ def _execution(event: Event, row: Resource, context: Context) -> Announcement:
 
 @announces(STEP)
 @_on_a_new_status
-def _step(event: Event, row: Resource, context: Context) -> Announcement:
+def _step(event: Event, resource: Resource, context: Context) -> Announcement:
+    row = StepRow.from_row(resource)
     execution = context.store.get(EXECUTION, row.parent)
     arn = executions.arn_of(execution.parent, execution.name, context)
     pipeline = context.place.arn(f"pipeline/{execution.parent}")
@@ -137,8 +143,8 @@ def _step(event: Event, row: Resource, context: Context) -> Announcement:
         "metadata": {key[0].lower() + key[1:]: _camel(value) for key, value in metadata.items()},
         "stepStartTime": iso(shown["StartTime"]),
         "stepEndTime": iso(shown["EndTime"]) if shown["EndTime"] else None,
-        "stepName": row.doc["name"],
-        "stepType": row.doc["type"],
+        "stepName": row.step,
+        "stepType": row.type,
         "previousStepStatus": event.old or None,
         "currentStepStatus": event.new,
         "failureReason": shown["FailureReason"],

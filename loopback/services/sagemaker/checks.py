@@ -8,8 +8,9 @@ from loopback.core.errors import ValidationException
 from loopback.core.kinds import PACKAGE
 from loopback.core.objects import split_uri
 from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
 from loopback.engines.pipelines.plan import Start
+from loopback.rows.jobs import JobRow
+from loopback.rows.models import PackageRow
 from loopback.services.registry import Context
 
 BASELINE_FOLDER = "/opt/ml/processing/baseline"
@@ -104,10 +105,14 @@ def _earlier_baseline(settings: dict[str, Any], kind: Baseline, context: Context
         return supplied
     group = context.place.name_in(settings.get("ModelPackageGroupName") or "", "model-package-group")
     approved = equals("ModelApprovalStatus", "Approved")
-    newest = context.store.first(Selection(PACKAGE, group, descending=True, equal=(approved,))) if group else None
+    newest = (
+        PackageRow.first(context.store, Selection(PACKAGE, group, descending=True, equal=(approved,)))
+        if group
+        else None
+    )
     if newest is None:
         return None
-    baselines = newest.doc.get("DriftCheckBaselines", {}).get(kind.section, {})
+    baselines = newest.request.get("DriftCheckBaselines", {}).get(kind.section, {})
     return {name: baselines[key]["S3Uri"] for name, key in kind.members.items() if key in baselines} or None
 
 
@@ -124,7 +129,7 @@ def _with_baseline(request: dict[str, Any], earlier: dict[str, str]) -> dict[str
     return request | {"ProcessingInputs": inputs, "Environment": environment}
 
 
-def judge(metadata: dict[str, Any], job: Resource, context: Context) -> CheckResult:
+def judge(metadata: dict[str, Any], job: JobRow, context: Context) -> CheckResult:
     """Read the violations that the job wrote, if any; they fail the step when FailOnViolation is set."""
     shown = {**metadata, "CheckJobArn": context.place.arn(f"processing-job/{job.name}")}
     fails = shown.pop("FailOnViolation")

@@ -16,9 +16,8 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ServiceError
-from loopback.core.kinds import BY_SLUG, CACHED_STEP, EXECUTION, STEP
+from loopback.core.kinds import BY_SLUG, EXECUTION, STEP
 from loopback.core.objects import split_uri
-from loopback.core.store import Resource
 from loopback.engines.pipelines import cache, selective
 from loopback.engines.pipelines.definition import Definition, parse
 from loopback.engines.pipelines.plan import (
@@ -34,6 +33,9 @@ from loopback.engines.pipelines.plan import (
     plan,
     recorded,
 )
+from loopback.rows.jobs import JobRow
+from loopback.rows.pipelines import CachedStepRow, ExecutionResult, ExecutionRow, JobKey, StepResult, StepRow
+from loopback.rows.row import changes
 from loopback.services.registry import Context
 from loopback.services.sagemaker import executions, experiments, jobs, steps
 from loopback.services.sagemaker.pipelines import MOST_STEPS
@@ -47,7 +49,7 @@ _LOST = "InternalServerError: We encountered an internal error. Please try again
 class LiveExecution:
     """One execution that runs, as the driver holds it in memory; every fact is in the store too."""
 
-    row: Resource
+    row: ExecutionRow
     arn: str
     definition: Definition
     source: dict[str, dict[str, Any]]
@@ -56,12 +58,10 @@ class LiveExecution:
     @property
     def facts(self) -> ExecutionFacts:
         """What the engine plans from."""
-        doc = self.row.doc
-        selection = doc.get("SelectiveExecutionConfig")
-        parallelism = doc.get("ParallelismConfiguration") or {}
+        selection = self.row.selection
         moment = steps.iso(self.row.created)
         return ExecutionFacts(
-            parameters=doc["parameters"],
+            parameters=self.row.parameters,
             variables={
                 "StartDateTime": moment,
                 "PipelineName": self.row.parent,
@@ -73,7 +73,7 @@ class LiveExecution:
             stopping=self.row.status == "Stopping",
             selected=frozenset(s["StepName"] for s in selection["SelectedSteps"]) if selection else None,
             source=self.source,
-            max_parallel=parallelism.get("MaxParallelExecutionSteps"),
+            max_parallel=self.row.parallelism.get("MaxParallelExecutionSteps"),
         )
 
 
@@ -87,7 +87,7 @@ class ExecutionDriver:
         self._now = now
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._runs: dict[str, LiveExecution] = {}
-        self._jobs: dict[tuple[str, str], tuple[str, str]] = {}  # a job -> its execution and step
+        self._jobs: dict[JobKey, tuple[str, str]] = {}  # a job -> its execution and step
         self._timers: list[tuple[float, str]] = []  # (when, execution)
 
     def changed(self, kind: str, name: str) -> None:
@@ -130,78 +130,75 @@ class ExecutionDriver:
     def recover(self) -> None:
         """Take up the executions that ran when the process before this one ended. Call before `loop`."""
         for status in ("Executing", "Stopping"):
-            for row in self._store.find(EXECUTION, status=status):
+            for row in ExecutionRow.find(self._store, status=status):
                 run = self._take_up(row)
-                for step in self._store.find(STEP, parent=row.name):
+                for step in StepRow.find(self._store, parent=row.name):
                     self._restore(run, step)
                 self.changed(EXECUTION.slug, row.name)
 
-    def _restore(self, run: LiveExecution, step: Resource) -> None:
-        name = step.doc["name"]
+    def _restore(self, run: LiveExecution, step: StepRow) -> None:
+        name = step.step
         run.steps[name] = fact_of(step)
         if step.status not in ("Starting", "Executing", "Stopping"):
             return
-        job = step.result.get("job")
-        if job:
-            self._jobs[job[0], job[1]] = (run.row.name, name)
-            self.changed(job[0], job[1])
-        elif step.doc["type"] == "Lambda" or step.status == "Starting":
+        if step.job:
+            self._jobs[step.job] = (run.row.name, name)
+            self.changed(*step.job)
+        elif step.type == "Lambda" or step.status == "Starting":
             self._end(run, name, steps.StepEnded("Failed", reason=_LOST, kind="Step.SERVICE_FAULT"))
-        elif "answer" in step.result:
+        elif step.answer is not None:
             self.changed(STEP.slug, step.name)
 
-    def _take_up(self, row: Resource) -> LiveExecution:
+    def _take_up(self, row: ExecutionRow) -> LiveExecution:
         arn = executions.arn_of(row.parent, row.name, self._context)
-        definition = parse(row.doc["PipelineDefinition"], max_steps=MOST_STEPS)
+        definition = parse(row.definition, max_steps=MOST_STEPS)
         run = LiveExecution(row, arn, definition, self._source(row, definition))
         self._runs[row.name] = run
         return run
 
-    def _source(self, row: Resource, definition: Definition) -> dict[str, dict[str, Any]]:
+    def _source(self, row: ExecutionRow, definition: Definition) -> dict[str, dict[str, Any]]:
         """Selective execution: the results of steps that are not selected, from the source execution."""
-        config = row.doc.get("SelectiveExecutionConfig")
+        config = row.selection
         if not config or "SourcePipelineExecutionArn" not in config:
             return {}
         identity = executions.find(config["SourcePipelineExecutionArn"], self._context).name
         wanted = selective.sources(definition, [s["StepName"] for s in config["SelectedSteps"]])
-        return {name: self._store.get(STEP, f"{identity}/{name}").result.get("properties", {}) for name in wanted}
+        return {name: StepRow.get(self._store, f"{identity}/{name}").properties for name in wanted}
 
     def _execution_changed(self, name: str) -> None:
-        row = self._store.get(EXECUTION, name)
+        row = ExecutionRow.get(self._store, name)
         if states.is_final(EXECUTION.lifecycle, row.status):
             return
         run = self._runs.get(name)
         if run is None:
             run = self._take_up(row)
-            run.steps = {step.doc["name"]: fact_of(step) for step in self._store.find(STEP, parent=name)}
+            run.steps = {step.step: fact_of(step) for step in StepRow.find(self._store, parent=name)}
             experiments.track(row, run.arn, self._context)
         run.row = row
         self._advance(run)
 
     def _job_changed(self, kind: str, name: str) -> None:
         found = self._jobs.get((kind, name))
-        job = self._store.get(BY_SLUG[kind], name) if found else None
+        job = JobRow.from_row(self._store.get(BY_SLUG[kind], name)) if found else None
         if found is None or job is None or not states.is_final(BY_SLUG[kind].lifecycle, job.status):
             return
         del self._jobs[kind, name]
         run = self._runs[found[0]]
         with self._store.transaction():
-            step = self._store.get(STEP, f"{found[0]}/{found[1]}")
+            step = StepRow.get(self._store, f"{found[0]}/{found[1]}")
             try:
                 ended = steps.job_ended(step, job, self._context)
             except ServiceError as fault:
-                ended = steps.StepEnded(
-                    "Failed", metadata=step.result.get("metadata", {}), reason=f"ClientError: {fault}"
-                )
+                ended = steps.StepEnded("Failed", metadata=step.metadata, reason=f"ClientError: {fault}")
             self._end(run, found[1], ended)
             self._plan(run)
         self._after(run)
 
     def _callback_answered(self, row_name: str) -> None:
-        step = self._store.get(STEP, row_name)
+        step = StepRow.get(self._store, row_name)
         run = self._runs.get(step.parent)
-        if run is not None and step.status in ("Executing", "Stopping") and "answer" in step.result:
-            self._end(run, step.doc["name"], steps.callback_ended(step))
+        if run is not None and step.status in ("Executing", "Stopping") and step.answer is not None:
+            self._end(run, step.step, steps.callback_ended(step, step.answer))
             self._advance(run)
 
     def _advance(self, run: LiveExecution) -> None:
@@ -233,7 +230,7 @@ class ExecutionDriver:
         elif isinstance(action, Stop):
             self._stop(run, action.name)
         elif isinstance(action, Retry):
-            self._note(run, action.name, "retry_later", {"retry_at": action.at})
+            self._note(run, action.name, "retry_later", changes(StepResult, retry_at=action.at))
         else:
             self._conclude(run, action, new=before is None)
 
@@ -243,33 +240,39 @@ class ExecutionDriver:
             self._create(run, action.name)
         properties = dict(action.properties)
         if isinstance(action, Open):
-            self._move(run, action.name, "begin", {"properties": properties})
+            self._move(run, action.name, "begin", changes(StepResult, properties=properties))
             return
         shown = {
             "Condition": {"Outcome": properties.get("Outcome")},
             "Fail": {"ErrorMessage": properties.get("ErrorMessage")},
         }
-        step = self._store.get(STEP, f"{run.row.name}/{action.name}")
-        metadata = {k: v for k, v in shown.items() if k == step.doc["type"] and None not in v.values()}
+        step = StepRow.get(self._store, f"{run.row.name}/{action.name}")
+        metadata = {k: v for k, v in shown.items() if k == step.type and None not in v.values()}
         if step.status == "Starting" and action.status == "Succeeded":
             self._move(run, action.name, "begin")
-        result = {"properties": properties, "failure_reason": action.failure_reason, "metadata": metadata}
         if step.status == action.status:  # a retry that was waiting when the execution was stopped
-            self._note(run, action.name, "give_up", {"retry_at": None})
+            self._note(run, action.name, "give_up", changes(StepResult, retry_at=None))
         else:
-            self._move(run, action.name, _EVENTS[action.status], {**result, "ended": self._now()})
+            ended = changes(
+                StepResult,
+                properties=properties,
+                failure_reason=action.failure_reason,
+                metadata=metadata,
+                ended=self._now(),
+            )
+            self._move(run, action.name, _EVENTS[action.status], ended)
 
     def _start(self, run: LiveExecution, action: Start) -> None:
         if action.attempt == 1:
             self._create(run, action.name, action)
         else:
-            self._move(run, action.name, "again", {"attempts": action.attempt, "retry_at": None})
+            self._move(run, action.name, "again", changes(StepResult, attempts=action.attempt, retry_at=None))
         key = cache.key(action.step, action.arguments, action.envelope)
         hit = self._cached(run, action, key)
-        self._move(run, action.name, "begin", {"cache_key": key})
+        self._move(run, action.name, "begin", changes(StepResult, cache_key=key))
         if hit is not None:
-            ended = steps.StepEnded("Succeeded", hit.result["properties"], hit.result.get("metadata", {}))
-            origin = hit.result.get("cache_source") or self._arn_of(hit)
+            ended = steps.StepEnded("Succeeded", hit.properties, hit.metadata)
+            origin = hit.cache_source or self._arn_of(hit)
             self._end(run, action.name, ended, cache_source=origin)
             return
         done = lambda ended: self._inbox.put(lambda: self._work_ended(run, action.name, ended))  # noqa: E731
@@ -278,7 +281,8 @@ class ExecutionDriver:
             self._end(run, action.name, begun)
             return
         job = (begun.job[0].slug, begun.job[1]) if begun.job else None
-        self._note(run, action.name, "work", {"metadata": dict(begun.metadata), "job": job, **begun.waits})
+        noted = changes(StepResult, metadata=dict(begun.metadata), job=job)
+        self._note(run, action.name, "work", {**noted, **begun.waits})
         run.steps[action.name] = replace(run.steps[action.name], status="Executing")
         if job:
             self._jobs[job] = (run.row.name, action.name)
@@ -289,43 +293,44 @@ class ExecutionDriver:
             self._end(run, name, ended)
             self._advance(run)
 
-    def _cached(self, run: LiveExecution, action: Start, key: str | None) -> Resource | None:
+    def _cached(self, run: LiveExecution, action: Start, key: str | None) -> StepRow | None:
         """The newest successful run of this step with an equal key that is young enough, or None."""
         if key is None:
             return None
         try:
-            entry = self._store.get(CACHED_STEP, f"{run.row.parent}/{action.name}/{key}")
-            earlier = self._store.get(STEP, entry.doc["step"])
+            entry = CachedStepRow.get(self._store, f"{run.row.parent}/{action.name}/{key}")
+            earlier = StepRow.get(self._store, entry.step)
         except ResourceNotFound:
             return None
-        age = self._now() - entry.doc["ended"]
+        age = self._now() - entry.ended
         return earlier if age <= cache.duration(action.step.raw["CacheConfig"]["ExpireAfter"]).total_seconds() else None
 
-    def _arn_of(self, step: Resource) -> str:
+    def _arn_of(self, step: StepRow) -> str:
         execution = self._store.get(EXECUTION, step.parent)
         return executions.arn_of(execution.parent, execution.name, self._context)
 
     def _end(self, run: LiveExecution, name: str, ended: steps.StepEnded, cache_source: str | None = None) -> None:
         """Record the end of a step's work; a success is kept for later executions to take over."""
         properties = json.loads(json.dumps(dict(ended.properties)))
-        result = {
-            "properties": properties,
-            "metadata": dict(ended.metadata),
-            "failure_reason": ended.reason[:1024],
-            "failure_kind": ended.kind,
-            "ended": self._now(),
-            "cache_source": cache_source,
-        }
+        now = self._now()
+        result = changes(
+            StepResult,
+            properties=properties,
+            metadata=dict(ended.metadata),
+            failure_reason=ended.reason[:1024],
+            failure_kind=ended.kind,
+            ended=now,
+            cache_source=cache_source,
+        )
         step = self._move(run, name, _EVENTS[ended.status], result)
         run.steps[name] = fact_of(step)
-        key = step.result.get("cache_key")
-        if ended.status == "Succeeded" and key and cache_source is None:
-            entry = f"{run.row.parent}/{name}/{key}"
-            doc = {"step": step.name, "ended": step.result["ended"]}
+        if ended.status == "Succeeded" and step.cache_key and cache_source is None:
+            entry = f"{run.row.parent}/{name}/{step.cache_key}"
+            newest = CachedStepRow(step=step.name, ended=now)
             try:
-                self._store.create(CACHED_STEP, entry, doc)
+                newest.create(self._store, entry)
             except ResourceInUse:
-                self._store.amend(CACHED_STEP, entry, "renew", doc=doc)
+                replace(newest, name=entry).with_doc(self._store, "renew")
 
     def _stop(self, run: LiveExecution, name: str) -> None:
         step = self._move(run, name, "stop")
@@ -336,31 +341,26 @@ class ExecutionDriver:
 
     def _finish(self, run: LiveExecution, action: Finish) -> None:
         event = {"Succeeded": "succeed", "Failed": "fail", "Stopped": "halt"}[action.status]
-        self._store.fire(
-            EXECUTION, run.row.name, event, {"FailureReason": action.failure_reason or None, "ended": self._now()}
-        )
+        ended = changes(ExecutionResult, failure_reason=action.failure_reason or None, ended=self._now())
+        self._store.fire(EXECUTION, run.row.name, event, ended)
         del self._runs[run.row.name]
         self._context.changed("finished", run.row.name)
 
     def _create(self, run: LiveExecution, name: str, start: Start | None = None) -> None:
         step = start.step if start else run.definition.steps[name]
-        doc = {
-            "name": name,
-            "type": step.type,
-            "display_name": step.raw.get("DisplayName"),
-            "description": step.raw.get("Description"),
-        }
         now = self._now()
-        self._store.create(
-            STEP,
-            f"{run.row.name}/{name}",
-            doc,
-            parent=run.row.name,
-            result={"started": now, "first_started": now, "attempts": 1},
+        new = StepRow(
+            step=name,
+            type=step.type,
+            display_name=step.raw.get("DisplayName"),
+            description=step.raw.get("Description"),
+            started=now,
+            first_started=now,
         )
+        new.create(self._store, f"{run.row.name}/{name}", run.row.name)
 
-    def _move(self, run: LiveExecution, name: str, event: str, result: dict[str, Any] | None = None) -> Resource:
-        return self._store.fire(STEP, f"{run.row.name}/{name}", event, result)
+    def _move(self, run: LiveExecution, name: str, event: str, result: dict[str, Any] | None = None) -> StepRow:
+        return StepRow.fire(self._store, f"{run.row.name}/{name}", event, result)
 
     def _note(self, run: LiveExecution, name: str, event: str, result: dict[str, Any]) -> None:
         self._store.amend(STEP, f"{run.row.name}/{name}", event, result=result)
@@ -372,14 +372,14 @@ class ExecutionDriver:
             raise LookupError(str(fault)) from None
 
 
-def fact_of(step: Resource) -> StepFact:
+def fact_of(step: StepRow) -> StepFact:
     """A step's row as the engine sees it."""
     return StepFact(
         status=step.status,
-        properties=step.result.get("properties", {}),
-        attempts=step.result.get("attempts", 1),
-        failure_kind=step.result.get("failure_kind"),
-        failure_reason=step.result.get("failure_reason", ""),
-        first_started=step.result.get("first_started"),
-        retry_at=step.result.get("retry_at"),
+        properties=step.properties,
+        attempts=step.attempts,
+        failure_kind=step.failure_kind,
+        failure_reason=step.failure_reason,
+        first_started=step.first_started,
+        retry_at=step.retry_at,
     )

@@ -5,12 +5,23 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
-from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
-from loopback.core.queries import CREATED, NAME, Selection, equals
-from loopback.core.store import Resource
+from loopback.core.kinds import EXECUTION, STEP
+from loopback.core.queries import CREATED, NAME, Selection
 from loopback.engines.pipelines import selective
 from loopback.engines.pipelines.definition import parse
 from loopback.engines.pipelines.parameters import InvalidParameters, bind
+from loopback.rows.pipelines import (
+    CallbackAnswer,
+    ExecutionResult,
+    ExecutionRow,
+    PipelineResult,
+    PipelineRow,
+    PipelineVersionRow,
+    StepResult,
+    StepRow,
+    waiting_for,
+)
+from loopback.rows.row import changes, reading
 from loopback.services.listing import PAGING, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import pipelines
@@ -18,6 +29,7 @@ from loopback.services.sagemaker import pipelines
 _ORDERS = {"CreationTime": CREATED, "PipelineExecutionArn": NAME}
 EXECUTIONS = Listing("PipelineExecutionSummaries", EXECUTION, page=100, orders=_ORDERS)
 STEPS = Listing("PipelineExecutionSteps", STEP, page=100)
+_NOT_ENDED = changes(ExecutionResult, failure_reason=None, ended=None)
 _ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -29,7 +41,7 @@ def start(request: Request, context: Context) -> Response:
     """
     row = pipelines.find(request["PipelineName"], context)
     pipeline = row if "PipelineVersionId" not in request else _version(row, request["PipelineVersionId"], context)
-    definition = parse(pipeline.doc["PipelineDefinition"], max_steps=pipelines.MOST_STEPS)
+    definition = parse(pipeline.definition, max_steps=pipelines.MOST_STEPS)
     given = {entry["Name"]: entry["Value"] for entry in request.get("PipelineParameters", [])}
     try:
         parameters = bind(definition, given)
@@ -38,25 +50,26 @@ def start(request: Request, context: Context) -> Response:
     identity = _execution_id(row.name, request["ClientRequestToken"])
     if context.store.exists(EXECUTION, identity):
         return {"PipelineExecutionArn": arn_of(row.name, identity, context)}
-    doc = {
+    parallelism = request.get("ParallelismConfiguration", row.request.get("ParallelismConfiguration"))
+    asked = {
         **request,
         "PipelineName": row.name,
-        "PipelineVersionId": request.get("PipelineVersionId", row.result["version"]),
-        "PipelineDefinition": pipeline.doc["PipelineDefinition"],
-        "RoleArn": pipeline.doc["RoleArn"],
-        "ParallelismConfiguration": request.get("ParallelismConfiguration", row.doc.get("ParallelismConfiguration")),
+        "PipelineVersionId": request.get("PipelineVersionId", row.version),
+        "PipelineDefinition": pipeline.definition,
+        "RoleArn": pipeline.role,
+        "ParallelismConfiguration": parallelism,
         "SelectiveExecutionConfig": _selection(request, row.name, definition, context),
-        "parameters": parameters,
     }
+    new = ExecutionRow(request=asked, definition=pipeline.definition, role=pipeline.role, parameters=parameters)
     with context.store.transaction():
-        execution = context.store.create(EXECUTION, identity, doc, parent=row.name)
-        context.store.amend(PIPELINE, row.name, "run", result={"last_run": execution.created})
+        execution = new.create(context.store, identity, row.name)
+        PipelineRow.amend(context.store, row.name, "run", result=changes(PipelineResult, last_run=execution.created))
     context.changed(EXECUTION.slug, identity)
     return {"PipelineExecutionArn": arn_of(row.name, identity, context)}
 
 
-def _version(row: Resource, version: int, context: Context) -> Resource:
-    return context.store.get(PIPELINE_VERSION, f"{row.name}/{version}")
+def _version(row: PipelineRow, version: int, context: Context) -> PipelineVersionRow:
+    return PipelineVersionRow.get(context.store, f"{row.name}/{version}")
 
 
 def _selection(request: Request, pipeline: str, definition: Any, context: Context) -> dict[str, Any] | None:
@@ -79,7 +92,7 @@ def _selection(request: Request, pipeline: str, definition: Any, context: Contex
         )
     if source.parent != pipeline or source.status not in ("Succeeded", "Failed"):
         raise ValidationException(f"{source.name} is {source.status}; a source must be a Succeeded or Failed execution")
-    done = {row.doc["name"] for row in context.store.find(STEP, parent=source.name) if row.status == "Succeeded"}
+    done = {row.step for row in StepRow.find(context.store, parent=source.name) if row.status == "Succeeded"}
     if missing := sorted(needed - done):
         raise ValidationException(f"Execution {source.name} has no result of {', '.join(missing)}")
     return config
@@ -105,18 +118,18 @@ def retry(request: Request, context: Context) -> Response:
         raise ConflictException(
             f"Pipeline execution {row.name} is {row.status}; only a failed or stopped one can be retried"
         )
-    steps = context.store.find(STEP, parent=row.name)
-    if any(step.doc["type"] == "Fail" for step in steps):
+    steps = StepRow.find(context.store, parent=row.name)
+    if any(step.type == "Fail" for step in steps):
         raise ConflictException(
             f"Pipeline execution {row.name} ended in a Fail step; such an execution cannot be retried"
         )
-    doc = row.doc | ({"ParallelismConfiguration": p} if (p := request.get("ParallelismConfiguration")) else {})
+    doc = row.request | ({"ParallelismConfiguration": p} if (p := request.get("ParallelismConfiguration")) else {})
     with context.store.transaction():
         for step in steps:
             if step.status in ("Failed", "Stopped"):
                 context.store.delete(STEP, step.name)
         context.store.amend(EXECUTION, row.name, "retry", doc=doc)
-        context.store.fire(EXECUTION, row.name, "retry", {"FailureReason": None, "ended": None})
+        ExecutionRow.fire(context.store, row.name, "retry", _NOT_ENDED)
     context.changed(EXECUTION.slug, row.name)
     return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
 
@@ -125,8 +138,8 @@ def retry(request: Request, context: Context) -> Response:
 def update(request: Request, context: Context) -> Response:
     """Names, descriptions and parallelism; the steps of a running execution heed the last."""
     row = find(request["PipelineExecutionArn"], context)
-    changes = {key: value for key, value in request.items() if key != "PipelineExecutionArn"}
-    context.store.amend(EXECUTION, row.name, "update", doc=row.doc | changes)
+    given = {key: value for key, value in request.items() if key != "PipelineExecutionArn"}
+    context.store.amend(EXECUTION, row.name, "update", doc=row.request | given)
     context.changed(EXECUTION.slug, row.name)
     return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
 
@@ -141,21 +154,21 @@ def describe(request: Request, context: Context) -> Response:
 def list_executions(request: Request, context: Context) -> Response:
     """The executions of one pipeline, newest first."""
     name = pipelines.find(request["PipelineName"], context).name
-    return select(request, context, EXECUTIONS, view, Selection(EXECUTION, name))
+    return select(request, context, EXECUTIONS, reading(ExecutionRow, view), Selection(EXECUTION, name))
 
 
 @handles("ListPipelineExecutionSteps")
 def list_steps(request: Request, context: Context) -> Response:
     """The steps that have started, newest first; those that never start are not listed, as on AWS."""
     row = find(request.get("PipelineExecutionArn", ""), context)  # optional in the model only
-    return select(request, context, STEPS, lambda step, _: step_view(step), Selection(STEP, row.name))
+    return select(request, context, STEPS, lambda step, _: step_view(StepRow.from_row(step)), Selection(STEP, row.name))
 
 
 @handles("ListPipelineParametersForExecution")
 def list_parameters(request: Request, context: Context) -> Response:
     """Given and default values alike, as text."""
     row = find(request["PipelineExecutionArn"], context)
-    shown = [{"Name": name, "Value": str(value)} for name, value in row.doc["parameters"].items()]
+    shown = [{"Name": name, "Value": str(value)} for name, value in row.parameters.items()]
     return PAGING.of_items(request, shown, "PipelineParameters", 100)
 
 
@@ -163,39 +176,40 @@ def list_parameters(request: Request, context: Context) -> Response:
 def describe_definition(request: Request, context: Context) -> Response:
     """The definition that the execution runs, whatever the pipeline has become since."""
     row = find(request["PipelineExecutionArn"], context)
-    return {"PipelineDefinition": row.doc["PipelineDefinition"], "CreationTime": row.created}
+    return {"PipelineDefinition": row.definition, "CreationTime": row.created}
 
 
 @handles("SendPipelineExecutionStepSuccess")
 def callback_success(request: Request, context: Context) -> Response:
     """The answer that a Callback step waits for."""
     outputs = {entry["Name"]: entry["Value"] for entry in request.get("OutputParameters", [])}
-    return _callback(request["CallbackToken"], {"outputs": outputs}, context)
+    return _callback(request["CallbackToken"], CallbackAnswer(outputs=outputs), context)
 
 
 @handles("SendPipelineExecutionStepFailure")
 def callback_failure(request: Request, context: Context) -> Response:
     """The refusal that a Callback step may get."""
-    return _callback(request["CallbackToken"], {"refused": request.get("FailureReason", "")}, context)
+    return _callback(request["CallbackToken"], CallbackAnswer(refused=request.get("FailureReason", "")), context)
 
 
-def _callback(token: str, answer: dict[str, Any], context: Context) -> Response:
-    waiting = Selection(STEP, equal=(equals("callback_token", token, "result"),))
-    step = next((row for row in context.store.scan(waiting) if row.status in ("Executing", "Stopping")), None)
+def _callback(token: str, answer: CallbackAnswer, context: Context) -> Response:
+    step = next(
+        (row for row in context.store.scan(waiting_for(token)) if row.status in ("Executing", "Stopping")), None
+    )
     if step is None:
         raise ResourceNotFound(f"No step waits for the callback token {token}")
-    context.store.amend(STEP, step.name, "callback", result={"answer": answer})
+    context.store.amend(STEP, step.name, "callback", result=changes(StepResult, answer=answer))
     context.changed(STEP.slug, step.name)
     execution = context.store.get(EXECUTION, step.parent)
     return {"PipelineExecutionArn": arn_of(execution.parent, execution.name, context)}
 
 
-def find(arn: str, context: Context) -> Resource:
+def find(arn: str, context: Context) -> ExecutionRow:
     """The execution of an ARN. Raises ResourceNotFound."""
     _, separator, identity = arn.partition("/execution/")
     if not separator:
         raise ValidationException(f"PipelineExecutionArn {arn!r} is not the ARN of a pipeline execution")
-    return context.store.get(EXECUTION, identity)
+    return ExecutionRow.get(context.store, identity)
 
 
 def arn_of(pipeline: str, identity: str, context: Context) -> str:
@@ -203,41 +217,41 @@ def arn_of(pipeline: str, identity: str, context: Context) -> str:
     return context.place.arn(f"pipeline/{pipeline}/execution/{identity}")
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: ExecutionRow, context: Context) -> Response:
     """The execution as Describe and List show it."""
     arn = arn_of(row.parent, row.name, context)
-    shown = row.doc | row.result
+    shown = row.request | row.outcome
     return shown | {
         "PipelineArn": context.place.arn(f"pipeline/{row.parent}"),
         "PipelineExecutionArn": arn,
-        "PipelineExecutionDisplayName": row.doc.get(
+        "PipelineExecutionDisplayName": row.request.get(
             "PipelineExecutionDisplayName", f"execution-{int(row.created * 1000)}"
         ),
         "PipelineExecutionStatus": row.status,
-        "PipelineExecutionFailureReason": row.result.get("FailureReason"),
+        "PipelineExecutionFailureReason": row.failure_reason,
         "CreationTime": row.created,
         "StartTime": row.created,
         "LastModifiedTime": row.changed,
     }
 
 
-def step_view(row: Resource) -> Response:
+def step_view(row: StepRow) -> Response:
     """A step as ListPipelineExecutionSteps shows it."""
-    source = row.result.get("cache_source")
-    ended = row.result.get("ended") if states.is_final(STEP.lifecycle, row.status) else None
-    copied = row.result.get("copied_from")
+    source = row.cache_source
+    ended = row.ended if states.is_final(STEP.lifecycle, row.status) else None
+    copied = row.copied_from
     return {
-        "StepName": row.doc["name"],
-        "StepDisplayName": row.doc.get("display_name"),
-        "StepDescription": row.doc.get("description"),
+        "StepName": row.step,
+        "StepDisplayName": row.display_name,
+        "StepDescription": row.description,
         "StepStatus": row.status,
         "CreationTime": row.created,
-        "StartTime": row.result.get("started", row.created),
+        "StartTime": row.created if row.started is None else row.started,
         "EndTime": ended,
         "CacheHitResult": {"SourcePipelineExecutionArn": source} if source else None,
-        "FailureReason": (row.result.get("failure_reason") or None) if row.status == "Failed" else None,
-        "Metadata": row.result.get("metadata", {}),
-        "AttemptCount": row.result.get("attempts", 1),
+        "FailureReason": (row.failure_reason or None) if row.status == "Failed" else None,
+        "Metadata": row.metadata,
+        "AttemptCount": row.attempts,
         "SelectiveExecutionResult": {"SourcePipelineExecutionArn": copied} if copied else None,
     }
 

@@ -8,6 +8,7 @@ from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_ASSOCIATION, TRIAL_COMP
 from loopback.core.queries import NAME, Selection, has, member
 from loopback.core.schema import SQL
 from loopback.core.store import Resource
+from loopback.rows.pipelines import ExecutionRow
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -22,7 +23,7 @@ COMPONENTS_OF_TRIAL = Listing(
 _SOURCE = {"SourceArn": has("Source.SourceArn")}
 
 
-def track(execution: Resource, execution_arn: str, context: Context) -> None:
+def track(execution: ExecutionRow, execution_arn: str, context: Context) -> None:
     """What PipelineExperimentConfig asks for; the defaults are the names of pipeline and execution."""
     experiment, trial = execution.parent[:120], execution.name
     if not context.store.exists(EXPERIMENT, experiment):

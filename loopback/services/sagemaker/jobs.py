@@ -6,7 +6,8 @@ from typing import Any
 from loopback.core import states
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from loopback.core.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
-from loopback.core.store import Resource
+from loopback.rows.jobs import JobRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.closed import CLARIFY, CLARIFY_IMAGE, require_open
@@ -98,7 +99,7 @@ def list_jobs(request: Request, context: Context, family: Family) -> Response:
     """A page of jobs."""
     if refused := [member for member in ("WarmPoolStatusEquals", "TrainingPlanArnEquals") if member in request]:
         raise ValidationException(f"{refused[0]}: loopback has no warm pools and no training plans")
-    return select(request, context, family.listing, view)
+    return select(request, context, family.listing, reading(JobRow, view))
 
 
 def stop(request: Request, context: Context, family: Family) -> Response:
@@ -111,26 +112,26 @@ def stop(request: Request, context: Context, family: Family) -> Response:
     return {}
 
 
-def _job(request: Request, context: Context, family: Family) -> Resource:
+def _job(request: Request, context: Context, family: Family) -> JobRow:
     """The job of a request. AWS has a code of its own for what is not there (boto3#2808, moto's tests)."""
     try:
-        return context.store.get(family.kind, request[family.name])
+        return JobRow.from_row(context.store.get(family.kind, request[family.name]))
     except ResourceNotFound:
         if family.kind is PROCESSING_JOB:
             raise
         raise ValidationException("Requested resource not found.") from None
 
 
-def view(job: Resource, context: Context) -> Response:
+def view(job: JobRow, context: Context) -> Response:
     """The job as Describe shows it; the wire layer drops what an operation does not name."""
     family = BY_KIND[job.kind]
     status = "InProgress" if job.status == "Queued" else job.status
-    shown = job.doc | {
+    shown = job.request | {
         f"{family.noun}Arn": context.place.arn(f"{job.kind}/{job.name}"),
         f"{family.noun}Status": status,
         "CreationTime": job.created,
         "LastModifiedTime": job.changed,
-        **job.result,
+        **job.outcome,
     }
     if family is TRAINING:
         shown.setdefault("SecondaryStatus", "Starting" if status == "InProgress" else status)
@@ -138,9 +139,9 @@ def view(job: Resource, context: Context) -> Response:
     return shown
 
 
-def artifacts_uri(job: Resource) -> str:
+def artifacts_uri(job: JobRow) -> str:
     """Where a training job's model will be: known before it runs, so that later steps can be planned."""
-    output = job.doc["OutputDataConfig"]
+    output = job.request["OutputDataConfig"]
     name = "model" if output.get("CompressionType") == "NONE" else "model.tar.gz"
     return f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output/{name}"
 
@@ -187,9 +188,9 @@ def _delete(family: Family, request: Request, context: Context) -> None:
     context.store.untag(context.place.arn(f"{family.kind.slug}/{job.name}"))
 
 
-def find_by_arn(arn: str, context: Context) -> Resource:
+def find_by_arn(arn: str, context: Context) -> JobRow:
     """The job of an ARN of any of the three kinds. Raises ResourceNotFound."""
     slug, _, name = arn.split(":", 5)[-1].partition("/")
     if slug not in BY_KIND:
         raise ResourceNotFound(f"{arn} is not the ARN of a job")
-    return context.store.get(BY_KIND[slug].kind, name)
+    return JobRow.from_row(context.store.get(BY_KIND[slug].kind, name))

@@ -5,7 +5,8 @@ from typing import Any
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import MODEL
 from loopback.core.objects import NoSuchBucket, NoSuchKey, split_uri
-from loopback.core.store import Resource
+from loopback.rows.models import ModelRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.packages import containers_of
@@ -27,7 +28,7 @@ def create(request: Request, context: Context) -> Response:
         require_data(container.get("ModelDataUrl"), context)
     arn = _arn(request["ModelName"], context)
     with context.store.transaction():
-        context.store.create(MODEL, request["ModelName"], request, result={"containers": containers})
+        ModelRow(request=request, containers=containers).create(context.store, request["ModelName"])
         keep_tags(arn, request, context)
     return {"ModelArn": arn}
 
@@ -68,7 +69,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListModels")
 def list_models(request: Request, context: Context) -> Response:
     """A page of models."""
-    return select(request, context, LISTING, view)
+    return select(request, context, LISTING, reading(ModelRow, view))
 
 
 @handles("DeleteModel")
@@ -81,14 +82,14 @@ def delete(request: Request, context: Context) -> Response:
     return {}
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: ModelRow, context: Context) -> Response:
     """The model as Describe shows it."""
-    return row.doc | {"ModelArn": _arn(row.name, context), "CreationTime": row.created}
+    return row.request | {"ModelArn": _arn(row.name, context), "CreationTime": row.created}
 
 
-def _find(name: str, context: Context) -> Resource:
+def _find(name: str, context: Context) -> ModelRow:
     try:
-        return context.store.get(MODEL, name)
+        return ModelRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f'Could not find model "{_arn(name, context)}".') from None
 

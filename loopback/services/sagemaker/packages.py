@@ -5,7 +5,8 @@ from typing import Any
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
 from loopback.core.kinds import PACKAGE, PACKAGE_GROUP
 from loopback.core.queries import Selection, Term, has
-from loopback.core.store import Resource
+from loopback.rows.models import PackageGroupRow, PackageRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -23,7 +24,7 @@ def create_group(request: Request, context: Context) -> Response:
     if context.store.exists(PACKAGE_GROUP, name):
         raise ValidationException(f"Model Package Group already exists: {arn}")
     with context.store.transaction():
-        context.store.create(PACKAGE_GROUP, name, request)
+        PackageGroupRow(request=request).create(context.store, name)
         keep_tags(arn, request, context)
     return {"ModelPackageGroupArn": arn}
 
@@ -39,7 +40,7 @@ def list_groups(request: Request, context: Context) -> Response:
     """A page of groups."""
     if request.get("CrossAccountFilterOption", "SameAccount") != "SameAccount":
         raise ValidationException("CrossAccountFilterOption CrossAccount: loopback has one account")
-    return select(request, context, GROUPS, _group_view)
+    return select(request, context, GROUPS, reading(PackageGroupRow, _group_view))
 
 
 @handles("DeleteModelPackageGroup")
@@ -75,7 +76,7 @@ def create(request: Request, context: Context) -> Response:
             if context.store.exists(PACKAGE, name):
                 raise ValidationException(f"ModelPackage already exists: {context.place.arn(f'model-package/{name}')}")
         doc.setdefault("ModelPackageRegistrationType", "Registered")
-        context.store.create(PACKAGE, name, doc, parent=group, result={"registered_as": doc.get("ModelApprovalStatus")})
+        PackageRow(request=doc, registered_as=doc.get("ModelApprovalStatus")).create(context.store, name, group)
         arn = context.place.arn(f"model-package/{name}")
         keep_tags(arn, request, context)
     context.changed(PACKAGE.slug, name)
@@ -99,8 +100,10 @@ def list_packages(request: Request, context: Context) -> Response:
     versioned: tuple[Term, ...] = (("parent > ?", ""),) if parent is None and wanted == "Versioned" else ()
     approval = filters(request, {"ModelApprovalStatus": has("ModelApprovalStatus")})
     if parent is None:
-        return select(request, context, PACKAGES, view, Selection(PACKAGE, where=(*versioned, *approval)))
-    return select(request, context, PACKAGES, view, Selection(PACKAGE, parent, equal=approval))
+        return select(
+            request, context, PACKAGES, reading(PackageRow, view), Selection(PACKAGE, where=(*versioned, *approval))
+        )
+    return select(request, context, PACKAGES, reading(PackageRow, view), Selection(PACKAGE, parent, equal=approval))
 
 
 @handles("BatchDescribeModelPackage")
@@ -135,11 +138,11 @@ def updated(approval: str, fields: list[str]) -> str:
     return f"update {approval or '-'} {','.join(fields)}"
 
 
-def told(event: str, row: Resource) -> dict[str, Any]:
+def reported(event: str, row: PackageRow) -> dict[str, Any]:
     """What an event of the table says that the row may not say any more: approval, and fields of an update."""
     what, _, rest = event.partition(" ")
     if what != "update":
-        approval, found = row.result.get("registered_as"), {}
+        approval, found = row.registered_as, {}
     else:
         shown, _, fields = rest.partition(" ")
         approval = "" if shown == "-" else shown
@@ -152,7 +155,7 @@ def update(request: Request, context: Context) -> Response:
     """Change approval, life cycle, metadata; what a package is made of cannot be changed, as on AWS."""
     with context.store.transaction():
         row = find(request["ModelPackageArn"], context)
-        doc = {**row.doc, **{key: request[key] for key in CHANGEABLE if key in request}}
+        doc = {**row.request, **{key: request[key] for key in CHANGEABLE if key in request}}
         metadata = {**doc.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
         for key in request.get("CustomerMetadataPropertiesToRemove", []):
             metadata.pop(key, None)
@@ -162,8 +165,8 @@ def update(request: Request, context: Context) -> Response:
             *doc.get("AdditionalInferenceSpecifications", []),
             *request.get("AdditionalInferenceSpecificationsToAdd", []),
         ]
-        changed = sorted(key for key in doc if doc[key] != row.doc.get(key) and doc[key])
-        context.store.amend(PACKAGE, row.name, updated(doc.get("ModelApprovalStatus", ""), changed), doc=doc)
+        changed = sorted(key for key in doc if doc[key] != row.request.get(key) and doc[key])
+        PackageRow.amend(context.store, row.name, updated(doc.get("ModelApprovalStatus", ""), changed), doc=doc)
     context.changed(PACKAGE.slug, row.name)
     return {"ModelPackageArn": context.place.arn(f"model-package/{row.name}")}
 
@@ -178,27 +181,27 @@ def delete(request: Request, context: Context) -> Response:
     return {}
 
 
-def find(name_or_arn: str, context: Context) -> Resource:
+def find(name_or_arn: str, context: Context) -> PackageRow:
     """The package of an ARN, a `group/version` or a name. Raises ValidationException as AWS does."""
     name = context.place.name_in(name_or_arn, "model-package")
     try:
-        return context.store.get(PACKAGE, name)
+        return PackageRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f"Model Package {name_or_arn} does not exist.") from None
 
 
 def containers_of(name_or_arn: str, context: Context) -> list[dict[str, Any]]:
     """The container definitions that a package stands for."""
-    specification = find(name_or_arn, context).doc.get("InferenceSpecification")
+    specification = find(name_or_arn, context).request.get("InferenceSpecification")
     if specification is None:
         raise ValidationException(f"Model Package {name_or_arn} has no InferenceSpecification")
     containers: list[dict[str, Any]] = specification["Containers"]
     return containers
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: PackageRow, context: Context) -> Response:
     """The package as Describe shows it."""
-    shown = row.doc | {
+    shown = row.request | {
         "ModelPackageName": row.parent or row.name,
         "ModelPackageArn": context.place.arn(f"model-package/{row.name}"),
         "ModelPackageStatus": row.status,
@@ -208,16 +211,16 @@ def view(row: Resource, context: Context) -> Response:
     return shown | ({"LastModifiedTime": row.changed} if row.changed > row.created else {})
 
 
-def _group(name_or_arn: str, context: Context) -> Resource:
+def _group(name_or_arn: str, context: Context) -> PackageGroupRow:
     name = context.place.name_in(name_or_arn, "model-package-group")
     try:
-        return context.store.get(PACKAGE_GROUP, name)
+        return PackageGroupRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f"ModelPackageGroup {_group_arn(name, context)} does not exist.") from None
 
 
-def _group_view(row: Resource, context: Context) -> Response:
-    return row.doc | {
+def _group_view(row: PackageGroupRow, context: Context) -> Response:
+    return row.request | {
         "ModelPackageGroupArn": _group_arn(row.name, context),
         "ModelPackageGroupStatus": row.status,
         "CreationTime": row.created,

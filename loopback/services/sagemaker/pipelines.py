@@ -6,8 +6,9 @@ from loopback.core import states
 from loopback.core.errors import ConflictException, ValidationException
 from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
 from loopback.core.queries import Selection
-from loopback.core.store import Resource
 from loopback.engines.pipelines.definition import InvalidDefinition, parse
+from loopback.rows.pipelines import PipelineResult, PipelineRow, PipelineVersionRow
+from loopback.rows.row import changes, reading
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -30,7 +31,7 @@ def create(request: Request, context: Context) -> Response:
     doc = _without_token(request) | {"PipelineDefinition": _definition(request, context)}
     arn = context.place.arn(f"pipeline/{name}")
     with context.store.transaction():
-        context.store.create(PIPELINE, name, doc, result={"version": 1})
+        context.store.create(PIPELINE, name, doc, result=changes(PipelineResult, version=1))
         context.store.create(PIPELINE_VERSION, f"{name}/1", doc, parent=name)
         keep_tags(arn, request, context)
     return {"PipelineArn": arn}
@@ -40,12 +41,12 @@ def create(request: Request, context: Context) -> Response:
 def update(request: Request, context: Context) -> Response:
     """What the request leaves out stays as it is."""
     row = find(request["PipelineName"], context)
-    doc = row.doc | _without_token(request)
+    doc = row.request | _without_token(request)
     if "PipelineDefinition" in request or "PipelineDefinitionS3Location" in request:
         doc["PipelineDefinition"] = _definition(request, context)
     with context.store.transaction():
-        version = context.store.get(PIPELINE, row.name).result["version"] + 1
-        context.store.amend(PIPELINE, row.name, "update", doc=doc, result={"version": version})
+        version = PipelineRow.get(context.store, row.name).version + 1
+        PipelineRow.amend(context.store, row.name, "update", doc=doc, result=changes(PipelineResult, version=version))
         context.store.create(PIPELINE_VERSION, f"{row.name}/{version}", doc, parent=row.name)
     return {"PipelineArn": context.place.arn(f"pipeline/{row.name}"), "PipelineVersionId": version}
 
@@ -56,26 +57,26 @@ def describe(request: Request, context: Context) -> Response:
     row = find(request["PipelineName"], context)
     shown = view(row, context)
     if "PipelineVersionId" in request:
-        shown |= context.store.get(PIPELINE_VERSION, f"{row.name}/{request['PipelineVersionId']}").doc
+        shown |= PipelineVersionRow.get(context.store, f"{row.name}/{request['PipelineVersionId']}").request
     return shown
 
 
 @handles("ListPipelines")
 def list_pipelines(request: Request, context: Context) -> Response:
     """A page of pipelines."""
-    return select(request, context, LISTING, view)
+    return select(request, context, LISTING, reading(PipelineRow, view))
 
 
 @handles("ListPipelineVersions")
 def list_versions(request: Request, context: Context) -> Response:
     """The versions of one pipeline, newest first."""
     within = Selection(PIPELINE_VERSION, find(request["PipelineName"], context).name)
-    return select(request, context, VERSIONS, _version_view, within)
+    return select(request, context, VERSIONS, reading(PipelineVersionRow, _version_view), within)
 
 
-def _version_view(row: Resource, context: Context) -> Response:
+def _version_view(row: PipelineVersionRow, context: Context) -> Response:
     arn = context.place.arn(f"pipeline/{row.parent}")
-    return {"PipelineArn": arn, "PipelineVersionId": int(row.name.rsplit("/", 1)[1]), "CreationTime": row.created}
+    return {"PipelineArn": arn, "PipelineVersionId": row.number, "CreationTime": row.created}
 
 
 @handles("DeletePipeline")
@@ -97,21 +98,21 @@ def delete(request: Request, context: Context) -> Response:
     return {"PipelineArn": arn}
 
 
-def find(name_or_arn: str, context: Context) -> Resource:
+def find(name_or_arn: str, context: Context) -> PipelineRow:
     """By name or ARN. Raises ResourceNotFound."""
-    return context.store.get(PIPELINE, context.place.name_in(name_or_arn, "pipeline"))
+    return PipelineRow.get(context.store, context.place.name_in(name_or_arn, "pipeline"))
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: PipelineRow, context: Context) -> Response:
     """The pipeline as Describe shows it."""
-    return row.doc | {
+    return row.request | {
         "PipelineArn": context.place.arn(f"pipeline/{row.name}"),
-        "PipelineDisplayName": row.doc.get("PipelineDisplayName", row.name),
+        "PipelineDisplayName": row.request.get("PipelineDisplayName", row.name),
         "PipelineStatus": row.status,
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
-        "LastRunTime": row.result.get("last_run"),
-        "LastExecutionTime": row.result.get("last_run"),
+        "LastRunTime": row.last_run,
+        "LastExecutionTime": row.last_run,
     }
 
 

@@ -19,8 +19,10 @@ from loopback.core.errors import ServiceError
 from loopback.core.kinds import PACKAGE_GROUP, Kind
 from loopback.core.objects import split_uri
 from loopback.core.permissions import PermissionCheck
-from loopback.core.store import Resource
 from loopback.engines.pipelines.plan import JOB_NAME, Start
+from loopback.rows.jobs import JobRow
+from loopback.rows.pipelines import CallbackAnswer, ExecutionRow, StepResult, StepRow
+from loopback.rows.row import changes
 from loopback.services.registry import Context, call, call_as
 from loopback.services.sagemaker import checks, jobs, models, packages
 
@@ -42,7 +44,7 @@ class StepEnded:
 
 @dataclass(frozen=True)
 class Begun:
-    """A step runs. `job` is the row whose end is the step's end; `waits` what the step row must remember."""
+    """A step runs. `job` is the row whose end is the step's end; `waits` what the step's row must remember."""
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     job: tuple[Kind, str] | None = None
@@ -54,7 +56,7 @@ class StepStart:
     """One step that begins: its execution, and where slow work goes (`executor`) and reports back (`done`)."""
 
     start: Start
-    execution: Resource
+    execution: ExecutionRow
     execution_arn: str
     context: Context
     executor: Executor
@@ -89,7 +91,7 @@ def _random(length: int) -> str:
 
 def _call(work: StepStart, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """With the permissions of the execution's role. Raises ServiceError."""
-    return call_as(work.execution.doc["RoleArn"], "sagemaker", operation, request, work.context)
+    return call_as(work.execution.role, "sagemaker", operation, request, work.context)
 
 
 def _named(work: StepStart, member: str) -> tuple[str, Start]:
@@ -118,7 +120,7 @@ def _job(work: StepStart, family: jobs.Family) -> Begun:
 
 
 def _created(work: StepStart, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
-    defaults = {"RoleArn": work.execution.doc["RoleArn"]} if family is not jobs.TRANSFORM else {}
+    defaults = {"RoleArn": work.execution.role} if family is not jobs.TRANSFORM else {}
     answer = _call(work, f"Create{family.noun}", defaults | request)
     return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
 
@@ -139,12 +141,12 @@ def _check(work: StepStart) -> Begun:
     name, start = _named(work, jobs.PROCESSING.name)
     check = checks.plan(start, work.context)
     begun = _created(work, jobs.PROCESSING, name, check.request)
-    return Begun({work.start.step.type: check.metadata}, job=begun.job, waits={"check": check.metadata})
+    return Begun({work.start.step.type: check.metadata}, job=begun.job, waits=changes(StepResult, check=check.metadata))
 
 
 def _model(work: StepStart) -> StepEnded:
     name, start = _named(work, "ModelName")
-    defaults = {"ExecutionRoleArn": work.execution.doc["RoleArn"]}
+    defaults = {"ExecutionRoleArn": work.execution.role}
     answer = _call(work, "CreateModel", defaults | start.arguments)
     properties = _call(work, "DescribeModel", {"ModelName": name})
     return StepEnded("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
@@ -179,7 +181,7 @@ def _invoke(work: StepStart, arn: str) -> StepEnded:
     outputs = work.start.step.raw.get("OutputParameters") or []
     metadata: dict[str, Any] = {"Lambda": {"Arn": arn}}
     try:
-        work.context.permit(work.execution.doc["RoleArn"], [PermissionCheck("lambda:InvokeFunction", arn)])
+        work.context.permit(work.execution.role, [PermissionCheck("lambda:InvokeFunction", arn)])
         returned = work.context.invoke(arn, work.start.arguments)
         values = returned if isinstance(returned, dict) else {}
         found = _outputs(outputs, values)
@@ -220,7 +222,8 @@ def _callback(work: StepStart) -> Begun:
     url = work.start.envelope["SqsQueueUrl"]
     message = {"token": token, "pipelineExecutionArn": work.execution_arn, "arguments": work.start.arguments}
     _send(url, message, work.context)
-    waits = {"callback_token": token, "queue": url, "outputs": work.start.step.raw.get("OutputParameters") or []}
+    declared = work.start.step.raw.get("OutputParameters") or []
+    waits = changes(StepResult, callback_token=token, queue=url, outputs=declared)
     return Begun({"Callback": {"CallbackToken": token, "SqsQueueUrl": url}}, waits=waits)
 
 
@@ -231,16 +234,15 @@ def _send(url: str, message: Mapping[str, Any], context: Context) -> None:
     context.base("sqs", "AmazonSQS.SendMessage", body)
 
 
-def callback_ended(step: Resource) -> StepEnded:
+def callback_ended(step: StepRow, answer: CallbackAnswer) -> StepEnded:
     """What the answer to a Callback step means."""
-    metadata = dict(step.result.get("metadata", {}))
-    answer = step.result["answer"]
-    if "refused" in answer:
+    metadata = dict(step.metadata)
+    if answer.refused is not None:
         return StepEnded(
-            "Failed", metadata=metadata, reason=f"ClientError: {answer['refused'] or 'the callback reported a failure'}"
+            "Failed", metadata=metadata, reason=f"ClientError: {answer.refused or 'the callback reported a failure'}"
         )
     try:
-        found = _outputs(step.result["outputs"], answer["outputs"])
+        found = _outputs(step.outputs, answer.outputs or {})
     except ServiceError as fault:
         return StepEnded("Failed", metadata=metadata, reason=f"ClientError: {fault}")
     shown = [{"Name": name, "Value": _text(value)} for name, value in found.items()]
@@ -274,37 +276,35 @@ STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
 _JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
 
 
-def job_ended(step: Resource, job: Resource, context: Context) -> StepEnded:
+def job_ended(step: StepRow, job: JobRow, context: Context) -> StepEnded:
     """What the end of a step's job means for the step."""
     properties = jobs.view(job, context)
-    metadata = step.result.get("metadata", {})
+    metadata = step.metadata
     status = _JOB_KINDS[job.status]
-    reason = job.result.get("FailureReason", "")
-    if step.doc["type"] in ("QualityCheck", "ClarifyCheck") and status == "Succeeded":
+    reason = job.failure_reason
+    if step.type in ("QualityCheck", "ClarifyCheck") and status == "Succeeded":
         return _checked(step, job, context)
-    if status == "Stopped" and job.result.get("secondary") == "MaxRuntimeExceeded":
+    if status == "Stopped" and job.secondary == "MaxRuntimeExceeded":
         status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
-    return StepEnded(status, properties, metadata, reason, job.result.get("failure_kind"))
+    return StepEnded(status, properties, metadata, reason, job.failure_kind)
 
 
-def _checked(step: Resource, job: Resource, context: Context) -> StepEnded:
-    found = checks.judge(step.result["check"], job, context)
-    metadata = {step.doc["type"]: found.metadata}
+def _checked(step: StepRow, job: JobRow, context: Context) -> StepEnded:
+    found = checks.judge(step.check or {}, job, context)
+    metadata = {step.type: found.metadata}
     properties = {**jobs.view(job, context), **found.metadata}
     return StepEnded("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
 
 
-def stop(step: Resource, execution_arn: str, context: Context) -> None:
+def stop(step: StepRow, execution_arn: str, context: Context) -> None:
     """Ask the work of a step to stop; its end is heard of as any other."""
-    job = step.result.get("job")
-    if job:
-        family = jobs.BY_KIND[job[0]]
-        call("sagemaker", f"Stop{family.noun}", {family.name: job[1]}, context)
-    elif "queue" in step.result:
-        token = step.result["callback_token"]
-        _send(
-            step.result["queue"], {"token": token, "pipelineExecutionArn": execution_arn, "status": "Stopping"}, context
-        )
+    if step.job:
+        kind, name = step.job
+        family = jobs.BY_KIND[kind]
+        call("sagemaker", f"Stop{family.noun}", {family.name: name}, context)
+    elif step.queue is not None:
+        message = {"token": step.callback_token, "pipelineExecutionArn": execution_arn, "status": "Stopping"}
+        _send(step.queue, message, context)
 
 
 def iso(moment: float) -> str:
