@@ -1,0 +1,124 @@
+"""What an execution of a monitor is told: the environment variables of its job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from slipway.analysis.errors import BadInput
+from slipway.monitoring.window import Window, moment_of
+
+DATA_QUALITY, MODEL_QUALITY = "data_quality", "model_quality"
+MONITORS = (DATA_QUALITY, MODEL_QUALITY)
+# values of the pipeline's parameters when nothing is asked for
+AT_START, SCHEDULED = "start", "no"
+PROCESSING = "/opt/ml/processing"
+_REQUIRED = ("monitor", "endpoint", "schedule", "captures", "started", "hours")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the job finds and leaves files; below /opt/ml in a container."""
+
+    base: Path
+
+    @property
+    def statistics(self) -> Path:
+        """The baseline's statistics.json, in a folder of its own."""
+        return self.base / "processing/baseline/stats"
+
+    @property
+    def constraints(self) -> Path:
+        """The baseline's constraints.json, in a folder of its own."""
+        return self.base / "processing/baseline/constraints"
+
+    @property
+    def output(self) -> Path:
+        """What is uploaded."""
+        return self.base / "processing/output"
+
+    @property
+    def message(self) -> Path:
+        """The job's ExitMessage."""
+        return self.base / "output/message"
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """One look of a monitor at its endpoint. `asked` is empty for scheduled ones, else the name of the request."""
+
+    monitor: str
+    endpoint: str
+    schedule: str
+    captures: str
+    window: Window
+    asked: str = ""
+    labels: str = ""
+    problem: str = ""
+    threshold: float = 0.5
+    region: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> MonitorSettings:
+        """Read and check them; raises BadInput."""
+        if missing := [name for name in _REQUIRED if not environ.get(name)]:
+            raise BadInput(f"not set: {', '.join(missing)}; the pipeline {environ.get('schedule', '')} sets them")
+        if environ["monitor"] not in MONITORS:
+            raise BadInput(f"monitor is {environ['monitor']!r}; expected {' or '.join(MONITORS)}")
+        until = environ.get("until") or AT_START
+        asked = environ.get("asked") or SCHEDULED
+        labelled = environ["monitor"] == MODEL_QUALITY
+        if labelled and not (environ.get("labels") and environ.get("problem_type")):
+            raise BadInput(f"{MODEL_QUALITY} needs labels and problem_type")
+        return cls(
+            monitor=environ["monitor"],
+            endpoint=environ["endpoint"],
+            schedule=environ["schedule"],
+            captures=environ["captures"].rstrip("/"),
+            window=Window.ending(
+                _moment(environ["started"] if until == AT_START else until),
+                _whole("hours", environ["hours"]),
+                _whole("labels_after_hours", environ.get("labels_after_hours") or "0") if labelled else 0,
+            ),
+            asked="" if asked == SCHEDULED else _name(asked),
+            labels=environ.get("labels", "").rstrip("/"),
+            problem=environ.get("problem_type", ""),
+            threshold=_share("probability_threshold", environ.get("probability_threshold") or "0.5"),
+            region=environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION", ""),
+        )
+
+    @property
+    def folder(self) -> str:
+        """Where its documents go below those of the schedule."""
+        return f"asked/{self.asked}" if self.asked else self.window.folder
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return moment_of(text)
+    except (ValueError, OverflowError, OSError):
+        raise BadInput(f"{text!r} is no time; write it like 2026-11-30T08:00:00Z") from None
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isdecimal() or (name == "hours" and int(text) < 1) or int(text) > 24 * 31:
+        raise BadInput(f"{name} is {text!r}; expected a whole number of hours, 744 at most")
+    return int(text)
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise BadInput(f"{name} is {text!r}; expected a number from 0 to 1")
+    return found
+
+
+def _name(text: str) -> str:
+    if not text.replace("-", "").replace("/", "").isalnum():
+        raise BadInput(f"asked is {text!r}; expected letters, digits, - and /")
+    return text
