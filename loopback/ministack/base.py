@@ -43,11 +43,13 @@ from loopback.ministack import (
     server,
     sessions,
     signatures,
+    stack_properties,
     stack_recovery,
     stack_roles,
     stacks,
     state,
     taken,
+    template_checks,
     template_urls,
     templates,
     temporary,
@@ -80,6 +82,7 @@ PARTS = (
     events,
     functions,
     stacks,
+    stack_properties,
     stack_recovery,
     stack_roles,
     permissions,
@@ -97,6 +100,7 @@ PARTS = (
     template_urls,
     taken,
     templates,
+    template_checks,
     waiting,
     temporary,
     object_files,
@@ -138,6 +142,8 @@ class Ministack:
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
         templates.Templates(template_urls.reader(self.objects.read, settings.place))
+        template_checks.install()
+        stack_properties.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, IamUsageLog(settings.asked))

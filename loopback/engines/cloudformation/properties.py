@@ -1,10 +1,11 @@
 """Whether the properties of a resource fit its schema, with CloudFormation's own words where they do not.
 
-CloudFormation takes `"5"` for an integer and `"true"` for a boolean; `checked` returns them as what they are.
+CloudFormation takes `"5"` for an integer and `"true"` for a boolean; `checked` returns them as what they are. Before a
+resource is made some values are not known yet: those are `UNKNOWN`, and fit.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,25 +16,46 @@ class InvalidProperties(Exception):
     """The properties do not fit the schema; the message is CloudFormation's."""
 
 
+class _Unknown:
+    """The value of a property that is known only when what it refers to is made."""
+
+
+UNKNOWN = _Unknown()
+
+
 def checked(resource_type: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:
     """The properties with scalars of the schema's types. Raises InvalidProperties with every fault."""
+    made, faults = _read(resource_type, properties)
+    if faults:
+        raise InvalidProperties(words(logical_id, faults))
+    return made
+
+
+def property_faults(resource_type: str, properties: dict[str, Any]) -> list[str]:
+    """What does not fit; each begins with where."""
+    return _read(resource_type, properties)[1]
+
+
+def words(logical_id: str, faults: Iterable[str]) -> str:
+    """What CloudFormation says of a resource with these faults."""
+    return f"Properties validation failed for resource {logical_id} with message:\n[{', '.join(faults)}]"
+
+
+def _read(resource_type: str, properties: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     whole = schema(resource_type)
     if whole is None:
-        return properties
+        return properties, []
     read_only = [path.removeprefix("/properties/") for path in whole.get("readOnlyProperties", [])]
     faults = [f"#: extraneous key [{key}] is not permitted" for key in properties if key in read_only]
-    made = _value(properties, whole, whole, "#", faults.append)
-    if faults:
-        raise InvalidProperties(
-            f"Properties validation failed for resource {logical_id} with message:\n[{', '.join(faults)}]"
-        )
-    return dict(made)
+    return dict(_value(properties, whole, whole, "#", faults.append)), faults
 
 
 Tell = Callable[[str], None]
 
 
 def _value(value: Any, part: Schema, whole: Schema, path: str, tell: Tell) -> Any:
+    if value is UNKNOWN:
+        return value
     part = resolved(part, whole)
     kinds = part.get("type")
     allowed = [kinds] if isinstance(kinds, str) else list(kinds or [])

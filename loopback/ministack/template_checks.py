@@ -1,0 +1,84 @@
+"""Templates and parameters checked before there is a stack, by what `engines.cloudformation` says of them.
+
+The base looks at a reference when its resource is made, and leaves it as it is written where it names nothing. Here
+CreateStack, UpdateStack, CreateChangeSet, ValidateTemplate and nested stacks ask first; and capabilities are asked for
+whether IAM is enforced or not: a template that needs them is refused by AWS in every account.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loopback.engines.cloudformation.attributes import has_attribute
+from loopback.engines.cloudformation.parameters import check_defaults, check_given
+from loopback.engines.cloudformation.references import check_references
+from loopback.engines.cloudformation.template_format import check_format
+
+_MODULE = "ministack.services.cloudformation"
+HOOKS: dict[str, tuple[str, ...]] = {
+    f"{_MODULE}.engine": ("_parse_template", "_resolve_parameters", "_evaluate_conditions"),
+    f"{_MODULE}.handlers": (
+        "_parse_template",
+        "_resolve_parameters",
+        "validate_template_support",
+        "_error",
+        "_capabilities_enforced",
+    ),
+    f"{_MODULE}.changesets": ("_parse_template", "_resolve_parameters", "validate_template_support", "_error"),
+    f"{_MODULE}.provisioners": ("_check_nested_stack_capabilities",),
+}
+PREFIX = "Template format error: "
+# How the refusals begin that the base's own prefix is not for.
+COMPLETE = (PREFIX, "Template error: ", "Invalid template ", "Parameter", "No transform named ", "Circular dependency ")
+
+
+def install() -> None:
+    """Check before the base does. Once, before it serves, after `templates`, which reads for it."""
+    engine, handlers, changesets, provisioners = _modules()
+    parse, resolve, support = engine._parse_template, engine._resolve_parameters, handlers.validate_template_support
+    error, nested = handlers._error, provisioners._check_nested_stack_capabilities
+
+    def parsed(text: str) -> dict[str, Any]:
+        template: dict[str, Any] = parse(text)
+        check_format(template)
+        check_defaults(template)
+        return template
+
+    def resolved(template: Any, given: Sequence[Any], previous: Mapping[str, Any] | None = None) -> Any:
+        check_given(template, given, previous or {})
+        return resolve(template, given, previous)
+
+    def supported(template: Any, conditions: Mapping[str, bool], params: Any = None) -> None:
+        if not hasattr(template, "error"):  # a transform failed; the base says how
+            check_whole(template, {} if params is None else conditions)
+        support(template, conditions, params=params)
+
+    def refused(code: str, message: str, *rest: Any) -> Any:
+        return error(code, unprefixed(message), *rest)
+
+    def nested_checked(parent: str, template: dict[str, Any]) -> None:
+        nested(parent, template)
+        check_whole(template, {})
+
+    for module in (engine, handlers, changesets):
+        module._parse_template, module._resolve_parameters = parsed, resolved
+    for module in (handlers, changesets):
+        module.validate_template_support, module._error = supported, refused
+    handlers._capabilities_enforced = lambda: True
+    provisioners._check_nested_stack_capabilities = nested_checked
+
+
+def _modules() -> list[Any]:
+    return [importlib.import_module(name) for name in HOOKS]
+
+
+def check_whole(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:
+    """Raises InvalidTemplate. What a transform is still to write out is left to it."""
+    if not template.get("Transform"):
+        check_references(template, conditions, has_attribute)
+
+
+def unprefixed(message: str) -> str:
+    """A message without the prefix that the base puts before whatever a template's reader says."""
+    rest = message.removeprefix(PREFIX)
+    return rest if rest.startswith(COMPLETE) else message

@@ -1,0 +1,123 @@
+"""Every operation that takes a template checks it first, and answers in CloudFormation's words."""
+
+import importlib
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from loopback.ministack import stack_properties, template_checks
+
+ROLE = """
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]
+"""
+TOPIC = "Resources: {T: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: %s}}}"
+GIVEN = {"Parameters.member.1.ParameterKey": ["Zed"], "Parameters.member.1.ParameterValue": ["1"]}
+MACRO = "Transform: Mine\n" + TOPIC % "a"
+STACK = "ministack.services.cloudformation"
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Any:
+    for part in (template_checks, stack_properties):
+        for name, hooks in part.HOOKS.items():
+            module = importlib.import_module(name)
+            for hook in hooks:
+                monkeypatch.setattr(module, hook, getattr(module, hook))
+    state: Any = importlib.import_module(STACK)
+    monkeypatch.setattr(state, "_stacks", {})
+    template_checks.install()
+    stack_properties.install()
+    return importlib.import_module(f"{STACK}.handlers")
+
+
+def asked(handlers: Any, action: str, text: str, **more: list[str]) -> tuple[str, str]:
+    request = {"StackName": ["s"], "ChangeSetName": ["c"], "ChangeSetType": ["CREATE"], "TemplateBody": [text], **more}
+    status, _, body = handlers._ACTION_HANDLERS[action](request)
+    assert status == 400, body
+    error = ET.fromstring(body).find(".//{*}Error")
+    assert error is not None
+    return str(error.findtext("{*}Code")), str(error.findtext("{*}Message"))
+
+
+@pytest.mark.parametrize("action", ["CreateStack", "ValidateTemplate", "CreateChangeSet"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Resource: {}", "Invalid template property or properties [Resource]"),
+        (TOPIC % "{Ref: Zed}", "Template format error: Unresolved resource dependencies [Zed] in the Resources block"),
+        (TOPIC % "{'Fn::Join': [a]}", "Template error: every Fn::Join object requires two parameters"),
+        (
+            "Resources: {T: {Type: 'AWS::No::Such'}}",
+            "Template format error: Unrecognized resource types: [AWS::No::Such]",
+        ),
+        ("[", "Template format error: "),
+    ],
+)
+def test_a_template_is_refused(handlers: Any, action: str, text: str, words: str) -> None:
+    code, message = asked(handlers, action, text)
+    assert (code, message[: len(words)]) == ("ValidationError", words)
+    assert importlib.import_module(STACK)._stacks == {}
+
+
+@pytest.mark.parametrize("action", ["CreateStack", "CreateChangeSet"])
+def test_values_and_capabilities_are_asked_for(handlers: Any, action: str) -> None:
+    refusal = asked(handlers, action, TOPIC % "a", **GIVEN)
+    assert refusal == ("ValidationError", "Parameters: [Zed] do not exist in the template")
+    refusal = asked(handlers, action, ROLE)
+    assert refusal == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
+    named = ROLE.replace("Properties:", "Properties:\n      RoleName: mine")
+    refusal = asked(handlers, action, named, **{"Capabilities.member.1": ["CAPABILITY_IAM"]})
+    assert refusal == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]")
+
+
+def test_a_macro_needs_its_capability(handlers: Any) -> None:
+    refusal = asked(handlers, "CreateStack", MACRO)
+    assert refusal == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]")
+
+
+def test_a_nested_template_is_checked(handlers: Any) -> None:
+    provisioners: Any = importlib.import_module(f"{STACK}.provisioners")
+    with pytest.raises(ValueError, match=r"Unresolved resource dependencies \[Zed\]"):
+        provisioners._check_nested_stack_capabilities("parent", {"Resources": {"T": {"Type": "A", "DependsOn": "Zed"}}})
+    with pytest.raises(ValueError, match="Requires capabilities"):
+        provisioners._check_nested_stack_capabilities("parent", {"Resources": {"R": {"Type": "AWS::IAM::Role"}}})
+
+
+def test_properties_are_compared_before_the_first_resource_is_made(
+    handlers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine: Any = importlib.import_module(f"{STACK}.stacks")
+    told: list[Any] = []
+    monkeypatch.setattr(engine, "_add_event", lambda *event, **_more: told.append(event))
+    resources = {
+        "A": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "a"}},
+        "B": {"Type": "AWS::SNS::Topic", "Properties": {"Name": {"Ref": "A"}}},
+        "C": {"Type": "AWS::SNS::Topic", "Condition": "Off", "Properties": {"Name": "c"}},
+    }
+    found = engine._validation_errors(resources, ["A", "B", "C"], {}, {"Off": False}, {}, "s", "id")
+    text = "#: extraneous key [Name] is not permitted"
+    assert found == [("B", "AWS::SNS::Topic", "PROPERTY_VALIDATION", "/Resources/B/Properties", text)]
+    assert [(event[2], event[4]) for event in told] == [("B", "CREATE_FAILED")]
+    assert text in told[0][5]
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ("Template format error: Template error: a", "Template error: a"),
+        ("Template format error: Template format error: a", "Template format error: a"),
+        (
+            "Template format error: mapping values are not allowed",
+            "Template format error: mapping values are not allowed",
+        ),
+        ("anything", "anything"),
+    ],
+)
+def test_the_prefix_of_a_refusal(message: str, left: str) -> None:
+    assert template_checks.unprefixed(message) == left
