@@ -1,8 +1,7 @@
 """Resource types of CodePipeline, CodeBuild, CodeConnections and CodeCommit."""
 
-from typing import Any
-
 from loopback.core.errors import ServiceError
+from loopback.services.cloudformation.repositories import Repository
 from loopback.services.cloudformation.types import Attributes, Call, Made, Named, Properties, ResourceType, Wanted, gone
 
 
@@ -64,40 +63,6 @@ class Connection:
         except ServiceError as fault:
             if not gone(fault):
                 raise
-
-
-class Repository:
-    """A CodeCommit repository; `Code` is its first commit."""
-
-    def create(self, wanted: Wanted, call: Call) -> Made:
-        """See ResourceType."""
-        given: dict[str, Any] = dict(wanted.properties)
-        if refused := [key for key in ("Code", "Triggers", "KmsKeyId") if key in given]:
-            raise ServiceError(f"loopback does not carry out {', '.join(refused)} of AWS::CodeCommit::Repository")
-        request = {"repositoryName": given["RepositoryName"]}
-        if "RepositoryDescription" in given:
-            request["repositoryDescription"] = given["RepositoryDescription"]
-        found = call("codecommit", "CreateRepository", request)["repositoryMetadata"]
-        attributes = {
-            "Arn": found["Arn"],
-            "Name": found["repositoryName"],
-            "RepositoryId": found["repositoryId"],
-            "CloneUrlHttp": found["cloneUrlHttp"],
-            "CloneUrlSsh": found.get("cloneUrlSsh", ""),
-        }
-        return found["repositoryId"], attributes
-
-    def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
-        """The name decides what is stored where; it is not changed here."""
-        del call
-        if old["RepositoryName"] != new["RepositoryName"]:
-            raise ServiceError("loopback does not rename a repository")
-        return made
-
-    def delete(self, physical_id: str, properties: Properties, call: Call) -> None:
-        """See ResourceType."""
-        del physical_id
-        call("codecommit", "DeleteRepository", {"repositoryName": properties["RepositoryName"]})
 
 
 TYPES: dict[str, ResourceType] = {

@@ -1,6 +1,6 @@
 """Importing this registers the operations and announcements of CodePipeline, CodeConnections and CodeCommit."""
 
-from loopback.services.codecommit import repositories
+from loopback.services.codecommit import attributes, repositories
 from loopback.services.codeconnections import connections
 from loopback.services.codepipeline import (
     announcements,
@@ -18,6 +18,7 @@ SERVICES = ("codepipeline", "codeconnections", "codestar-connections", "codecomm
 MODULES = (
     announcements,
     approvals,
+    attributes,
     conditions,
     connections,
     executions,

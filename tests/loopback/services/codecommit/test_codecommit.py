@@ -84,3 +84,16 @@ def test_what_cannot_be_is_an_error_of_codecommit(ask: Any, operation: str, requ
     with pytest.raises(ServiceError) as caught:
         ask(operation, **request_)
     assert caught.value.code == code
+
+
+def test_description_and_tags_of_a_repository(ask: Any) -> None:
+    arn = ask("CreateRepository", repositoryName="app", tags={"a": "1"})["repositoryMetadata"]["Arn"]
+    ask("UpdateRepositoryDescription", repositoryName="app", repositoryDescription="mine")
+    assert ask("GetRepository", repositoryName="app")["repositoryMetadata"]["repositoryDescription"] == "mine"
+    ask("UpdateRepositoryDescription", repositoryName="app")
+    assert not ask("GetRepository", repositoryName="app")["repositoryMetadata"].get("repositoryDescription")
+    ask("TagResource", resourceArn=arn, tags={"b": "2"})
+    ask("UntagResource", resourceArn=arn, tagKeys=["a"])
+    assert ask("ListTagsForResource", resourceArn=arn) == {"tags": {"b": "2"}}
+    with pytest.raises(ServiceError, match="is not the ARN of a repository"):
+        ask("ListTagsForResource", resourceArn=arn.replace("codecommit", "codebuild"))
