@@ -25,12 +25,14 @@ from loopback.ministack import (
     conditions,
     encryption,
     events,
+    exports,
     functions,
     gate,
     identities,
     loading,
     log_filter,
     modules,
+    nested_stacks,
     object_events,
     object_files,
     permissions,
@@ -83,6 +85,8 @@ PARTS = (
     functions,
     stacks,
     stack_properties,
+    exports,
+    nested_stacks,
     stack_recovery,
     stack_roles,
     permissions,
@@ -127,6 +131,7 @@ class Ministack:
         loading.import_files(settings.base_folder, file, settings.accept_loss)
         self._app = self._modules["ministack.app"]
         self._touched: Callable[[], None] = lambda: None
+        self._loop: asyncio.AbstractEventLoop
         self._fronts: dict[str, server.Application] = {}
         self._services: list[str] = []
         self.state = state.SavedState(self._modules, file, settings.autosave_seconds)
@@ -151,6 +156,8 @@ class Ministack:
         self._gate = gate.Gate(self._application, settings.port, checked)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
         self.waiting = waiting.Waiting()
+        exports.Exports()
+        nested_stacks.NestedStacks(lambda: self._loop)
         self._recovery = stack_recovery.Recovery(self.state)
         self._answer = acknowledge.Acknowledged(uploads.Uploads(self._app.app, staging), self.state)
 
@@ -241,7 +248,7 @@ class Ministack:
             await asyncio.to_thread(started)
             await self._recovery.resume()
 
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         self._loading.load()
         self._files.clear()

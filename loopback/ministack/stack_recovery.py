@@ -91,6 +91,8 @@ class Recovery:
         """Begin again what was cut off."""
         for name, stack in list(self._stacks._stacks.items()):
             status = stack.get("StackStatus", "")
+            if "ParentId" in stack:
+                continue  # what holds it carries it on
             if status == "DELETE_IN_PROGRESS":
                 task = self._deleting(name, stack["StackId"], *stack.get(DELETION, {}).values())
             elif OPERATION in stack and status.endswith("_IN_PROGRESS"):
