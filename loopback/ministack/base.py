@@ -47,6 +47,7 @@ from loopback.ministack import (
     signatures,
     stack_properties,
     stack_recovery,
+    stack_requests,
     stack_roles,
     stacks,
     state,
@@ -88,6 +89,7 @@ PARTS = (
     exports,
     nested_stacks,
     stack_recovery,
+    stack_requests,
     stack_roles,
     permissions,
     signatures,
@@ -149,6 +151,7 @@ class Ministack:
         templates.Templates(template_urls.reader(self.objects.read, settings.place))
         template_checks.install()
         stack_properties.install()
+        stack_requests.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, IamUsageLog(settings.asked))

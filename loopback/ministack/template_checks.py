@@ -6,30 +6,48 @@ whether IAM is enforced or not: a template that needs them is refused by AWS in 
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from loopback.engines.cloudformation.attributes import has_attribute
 from loopback.engines.cloudformation.parameters import check_defaults, check_given
 from loopback.engines.cloudformation.references import check_references
-from loopback.engines.cloudformation.template_format import check_format
+from loopback.engines.cloudformation.template_format import InvalidTemplate, check_format
 
 _MODULE = "ministack.services.cloudformation"
 HOOKS: dict[str, tuple[str, ...]] = {
-    f"{_MODULE}.engine": ("_parse_template", "_resolve_parameters", "_evaluate_conditions"),
+    f"{_MODULE}.engine": ("_parse_template", "_resolve_parameters", "_evaluate_conditions", "declared_transforms"),
     f"{_MODULE}.handlers": (
+        "_apply_transforms",
         "_parse_template",
         "_resolve_parameters",
         "validate_template_support",
         "_error",
         "_capabilities_enforced",
     ),
-    f"{_MODULE}.changesets": ("_parse_template", "_resolve_parameters", "validate_template_support", "_error"),
+    f"{_MODULE}.changesets": (
+        "_apply_transforms",
+        "_parse_template",
+        "_resolve_parameters",
+        "validate_template_support",
+        "_error",
+    ),
     f"{_MODULE}.provisioners": ("_check_nested_stack_capabilities",),
 }
 PREFIX = "Template format error: "
 # How the refusals begin that the base's own prefix is not for.
-COMPLETE = (PREFIX, "Template error: ", "Invalid template ", "Parameter", "No transform named ", "Circular dependency ")
+COMPLETE = (
+    PREFIX,
+    "Circular dependency ",
+    "Invalid template ",
+    "No transform named ",
+    "Parameter",
+    "Template error: ",
+    "loopback does not carry out ",
+)
+SAM = "AWS::Serverless-2016-10-31"
+DONE = ("AWS::LanguageExtensions", SAM)
 
 
 def install() -> None:
@@ -37,6 +55,7 @@ def install() -> None:
     engine, handlers, changesets, provisioners = _modules()
     parse, resolve, support = engine._parse_template, engine._resolve_parameters, handlers.validate_template_support
     error, nested = handlers._error, provisioners._check_nested_stack_capabilities
+    apply, declared = handlers._apply_transforms, engine.declared_transforms
 
     def parsed(text: str) -> dict[str, Any]:
         template: dict[str, Any] = parse(text)
@@ -47,6 +66,10 @@ def install() -> None:
     def resolved(template: Any, given: Sequence[Any], previous: Mapping[str, Any] | None = None) -> Any:
         check_given(template, given, previous or {})
         return resolve(template, given, previous)
+
+    def transformed(template: Any, *given: Any) -> Any:
+        check_transforms(declared(template), with_sam=find_spec("samtranslator") is not None)
+        return apply(template, *given)
 
     def supported(template: Any, conditions: Mapping[str, bool], params: Any = None) -> None:
         if not hasattr(template, "error"):  # a transform failed; the base says how
@@ -64,12 +87,27 @@ def install() -> None:
         module._parse_template, module._resolve_parameters = parsed, resolved
     for module in (handlers, changesets):
         module.validate_template_support, module._error = supported, refused
+        module._apply_transforms = transformed
     handlers._capabilities_enforced = lambda: True
     provisioners._check_nested_stack_capabilities = nested_checked
 
 
 def _modules() -> list[Any]:
     return [importlib.import_module(name) for name in HOOKS]
+
+
+def check_transforms(names: Iterable[str], *, with_sam: bool) -> None:
+    """Raises InvalidTemplate for a transform of a whole template that is not carried out."""
+    for name in names:
+        if not name.startswith("AWS::"):
+            raise InvalidTemplate(f"No transform named {name} found.")
+        if name not in DONE:
+            raise InvalidTemplate(f"loopback does not carry out the transform {name} of a template")
+        if name == SAM and not with_sam:
+            raise InvalidTemplate(
+                f"loopback does not carry out the transform {SAM}: install aws-sam-translator beside it, or give it "
+                "what `sam build` makes of the template"
+            )
 
 
 def check_whole(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:

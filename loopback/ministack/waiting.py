@@ -9,13 +9,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from loopback.ministack import exports, stack_recovery
+
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.custom_resource": ("_pending", "_lock", "invoke_custom_resource"),
     "ministack.services.cloudformation.wait_conditions": ("reset",),
     "ministack.core.lambda_runtime": ("reset",),
     "ministack.services.lambda_svc": ("_execute_function_with_config_scope",),
 }
-OPERATIONS = ("/cloudformation/", "/adapter/stack_recovery.py")  # where the coroutines of stack operations are written
+# Where the coroutines of stack operations are written.
+OPERATIONS = ("/services/cloudformation/", stack_recovery.__file__, exports.__file__)
 NO_ANSWER = (
     "CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [{}]. "
     "If you are using the Python cfn-response module, you may need to update your Lambda function so that "

@@ -62,6 +62,26 @@ SNAPSHOTS = frozenset(
         "AWS::Redshift::Cluster",
     }
 )
+# The types in the user guide's pages of both attributes, and those for which loopback carries them out.
+HAS_CREATION_POLICY = frozenset(
+    {
+        "AWS::AppStream::Fleet",
+        "AWS::AutoScaling::AutoScalingGroup",
+        "AWS::CloudFormation::WaitCondition",
+        "AWS::EC2::Instance",
+    }
+)
+HAS_UPDATE_POLICY = frozenset(
+    {
+        "AWS::AppStream::Fleet",
+        "AWS::AutoScaling::AutoScalingGroup",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::Elasticsearch::Domain",
+        "AWS::Lambda::Alias",
+        "AWS::OpenSearchService::Domain",
+    }
+)
+DONE = {"CreationPolicy": "AWS::CloudFormation::WaitCondition", "UpdatePolicy": "AWS::Lambda::Alias"}
 _EC2 = (
     "AWS::EC2::AvailabilityZone::Name",
     "AWS::EC2::Image::Id",
@@ -168,6 +188,11 @@ def check_resource(name: str, resource: Any) -> None:
         raise InvalidTemplate(
             f"Template format error: [/Resources/{name}] DependsOn must be a string or a list of strings."
         )
+    for attribute, known in (("CreationPolicy", HAS_CREATION_POLICY), ("UpdatePolicy", HAS_UPDATE_POLICY)):
+        if resource.get(attribute) and kind not in known:
+            raise InvalidTemplate(f"Template error: resource type {kind} does not support {attribute} ({name})")
+        if resource.get(attribute) and kind != DONE[attribute]:
+            raise InvalidTemplate(f"loopback does not carry out {attribute} of {kind} ({name})")
     for attribute, allowed in POLICIES.items():
         _check_policy(name, kind, attribute, resource.get(attribute, "Delete"), allowed)
 

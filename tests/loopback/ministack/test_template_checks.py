@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from loopback.ministack import stack_properties, template_checks
+from loopback.engines.cloudformation.template_format import InvalidTemplate
+from loopback.ministack import stack_properties, stack_requests, template_checks
 
 ROLE = """
 Resources:
@@ -18,22 +19,25 @@ Resources:
 """
 TOPIC = "Resources: {T: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: %s}}}"
 GIVEN = {"Parameters.member.1.ParameterKey": ["Zed"], "Parameters.member.1.ParameterValue": ["1"]}
-MACRO = "Transform: Mine\n" + TOPIC % "a"
+MACRO = "Transform: AWS::LanguageExtensions\n" + TOPIC % "a"
 STACK = "ministack.services.cloudformation"
 
 
 @pytest.fixture
 def handlers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for part in (template_checks, stack_properties):
+    for part in (template_checks, stack_properties, stack_requests):
         for name, hooks in part.HOOKS.items():
             module = importlib.import_module(name)
             for hook in hooks:
                 monkeypatch.setattr(module, hook, getattr(module, hook))
     state: Any = importlib.import_module(STACK)
     monkeypatch.setattr(state, "_stacks", {})
+    handlers: Any = importlib.import_module(f"{STACK}.handlers")
     template_checks.install()
     stack_properties.install()
-    return importlib.import_module(f"{STACK}.handlers")
+    monkeypatch.setattr(handlers, "_ACTION_HANDLERS", dict(handlers._ACTION_HANDLERS))
+    stack_requests.install()
+    return handlers
 
 
 def asked(handlers: Any, action: str, text: str, **more: list[str]) -> tuple[str, str]:
@@ -121,3 +125,35 @@ def test_properties_are_compared_before_the_first_resource_is_made(
 )
 def test_the_prefix_of_a_refusal(message: str, left: str) -> None:
     assert template_checks.unprefixed(message) == left
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["Mine"], "No transform named Mine found."),
+        (["AWS::Include"], "loopback does not carry out the transform AWS::Include of a template"),
+        (["AWS::LanguageExtensions", template_checks.SAM], "install aws-sam-translator beside it"),
+    ],
+)
+def test_transforms_that_are_not_carried_out(names: list[str], words: str) -> None:
+    with pytest.raises(InvalidTemplate, match=words):
+        template_checks.check_transforms(names, with_sam=False)
+    template_checks.check_transforms(["AWS::LanguageExtensions", template_checks.SAM], with_sam=True)
+
+
+def test_members_of_requests_that_are_not_carried_out(handlers: Any) -> None:
+    topics = {"NotificationARNs.member.1": ["arn:aws:sns:us-east-1:000000000000:t"], "TimeoutInMinutes": ["5"]}
+    refusal = asked(handlers, "CreateStack", TOPIC % "a", **topics)
+    assert refusal == (
+        "ValidationError",
+        "loopback does not carry out NotificationARNs, TimeoutInMinutes of CreateStack",
+    )
+
+
+def test_the_members_are_those_of_the_api() -> None:
+    """The judge is botocore's service model."""
+    import botocore.session
+
+    service = botocore.session.get_session().get_service_model("cloudformation")
+    for action, members in stack_requests.NOT_DONE.items():
+        assert set(members) <= set(service.operation_model(action).input_shape.members), action

@@ -113,6 +113,21 @@ REFUSED = {
     ),
     "policy": (ATTRIBUTE % "DeletionPolicy: Keep", "Unrecognized DeletionPolicy Keep for resource T", "E3035"),
     "snapshot": (ATTRIBUTE % "DeletionPolicy: Snapshot", "does not support deletion policy Snapshot", "E3035"),
+    "creation policy": (
+        ATTRIBUTE % "CreationPolicy: {ResourceSignal: {Count: 1}}",
+        "does not support CreationPolicy",
+        "",
+    ),
+    "update policy": (
+        ATTRIBUTE % "UpdatePolicy: {CodeDeployLambdaAliasUpdate: {ApplicationName: a, DeploymentGroupName: b}}",
+        "does not support UpdatePolicy",
+        "",
+    ),
+    "update policy not done": (
+        "Resources: {T: {Type: 'AWS::AutoScaling::AutoScalingGroup', UpdatePolicy: {UseOnlineResharding: true}}}",
+        "loopback does not carry out UpdatePolicy of AWS::AutoScaling::AutoScalingGroup (T)",
+        "",
+    ),
     "output without value": (OUTPUT % "Description: a", "Every Outputs member must contain a Value object", "E6002"),
     "output's property": (OUTPUT % "Value: a, Name: b", "Invalid template output property 'Name'", "E6001"),
     "output's list": (OUTPUT % "Value: [a]", NOT_TEXT, "E6101"),
