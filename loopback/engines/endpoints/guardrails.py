@@ -7,7 +7,7 @@ wrote it (`services.sagemaker.deployments`).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 LAUNCHING, SHIFTING, BAKING, TERMINATING, ENDING = "Launching", "Shifting", "Baking", "Terminating", "Ending"
@@ -53,10 +53,6 @@ class DeploymentProgress:
     since: float
     step: int = 0
     back: int = 0
-
-    def dump(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -154,7 +150,7 @@ def instances(count: int, part: float) -> int:
     return math.ceil(round(count * part, 6))
 
 
-def told(plan: DeploymentPlan, at: DeploymentProgress, count: int) -> dict[str, Any]:
+def variant_status(plan: DeploymentPlan, at: DeploymentProgress, count: int) -> dict[str, Any]:
     """VariantStatus of a variant of green that will have `count` instances. AWS documents two of these texts."""
     stands = picture(plan, at)
     running, taking = instances(count, stands.green), instances(count, stands.share)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
-from loopback.core.kinds import ENDPOINT
 from loopback.core.objects import Objects, split_uri
 from loopback.core.store import Store
+from loopback.rows.endpoints import EndpointRow
 from loopback.runtimes.endpoints.async_spool import Ticket, Tickets
 from loopback.runtimes.endpoints.link import Link, Said, Unreachable
 from loopback.runtimes.endpoints.outbox_relay import PutMetrics
@@ -86,14 +86,13 @@ class AsyncInference:
     def _most(self, key: str) -> int:
         """Requests of an endpoint at a time."""
         try:
-            row = self._store.get(ENDPOINT, key)
+            serving = EndpointRow.get(self._store, key).serving
         except ResourceNotFound:
             return 0
-        serving = row.result.get("serving")
-        if not serving or not serving.get("queue"):
+        if serving is None or not serving.queue:
             return 0
-        each = (serving["queue"].get("ClientConfig") or {}).get("MaxConcurrentInvocationsPerInstance", CONCURRENT)
-        return int(each * sum(variant["count"] for variant in serving["variants"].values()))
+        each = (serving.queue.get("ClientConfig") or {}).get("MaxConcurrentInvocationsPerInstance", CONCURRENT)
+        return int(each * sum(variant.count for variant in serving.variants.values()))
 
     def _carry_out(self, key: str, path: Path) -> None:
         try:
@@ -163,18 +162,18 @@ class AsyncInference:
     def measure(self) -> None:
         """The backlog of every asynchronous endpoint, to CloudWatch."""
         lengths = {key: len(paths) for key, paths in self._tickets.waiting()}
-        for row in self._store.find(ENDPOINT):
-            serving = row.result.get("serving")
-            if not serving or not serving.get("queue"):
+        for row in EndpointRow.find(self._store):
+            serving = row.serving
+            if serving is None or not serving.queue:
                 continue
             waiting = lengths.get(row.name, 0)
-            count = sum(variant["count"] for variant in serving["variants"].values())
+            count = sum(variant.count for variant in serving.variants.values())
             values = {
                 "ApproximateBacklogSize": waiting,
                 "ApproximateBacklogSizePerInstance": waiting / max(1, count),
                 "HasBacklogWithoutCapacity": int(waiting > 0 and count == 0),
             }
-            dimensions = [{"Name": "EndpointName", "Value": row.doc["EndpointName"]}]
+            dimensions = [{"Name": "EndpointName", "Value": row.endpoint}]
             data = [
                 {"MetricName": name, "Dimensions": dimensions, "Value": float(value), "Unit": "Count"}
                 for name, value in values.items()

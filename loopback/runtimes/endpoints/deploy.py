@@ -7,14 +7,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import ENDPOINT
 from loopback.core.queries import Selection
-from loopback.core.store import Resource, Store
+from loopback.core.store import Store
 from loopback.engines.endpoints import guardrails
 from loopback.engines.endpoints.guardrails import DeploymentPlan, DeploymentProgress, Picture
+from loopback.rows.endpoints import EndpointResult, EndpointRow, FleetSpec, InstanceCounts
+from loopback.rows.row import changes
 from loopback.runtimes.endpoints.fleet import Fleet, Setup
 from loopback.runtimes.endpoints.link import FleetFailed, Link, Unreachable
 from loopback.runtimes.endpoints.unpack import FleetDependencies, unpacked
@@ -22,7 +24,6 @@ from loopback.runtimes.jobs.images import UnknownImage
 from loopback.runtimes.jobs.ports import JobFault
 
 AlarmStates = Callable[[Sequence[str]], Mapping[str, str]]  # names of alarms -> StateValue by name
-DEPLOYING = ("plan", "progress", "status", "now")  # members of `pending` that end with the deployment
 CHANGING = ("Creating", "Updating", "RollingBack", "Deleting")
 RETRY_SECONDS = 1.0  # when the data plane cannot be started
 ATTEMPTS = 3  # with a data plane that dies meanwhile
@@ -108,7 +109,7 @@ class Deployer:
     def _acted(self, name: str) -> bool:
         """Do what the row asks for; whether there was anything to do."""
         try:
-            row = self._store.get(ENDPOINT, name)
+            row = EndpointRow.get(self._store, name)
             if row.status == "Deleting":
                 self._delete(row)
             elif row.status in ("Creating", "Updating", "RollingBack"):
@@ -124,13 +125,13 @@ class Deployer:
             self._settle(name, "InternalServerError: loopback failed to bring up the endpoint; see its log")
         return True
 
-    def _deploy(self, row: Resource) -> bool:
+    def _deploy(self, row: EndpointRow) -> bool:
         """Bring up what is new, or what has another number; or take the next steps of a deployment.
 
         Whether that is at an end.
         """
-        pending, serving = row.result["pending"], row.result.get("serving")
-        if serving and serving["generation"] != pending["generation"]:
+        pending = _pending(row)
+        if row.serving and row.serving.generation != pending.generation:
             return self._shift(row.name)
         try:
             self._apply((self._fleet(row, pending),))
@@ -140,10 +141,10 @@ class Deployer:
         self._served(row.name, pending)
         return True
 
-    def _served(self, name: str, pending: Mapping[str, Any]) -> None:
-        kept = {key: value for key, value in pending.items() if key not in DEPLOYING}
-        self._store.fire(ENDPOINT, name, "serve", {"serving": kept, "pending": None, "FailureReason": None})
-        self._tidy(name, keep=pending["generation"])
+    def _served(self, name: str, pending: FleetSpec) -> None:
+        served = changes(EndpointResult, serving=pending.deployed, pending=None, failure_reason=None)
+        EndpointRow.fire(self._store, name, "serve", served)
+        self._tidy(name, keep=pending.generation)
 
     def _shift(self, name: str) -> bool:
         """Take the steps of a deployment that can be taken now. Each is in the row before it is carried out.
@@ -151,9 +152,9 @@ class Deployer:
         Whether it has ended; if not, `wait` goes on with it.
         """
         while not self._closing.is_set():
-            row = self._store.get(ENDPOINT, name)
-            pending = row.result["pending"]
-            plan, at = DeploymentPlan(**pending["plan"], pace=self._means.pace), _progress(row)
+            row = EndpointRow.get(self._store, name)
+            pending = _pending(row)
+            plan, at = replace(pending.plan or DeploymentPlan(), pace=self._means.pace), _progress(pending)
             why = guardrails.turned_back(plan, at, self._now(), self._states(plan))
             if why is None and at.phase not in (guardrails.BAKING, guardrails.TERMINATING):
                 why = self._stood(row, guardrails.picture(plan, at))
@@ -163,7 +164,7 @@ class Deployer:
                 self._wait_for(name, RETRY_SECONDS)
                 return False
             if why is not None:
-                self._store.fire(ENDPOINT, name, "roll_back", {"FailureReason": why[:LONGEST_REASON]})
+                self._roll_back(name, why)
                 self._write(row, plan, guardrails.retreat(plan, at, self._now()))
             elif after == at:
                 self._wait_for(name, guardrails.pause(plan, at, self._now()))
@@ -174,42 +175,39 @@ class Deployer:
                 if after.phase == guardrails.DONE:
                     self._served(name, pending)
                 else:
-                    self._settle(name, row.result["FailureReason"])
-                self._store.amend(ENDPOINT, name, "deployment")
+                    self._settle(name, row.failure_reason or "")
+                EndpointRow.amend(self._store, name, "deployment")
                 return True
         return False
 
     def _states(self, plan: DeploymentPlan) -> Mapping[str, str]:
         return self._alarm_states(plan.alarms) if plan.alarms else {}
 
-    def _stood(self, row: Resource, stands: Picture) -> str | None:
+    def _stood(self, row: EndpointRow, stands: Picture) -> str | None:
         """Have a picture stand; the reason why it does not."""
-        blue, green = row.result["serving"], row.result["pending"]
         try:
             setup: list[Fleet] = []
-            if stands.blue:
-                setup.append(self._fleet(row, blue, 1.0 - stands.share, stands.blue))
+            if stands.blue and row.serving:
+                setup.append(self._fleet(row, row.serving, 1.0 - stands.share, stands.blue))
             if stands.green:
-                setup.append(self._fleet(row, green, stands.share, stands.green))
+                setup.append(self._fleet(row, _pending(row), stands.share, stands.green))
             self._apply(tuple(setup))
         except (JobFault, UnknownImage, FleetFailed) as fault:
             return str(fault)
         return None
 
-    def _write(self, row: Resource, plan: DeploymentPlan, at: DeploymentProgress) -> None:
+    def _write(self, row: EndpointRow, plan: DeploymentPlan, at: DeploymentProgress) -> None:
         """The step that is taken next, and what is shown of it."""
-        pending, stands = row.result["pending"], guardrails.picture(plan, at)
-        counts = {name: variant["count"] for name, variant in pending["variants"].items()}
-        shown = {name: guardrails.told(plan, at, count) for name, count in counts.items()}
-        now = {
-            "green": {name: guardrails.instances(count, stands.green) for name, count in counts.items()},
-            "blue": {
-                name: guardrails.instances(variant["count"], stands.blue)
-                for name, variant in row.result["serving"]["variants"].items()
-            },
-        }
-        changed = pending | {"progress": at.dump(), "status": shown, "now": now}
-        self._store.amend(ENDPOINT, row.name, "deployment", result={"pending": changed})
+        pending, stands = _pending(row), guardrails.picture(plan, at)
+        counts = {name: variant.count for name, variant in pending.variants.items()}
+        shown = {name: guardrails.variant_status(plan, at, count) for name, count in counts.items()}
+        serving = row.serving.variants if row.serving else {}
+        now = InstanceCounts(
+            green={name: guardrails.instances(count, stands.green) for name, count in counts.items()},
+            blue={name: guardrails.instances(variant.count, stands.blue) for name, variant in serving.items()},
+        )
+        changed = replace(pending, progress=at, status=shown, now=now)
+        EndpointRow.amend(self._store, row.name, "deployment", result=changes(EndpointResult, pending=changed))
         self._announce(ENDPOINT.slug, row.name)
 
     def _apply(self, setup: Setup) -> None:
@@ -226,21 +224,26 @@ class Deployer:
 
     def _settle(self, name: str, reason: str) -> None:
         """What is wanted did not come up: what served before still does, or nothing."""
-        row = self._store.get(ENDPOINT, name)
-        told = {"pending": None, "FailureReason": reason[:LONGEST_REASON]}
+        row = EndpointRow.get(self._store, name)
+        failed = changes(EndpointResult, failure_reason=reason[:LONGEST_REASON])
         if row.status == "Creating":
-            self._store.fire(ENDPOINT, name, "fail", told | {"pending": row.result["pending"]})
+            EndpointRow.fire(self._store, name, "fail", failed)
             return
         if row.status == "Updating":
-            self._store.fire(ENDPOINT, name, "roll_back", {"FailureReason": told["FailureReason"]})
+            self._roll_back(name, reason)
         try:
             self._stood(row, guardrails.ALONE)
         except Unreachable:
             log.exception("endpoint %s", name)  # the data plane comes back with what it served last
-        self._store.fire(ENDPOINT, name, "serve", told)
-        self._tidy(name, keep=row.result["serving"]["generation"])
+        EndpointRow.fire(self._store, name, "serve", failed | changes(EndpointResult, pending=None))
+        self._tidy(name, keep=row.serving.generation if row.serving else None)
 
-    def _delete(self, row: Resource) -> None:
+    def _roll_back(self, name: str, reason: str) -> None:
+        EndpointRow.fire(
+            self._store, name, "roll_back", changes(EndpointResult, failure_reason=reason[:LONGEST_REASON])
+        )
+
+    def _delete(self, row: EndpointRow) -> None:
         self._link.ensure()
         self._link.delete(row.name)
         self._tidy(row.name, keep=None)
@@ -258,13 +261,16 @@ class Deployer:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _fleet(self, row: Resource, wanted: Mapping[str, Any], share: float = 1.0, part: float = 1.0) -> Fleet:
+    def _fleet(self, row: EndpointRow, wanted: FleetSpec, share: float = 1.0, part: float = 1.0) -> Fleet:
         """Unpack the models and say what is to be run: this part of it. Raises JobFault, UnknownImage."""
-        return unpacked(self._means, row.doc["EndpointName"], wanted, share, part)
+        return unpacked(self._means, row.endpoint, wanted, share, part)
 
 
-def _progress(row: Resource) -> DeploymentProgress:
-    pending = row.result["pending"]
-    if "progress" in pending:
-        return DeploymentProgress(**pending["progress"])
-    return DeploymentProgress(guardrails.LAUNCHING, pending["started"], pending["started"])
+def _pending(row: EndpointRow) -> FleetSpec:
+    """What is being brought up: there is something as long as the endpoint is being changed."""
+    assert row.pending is not None
+    return row.pending
+
+
+def _progress(pending: FleetSpec) -> DeploymentProgress:
+    return pending.progress or DeploymentProgress(guardrails.LAUNCHING, pending.started, pending.started)

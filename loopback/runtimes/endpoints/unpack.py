@@ -13,6 +13,7 @@ from loopback.core.objects import Objects
 from loopback.core.unpacking import VOLUME
 from loopback.engines.endpoints.guardrails import instances
 from loopback.images.serving.models import SKLEARN, XGBOOST
+from loopback.rows.endpoints import FleetSpec, Variants, VariantSpec
 from loopback.runtimes.endpoints.fleet import Fleet, Variant, capture_of
 from loopback.runtimes.jobs import archives, environments, images, transfer
 from loopback.runtimes.jobs.images import Images
@@ -49,31 +50,31 @@ class FleetDependencies:
         return replace(self, objects=self.acting.objects_of(role), environ=environ)
 
 
-def unpacked(means: FleetDependencies, name: str, wanted: Mapping[str, Any], share: float, part: float) -> Fleet:
+def unpacked(means: FleetDependencies, name: str, wanted: FleetSpec, share: float, part: float) -> Fleet:
     """The fleet with this share of the traffic, and this part of its instances. Raises JobFault, UnknownImage."""
-    folder = means.folder / "models" / name.lower() / wanted["generation"]
+    folder = means.folder / "models" / name.lower() / wanted.generation
 
-    def variants(member: str) -> tuple[Variant, ...]:
+    def variants(specs: Variants) -> tuple[Variant, ...]:
         return tuple(
             _variant(means, variant_name, variant, folder / variant_name, part)
-            for variant_name, variant in wanted[member].items()
+            for variant_name, variant in specs.items()
         )
 
     return Fleet(
         name,
-        wanted["generation"],
-        variants("variants"),
-        capture_of(wanted["capture"]),
-        wanted["config"],
+        wanted.generation,
+        variants(wanted.variants),
+        capture_of(wanted.capture),
+        wanted.config,
         share,
-        variants("shadows"),
-        wanted["queue"],
+        variants(wanted.shadows),
+        wanted.queue,
     )
 
 
-def _variant(means: FleetDependencies, name: str, wanted: Mapping[str, Any], folder: Path, part: float) -> Variant:
-    container, given = wanted["container"], wanted["given"]
-    means = means.of_role(wanted.get("role", ""))
+def _variant(means: FleetDependencies, name: str, wanted: VariantSpec, folder: Path, part: float) -> Variant:
+    container, given = wanted.container, wanted.given
+    means = means.of_role(wanted.role)
     runtime = means.images.runtime(container["Image"])
     if runtime.name not in SERVING:
         image = container["Image"]
@@ -95,19 +96,19 @@ def _variant(means: FleetDependencies, name: str, wanted: Mapping[str, Any], fol
         "OMP_NUM_THREADS": "1",
         **(container.get("Environment") or {}),
     }
-    if "ServerlessConfig" in given:
+    if wanted.serverless:
         environ["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"  # an instance has one request at a time
     if environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
         environ["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
     has = _capacity(given)
     return Variant(
         name=name,
-        weight=wanted["weight"],
-        count=instances(wanted["count"], part),
+        weight=wanted.weight,
+        count=instances(wanted.count, part),
         model=str(folder),
         environ=environ,
         interpreter=python,
-        isolated=wanted["isolated"],
+        isolated=wanted.isolated,
         least_outstanding=(given.get("RoutingConfig") or {}).get("RoutingStrategy") == "LEAST_OUTSTANDING_REQUESTS",
         concurrency=(given.get("ServerlessConfig") or {}).get("MaxConcurrency", 0),
         seconds=float(given.get("ContainerStartupHealthCheckTimeoutInSeconds") or START_SECONDS),

@@ -9,6 +9,7 @@ from typing import Any
 
 from loopback.core.kinds import ENDPOINT, EXECUTION, JOBS, PACKAGE, STEP
 from loopback.core.store import Event, Resource
+from loopback.rows.endpoints import EndpointRow
 from loopback.rows.jobs import JobRow
 from loopback.rows.models import PackageRow
 from loopback.rows.pipelines import ExecutionRow, StepRow
@@ -69,20 +70,21 @@ def _package(event: Event, row: Resource, context: Context) -> Iterator[Announce
 @announces(ENDPOINT)
 def _endpoint(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
     """The endpoint's status when it is new, and each step of a deployment."""
+    endpoint = EndpointRow.from_row(row)
     if event.old != event.new:
-        yield _endpoint_state(event, row, context)
+        yield _endpoint_state(event, endpoint, context)
     if event.event == "deployment":
-        yield _deployment(event, row, context)
+        yield _deployment(event, endpoint, context)
 
 
-def _deployment(event: Event, row: Resource, context: Context) -> Announcement:
+def _deployment(event: Event, row: EndpointRow, context: Context) -> Announcement:
     """The same members, and what is pending."""
-    told = _endpoint_state(event, row, context)
+    state = _endpoint_state(event, row, context)
     summary = endpoints.view(row, context).get("PendingDeploymentSummary")
-    detail = dict(told.detail)
+    detail = dict(state.detail)
     if summary:
         detail["PendingDeploymentSummary"] = _milliseconds(summary)
-    return Announcement("SageMaker Endpoint Deployment State Change", told.resources, detail)
+    return Announcement("SageMaker Endpoint Deployment State Change", state.resources, detail)
 
 
 def _milliseconds(value: Any) -> Any:
@@ -94,7 +96,7 @@ def _milliseconds(value: Any) -> Any:
     return {key: int(one * 1000) if key == "StartTime" else _milliseconds(one) for key, one in value.items()}
 
 
-def _endpoint_state(event: Event, row: Resource, context: Context) -> Announcement:
+def _endpoint_state(event: Event, row: EndpointRow, context: Context) -> Announcement:
     """Statuses are upper snake case here, times epoch milliseconds.
 
     Source: AWS, automating-sagemaker-with-eventbridge.

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
-from loopback.core.kinds import ENDPOINT_CONFIG, MODEL
+from loopback.core.kinds import ENDPOINT_CONFIG
 from loopback.core.objects import split_uri
-from loopback.core.store import Resource
+from loopback.rows.endpoints import EndpointConfigRow
+from loopback.rows.models import ModelRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -53,7 +55,7 @@ def create(request: Request, context: Context) -> Response:
         member: [_defaults(variant) | variant for variant in request[member]] for member in MEMBERS if member in request
     }
     with context.store.transaction():
-        context.store.create(ENDPOINT_CONFIG, name, request | kept)
+        EndpointConfigRow(request=request | kept).create(context.store, name)
         keep_tags(arn, request, context)
     return {"EndpointConfigArn": arn}
 
@@ -122,10 +124,10 @@ def _check_kinds(request: Mapping[str, Any], shadows: list[dict[str, Any]]) -> N
 
 def _check_model(name: str, context: Context) -> None:
     try:
-        model = context.store.get(MODEL, name)
+        model = ModelRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f'Could not find model "{context.place.arn(f"model/{name}")}".') from None
-    containers = model.result["containers"]
+    containers = model.containers
     if len(containers) != 1:
         raise ValidationException(
             f"loopback does not carry out inference pipelines: the model {name} has {len(containers)} containers"
@@ -146,7 +148,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListEndpointConfigs")
 def list_configs(request: Request, context: Context) -> Response:
     """A page of configurations."""
-    return select(request, context, LISTING, view)
+    return select(request, context, LISTING, reading(EndpointConfigRow, view))
 
 
 @handles("DeleteEndpointConfig")
@@ -159,15 +161,15 @@ def delete(request: Request, context: Context) -> Response:
     return {}
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: EndpointConfigRow, context: Context) -> Response:
     """The configuration as Describe shows it."""
-    return row.doc | {"EndpointConfigArn": _arn(row.name, context), "CreationTime": row.created}
+    return row.request | {"EndpointConfigArn": _arn(row.name, context), "CreationTime": row.created}
 
 
-def find(name: str, context: Context) -> Resource:
+def find(name: str, context: Context) -> EndpointConfigRow:
     """Raises ValidationException, in AWS's words."""
     try:
-        return context.store.get(ENDPOINT_CONFIG, name)
+        return EndpointConfigRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f'Could not find endpoint configuration "{_arn(name, context)}".') from None
 

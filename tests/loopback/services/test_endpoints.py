@@ -6,6 +6,7 @@ import pytest
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import ENDPOINT, SCALABLE_TARGET
+from loopback.rows.endpoints import FleetSpec, VariantSpec
 from loopback.services.announce import announcements
 from loopback.services.sagemaker.endpoints import retain
 
@@ -187,10 +188,18 @@ def test_an_update_shows_what_is_coming(sagemaker: Any, configure: Any, serve: A
     [([], (5, 0.5)), (["DesiredInstanceCount"], (1, 0.5)), (["DesiredWeight"], (5, 1.0))],
 )
 def test_retained_properties(excluded: list[str], expected: tuple[int, float]) -> None:
-    pending = {"variants": {"a": {"count": 1, "weight": 1.0}, "new": {"count": 2, "weight": 1.0}}}
-    retain(pending, {"variants": {"a": {"count": 5, "weight": 0.5}}}, excluded)
-    assert (pending["variants"]["a"]["count"], pending["variants"]["a"]["weight"]) == expected
-    assert pending["variants"]["new"] == {"count": 2, "weight": 1.0}
+    new = fleet({"a": (1, 1.0), "new": (2, 1.0)})
+    pending = retain(new, fleet({"a": (5, 0.5)}), excluded)
+    assert (pending.variants["a"].count, pending.variants["a"].weight) == expected
+    assert pending.variants["new"] == new.variants["new"]
+
+
+def fleet(variants: dict[str, tuple[int, float]]) -> FleetSpec:
+    specs = {
+        name: VariantSpec(count=count, weight=weight, container={}, given={})
+        for name, (count, weight) in variants.items()
+    }
+    return FleetSpec(generation="g", config="c", variants=specs)
 
 
 def deployment(*alarms: str) -> dict[str, Any]:

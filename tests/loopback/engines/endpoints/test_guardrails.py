@@ -23,8 +23,8 @@ from loopback.engines.endpoints.guardrails import (
     pause,
     picture,
     retreat,
-    told,
     turned_back,
+    variant_status,
     way_back,
 )
 
@@ -165,7 +165,7 @@ def test_a_control_plane_that_was_away_goes_on_with_the_time_that_passed(plan: D
 
 def test_what_is_shown() -> None:
     def shown(plan: DeploymentPlan, **at: Any) -> tuple[str, str]:
-        found = told(plan, DeploymentProgress(began=0, since=7, **at), 10)
+        found = variant_status(plan, DeploymentProgress(began=0, since=7, **at), 10)
         assert found["StartTime"] == 7
         return found["Status"], found["StatusMessage"]
 

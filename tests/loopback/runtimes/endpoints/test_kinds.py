@@ -12,6 +12,8 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 
 from loopback.core.kinds import ENDPOINT
+from loopback.rows.endpoints import EndpointResult, FleetSpec, VariantSpec
+from loopback.rows.row import changes
 from loopback.runtimes.endpoints import serverless, stream
 from loopback.runtimes.endpoints.async_inference import AsyncInference, Ends
 from loopback.runtimes.endpoints.async_spool import Tickets, ticket_of
@@ -129,8 +131,9 @@ class World:
         ends = Ends(objects, lambda topic, text: self.told.append((topic, text)), self.metrics.append, "us-east-1")
         self.queue = AsyncInference(folder, store, link, ends)
         store.create(ENDPOINT, "ep", {"EndpointName": "Ep"})
-        variants = {"a": {"count": 1}}
-        store.fire(ENDPOINT, "ep", "serve", {"serving": {"queue": QUEUE, "variants": variants}})
+        variants = {"a": VariantSpec(count=1, weight=1.0, container={}, given={})}
+        serving = FleetSpec(generation="g", config="c", variants=variants, queue=QUEUE)
+        store.fire(ENDPOINT, "ep", "serve", changes(EndpointResult, serving=serving))
 
     def keep(self, body: bytes = b"abc", topic: str | None = None) -> dict[str, Any]:
         config = {"OutputConfig": QUEUE["OutputConfig"] | {"NotificationConfig": {"SuccessTopic": topic}}}
