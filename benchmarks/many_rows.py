@@ -152,7 +152,7 @@ def _rows(number: int) -> Iterator[tuple[Any, ...]]:
     yield _row("model-package-group", ("p", ""), "Completed", 0, {"ModelPackageGroupName": "p"})
     yield _row("delivery-pipeline", ("p", ""), "Completed", 0, DECLARATION, {"versions": [DECLARATION]})
     execution = {"declaration": DECLARATION, "variables": {}, "trigger": {}, "type": "STANDARD", "token": ""}
-    empty: Doc = {"configuration": {}, "resolved": {}, "inputs": [], "outputs": []}
+    empty: Doc = {"configuration": {}, "resolved": {}, "inputs": [], "outputs": [], "deadline": 0.0}
     action = {"pipeline": "p", "stage": "Build", "action": "a", "type": TYPE, "role": "", "namespace": "", "token": ""}
     for i in range(number):
         job, name = "Failed" if i % 10 == 0 else "Completed", f"{i:08}"

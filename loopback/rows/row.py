@@ -56,9 +56,13 @@ class Row:
         return made
 
     def to_row(self) -> tuple[Json, Json]:
-        """`doc` and `result` as the store keeps them; what is None, or a result that is as it begins, is left out."""
+        """`doc` and `result` as the store keeps them.
+
+        What is None is left out; so is a default in a result, or beside a document, which is AWS's.
+        """
         shape = _shape(type(self))
-        return _written(self, shape.doc), _written(self, shape.result)
+        whole = any(member.key is None for member in shape.doc)
+        return _written(self, shape.doc, defaults=not whole), _written(self, shape.result, defaults=False)
 
     @classmethod
     def get(cls, store: Store, name: str) -> Self:
@@ -238,14 +242,14 @@ def _member(member: _Member, value: Any) -> tuple[str, Any]:
     return member.key, member.write(value) if member.write and value is not None else value
 
 
-def _written(row: Row, members: tuple[_Member, ...]) -> Json:
+def _written(row: Row, members: tuple[_Member, ...], *, defaults: bool) -> Json:
     """A whole document first, then the members of our own beside it."""
     found: Json = {}
     for member in members:
         value = getattr(row, member.field)
         if member.key is None:
             found = {**value, **found}
-        elif value is not None and (member.default is MISSING or value != member.default):
+        elif value is not None and (defaults or member.default is MISSING or value != member.default):
             key, json = _member(member, value)
             found[key] = json
     return found

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loopback.core.artifacts import Artifact
-from loopback.core.kinds import BY_SLUG
 from loopback.core.permissions import PermissionCheck
 from loopback.core.repositories import Repositories, RepositoryDoesNotExistException
-from loopback.core.store import Resource
+from loopback.rows.codepipeline import ActionRow
 from loopback.services.registry import Context
 
 _SEVEN = string.ascii_letters + string.digits
@@ -18,7 +17,7 @@ _SEVEN = string.ascii_letters + string.digits
 
 @dataclass(frozen=True)
 class ActionEnded:
-    """An action is over. `error` is AWS's code, "" for a success; `noted` goes into the action's row."""
+    """An action is over. `error` is AWS's code, "" for a success; `noted` are `changes` of the action's row."""
 
     error: str = ""
     summary: str = ""
@@ -28,7 +27,10 @@ class ActionEnded:
 
 @dataclass(frozen=True)
 class Wait:
-    """An action goes on elsewhere: look again after `seconds`, None when something will tell. `noted` is remembered."""
+    """An action goes on elsewhere: look again after `seconds`, None when something will tell.
+
+    `noted` are `changes` of the action's row.
+    """
 
     seconds: float | None
     noted: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class ActionContext:
     `boot` is of this process: what was begun under another may have been cut off. `now` is the time of this look.
     """
 
-    row: Resource
+    row: ActionRow
     context: Context
     boot: str
     now: float = 0.0
@@ -52,35 +54,29 @@ class ActionContext:
     @property
     def configuration(self) -> dict[str, str]:
         """With every variable replaced."""
-        found: dict[str, str] = self.row.doc["resolved"]
-        return found
-
-    @property
-    def noted(self) -> dict[str, Any]:
-        """What this action has remembered."""
-        return self.row.result
+        return self.row.resolved
 
     @property
     def inputs(self) -> Sequence[Artifact]:
         """The input artifacts, where they are."""
-        return [Artifact(each["name"], each["bucket"], each["key"]) for each in self.row.doc["inputs"]]
+        return self.row.inputs
 
     @property
     def outputs(self) -> Sequence[Artifact]:
         """The output artifacts, where they have to be."""
-        return [Artifact(each["name"], each["bucket"], each["key"]) for each in self.row.doc["outputs"]]
+        return self.row.outputs
 
-    def note(self, **noted: Any) -> None:
-        """Remember something at once: it is there even when what follows is cut off."""
-        self.context.store.amend(BY_SLUG[self.row.kind], self.row.name, "work", result=noted)
+    def note(self, noted: Mapping[str, Any]) -> None:
+        """Remember `changes` of the row at once: they are there even when what follows is cut off."""
+        self.row.amend(self.context.store, self.row.name, "work", result=noted)
 
     def client(self, service: str) -> Any:
         """A boto3 client that acts with the action's role."""
-        return self.context.client(service, self.row.doc["role"])
+        return self.context.client(service, self.row.role)
 
     def permit(self, *checks: PermissionCheck) -> None:
         """Whether the action's role may do this. Raises AccessDeniedException."""
-        self.context.permit(self.row.doc["role"], checks)
+        self.context.permit(self.row.role, checks)
 
     def input(self, name: str) -> Artifact | None:
         """The input artifact of that name."""

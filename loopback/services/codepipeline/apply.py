@@ -2,13 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from loopback.core.kinds import BY_SLUG, DELIVERY, DELIVERY_ACTION, DELIVERY_RULE, DELIVERY_STAGE
-from loopback.core.queries import Selection, equals
-from loopback.core.schema import SQL
-from loopback.core.store import Resource
+from loopback.core.artifacts import Artifact
+from loopback.core.kinds import DELIVERY, DELIVERY_STAGE
 from loopback.engines.codepipeline import variables
 from loopback.engines.codepipeline.model import ENTRY, Action, parse
 from loopback.engines.codepipeline.plan import (
@@ -25,7 +23,21 @@ from loopback.engines.codepipeline.plan import (
     Start,
 )
 from loopback.engines.codepipeline.rules import seconds_allowed
-from loopback.services.codepipeline import control, executions, from_rows, starting
+from loopback.rows.codepipeline import (
+    ActionResult,
+    ActionRow,
+    CodePipelineExecutionResult,
+    CodePipelineExecutionRow,
+    CodePipelineRow,
+    Compute,
+    ConditionState,
+    RuleRow,
+    StageResult,
+    StageRow,
+    rollback_targets,
+)
+from loopback.rows.row import changes
+from loopback.services.codepipeline import control, from_rows, starting
 from loopback.services.codepipeline.action import ActionEnded, artifact_key
 from loopback.services.registry import Context
 
@@ -36,7 +48,7 @@ _EVENTS = {
     "Stopped": "halt",
     "Superseded": "supersede",
 }
-Done = tuple[list[Resource], list[Resource]]  # actions and rules that have begun, and that were given up
+Done = tuple[list[ActionRow], list[ActionRow]]  # actions and rules that have begun, and that were given up
 
 
 class PlanApplier:
@@ -45,7 +57,7 @@ class PlanApplier:
     def __init__(self, context: Context, now: Callable[[], float] = time.time) -> None:
         self._context, self._store, self._now = context, context.store, now
 
-    def carry_out(self, pipeline: Resource, move: Move) -> Done:
+    def carry_out(self, pipeline: CodePipelineRow, move: Move) -> Done:
         """Write one move down."""
         match move:
             case Start():
@@ -71,94 +83,93 @@ class PlanApplier:
     def _why(self, move: Finish) -> dict[str, Any]:
         if move.status == "Superseded":
             newer = [row for row in from_rows.running(self._parent(move.run), self._store) if row.name != move.run.id]
-            return {"summary": f"Superseded by {newer[-1].name}" if newer else None}
+            summary = f"Superseded by {newer[-1].name}" if newer else None
+            return changes(CodePipelineExecutionResult, summary=summary)
         return {}
 
     def _parent(self, run: RunningExecution) -> str:
-        return self._store.get(DELIVERY, run.id).parent
+        return CodePipelineExecutionRow.get(self._store, run.id).parent
 
     def _enter(self, run: RunningExecution) -> None:
         order = self._store.next_number("delivery stages")
         stage = run.here.name
-        doc = {"name": stage, "pipeline": self._parent(run)}
-        self._store.create(DELIVERY_STAGE, f"{run.id}/{stage}", doc, parent=run.id, result={"entered": order})
+        new = StageRow(stage=stage, pipeline=self._parent(run), entered=order)
+        new.create(self._store, f"{run.id}/{stage}", run.id)
 
     def _leave(self, move: Leave) -> None:
         run = move.run
         self._store.fire(DELIVERY_STAGE, f"{run.id}/{run.here.name}", _EVENTS[move.status])
         if move.status in ("Succeeded", "Skipped") and not run.last:
-            self._store.amend(DELIVERY, run.id, "go on", result={"at": run.at + 1})
+            at = changes(CodePipelineExecutionResult, at=run.at + 1)
+            CodePipelineExecutionRow.amend(self._store, run.id, "go on", result=at)
 
     def _retry(self, move: RetryStage) -> None:
         stage = move.run.here.name
         control.clear(move.run.id, stage, move.mode, self._store)
         control.forget(move.run.id, stage, (ENTRY,), self._store)
-        noted = {"auto_retries": move.run.auto_retries + 1, "last_retry": "AutomatedStageRetry"}
-        self._store.amend(DELIVERY_STAGE, f"{move.run.id}/{stage}", "retry_by_itself", result=noted)
+        noted = changes(StageResult, auto_retries=move.run.auto_retries + 1, last_retry="AutomatedStageRetry")
+        StageRow.amend(self._store, f"{move.run.id}/{stage}", "retry_by_itself", result=noted)
 
-    def _roll_back(self, pipeline: Resource, run: RunningExecution) -> None:
+    def _roll_back(self, pipeline: CodePipelineRow, run: RunningExecution) -> None:
         """To the newest execution of this version that succeeded there; without one the failure stands alone."""
-        row, stage = self._store.get(DELIVERY, run.id), run.here.name
-        at = parse(pipeline.doc).index(stage)
-        version = pipeline.doc["version"]
-        if at is None or row.doc["declaration"]["version"] != version:
+        row, stage = CodePipelineExecutionRow.get(self._store, run.id), run.here.name
+        at = parse(pipeline.declaration).index(stage)
+        if at is None or row.version != pipeline.version:
             return
-        succeeded = (SQL["delivery_succeeded_in_stage"], stage)
-        terms = (equals("type", "STANDARD"), equals("declaration.version", version), succeeded)
-        target = self._store.first(
-            Selection(DELIVERY, pipeline.name, order=executions.ORDER, descending=True, where=terms)
-        )
+        targets = rollback_targets(pipeline.name, pipeline.version, stage)
+        target = CodePipelineExecutionRow.first(self._store, targets)
         if target is None:
             return
         trigger = starting.Trigger("AutomatedRollback", run.id)
         starting.start_rollback(pipeline, target, at, trigger, self._context)
 
-    def _start(self, run: RunningExecution, name: str) -> Resource:
+    def _start(self, run: RunningExecution, name: str) -> ActionRow:
         action = run.here.action(name)
         assert action is not None
-        doc, result = self._begun(run, action)
-        return self._store.create(DELIVERY_ACTION, str(uuid.uuid4()), doc, parent=run.id, result=result)
+        return ActionRow(**self._begun(run, action)).create(self._store, str(uuid.uuid4()), run.id)
 
-    def _check(self, run: RunningExecution, kind: str) -> list[Resource]:
-        self._note_condition(run, kind, "check", {"status": "InProgress"})
-        begun = []
-        for rule in run.here.conditions[kind].rules:
-            doc, result = self._begun(run, rule)
-            doc["condition"] = kind
-            begun.append(self._store.create(DELIVERY_RULE, str(uuid.uuid4()), doc, parent=run.id, result=result))
-        return begun
+    def _check(self, run: RunningExecution, kind: str) -> list[ActionRow]:
+        self._note_condition(run, kind, "check", "InProgress")
+        return [
+            RuleRow(**self._begun(run, rule), condition=kind).create(self._store, str(uuid.uuid4()), run.id)
+            for rule in run.here.conditions[kind].rules
+        ]
 
     def _judge(self, move: Judge) -> None:
         rules = from_rows.rules_of(move.run.id, move.run.here.name, self._store)
-        said = [rule for rule in rules if rule.doc["condition"] == move.condition and rule.status == "Failed"]
-        summary = "; ".join(f"{rule.doc['action']}: {rule.result['summary']}" for rule in said)
-        self._note_condition(move.run, move.condition, "judge", {"status": move.status, "summary": summary[:2048]})
+        said = [rule for rule in rules if rule.condition == move.condition and rule.status == "Failed"]
+        summary = "; ".join(f"{rule.action}: {rule.summary}" for rule in said)
+        self._note_condition(move.run, move.condition, "judge", move.status, summary[:2048])
 
-    def _note_condition(self, run: RunningExecution, kind: str, event: str, noted: dict[str, Any]) -> None:
-        stage = self._store.get(DELIVERY_STAGE, f"{run.id}/{run.here.name}")
-        conditions = from_rows.conditions_of(stage) | {kind: {**noted, "at": self._now()}}
-        self._store.amend(DELIVERY_STAGE, stage.name, event, result={"conditions": conditions})
+    def _note_condition(self, run: RunningExecution, kind: str, event: str, status: str, summary: str = "") -> None:
+        stage = StageRow.get(self._store, f"{run.id}/{run.here.name}")
+        state = ConditionState(status=status, at=self._now(), summary=summary)
+        noted = changes(StageResult, conditions=stage.conditions | {kind: state})
+        StageRow.amend(self._store, stage.name, event, result=noted)
 
-    def _begun(self, run: RunningExecution, action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Where its artifacts go and what its configuration says are decided here, once."""
-        execution = self._store.get(DELIVERY, run.id)
+    def _begun(self, run: RunningExecution, action: Action) -> dict[str, Any]:
+        """The members of an action's or a rule's row.
+
+        Where its artifacts go and what its configuration says are decided here, once.
+        """
+        execution = CodePipelineExecutionRow.get(self._store, run.id)
         made = from_rows.produced(execution, self._context)
         known = {
             "codepipeline": {"PipelineExecutionId": run.id},
-            "variables": execution.doc["variables"],
-            **made["variables"],
+            "variables": execution.variables,
+            **made.variables,
         }
         unresolved = None
         try:
             texts = variables.resolve(action.texts, known)
         except variables.Unresolved as fault:
             texts, unresolved = action.texts, str(fault)
-        missing = [each for each in action.inputs if each not in made["artifacts"]]
+        missing = [each for each in action.inputs if each not in made.artifacts]
         if missing:
             unresolved = f"The input artifact {missing[0]} was not made in this execution"
-        declaration = execution.doc["declaration"]
+        declaration = execution.declaration
         store = declaration["artifactStore"]
-        doc = {
+        return {
             "pipeline": execution.parent,
             "stage": run.here.name,
             "action": action.name,
@@ -169,52 +180,50 @@ class PlanApplier:
             "configuration": dict(action.configuration),
             "resolved": {key: texts[key] for key in action.configuration},
             "compute": _compute(action, texts) if action.commands else None,
-            "inputs": [made["artifacts"][each] for each in action.inputs if each in made["artifacts"]],
-            "outputs": [_output(store["location"], execution.parent, each) for each in action.outputs],
+            "inputs": tuple(made.artifacts[each] for each in action.inputs if each in made.artifacts),
+            "outputs": tuple(_output(store["location"], execution.parent, each) for each in action.outputs),
             "encryption_key": store.get("encryptionKey"),
             "token": str(uuid.uuid4()) if action.category == "Approval" else "",
             "timeout_minutes": action.timeout_minutes,
             "deadline": self._now() + seconds_allowed(action),
+            "unresolved": unresolved,
         }
-        return doc, {"summary": ""} | ({"unresolved": unresolved} if unresolved else {})
 
-    def _abandon(self, move: Abandon) -> Resource:
-        stage = move.run.here.name
-        if move.condition:
-            rows, noun = from_rows.rules_of(move.run.id, stage, self._store), "rule"
-        else:
-            rows, noun = from_rows.actions_of(move.run.id, self._store), "action"
-        row = next(
-            each
-            for each in rows
-            if each.doc["action"] == move.action
-            and each.doc["stage"] == stage
-            and each.doc.get("condition", "") == move.condition
-            and each.status == "InProgress"
-        )
-        return self._store.fire(BY_SLUG[row.kind], row.name, "abandon", {"summary": f"The {noun} was abandoned"})
+    def _abandon(self, move: Abandon) -> ActionRow:
+        stage, rows, noun = move.run.here.name, self._actions(move), "rule" if move.condition else "action"
+        row = next(each for each in rows if each.action == move.action and each.stage == stage)
+        return row.fire(self._store, row.name, "abandon", changes(ActionResult, summary=f"The {noun} was abandoned"))
 
-    def end(self, row: Resource, ended: ActionEnded) -> None:
+    def _actions(self, move: Abandon) -> Iterator[ActionRow]:
+        """The actions that are in progress, or the rules of a condition that are."""
+        if not move.condition:
+            yield from (row for row in from_rows.actions_of(move.run.id, self._store) if row.status == "InProgress")
+            return
+        for rule in from_rows.rules_of(move.run.id, move.run.here.name, self._store):
+            if rule.condition == move.condition and rule.status == "InProgress":
+                yield rule
+
+    def end(self, row: ActionRow, ended: ActionEnded) -> None:
         """Write down how an action or a rule ended."""
-        noted = {
-            **ended.noted,
-            "summary": ended.summary[:2048],
-            "error_code": ended.error or None,
-            "variables": dict(ended.variables),
-        }
-        self._store.fire(BY_SLUG[row.kind], row.name, "fail" if ended.error else "succeed", noted)
+        noted = changes(
+            ActionResult,
+            summary=ended.summary[:2048],
+            error_code=ended.error or None,
+            variables=dict(ended.variables),
+        )
+        row.fire(self._store, row.name, "fail" if ended.error else "succeed", {**ended.noted, **noted})
 
 
-def _compute(action: Action, texts: Mapping[str, str]) -> dict[str, Any]:
+def _compute(action: Action, texts: Mapping[str, str]) -> Compute:
     """What an action of provider Commands runs, with every variable replaced."""
     environment = [{**each, "value": texts[f"environmentVariables.{each['name']}"]} for each in action.environment]
-    return {
-        "commands": [texts[f"commands[{i}]"] for i in range(len(action.commands))],
-        "environment": environment,
-        "exported": list(action.exported),
-        "files": {name: list(files) for name, files in action.files.items()},
-    }
+    return Compute(
+        commands=[texts[f"commands[{i}]"] for i in range(len(action.commands))],
+        environment=environment,
+        exported=list(action.exported),
+        files={name: list(files) for name, files in action.files.items()},
+    )
 
 
-def _output(bucket: str, pipeline: str, name: str) -> dict[str, str]:
-    return {"name": name, "bucket": bucket, "key": artifact_key(pipeline, name)}
+def _output(bucket: str, pipeline: str, name: str) -> Artifact:
+    return Artifact(name, bucket, artifact_key(pipeline, name))

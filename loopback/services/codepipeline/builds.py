@@ -5,8 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import BUILD, BUILD_BATCH, DELIVERY, Kind
+from loopback.core.kinds import BUILD, BUILD_BATCH, Kind
 from loopback.core.permissions import checks
+from loopback.rows.codepipeline import ActionResult, CodePipelineExecutionRow
+from loopback.rows.row import changes
 from loopback.services import registry
 from loopback.services.codebuild import batches
 from loopback.services.codebuild import builds as codebuild
@@ -19,7 +21,7 @@ LOOK_SECONDS = 5.0  # a build that ends is told; this is for one that was change
 
 def run(work: ActionContext) -> Outcome:
     """Start the build or the batch, then wait for its end. It and its place in the action are one commit."""
-    build = work.noted.get("external_id")
+    build = work.row.external_id
     if build is None:
         return _start(work)
     return waited(work, build, kind=BUILD_BATCH if _batched(work) else BUILD)
@@ -66,20 +68,20 @@ def _start(work: ActionContext) -> Outcome:
             build = batches.start_for_pipeline(project, work.context, wanted, combine=combine)
         else:
             build = codebuild.start_for_pipeline(project, work.context, wanted)
-        work.note(external_id=build)
+        work.note(changes(ActionResult, external_id=build))
     return Wait(0.0)  # it may have ended before anyone knew whose it is
 
 
 def asked(work: ActionContext, environment: Sequence[dict[str, Any]]) -> codebuild.BuildOverrides:
     """What an action wants of a build."""
     return codebuild.BuildOverrides(
-        initiator=f"codepipeline/{work.row.doc['pipeline']}",
+        initiator=f"codepipeline/{work.row.pipeline}",
         environment=environment,
         inputs=work.inputs,
         primary=work.configuration.get("PrimarySource", work.inputs[0].name),
         outputs=work.outputs,
         source_version=_source_version(work),
-        timeout_minutes=work.row.doc["timeout_minutes"],
+        timeout_minutes=work.row.timeout_minutes,
     )
 
 
@@ -92,18 +94,17 @@ def _environment(text: str) -> list[dict[str, Any]]:
 
 def _source_version(work: ActionContext) -> str:
     """The revision of the source that the primary artifact goes back to; "" when it was made by a build."""
-    execution = work.context.store.get(DELIVERY, work.row.parent)
-    origin = execution.doc.get("target", execution.name)
+    execution = CodePipelineExecutionRow.get(work.context.store, work.row.parent)
+    origin = execution.target or execution.name
     primary = work.configuration.get("PrimarySource", work.inputs[0].name)
     for row in actions_of(origin, work.context.store):
-        if row.result.get("revision") and primary in {each["name"] for each in row.doc["outputs"]}:
-            return str(row.result["revision"])
-    first = next((row for row in actions_of(origin, work.context.store) if row.result.get("revision")), None)
-    return str(first.result["revision"]) if first else ""
+        if row.revision and primary in {each.name for each in row.outputs}:
+            return row.revision
+    return next((row.revision for row in actions_of(origin, work.context.store) if row.revision), "")
 
 
 def stop(work: ActionContext) -> None:
     """Stop the build of an action that was given up. Raises ServiceError."""
-    if build := work.noted.get("external_id"):
+    if build := work.row.external_id:
         operation = "StopBuildBatch" if _batched(work) else "StopBuild"
-        registry.call_as(work.row.doc["role"], "codebuild", operation, {"id": build}, work.context)
+        registry.call_as(work.row.role, "codebuild", operation, {"id": build}, work.context)

@@ -5,10 +5,24 @@ from dataclasses import replace
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
-from loopback.core.store import Resource, Store
+from loopback.core.kinds import DELIVERY, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.store import Store
 from loopback.engines.codepipeline.model import ENTRY, PARALLEL, parse
 from loopback.engines.codepipeline.plan import MET
+from loopback.rows.codepipeline import (
+    ActionResult,
+    ActionRow,
+    CodePipelineExecutionResult,
+    CodePipelineExecutionRow,
+    CodePipelineResult,
+    CodePipelineRow,
+    RuleRow,
+    ShutTransition,
+    StageResult,
+    StageRow,
+    stage_entries,
+)
+from loopback.rows.row import changes
 from loopback.services.codepipeline import executions, pipelines, starting
 from loopback.services.codepipeline.errors import (
     DuplicatedStopRequestException,
@@ -18,7 +32,7 @@ from loopback.services.codepipeline.errors import (
     StageNotRetryableException,
     UnableToRollbackStageException,
 )
-from loopback.services.codepipeline.from_rows import actions_of, conditions_of, entries, rules_of
+from loopback.services.codepipeline.from_rows import actions_of, rules_of
 from loopback.services.registry import Context, Request, Response, handles
 
 
@@ -28,9 +42,9 @@ def stop(request: Request, context: Context) -> Response:
     store, mode = context.store, "abandon" if request.get("abandon") else "wait"
     with store.transaction():
         row = executions.get(request["pipelineName"], request["pipelineExecutionId"], context)
-        noted = {"stopping": mode, "stop_reason": request.get("reason", "")}
+        noted = changes(CodePipelineExecutionResult, stopping=mode, stop_reason=request.get("reason", ""))
         if row.status == "Stopping":
-            if mode == row.result["stopping"] or mode == "wait":
+            if mode in (row.stopping, "wait"):
                 raise DuplicatedStopRequestException(f"Pipeline execution '{row.name}' is being stopped already")
             store.amend(DELIVERY, row.name, "abandon", result=noted)
         elif row.status == "InProgress":
@@ -52,15 +66,15 @@ def retry(request: Request, context: Context) -> Response:
     store, name = context.store, request["stageName"]
     with store.transaction():
         pipeline = pipelines.get(request["pipelineName"], context)
-        pipelines.valid_stage(parse(pipeline.doc), name)
+        pipelines.valid_stage(parse(pipeline.declaration), name)
         row = executions.get(pipeline.name, request["pipelineExecutionId"], context)
         stage = _retryable(row, name, pipeline, store)
         _may_retry(row, stage, request["retryMode"], store)
         clear(row.name, name, request["retryMode"], store)
-        entered = request["retryMode"] == "FAILED_ACTIONS" and conditions_of(stage).get(ENTRY, {}).get("status") in MET
+        entered = request["retryMode"] == "FAILED_ACTIONS" and _is_met(stage)
         forget(row.name, name, (ENTRY,) if entered else (), store)
-        manual = stage.result.get("manual_retries", 0) + 1
-        noted = {"manual_retries": manual, "last_retry": "ManualStageRetry"}
+        manual = (stage.manual_retries or 0) + 1
+        noted = changes(StageResult, manual_retries=manual, last_retry="ManualStageRetry")
         if stage.status in ("Failed", "Stopped"):
             resume(row.name, stage.name, noted, store)
         else:
@@ -69,34 +83,40 @@ def retry(request: Request, context: Context) -> Response:
     return {"pipelineExecutionId": row.name}
 
 
+def _is_met(stage: StageRow) -> bool:
+    """Whether a stage's entry condition holds."""
+    return ENTRY in stage.conditions and stage.conditions[ENTRY].status in MET
+
+
 def resume(execution: str, stage: str, noted: dict[str, Any], store: Store) -> None:
     """An execution that has ended goes on in the stage where it did."""
     store.fire(DELIVERY_STAGE, stage, "retry", noted)
-    store.fire(DELIVERY, execution, "retry", {"stopping": None, "stop_reason": None, "summary": None})
+    anew = changes(CodePipelineExecutionResult, stopping=None, stop_reason=None, summary=None)
+    CodePipelineExecutionRow.fire(store, execution, "retry", anew)
 
 
-def _retryable(row: Resource, name: str, pipeline: Resource, store: Store) -> Resource:
+def _retryable(row: CodePipelineExecutionRow, name: str, pipeline: CodePipelineRow, store: Store) -> StageRow:
     try:
-        stage = store.get(DELIVERY_STAGE, f"{row.name}/{name}")
+        stage = StageRow.get(store, f"{row.name}/{name}")
     except ResourceNotFound:
         raise StageNotRetryableException(f"Pipeline execution '{row.name}' has not been in stage '{name}'") from None
-    if row.doc["declaration"]["version"] != pipeline.doc["version"]:
+    if row.version != pipeline.version:
         raise StageNotRetryableException(f"The structure of pipeline '{pipeline.name}' has changed since it ran")
     refuse_overtaken(pipeline, stage, store)
     return stage
 
 
-def refuse_overtaken(pipeline: Resource, stage: Resource, store: Store) -> None:
+def refuse_overtaken(pipeline: CodePipelineRow, stage: StageRow, store: Store) -> None:
     """Raise NotLatestPipelineExecutionException where another execution has been in a stage since."""
-    name = stage.doc["name"]
-    later = store.first(replace(entries(pipeline.name, name), above=stage.result["entered"]))
-    if later is not None and parse(pipeline.doc).mode != PARALLEL:
+    name = stage.stage
+    later = store.first(replace(stage_entries(pipeline.name, name), above=stage.entered))
+    if later is not None and parse(pipeline.declaration).mode != PARALLEL:
         raise NotLatestPipelineExecutionException(f"Another execution has entered stage '{name}' since")
 
 
-def _may_retry(row: Resource, stage: Resource, mode: str, store: Store) -> None:
-    name = stage.doc["name"]
-    statuses = [each.status for each in actions_of(row.name, store) if each.doc["stage"] == name]
+def _may_retry(row: CodePipelineExecutionRow, stage: StageRow, mode: str, store: Store) -> None:
+    name = stage.stage
+    statuses = [each.status for each in actions_of(row.name, store) if each.stage == name]
     failed = stage.status == "Failed" or any(status in ("Failed", "Abandoned") for status in statuses)
     running = "InProgress" in statuses
     stopped = stage.status == "Stopped"
@@ -109,22 +129,22 @@ def _may_retry(row: Resource, stage: Resource, mode: str, store: Store) -> None:
 def clear(execution: str, stage: str, mode: str, store: Store) -> None:
     """Let the failed actions of a stage, or all of them, begin anew."""
     for row in actions_of(execution, store):
-        if row.doc["stage"] != stage or row.status == "InProgress":
+        if row.stage != stage or row.status == "InProgress":
             continue
         if mode == "ALL_ACTIONS" or row.status != "Succeeded":
-            store.amend(DELIVERY_ACTION, row.name, "replace", result={"replaced": True})
+            ActionRow.amend(store, row.name, "replace", result=changes(ActionResult, replaced=True))
 
 
 def forget(execution: str, stage: str, kept: tuple[str, ...], store: Store) -> None:
     """Let the conditions of a stage, less those kept, be looked at anew."""
-    row = store.get(DELIVERY_STAGE, f"{execution}/{stage}")
-    if set(conditions_of(row)) <= set(kept):
+    row = StageRow.get(store, f"{execution}/{stage}")
+    if set(row.conditions) <= set(kept):
         return
     for rule in rules_of(execution, stage, store):
-        if rule.doc["condition"] not in kept:
-            store.amend(DELIVERY_RULE, rule.name, "replace", result={"replaced": True})
-    conditions = {kind: each for kind, each in conditions_of(row).items() if kind in kept}
-    store.amend(DELIVERY_STAGE, row.name, "forget", result={"conditions": conditions})
+        if rule.condition not in kept:
+            RuleRow.amend(store, rule.name, "replace", result=changes(ActionResult, replaced=True))
+    conditions = {kind: each for kind, each in row.conditions.items() if kind in kept}
+    StageRow.amend(store, row.name, "forget", result=changes(StageResult, conditions=conditions))
 
 
 @handles("RollbackStage", pipelines.SERVICE)
@@ -133,19 +153,19 @@ def roll_back(request: Request, context: Context) -> Response:
     name = request["stageName"]
     with context.store.transaction():
         pipeline = pipelines.get(request["pipelineName"], context)
-        structure = parse(pipeline.doc)
+        structure = parse(pipeline.declaration)
         at = pipelines.valid_stage(structure, name)
         target = executions.get(pipeline.name, request["targetPipelineExecutionId"], context)
         if at == 0:
             raise UnableToRollbackStageException(f"Stage '{name}' has the sources; it cannot be rolled back")
         if structure.mode == PARALLEL:
             raise UnableToRollbackStageException("A pipeline of mode PARALLEL cannot be rolled back")
-        if target.doc["type"] == "ROLLBACK":
+        if target.type == "ROLLBACK":
             raise UnableToRollbackStageException(f"Pipeline execution '{target.name}' is itself a rollback")
-        if target.doc["declaration"]["version"] != pipeline.doc["version"]:
+        if target.version != pipeline.version:
             raise PipelineExecutionOutdatedException(
-                f"Pipeline execution '{target.name}' ran under version {target.doc['declaration']['version']}; "
-                f"the pipeline is at version {pipeline.doc['version']}"
+                f"Pipeline execution '{target.name}' ran under version {target.version}; "
+                f"the pipeline is at version {pipeline.version}"
             )
         if not executions.succeeded_in(target.name, name, context):
             raise UnableToRollbackStageException(
@@ -158,7 +178,7 @@ def roll_back(request: Request, context: Context) -> Response:
 @handles("DisableStageTransition", pipelines.SERVICE)
 def disable(request: Request, context: Context) -> Response:
     """Nothing more goes into the stage (Inbound), or out of it into the next one (Outbound)."""
-    shut = {"reason": request["reason"], "at": time.time(), "by": pipelines.caller(context)}
+    shut = ShutTransition(reason=request["reason"], at=time.time(), by=pipelines.caller(context))
     return _turn(request, context, shut)
 
 
@@ -168,14 +188,16 @@ def enable(request: Request, context: Context) -> Response:
     return _turn(request, context, None)
 
 
-def _turn(request: Request, context: Context, shut: dict[str, Any] | None) -> Response:
+def _turn(request: Request, context: Context, shut: ShutTransition | None) -> Response:
     with context.store.transaction():
         row = pipelines.get(request["pipelineName"], context)
-        pipelines.valid_stage(parse(row.doc), request["stageName"])
-        transitions = dict(row.result.get("transitions", {}))
+        pipelines.valid_stage(parse(row.declaration), request["stageName"])
+        transitions = dict(row.transitions)
         sides = dict(transitions.get(request["stageName"], {}))
         sides.pop(request["transitionType"], None)
         transitions[request["stageName"]] = sides | ({request["transitionType"]: shut} if shut else {})
-        context.store.amend(DELIVERY_PIPELINE, row.name, "transition", result={"transitions": transitions})
+        CodePipelineRow.amend(
+            context.store, row.name, "transition", result=changes(CodePipelineResult, transitions=transitions)
+        )
     context.changed(DELIVERY_PIPELINE.slug, row.name)
     return {}

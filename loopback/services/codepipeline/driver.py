@@ -20,15 +20,14 @@ from loopback.core.errors import AccessDeniedException, ResourceNotFound, Servic
 from loopback.core.kinds import (
     BUILD,
     BUILD_BATCH,
-    BY_SLUG,
     DELIVERY,
     DELIVERY_ACTION,
     DELIVERY_PIPELINE,
     DELIVERY_RULE,
     DELIVERY_STAGE,
 )
-from loopback.core.store import Resource
 from loopback.engines.codepipeline.plan import plan
+from loopback.rows.codepipeline import ActionRow, CodePipelineRow, RuleRow
 from loopback.services.codepipeline import from_rows, polling, providers
 from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome
 from loopback.services.codepipeline.apply import PlanApplier
@@ -70,10 +69,9 @@ class PipelineDriver:
 
     def recover(self) -> None:
         """Take up what ran when the process before this one ended."""
-        for row in (
-            row for kind in (DELIVERY_ACTION, DELIVERY_RULE) for row in self._store.find(kind, status="InProgress")
-        ):
-            self._inbox.put(lambda row=row: self._took_up(row))  # type: ignore[misc]
+        for of in (ActionRow, RuleRow):
+            for action in of.find(self._store, status="InProgress"):
+                self._inbox.put(lambda action=action: self._took_up(action))  # type: ignore[misc]
         for row in self._store.find(DELIVERY_PIPELINE):
             self.changed(DELIVERY_PIPELINE.slug, row.name)
         self._inbox.put(self._poll)
@@ -120,11 +118,11 @@ class PipelineDriver:
 
     def _advance(self, pipeline: str) -> None:
         """Decide and do, until only running work is left. One commit."""
-        begun: list[Resource] = []
-        given_up: list[Resource] = []
+        begun: list[ActionRow] = []
+        given_up: list[ActionRow] = []
         with self._store.transaction():
             try:
-                row = self._store.get(DELIVERY_PIPELINE, pipeline)
+                row = CodePipelineRow.get(self._store, pipeline)
             except ResourceNotFound:
                 return
             while moves := plan(from_rows.facts_of(row, self._store)):
@@ -138,10 +136,10 @@ class PipelineDriver:
         for action in begun:
             self._took_up(action)
 
-    def _took_up(self, action: Resource) -> None:
+    def _took_up(self, action: ActionRow) -> None:
         """An action or rule that is open: watch its time, and look at it."""
         name = action.name
-        self._at(action.doc["deadline"], lambda: self._expire(name))
+        self._at(action.deadline, lambda: self._expire(name))
         self._look(name)
 
     def _look(self, name: str) -> None:
@@ -152,7 +150,7 @@ class PipelineDriver:
             return
         if row.status != "InProgress":
             return
-        if "answer" in row.result:  # needs no work, and must not wait for a function that goes on
+        if row.answer is not None:  # needs no work, and must not wait for a function that goes on
             self._looked(name, self._run(row))
         elif name in self._busy:
             self._busy[name] = True
@@ -160,14 +158,14 @@ class PipelineDriver:
             self._busy[name] = False
             self._executor.submit(self._work, row)
 
-    def _work(self, row: Resource) -> None:
+    def _work(self, row: ActionRow) -> None:
         outcome = self._run(row)
         self._inbox.put(lambda: self._worked(row.name, outcome))
 
-    def _run(self, row: Resource) -> Outcome:
+    def _run(self, row: ActionRow) -> Outcome:
         try:
-            if row.result.get("unresolved"):
-                return ActionEnded("ConfigurationError", row.result["unresolved"])
+            if row.unresolved:
+                return ActionEnded("ConfigurationError", row.unresolved)
             return providers.run(ActionContext(row, self._context, self._boot, self._now()))
         except ServiceError as fault:
             kind = "PermissionError" if isinstance(fault, AccessDeniedException) else "JobFailed"
@@ -178,7 +176,7 @@ class PipelineDriver:
         except BotoCoreError as fault:
             return ActionEnded("ConfigurationError", str(fault))
         except Exception as fault:
-            log.exception("action %s", row.doc["action"])
+            log.exception("action %s", row.action)
             return ActionEnded("InternalError", f"loopback failed in this action: {fault!r}; its log has the details")
 
     def _worked(self, name: str, outcome: Outcome) -> None:
@@ -197,19 +195,19 @@ class PipelineDriver:
         if isinstance(outcome, ActionEnded):
             self._end(row, outcome)
             return
-        if any(row.result.get(key) != value for key, value in outcome.noted.items()):
-            self._store.amend(BY_SLUG[row.kind], name, "work", result=outcome.noted)
-        if row.doc["type"]["provider"] in providers.BUILDS and row.result.get("external_id"):
-            self._builds[row.result["external_id"]] = name
+        if any(row.kept.get(key) != value for key, value in outcome.noted.items()):
+            row.amend(self._store, name, "work", result=outcome.noted)
+        if row.provider in providers.BUILDS and row.external_id:
+            self._builds[row.external_id] = name
         if outcome.seconds is not None:
             self._at(self._now() + outcome.seconds, lambda: self._look(name))
 
-    def _end(self, row: Resource, ended: ActionEnded) -> None:
+    def _end(self, row: ActionRow, ended: ActionEnded) -> None:
         with self._store.transaction():
             self._mover.end(row, ended)
-        self._builds.pop(row.result.get("external_id", ""), None)
+        self._builds.pop(row.external_id or "", None)
         self._context.changed(row.kind, row.name)
-        self._advance(row.doc["pipeline"])
+        self._advance(row.pipeline)
 
     def _expire(self, name: str) -> None:
         try:
@@ -218,12 +216,12 @@ class PipelineDriver:
             return
         if row.status == "InProgress":
             noun = "action" if row.kind == DELIVERY_ACTION.slug else "rule"
-            self._end(row, ActionEnded("JobTimedOut", f"The {noun} '{row.doc['action']}' has timed out"))
+            self._end(row, ActionEnded("JobTimedOut", f"The {noun} '{row.action}' has timed out"))
             self._executor.submit(providers.give_up, row, self._context)
 
     def _poll(self) -> None:
         """S3 sources that ask for it are looked at every two seconds, as long as there are any."""
-        self._polls = any(map(polling.wants, self._store.find(DELIVERY_PIPELINE)))
+        self._polls = any(map(polling.wants, CodePipelineRow.find(self._store)))
         if not self._polls:
             return
         self._at(self._now() + polling.SECONDS, self._poll)

@@ -4,10 +4,11 @@ import json
 import time
 from typing import Any
 
+from loopback.core.artifacts import Artifact
 from loopback.core.errors import ResourceNotFound, ServiceError
-from loopback.core.kinds import BY_SLUG
 from loopback.core.permissions import PermissionCheck
-from loopback.core.store import Resource
+from loopback.rows.codepipeline import ActionAnswer, ActionResult, ActionRow
+from loopback.rows.row import changes
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.errors import (
@@ -24,35 +25,34 @@ AGAIN_SECONDS = 1.0  # between two calls of a function that asked to be called a
 
 def run(work: ActionContext) -> Outcome:
     """Call the function; it answers while it runs, or later, within the action's time limit."""
-    if (ended := _answered(work.noted)) is not None:
+    if (ended := _answered(work.row)) is not None:
         return ended
-    token = work.noted.get("continuation")
-    calls = work.noted.get("calls", 0)
-    if calls > 0 and token is None and work.noted.get("boot") == work.boot:
+    token, calls = work.row.continuation, work.row.calls
+    if calls > 0 and token is None and work.row.boot == work.boot:
         return Wait(None)  # it was called, and has not answered yet
-    if token is not None and (pause := work.noted["continued"] + AGAIN_SECONDS - time.time()) > 0:
+    if token is not None and (pause := work.row.continued + AGAIN_SECONDS - time.time()) > 0:
         return Wait(pause)
     work.permit(PermissionCheck("lambda:InvokeFunction", _function(work)))
-    work.note(calls=calls + 1, boot=work.boot, continuation=None)
+    work.note(changes(ActionResult, calls=calls + 1, boot=work.boot, continuation=None))
     try:
         work.context.invoke(_function(work), {"CodePipeline.job": _job(work.row, work.context, token)})
     except ServiceError as fault:
         return _answered(_now(work)) or ActionEnded(
             "JobFailed", f"The AWS Lambda function failed to return a result: {fault}"
         )
-    return _answered(_now(work)) or Wait(AGAIN_SECONDS if _now(work).get("continuation") else None)
+    return _answered(_now(work)) or Wait(AGAIN_SECONDS if _now(work).continuation else None)
 
 
-def _now(work: ActionContext) -> dict[str, Any]:
-    return begun(work.row.name, work.context.store).result
+def _now(work: ActionContext) -> ActionRow:
+    return begun(work.row.name, work.context.store)
 
 
-def _answered(noted: dict[str, Any]) -> ActionEnded | None:
-    answer = noted.get("answer")
+def _answered(row: ActionRow) -> ActionEnded | None:
+    answer = row.answer
     if answer is None:
         return None
-    details = {"external_id": answer["external_id"]} if answer.get("external_id") else {}
-    return ActionEnded(answer["error"], answer["summary"], answer.get("variables") or {}, details)
+    details = changes(ActionResult, external_id=answer.external_id) if answer.external_id else {}
+    return ActionEnded(answer.error, answer.summary, answer.variables or {}, details)
 
 
 def _function(work: ActionContext) -> str:
@@ -60,7 +60,7 @@ def _function(work: ActionContext) -> str:
     return name if name.startswith("arn:") else work.context.place.arn(f"function:{name}", "lambda")
 
 
-def _job(row: Resource, context: Context, continuation: str | None) -> dict[str, Any]:
+def _job(row: ActionRow, context: Context, continuation: str | None) -> dict[str, Any]:
     """The event's job. Its id is that of the action execution.
 
     Source: AWS, reference-pipeline-structure.
@@ -75,33 +75,32 @@ def _job(row: Resource, context: Context, continuation: str | None) -> dict[str,
     }
 
 
-def _data(row: Resource, context: Context) -> dict[str, Any]:
-    doc = row.doc
+def _data(row: ActionRow, context: Context) -> dict[str, Any]:
     data = {
-        "actionTypeId": doc["type"],
-        "actionConfiguration": {"configuration": doc["resolved"]},
+        "actionTypeId": row.type,
+        "actionConfiguration": {"configuration": row.resolved},
         "pipelineContext": {
-            "pipelineName": doc["pipeline"],
-            "stage": {"name": doc["stage"]},
-            "action": {"name": doc["action"], "actionExecutionId": row.name},
-            "pipelineArn": pipelines.arn_of(doc["pipeline"], context),
+            "pipelineName": row.pipeline,
+            "stage": {"name": row.stage},
+            "action": {"name": row.action, "actionExecutionId": row.name},
+            "pipelineArn": pipelines.arn_of(row.pipeline, context),
             "pipelineExecutionId": row.parent,
         },
-        "inputArtifacts": [_artifact(each) for each in doc["inputs"]],
-        "outputArtifacts": [_artifact(each) for each in doc["outputs"]],
+        "inputArtifacts": [_artifact(each) for each in row.inputs],
+        "outputArtifacts": [_artifact(each) for each in row.outputs],
         "artifactCredentials": _credentials(row, context),
     }
-    return data | ({"encryptionKey": doc["encryption_key"]} if doc.get("encryption_key") else {})
+    return data | ({"encryptionKey": row.encryption_key} if row.encryption_key else {})
 
 
-def _artifact(each: dict[str, str]) -> dict[str, Any]:
-    location = {"type": "S3", "s3Location": {"bucketName": each["bucket"], "objectKey": each["key"]}}
-    return {"name": each["name"], "revision": None, "location": location}
+def _artifact(each: Artifact) -> dict[str, Any]:
+    location = {"type": "S3", "s3Location": {"bucketName": each.bucket, "objectKey": each.key}}
+    return {"name": each.name, "revision": None, "location": location}
 
 
-def _credentials(row: Resource, context: Context) -> dict[str, str]:
+def _credentials(row: ActionRow, context: Context) -> dict[str, str]:
     """Of the action's role, for an hour."""
-    session = {"RoleArn": row.doc["role"], "RoleSessionName": row.name}
+    session = {"RoleArn": row.role, "RoleSessionName": row.name}
     found = context.client("sts", "").assume_role(**session)["Credentials"]
     return {
         "accessKeyId": found["AccessKeyId"],
@@ -114,7 +113,7 @@ def _credentials(row: Resource, context: Context) -> dict[str, str]:
 def details(request: Request, context: Context) -> Response:
     """The job that a function was called with."""
     row = _row(request["jobId"], context)
-    data = _data(row, context) | {"continuationToken": row.result.get("continuation")}
+    data = _data(row, context) | {"continuationToken": row.continuation}
     return {"jobDetails": {"id": row.name, "accountId": context.place.account, "data": data}}
 
 
@@ -128,43 +127,43 @@ def succeeded(request: Request, context: Context) -> Response:
         raise OutputVariablesSizeExceededException(
             f"The output variables have {size} bytes; at most {MOST_VARIABLE_BYTES}"
         )
-    told = {"summary": execution.get("summary", ""), "external_id": execution.get("externalExecutionId")}
-    if request.get("continuationToken"):
-        noted = {"continuation": request["continuationToken"], "continued": time.time()}
-        return _tell(request["jobId"], context, noted | told | {"percent": execution.get("percentComplete")})
-    noted = {"percent": execution.get("percentComplete")}
+    summary, external_id = execution.get("summary", ""), execution.get("externalExecutionId")
+    noted = changes(ActionResult, percent=execution.get("percentComplete"))
+    if token := request.get("continuationToken"):
+        noted |= changes(ActionResult, continuation=token, continued=time.time())
+        return _tell(request["jobId"], context, noted | changes(ActionResult, summary=summary, external_id=external_id))
     if revision := request.get("currentRevision"):
-        noted |= {"revision": revision["revision"], "revision_summary": revision.get("revisionSummary")}
-    return _tell(request["jobId"], context, noted | {"answer": {"error": "", "variables": variables, **told}})
+        described = revision.get("revisionSummary")
+        noted |= changes(ActionResult, revision=revision["revision"], revision_summary=described)
+    answer = ActionAnswer(variables=variables, summary=summary, external_id=external_id)
+    return _tell(request["jobId"], context, noted | changes(ActionResult, answer=answer))
 
 
 @handles("PutJobFailureResult", pipelines.SERVICE)
 def failed(request: Request, context: Context) -> Response:
     """The action fails with the function's message."""
     failure = request["failureDetails"]
-    answer = {
-        "error": failure["type"],
-        "summary": failure["message"],
-        "external_id": failure.get("externalExecutionId"),
-    }
-    return _tell(request["jobId"], context, {"answer": answer})
+    answer = ActionAnswer(
+        error=failure["type"], summary=failure["message"], external_id=failure.get("externalExecutionId")
+    )
+    return _tell(request["jobId"], context, changes(ActionResult, answer=answer))
 
 
 def _tell(job: str, context: Context, noted: dict[str, Any]) -> Response:
     with context.store.transaction():
         row = _row(job, context)
-        if row.status != "InProgress" or "answer" in row.result:
+        if row.status != "InProgress" or row.answer is not None:
             raise InvalidJobStateException(f"Job '{job}' is over: its result was put already, or its action has ended")
-        context.store.amend(BY_SLUG[row.kind], job, "answer", result=noted)
+        row.amend(context.store, job, "answer", result=noted)
     context.changed(row.kind, job)
     return {}
 
 
-def _row(job: str, context: Context) -> Resource:
+def _row(job: str, context: Context) -> ActionRow:
     try:
         row = begun(job, context.store)
     except ResourceNotFound:
         row = None
-    if row is None or row.doc["type"]["provider"] not in ("Lambda", "LambdaInvoke"):
+    if row is None or row.provider not in ("Lambda", "LambdaInvoke"):
         raise JobNotFoundException(f"There is no job with id '{job}'")
     return row

@@ -5,11 +5,12 @@ import time
 from typing import Any
 
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from loopback.core.kinds import DELIVERY, DELIVERY_ACTION, DELIVERY_PIPELINE, DELIVERY_RULE, DELIVERY_STAGE
+from loopback.core.kinds import DELIVERY, DELIVERY_PIPELINE, DELIVERY_STAGE
 from loopback.core.queries import NAME, Selection
-from loopback.core.store import Resource
 from loopback.engines.codepipeline import structure
 from loopback.engines.codepipeline.model import Structure, parse
+from loopback.rows.codepipeline import ActionRow, CodePipelineResult, CodePipelineRow, RuleRow
+from loopback.rows.row import changes, reading
 from loopback.services.codepipeline.errors import (
     InvalidArnException,
     InvalidNextTokenException,
@@ -26,19 +27,19 @@ SERVICE = "codepipeline"
 PAGING = Paging("nextToken", "maxResults", "nextToken", InvalidNextTokenException)
 
 
-def get(name: str, context: Context) -> Resource:
+def get(name: str, context: Context) -> CodePipelineRow:
     """The row of a pipeline. Raises PipelineNotFoundException."""
     try:
-        return context.store.get(DELIVERY_PIPELINE, name)
+        return CodePipelineRow.get(context.store, name)
     except ResourceNotFound:
         raise PipelineNotFoundException(
             f"Account '{context.place.account}' does not have a pipeline with name '{name}'"
         ) from None
 
 
-def structure_of(row: Resource) -> Structure:
+def structure_of(row: CodePipelineRow) -> Structure:
     """What a pipeline's row declares."""
-    return parse(row.doc)
+    return parse(row.declaration)
 
 
 def arn_of(name: str, context: Context) -> str:
@@ -54,7 +55,7 @@ def create(request: Request, context: Context) -> Response:
     name = declaration["name"]
     with context.store.transaction():
         try:
-            context.store.create(DELIVERY_PIPELINE, name, declaration, result={"versions": [declaration]})
+            CodePipelineRow(declaration=declaration, versions=[declaration]).create(context.store, name)
         except ResourceInUse:
             raise PipelineNameInUseException(
                 f"A pipeline with the name '{name}' already exists in account '{context.place.account}'"
@@ -72,16 +73,17 @@ def update(request: Request, context: Context) -> Response:
     """Executions that run go on as they were started; the new version holds from the next start on."""
     with context.store.transaction():
         row = get(request["pipeline"]["name"], context)
-        declaration = _defaulted(request["pipeline"]) | {"version": row.doc["version"] + 1}
+        declaration = _defaulted(request["pipeline"]) | {"version": row.version + 1}
         structure.check(declaration, context.place.region)
         stages = {stage["name"] for stage in declaration["stages"]}
-        transitions = {name: kept for name, kept in row.result.get("transitions", {}).items() if name in stages}
-        result = {
-            "versions": [*row.result["versions"], declaration],
-            "transitions": transitions,
-            "updated": time.time(),
-        }
-        context.store.amend(DELIVERY_PIPELINE, row.name, "update", doc=declaration, result=result)
+        transitions = {name: kept for name, kept in row.transitions.items() if name in stages}
+        result = changes(
+            CodePipelineResult,
+            versions=[*row.versions, declaration],
+            transitions=transitions,
+            updated=time.time(),
+        )
+        CodePipelineRow.amend(context.store, row.name, "update", doc=declaration, result=result)
     context.changed(DELIVERY_PIPELINE.slug, row.name)
     return {"pipeline": declaration}
 
@@ -108,28 +110,30 @@ def caller(context: Context) -> str:
 def describe(request: Request, context: Context) -> Response:
     """The newest version, or the one asked for."""
     row = get(request["name"], context)
-    version = request.get("version", row.doc["version"])
-    found = next((each for each in row.result["versions"] if each["version"] == version), None)
+    version = request.get("version", row.version)
+    found = next((each for each in row.versions if each["version"] == version), None)
     if found is None:
         raise PipelineVersionNotFoundException(f"Pipeline '{row.name}' has no version {version}")
     times = {"created": row.created, "updated": updated(row)}
     return {"pipeline": found, "metadata": {"pipelineArn": arn_of(row.name, context), **times}}
 
 
-def updated(row: Resource) -> float:
+def updated(row: CodePipelineRow) -> float:
     """When the declaration changed last."""
-    return float(row.result.get("updated", row.created))
+    return row.created if row.updated is None else row.updated
 
 
 @handles("ListPipelines", SERVICE)
 def list_all(request: Request, context: Context) -> Response:
     """By name."""
     by_name = Selection(DELIVERY_PIPELINE, order=NAME)
-    return PAGING.of_rows(context.store, request, [by_name], Items("pipelines", _summary, 1000))
+    return PAGING.of_rows(
+        context.store, request, [by_name], Items("pipelines", reading(CodePipelineRow, _summary), 1000)
+    )
 
 
-def _summary(row: Resource) -> dict[str, Any]:
-    shown = {key: row.doc.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
+def _summary(row: CodePipelineRow) -> dict[str, Any]:
+    shown = {key: row.declaration.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
     return shown | {"created": row.created, "updated": updated(row)}
 
 
@@ -137,15 +141,15 @@ def _summary(row: Resource) -> dict[str, Any]:
 def delete(request: Request, context: Context) -> Response:
     """With its executions; what runs is given up. A pipeline that is not there is no error, as on AWS."""
     store, name = context.store, request["name"]
-    running = []
+    running: list[ActionRow] = []
     with store.transaction():
         if not store.exists(DELIVERY_PIPELINE, name):
             return {}
         for execution in store.find(DELIVERY, parent=name):
-            for kind in (DELIVERY_ACTION, DELIVERY_RULE):
-                for begun in store.find(kind, parent=execution.name):
+            for of in (ActionRow, RuleRow):
+                for begun in of.find(store, parent=execution.name):
                     running += [begun] if begun.status == "InProgress" else []
-                    store.delete(kind, begun.name)
+                    store.delete(of.KIND, begun.name)
             for stage in store.find(DELIVERY_STAGE, parent=execution.name):
                 store.delete(DELIVERY_STAGE, stage.name)
             store.delete(DELIVERY, execution.name)

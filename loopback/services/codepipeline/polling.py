@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loopback.core.errors import ServiceError
-from loopback.core.kinds import DELIVERY_PIPELINE
-from loopback.core.store import Resource
 from loopback.engines.codepipeline.model import Action
+from loopback.rows.codepipeline import CodePipelineResult, CodePipelineRow
+from loopback.rows.row import changes
 from loopback.services.codepipeline import pipelines, starting
 from loopback.services.registry import Context
 
@@ -16,31 +16,31 @@ log = logging.getLogger("loopback")
 SECONDS = 2.0
 
 
-def sources(row: Resource) -> Iterator[Action]:
+def sources(row: CodePipelineRow) -> Iterator[Action]:
     """The S3 sources of a pipeline that are to be looked at."""
     for action in pipelines.structure_of(row).stages[0].actions:
         if action.provider == "S3" and action.configuration.get("PollForSourceChanges", "true") == "true":
             yield action
 
 
-def wants(row: Resource) -> bool:
+def wants(row: CodePipelineRow) -> bool:
     """Whether a pipeline has such a source."""
     return next(sources(row), None) is not None
 
 
 def look(context: Context) -> None:
     """Start every pipeline whose object has another version than at the last look; the first look only remembers."""
-    for row in context.store.find(DELIVERY_PIPELINE):
+    for row in CodePipelineRow.find(context.store):
         for action in sources(row):
             version = _version(row, action, context)
             if version is not None:
                 _compare(row.name, action, version, context)
 
 
-def _version(row: Resource, action: Action, context: Context) -> str | None:
+def _version(row: CodePipelineRow, action: Action, context: Context) -> str | None:
     where = {"Bucket": action.configuration["S3Bucket"], "Key": action.configuration["S3ObjectKey"]}
     try:
-        found = context.client("s3", action.role or row.doc["roleArn"]).head_object(**where)
+        found = context.client("s3", action.role or row.declaration["roleArn"]).head_object(**where)
     except (BotoCoreError, ClientError) as fault:
         log.debug("source %s of %s: %s", action.name, row.name, fault)
         return None
@@ -53,11 +53,11 @@ def _compare(name: str, action: Action, version: str, context: Context) -> None:
     mark = f"{action.name} {where}"
     with context.store.transaction():
         row = pipelines.get(name, context)
-        seen = dict(row.result.get("seen", {}))
-        before = seen.get(mark)
+        before = row.seen.get(mark)
         if before == version:
             return
-        context.store.amend(DELIVERY_PIPELINE, name, "see", result={"seen": seen | {mark: version}})
+        seen = row.seen | {mark: version}
+        CodePipelineRow.amend(context.store, name, "see", result=changes(CodePipelineResult, seen=seen))
         if before is not None:
             try:
                 starting.start(name, context, starting.Trigger("PollForSourceChanges", action.name))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from loopback.core.errors import ServiceError
-from loopback.core.store import Resource
+from loopback.rows.codepipeline import ActionRow
 from loopback.services.codepipeline import (
     approvals,
     builds,
@@ -44,13 +44,13 @@ BUILDS = ("CodeBuild", "Commands")  # providers whose work is a build
 
 def run(work: ActionContext) -> Outcome:
     """One look at an action or a rule."""
-    kind = work.row.doc["type"]
+    kind = work.row.type
     return RUN[kind["category"], kind["provider"]](work)
 
 
-def give_up(row: Resource, context: Context) -> None:
+def give_up(row: ActionRow, context: Context) -> None:
     """End what an abandoned action or rule has running elsewhere. As on AWS, a stack operation goes on by itself."""
-    if row.doc["type"]["provider"] not in BUILDS:
+    if row.provider not in BUILDS:
         return
     try:
         builds.stop(ActionContext(row, context, ""))

@@ -1,13 +1,15 @@
 """Source actions: an object of S3, or a commit of a local repository, becomes an artifact."""
 
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.core.kinds import CONNECTION, DELIVERY
+from loopback.core.kinds import CONNECTION
 from loopback.core.permissions import PermissionCheck
 from loopback.core.repositories import Commit, checked
+from loopback.rows.codepipeline import ActionResult, CodePipelineExecutionRow
+from loopback.rows.row import changes
 from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, repositories
 
 CODECOMMIT = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus")  # what a source action calls
@@ -15,7 +17,7 @@ CODECOMMIT = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus
 
 def from_s3(work: ActionContext) -> Outcome:
     """The newest version of the object, or the one that the execution was started with."""
-    wanted = work.context.store.get(DELIVERY, work.row.parent).doc["revisions"].get(work.row.doc["action"], {})
+    wanted = CodePipelineExecutionRow.get(work.context.store, work.row.parent).revisions.get(work.row.action, {})
     bucket, key = work.configuration["S3Bucket"], wanted.get("S3_OBJECT_KEY", work.configuration["S3ObjectKey"])
     client, output = work.client("s3"), work.outputs[0]
     which = {"VersionId": wanted["S3_OBJECT_VERSION_ID"]} if "S3_OBJECT_VERSION_ID" in wanted else {}
@@ -31,7 +33,12 @@ def from_s3(work: ActionContext) -> Outcome:
     return ActionEnded(
         summary=summary,
         variables={"ETag": etag, "VersionId": version},
-        noted={"revision": version, "revision_summary": summary, "revision_created": found["LastModified"].timestamp()},
+        noted=changes(
+            ActionResult,
+            revision=version,
+            revision_summary=summary,
+            revision_created=found["LastModified"].timestamp(),
+        ),
     )
 
 
@@ -62,16 +69,14 @@ def from_codecommit(work: ActionContext) -> Outcome:
 
 def _commit(work: ActionContext, name: str) -> tuple[Commit, str]:
     """The commit and its branch. Raises ServiceError where there is none."""
-    execution = work.context.store.get(DELIVERY, work.row.parent)
-    action = work.row.doc["action"]
-    branch = execution.doc["branches"].get(action, work.configuration["BranchName"])
-    wanted = execution.doc["revisions"].get(action, {}).get("COMMIT_ID", f"refs/heads/{branch}")
+    execution = CodePipelineExecutionRow.get(work.context.store, work.row.parent)
+    action = work.row.action
+    branch = execution.branches.get(action, work.configuration["BranchName"])
+    wanted = execution.revisions.get(action, {}).get("COMMIT_ID", f"refs/heads/{branch}")
     try:
         return repositories(work.context).commit(checked(name), wanted), branch
     except ServiceError as fault:
-        raise type(fault)(
-            f"[{work.row.doc['type']['provider']}] Could not find branch {branch} of {name}: {fault}"
-        ) from None
+        raise type(fault)(f"[{work.row.provider}] Could not find branch {branch} of {name}: {fault}") from None
 
 
 def _described(commit: Commit, branch: str) -> dict[str, str]:
@@ -90,16 +95,15 @@ def _made(work: ActionContext, name: str, commit: Commit, variables: dict[str, s
         repositories(work.context).archive(name, commit.id, zipped)
         with zipped.open("rb") as body:
             work.client("s3").put_object(Bucket=output.bucket, Key=output.key, Body=body)
-    noted: dict[str, Any] = {
-        "revision": commit.id,
-        "revision_summary": commit.message[:2048] or "-",
-        "revision_created": commit.committer.seconds,
-        "external_id": commit.id,
-    }
+    noted = changes(
+        ActionResult,
+        revision=commit.id,
+        revision_summary=commit.message[:2048] or "-",
+        revision_created=commit.committer.seconds,
+        external_id=commit.id,
+    )
     return ActionEnded(summary=commit.message[:2048], variables=variables, noted=noted)
 
 
 def _iso(seconds: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

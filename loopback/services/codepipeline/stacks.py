@@ -10,6 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from loopback.rows.codepipeline import ActionResult
+from loopback.rows.row import changes
 from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.templates import Invalid, description, store_json
 
@@ -19,12 +21,12 @@ DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 NOTHING = "No updates are to be performed"
 FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.03, 1.0
 SETTLE_SECONDS = 10.0  # until the events of an operation that was accepted have to be there
-AGAIN = {"phase": None, "token": None, "begun": None}
+AGAIN = changes(ActionResult, phase=None, stack_token=None, begun=0.0)
 
 
 def run(work: ActionContext) -> Outcome:
     """Go one step on."""
-    mode, phase = work.configuration["ActionMode"], work.noted.get("phase")
+    mode, phase = work.configuration["ActionMode"], work.row.phase
     try:
         if phase == "running":
             return _watch(work)
@@ -62,7 +64,7 @@ def _deploy(work: ActionContext, *, replace: bool) -> Outcome:
     status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
     if replace and status in REPLACED:
         work.client("cloudformation").delete_stack(StackName=_name(work))
-        return _noted(work, "deleting")
+        return _wait_in("deleting", work)
     if status.endswith("_IN_PROGRESS") and status not in ABSENT:
         return ActionEnded("JobFailed", f"Stack {_name(work)} is in {status} state and cannot be updated")
     request = description(work)
@@ -86,12 +88,13 @@ def _deploy(work: ActionContext, *, replace: bool) -> Outcome:
 def _begin(work: ActionContext) -> str:
     """Write down which operation is about to be asked for, before it is."""
     token = f"{work.row.name}-{int(time.time() * 1000):x}"
-    work.note(phase="running", token=token, boot=work.boot, begun=time.time(), external_id=_name(work))
+    begun = changes(ActionResult, phase="running", stack_token=token, boot=work.boot, begun=time.time())
+    work.note(begun | changes(ActionResult, external_id=_name(work)))
     return token
 
 
-def _noted(work: ActionContext, phase: str) -> Wait:
-    return Wait(FIRST_LOOK_SECONDS, {"phase": phase, "boot": work.boot, "begun": time.time()})
+def _wait_in(phase: str, work: ActionContext) -> Wait:
+    return Wait(FIRST_LOOK_SECONDS, changes(ActionResult, phase=phase, boot=work.boot, begun=time.time()))
 
 
 def _watch(work: ActionContext) -> Outcome:
@@ -99,18 +102,20 @@ def _watch(work: ActionContext) -> Outcome:
     stack = _stack(work)
     events = _events(work) if stack else []
     if stack is None or not events:  # the operation was never begun, or the base has lost it with a crash
-        return Wait(0.0, AGAIN) if work.noted["boot"] != work.boot else _never_begun(work)
+        return Wait(0.0, AGAIN) if work.row.boot != work.boot else _never_begun(work)
     status = stack["StackStatus"]
     if status.endswith("_IN_PROGRESS"):
-        elapsed = time.time() - work.noted["begun"]
+        elapsed = time.time() - work.row.begun
         return Wait(min(LOOK_SECONDS, max(FIRST_LOOK_SECONDS, elapsed / 10)))
     if status in DONE:
         return _finished(work, stack, f"Stack {status}")
-    return ActionEnded("JobFailed", _reason(work, events, stack), noted={"external_id": stack["StackId"]})
+    return ActionEnded(
+        "JobFailed", _reason(work, events, stack), noted=changes(ActionResult, external_id=stack["StackId"])
+    )
 
 
 def _never_begun(work: ActionContext) -> Outcome:
-    if time.time() - work.noted["begun"] < SETTLE_SECONDS:
+    if time.time() - work.row.begun < SETTLE_SECONDS:
         return Wait(LOOK_SECONDS / 2)
     return ActionEnded("JobFailed", f"Stack {_name(work)} was deleted while the action waited for it")
 
@@ -121,7 +126,7 @@ def _watch_delete(work: ActionContext) -> Outcome:
         if work.configuration["ActionMode"] == "DELETE_ONLY":
             return ActionEnded(summary=f"Stack {_name(work)} was deleted")
         return Wait(0.0, AGAIN)
-    if stack["StackStatus"] == "DELETE_FAILED" and time.time() - work.noted["begun"] > FIRST_LOOK_SECONDS:
+    if stack["StackStatus"] == "DELETE_FAILED" and time.time() - work.row.begun > FIRST_LOOK_SECONDS:
         return ActionEnded("JobFailed", _reason(work, _events(work), stack))
     return Wait(LOOK_SECONDS / 4)
 
@@ -131,7 +136,7 @@ def _delete(work: ActionContext) -> Outcome:
         return ActionEnded(summary=f"Stack {_name(work)} does not exist")
     role = {"RoleARN": work.configuration["RoleArn"]} if "RoleArn" in work.configuration else {}
     work.client("cloudformation").delete_stack(StackName=_name(work), **role)
-    return _noted(work, "deleting")
+    return _wait_in("deleting", work)
 
 
 def _replace_change_set(work: ActionContext) -> Outcome:
@@ -170,7 +175,7 @@ def _events(work: ActionContext) -> list[dict[str, Any]]:
     """The events since this action's operation began, oldest first; those of a resumed one have no token."""
     pages = work.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=_name(work))
     found = [event for page in pages for event in page["StackEvents"]][::-1]
-    token = work.noted.get("token")
+    token = work.row.stack_token
     begun = next((i for i, each in enumerate(found) if each.get("ClientRequestToken") == token), len(found))
     return found[begun:]
 
@@ -196,5 +201,5 @@ def _finished(work: ActionContext, stack: dict[str, Any], summary: str) -> Actio
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
     if work.outputs and "OutputFileName" in work.configuration:
         store_json(work, work.configuration["OutputFileName"], outputs)
-    noted = {"external_id": stack.get("StackId", _name(work))}
+    noted = changes(ActionResult, external_id=stack.get("StackId", _name(work)))
     return ActionEnded(summary=summary, variables=outputs, noted=noted)

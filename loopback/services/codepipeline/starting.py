@@ -7,12 +7,13 @@ from typing import Any
 
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import DELIVERY
-from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
+from loopback.core.queries import Selection
 from loopback.engines.codepipeline.model import Structure, parse
 from loopback.engines.codepipeline.variables import REFERENCE
+from loopback.rows.codepipeline import CodePipelineExecutionRow, CodePipelineRow, executions_of_token
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import ConcurrentPipelineExecutionsLimitExceededException
+from loopback.services.codepipeline.from_rows import produced
 from loopback.services.registry import Context, Request, Response, handles
 
 MOST_RUNNING = 50
@@ -58,51 +59,48 @@ def start_execution(request: Request, context: Context) -> Response:
     return {"pipelineExecutionId": start(request["name"], context, trigger, options).name}
 
 
-def start(name: str, context: Context, trigger: Trigger, options: Options = Options()) -> Resource:
+def start(name: str, context: Context, trigger: Trigger, options: Options = Options()) -> CodePipelineExecutionRow:
     """Write the execution down; the driver goes on from there. One commit."""
     store = context.store
     with store.transaction():
         pipeline = pipelines.get(name, context)
         if options.token:
-            started = store.first(Selection(DELIVERY, name, equal=(equals("token", options.token),)))
+            started = CodePipelineExecutionRow.first(store, executions_of_token(name, options.token))
             if started is not None:
                 return started
-        structure = parse(pipeline.doc)
+        structure = parse(pipeline.declaration)
         refuse_full(name, context)
-        doc = {
-            "declaration": pipeline.doc,
-            "variables": _variables(pipeline.doc, options.variables),
-            "revisions": _revisions(structure, options.revisions),
-            "branches": dict(options.branches),
-            "trigger": trigger.view,
-            "token": options.token,
-            "type": "STANDARD",
-            "order": store.next_number("delivery order"),
-        }
-        row = store.create(DELIVERY, str(uuid.uuid4()), doc, parent=name, result={"at": 0})
+        new = CodePipelineExecutionRow(
+            declaration=pipeline.declaration,
+            variables=_variables(pipeline.declaration, options.variables),
+            revisions=_revisions(structure, options.revisions),
+            branches=dict(options.branches),
+            trigger=trigger.view,
+            token=options.token,
+            order=store.next_number("delivery order"),
+        )
+        row = new.create(store, str(uuid.uuid4()), name)
     context.changed(DELIVERY.slug, row.name)
     return row
 
 
-def start_rollback(source: Resource, target: Resource, at: int, trigger: Trigger, context: Context) -> Resource:
+def start_rollback(
+    source: CodePipelineRow, target: CodePipelineExecutionRow, at: int, trigger: Trigger, context: Context
+) -> CodePipelineExecutionRow:
     """An execution of one stage with the artifacts and variables of `target`. `source` is the pipeline's row."""
-    from loopback.services.codepipeline.from_rows import produced
-
     store = context.store
     with store.transaction():
-        doc = {
-            "declaration": source.doc,
-            "variables": target.doc["variables"],
-            "revisions": {},
-            "branches": {},
-            "trigger": trigger.view,
-            "token": "",
-            "type": "ROLLBACK",
-            "target": target.name,
-            "inherited": produced(target, context),
-            "order": store.next_number("delivery order"),
-        }
-        row = store.create(DELIVERY, str(uuid.uuid4()), doc, parent=source.name, result={"at": at})
+        new = CodePipelineExecutionRow(
+            declaration=source.declaration,
+            variables=target.variables,
+            trigger=trigger.view,
+            type="ROLLBACK",
+            target=target.name,
+            inherited=produced(target, context),
+            order=store.next_number("delivery order"),
+            at=at,
+        )
+        row = new.create(store, str(uuid.uuid4()), source.name)
     context.changed(DELIVERY.slug, row.name)
     return row
 

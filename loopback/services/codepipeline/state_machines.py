@@ -5,6 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from loopback.rows.codepipeline import ActionResult
+from loopback.rows.row import changes
 from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, Wait
 from loopback.services.codepipeline.templates import Invalid, file_of, store_json
 
@@ -13,10 +15,10 @@ LOOK_SECONDS = 1.0
 
 def run(work: ActionContext) -> Outcome:
     """Go one step on. An execution lives in the process that began it: what a kill has cut off is begun again."""
-    if work.noted.get("external_id") is None:
+    if work.row.external_id is None:
         return _start(work)
     found = _described(work)
-    if found is None or (found["status"] == "RUNNING" and work.noted["boot"] != work.boot):
+    if found is None or (found["status"] == "RUNNING" and work.row.boot != work.boot):
         return _start(work)
     if found["status"] == "RUNNING":
         return Wait(LOOK_SECONDS)
@@ -33,13 +35,14 @@ def _start(work: ActionContext) -> Outcome:
         given = _input(work)
     except Invalid as fault:
         return ActionEnded("ConfigurationError", str(fault))
-    attempt = work.noted.get("attempts", 0)
+    attempt = work.row.attempts
     names = (asked.get("ExecutionNamePrefix"), work.row.name, str(attempt) if attempt else None)
     express = client.describe_state_machine(stateMachineArn=machine)["type"] == "EXPRESS"
     begun = client.start_execution(stateMachineArn=machine, name="-".join(filter(None, names)), input=given)
     if express:
         return ActionEnded(summary="The express state machine was started", variables={"StateMachineArn": machine})
-    work.note(external_id=begun["executionArn"], boot=work.boot, attempts=attempt + 1)
+    arn = begun["executionArn"]
+    work.note(changes(ActionResult, external_id=arn, boot=work.boot, attempts=attempt + 1))
     return Wait(0.0)
 
 
@@ -56,7 +59,7 @@ def _input(work: ActionContext) -> str:
 def _described(work: ActionContext) -> dict[str, Any] | None:
     client = work.client("stepfunctions")
     try:
-        found: dict[str, Any] = client.describe_execution(executionArn=work.noted["external_id"])
+        found: dict[str, Any] = client.describe_execution(executionArn=work.row.external_id)
     except ClientError as fault:
         if fault.response["Error"]["Code"] == "ExecutionDoesNotExist":
             return None

@@ -8,13 +8,14 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 from loopback.core.errors import ResourceInUse, ServiceError
-from loopback.core.kinds import CODECOMMIT_REPOSITORY, CONNECTION, DELIVERY_PIPELINE, GIT_REPOSITORY
-from loopback.core.store import Resource
+from loopback.core.kinds import CODECOMMIT_REPOSITORY, CONNECTION, GIT_REPOSITORY
 from loopback.engines.codepipeline.filters import Push, matches_push
 from loopback.engines.codepipeline.model import Action
+from loopback.rows.codepipeline import CodePipelineRow
+from loopback.rows.repositories import GitRepositoryResult, GitRepositoryRow, RefMove
+from loopback.rows.row import changes
 from loopback.services.codepipeline import pipelines, starting
 from loopback.services.codepipeline.action import repositories
 from loopback.services.registry import Context
@@ -61,30 +62,29 @@ class SourceWatch:
             with self._store.transaction():
                 for ref in changed:
                     self._note(name, ref, seen.get(ref, ""), refs.get(ref, ""))
-                self._store.amend(GIT_REPOSITORY, name, "see", result={"refs": refs})
+                GitRepositoryRow.amend(self._store, name, "see", result=changes(GitRepositoryResult, refs=refs))
                 for pipeline, trigger, options in starts:
                     self._start(pipeline, trigger, options)
         self._context.changed(GIT_REPOSITORY.slug, name)
 
     def _seen(self, name: str) -> dict[str, str]:
         with contextlib.suppress(ResourceInUse):
-            self._store.create(GIT_REPOSITORY, name, {}, result={"refs": {}, "pushes": {}})
-        found: dict[str, str] = self._store.get(GIT_REPOSITORY, name).result["refs"]
-        return found
+            GitRepositoryRow().create(self._store, name)
+        return GitRepositoryRow.get(self._store, name).refs
 
     def _note(self, name: str, ref: str, old: str, new: str) -> None:
         """For CodeCommit's event: its number is in the name of what happened."""
         if "/" in name:
             return
         number = str(self._store.next_number("git pushes"))
-        pushes: dict[str, Any] = dict(self._store.get(GIT_REPOSITORY, name).result["pushes"])
-        kept = dict(list(pushes.items())[-KEPT + 1 :]) | {number: {"ref": ref, "old": old, "new": new}}
-        self._store.amend(GIT_REPOSITORY, name, f"push {number}", result={"pushes": kept})
+        pushes = GitRepositoryRow.get(self._store, name).pushes
+        kept = dict(list(pushes.items())[-KEPT + 1 :]) | {number: RefMove(ref=ref, old=old, new=new)}
+        GitRepositoryRow.amend(self._store, name, f"push {number}", result=changes(GitRepositoryResult, pushes=kept))
 
     def _starts(self, name: str, ref: str, old: str) -> Iterator[tuple[str, starting.Trigger, starting.Options]]:
         port = repositories(self._context)
         push: Push | None = None
-        for row in self._store.find(DELIVERY_PIPELINE):
+        for row in CodePipelineRow.find(self._store):
             for action in pipelines.structure_of(row).stages[0].actions:
                 if _repository(action) != name:
                     continue
@@ -116,9 +116,9 @@ def _push(ref: str, files: tuple[str, ...]) -> Push:
     return Push(branch=ref.removeprefix(HEADS), files=files)
 
 
-def started_by(row: Resource, action: Action, push: Push) -> bool:
+def started_by(row: CodePipelineRow, action: Action, push: Push) -> bool:
     """Whether a push starts a pipeline through this source action."""
-    for trigger in row.doc.get("triggers") or ():
+    for trigger in row.declaration.get("triggers") or ():
         git = trigger["gitConfiguration"]
         if git["sourceActionName"] == action.name:
             return matches_push(git, push)

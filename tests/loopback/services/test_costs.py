@@ -182,8 +182,9 @@ def _fill_deliveries(store: Store, number: int) -> None:
     for kind in (DELIVERY_ACTION, DELIVERY_RULE):
         seed(store, kind, number, lambda i: {
             "pipeline": "p", "stage": "Build", "action": "a", "order": i + 1, "type": TYPE, "configuration": {},
-            "resolved": {}, "role": ROLE, "inputs": [], "outputs": [], "namespace": "", "token": f"t{i}",
-            "condition": "entry"}, parent=_uuid, status=lambda _: "Succeeded")  # fmt: skip
+            "resolved": {}, "role": ROLE, "inputs": [], "outputs": [], "namespace": "",
+            "token": f"t{i}", "deadline": 0.0, "condition": "entry"},
+            parent=_uuid, status=lambda _: "Succeeded")  # fmt: skip
 
 
 def _fill_deployments(store: Store, number: int) -> None:
