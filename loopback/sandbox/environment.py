@@ -1,5 +1,6 @@
 """The folders that Python programs need, wherever they are on this machine."""
 
+import importlib.util
 import os
 import site
 import sys
@@ -9,9 +10,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def own_environment() -> tuple[str, ...]:
-    """What runs this program: its interpreter, its packages, and this package, without what lies beside it."""
+    """What runs this program: its interpreter, its packages, loopback and slipway, without what lies beside these."""
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
-    found = (*interpreter_folders(sys.executable), *user, str(_PACKAGE))
+    library = importlib.util.find_spec("slipway")  # its analysis is what the monitors' stand-in runs
+    folders = list(library.submodule_search_locations or []) if library else []
+    found = (*interpreter_folders(sys.executable), *user, str(_PACKAGE), *folders)
     return tuple(dict.fromkeys(path for path in found if Path(path) != _PACKAGE.parent))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 IGNORED_FLAGS = frozenset({"-u", "-B", "-E", "-s"})  # no difference to a job
-OWN = "loopback"
+OWN = ("loopback", "slipway")  # slipway.analysis is what the monitors' stand-in runs
 FRAMES_OF_OURS = str(Path(__file__).parent.parent)
 
 
@@ -113,7 +113,7 @@ def warmth(bare: frozenset[str], own_paths: frozenset[str]) -> Warmth:
     found: dict[str, list[str]] = {}
     for name in sys.modules:
         top = name.partition(".")[0]
-        if top not in bare or top == OWN:
+        if top not in bare or top in OWN:
             found.setdefault(top, []).append(name)
     return Warmth({top: tuple(names) for top, names in found.items()}, own_paths)
 
@@ -162,7 +162,7 @@ def forget(folder: str, warm: Warmth) -> None:
         names = {entry.partition(".")[0] for entry in os.listdir(folder)}
     except OSError:
         names = set()
-    for top in {*names, OWN}:
+    for top in {*names, *OWN}:
         for name in warm.loaded.get(top, ()):
             sys.modules.pop(name, None)
     sys.path_importer_cache.pop(folder, None)

@@ -317,9 +317,9 @@ def warm_up() -> None:
 
 def _finds_us(finder: Any) -> bool:
     """Whether an import hook was put there by an editable installation of this project."""
-    return "__editable__" in getattr(finder, "__module__", "") and interpreter.OWN in getattr(
-        sys.modules.get(finder.__module__), "MAPPING", {}
-    )
+    if "__editable__" not in getattr(finder, "__module__", ""):
+        return False
+    return not set(interpreter.OWN).isdisjoint(getattr(sys.modules.get(finder.__module__), "MAPPING", {}))
 
 
 def _nursery(hidden: list[str], fresh: list[str], seen: list[str], needed: bool) -> Nursery | None:
@@ -344,6 +344,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to answer
     nursery = _nursery(*map(json.loads, sys.argv[4:8]))
     warm_up()
+    importlib.import_module("slipway")  # while it can still be found: a program of ours may need it, a job never
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _finds_us(finder)]
     own = frozenset({str(Path(__file__).parents[2])})
     forge = ForkServer(link, int(sys.argv[2]), float(sys.argv[3]), interpreter.warmth(BARE, own), nursery)
