@@ -50,7 +50,7 @@ class Churn:
         self.raw = bench.folder / f"raw-{rows}"
         self.raw.mkdir()
         path = self.raw / "churn.csv"
-        processes.python("-m", "pipelines.sample_data", "churn", "--rows", str(rows), "--out", str(path))
+        processes.python("-m", "slipway.build.sample_data", "churn", "--rows", str(rows), "--out", str(path))
         self.sagemaker, s3 = aws.client("sagemaker"), aws.client("s3")
         s3.create_bucket(Bucket=definitions.BUCKET)
         s3.upload_file(str(path), definitions.BUCKET, f"raw/{self.name}/churn.csv")
@@ -61,12 +61,12 @@ class Churn:
         self.setup.write_text(json.dumps(self._floor_setup(made)))
 
     def _compiled(self, s3: Any) -> Any:
-        from pipelines import compiled
-        from pipelines.project import Project
+        from slipway.build import compiled
+        from slipway.build.project import Project
 
         project = Project("benchmark", local_aws.ROLE, definitions.BUCKET, local_aws.REGION)
-        made = compiled.build(MODULE, project)
-        compiled.upload_code(made, MODULE, project, s3)
+        made = compiled.build(MODULE, project, local_aws.ROOT)
+        compiled.upload_code(made, MODULE, project, local_aws.ROOT, s3)
         return made
 
     def _floor_setup(self, made: Any) -> dict[str, Any]:

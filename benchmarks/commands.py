@@ -11,7 +11,7 @@ from benchmarks.local_aws import LocalAws
 from benchmarks.rows import Goal, Row, interleaved
 
 ROUNDS = 7
-COMPILE = ("-m", "pipelines.get_pipeline_definition", "-n", "pipelines.churn.pipeline")
+COMPILE = ("-m", "slipway.build.get_pipeline_definition", "-n", "pipelines.churn.pipeline")
 PROJECT = "benchmark"
 
 

@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from loopback.images.model_monitor import analyzer
-from pipelines import sample_data
-from pipelines.config import load
-from pipelines.tabular import allowances
+from slipway.build import sample_data
+from slipway.build.config import load
+from slipway.tabular import allowances
 
 CONFIG = Path(__file__).resolve().parents[1] / "pipelines/churn/config.yml"
 BASELINE_ROWS = 3500

@@ -105,7 +105,7 @@ def ship(aws: LocalAws, checkout: Path) -> dict[str, Any]:
 
 def drawn(spans: Sequence[dict[str, Any]]) -> list[str]:
     """The spans as bars on one scale."""
-    from slipway import waterfall
+    from slipway.cli import waterfall
 
     start = datetime(2026, 1, 1, tzinfo=UTC)
     made = [

@@ -83,7 +83,7 @@ def prepared(aws: LocalAws, bench: Bench) -> Served:
 
 def _rows(path: Path, features: list[str]) -> list[str]:
     """Lines of the data with the columns that the model wants, in its order."""
-    from pipelines.tabular.cells import spelling
+    from slipway.tabular.cells import spelling
 
     with path.open() as file:
         lines = csv.reader(file)

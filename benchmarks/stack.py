@@ -50,7 +50,7 @@ def _approved(served: Served) -> str:
 
 def _created(served: Served, package: str, project: str) -> float:
     """Seconds from before CreateStack until DescribeEndpoint says InService. Raises Failed."""
-    from deploy import parameters, stage
+    from slipway.deploy import parameters, stage
 
     release = parameters.Release(project, project, local_aws.ROLE, definitions.BUCKET, package)
     settings = stage.load(ROOT / "deploy" / "stages" / "staging.yml")

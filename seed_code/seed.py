@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("pipelines", "deploy", "codebuild")
-FILES = ("buildspec.yml",)
+FOLDERS = ("pipelines", "deploy", "codebuild", "slipway/build", "slipway/tabular", "slipway/deploy")
+FILES = ("buildspec.yml", "slipway/__init__.py")
 OWN = Path("seed_code/files")  # what a project has of its own: README, setup.py, requirements.lock, .gitignore
 CHECKIN = Path("seed_code/checkin")
 MANIFEST = ".template.json"  # which of a project's files are the template's, and what it last put there

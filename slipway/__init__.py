@@ -1,1 +1,1 @@
-"""The command line: the verbs a person types, over boto3 alone, so that each works against AWS and loopback alike."""
+"""The library of a model project, and its command line: `build`, `tabular` (what runs in jobs), `deploy`, `cli`."""

@@ -15,8 +15,8 @@ def main() -> None:
 
 
 def _run() -> int:
-    from slipway.target import UserError, WrongUsage  # whoever interrupts what loads here is no fault either
-    from slipway.verbs import app
+    from slipway.cli.target import UserError, WrongUsage  # whoever interrupts what loads here is no fault either
+    from slipway.cli.verbs import app
 
     try:
         app(standalone_mode=True)
@@ -33,7 +33,7 @@ def _run() -> int:
 
 
 def _complain(text: str) -> None:
-    from slipway import screen  # what draws tables takes a while to load
+    from slipway.cli import screen  # what draws tables takes a while to load
 
     screen.write(f"slipway: {text}", sys.stderr)
 

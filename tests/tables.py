@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import sample_data
+from slipway.build import sample_data
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROWS = {"churn": 5000, "abalone": 4177}  # as many as the real ones have

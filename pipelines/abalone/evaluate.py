@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from pipelines.tabular import charts, evaluating, job, regression, scoring
-from pipelines.tabular.columns import Columns
-from pipelines.tabular.evaluating import Folders
-from pipelines.tabular.resampling import Judge
-from pipelines.tabular.scoring import Scored
-from pipelines.tabular.serving import Model
+from slipway.tabular import charts, evaluating, job, regression, scoring
+from slipway.tabular.columns import Columns
+from slipway.tabular.evaluating import Folders
+from slipway.tabular.resampling import Judge
+from slipway.tabular.scoring import Scored
+from slipway.tabular.serving import Model
 
 
 def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Inference: what the XGBoost container calls. Raw measurements in, the number of rings out.
 
-Request and response formats: see `pipelines.tabular.serving`. A request that can't be understood raises BadRequest,
+Request and response formats: see `slipway.tabular.serving`. A request that can't be understood raises BadRequest,
 whose message names row, column, value and what was expected; `answering` makes a 400 of it.
 """
 
 from pathlib import Path
 
-from pipelines.tabular.serving import Model, answer, answering
+from slipway.tabular.serving import Model, answer, answering
 
 
 def model_fn(model_dir: str) -> Model:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.tabular import job, tracking, training
-from pipelines.tabular.hosts import Hosts
-from pipelines.tabular.training import Channels
+from slipway.tabular import job, tracking, training
+from slipway.tabular.hosts import Hosts
+from slipway.tabular.training import Channels
 
 OBJECTIVE = {"objective": "reg:squarederror"}
 

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-from pipelines.tabular import charts, classification, evaluating, job, scoring
-from pipelines.tabular.columns import Columns
-from pipelines.tabular.decision import MIDDLE
-from pipelines.tabular.evaluating import Folders
-from pipelines.tabular.resampling import Judge
-from pipelines.tabular.scoring import Scored
-from pipelines.tabular.serving import Model
+from slipway.tabular import charts, classification, evaluating, job, scoring
+from slipway.tabular.columns import Columns
+from slipway.tabular.decision import MIDDLE
+from slipway.tabular.evaluating import Folders
+from slipway.tabular.resampling import Judge
+from slipway.tabular.scoring import Scored
+from slipway.tabular.serving import Model
 
 
 def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:

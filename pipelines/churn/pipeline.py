@@ -6,27 +6,27 @@
                                                  └─ no ──▶ Fail       says which figure was missed
 
 Where config.yml has a section `bias` or `explainability`, `checks` adds its steps between Train and Register.
-Each step is one function of `pipelines.model_build`; its arguments are the steps it waits for. To make a step differ,
-write a function here and call that instead. What may be tuned is in config.yml.
+Each step is one function of `slipway.build.model_build`; its arguments are the steps it waits for. To make a step
+differ, write a function here and call that instead. What may be tuned is in config.yml.
 """
 
 from pathlib import Path
 
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from pipelines import config
-from pipelines.clarify import checks
-from pipelines.model_build import baseline, evaluate, gate, prepare, register, train
-from pipelines.project import Project
-from pipelines.steps import Workshop
+from slipway.build import config
+from slipway.build.clarify import checks
+from slipway.build.model_build import baseline, evaluate, gate, prepare, register, train
+from slipway.build.project import Project
+from slipway.build.steps import Workshop
 
-NAME = "churn"
+HERE = Path(__file__).resolve().parent  # its name is the pipeline's
 METRICS = "binary_classification_metrics"  # the section of evaluation.json that the gate reads
 
 
 def get_workshop(project: Project) -> Workshop:
     """What makes this pipeline's steps in a project."""
-    return Workshop(project, NAME, config.load(Path(__file__).with_name("config.yml")))
+    return Workshop(project, HERE, config.load(HERE / "config.yml"))
 
 
 def get_pipeline(shop: Workshop) -> Pipeline:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.tabular import feature_code, job
-from pipelines.tabular.preparing import prepare
+from slipway.tabular import feature_code, job
+from slipway.tabular.preparing import prepare
 
 
 def clean(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -7,7 +7,7 @@ from benchmarks.lead_time import Trip
 from benchmarks.loads import Load
 from benchmarks.local_aws import Failed
 from benchmarks.served import http
-from deploy import stage
+from slipway.deploy import stage
 
 
 def span(name: str, at: float, seconds: float, *, depth: int = 0, waiting: bool = False) -> dict:

@@ -77,12 +77,15 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     assert named <= targets
 
 
-TEMPLATE = [ROOT / folder for folder in ("pipelines", "deploy", "codebuild", "seed_code")]
+PROJECT = ("pipelines", "deploy", "codebuild", "seed_code", "slipway/build", "slipway/tabular", "slipway/deploy")
 
 
-def test_the_template_does_not_know_where_it_runs() -> None:
+def test_a_project_does_not_know_where_it_runs() -> None:
     files = [
-        path for folder in TEMPLATE for path in folder.rglob("*") if path.suffix in (".py", ".yml", ".json", ".sh")
+        path
+        for folder in PROJECT
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".yml", ".json", ".sh")
     ]
     telling = [str(path) for path in files if re.search(r"loopback|AWS_ENDPOINT_URL", path.read_text())]
     assert telling == []

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = {"loopback", "slipway", "pipelines", "deploy", "seed_code"}
+OURS = {"loopback", "slipway", "pipelines", "seed_code"}
 IN_THE_CONTAINER = {
     "sagemaker-inference",
     "matplotlib",
@@ -74,8 +74,7 @@ def closure(roots: dict[str, Requirement]) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "extras", "beside"),
     [
-        ("slipway", [], set()),
-        ("deploy", [], set()),
+        ("slipway", [], IN_THE_CONTAINER),
         ("seed_code", [], set()),
         ("pipelines", [], IN_THE_CONTAINER),
         ("loopback", ["local", "clarify"], set()),

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from slipway.projects import Project, needed
-from slipway.target import Target
+from slipway.cli.projects import Project, needed
+from slipway.cli.target import Target
 from tests.journeys.conftest import ROOT, Loopback, free_port, until
 
 NAME = "mill"
@@ -90,7 +90,7 @@ class Launched:
     def slipway_push(self, message: str) -> None:
         """The copy's files as one commit of the project's repository, with nobody who follows it."""
         code = (
-            "import sys; from slipway import checkout, projects, push; from slipway.target import Target; "
+            "import sys; from slipway.cli import checkout, projects, push; from slipway.cli.target import Target; "
             "target, here = Target.find(), checkout.enter(); "
             "print(push.push(push.Push(target, projects.needed(target), here, sys.argv[1])))"
         )

@@ -238,7 +238,7 @@ def test_the_clone_that_one_works_in_is_what_is_trained(terminal: Terminal) -> N
 
 def test_help_loads_no_aws_client() -> None:
     code = (
-        "import sys; from slipway.verbs import app\n"
+        "import sys; from slipway.cli.verbs import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "print([name for name in ('boto3', 'botocore', 'sagemaker', 'pandas') if name in sys.modules], file=sys.stderr)"

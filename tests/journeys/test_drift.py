@@ -32,7 +32,8 @@ CAPTURE = {
 }
 # The command line as it is, on a project that needs no stack.
 COMMAND = """
-from slipway import __main__, projects
+from slipway import __main__
+from slipway.cli import projects
 made = projects.Project("demo", "p-1", {"StagingStackName": "none-staging", "ProdStackName": "none-prod"})
 projects.needed = lambda target: made
 __main__.main()
@@ -101,7 +102,7 @@ class Watched:
         self.wait(lambda: described()["ProcessingJobStatus"] == "Completed", 30, lambda: str(described()))
 
     def _schedule(self) -> None:
-        self._put("code/pre.py", (ROOT / "deploy/monitor_preprocessor.py").read_bytes())
+        self._put("code/pre.py", (ROOT / "slipway/deploy/monitor_preprocessor.py").read_bytes())
         source = {"EndpointName": "demo-prod", "LocalPath": "/opt/ml/processing/input/endpoint"}
         output = {"S3Uri": "s3://bucket/reports", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
         self.sagemaker.create_data_quality_job_definition(

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import sample_data
-from pipelines.config import load
+from slipway.build import sample_data
+from slipway.build.config import load
 
 pytestmark = pytest.mark.journey
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from deploy import checks
-from deploy.calls import CSV, Answer
 from loopback.images.serving.models import load_model
-from pipelines import compiled
+from slipway.build import compiled
+from slipway.deploy import checks
+from slipway.deploy.calls import CSV, Answer
 from tests.journeys.conftest import python
 from tests.journeys.xgboost_image import Image, Server, configure, image
-from tests.pipelines.conftest import PROJECT, Made, make
+from tests.slipway.conftest import PROJECT, ROOT, Made, make
 
 pytestmark = pytest.mark.journey
 
@@ -27,7 +27,7 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def steps() -> dict[str, Any]:
     """The arguments of the steps that the real pipeline has, by name; the model's among them."""
-    built = compiled.build("pipelines.churn.pipeline", PROJECT)
+    built = compiled.build("pipelines.churn.pipeline", PROJECT, ROOT)
     found: dict[str, Any] = {"code": built.bundles["Train"]}
     waiting = list(json.loads(built.text)["Steps"])
     while waiting:

@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A small one."""
-    for name in ("pipelines/churn/config.yml", "deploy/build.py", "codebuild/build.yml", "seed_code/files/README.md"):
+    names = ("pipelines/churn/config.yml", "deploy/endpoint.yml", "codebuild/build.yml", "seed_code/files/README.md")
+    library = ("slipway/__init__.py", "slipway/build/a.py", "slipway/tabular/b.py", "slipway/deploy/c.py")
+    for name in (*names, *library):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x: 1\n")
     (tmp_path / "seed_code/files/gitignore").write_text(".venv/\n")
@@ -52,10 +54,14 @@ def test_what_is_in_it(checkout) -> None:
         "README.md",
         "buildspec.yml",
         "codebuild/build.yml",
-        "deploy/build.py",
+        "deploy/endpoint.yml",
         "pipelines/churn/config.yml",
+        "slipway/__init__.py",
+        "slipway/build/a.py",
+        "slipway/deploy/c.py",
+        "slipway/tabular/b.py",
     )
-    assert str(found).startswith("7 files, ")
+    assert str(found).startswith("11 files, ")
 
 
 def test_it_says_what_is_in_it_as_git_would(checkout, tmp_path) -> None:
@@ -134,12 +140,12 @@ def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:
         "ARTIFACT_BUCKET": "sagemaker-project-p-1",
         "AWS_REGION": "eu-west-1",
     }
-    where = "import pipelines, deploy.build; print(pipelines.__file__, deploy.build.__file__)"
+    where = "import pipelines, slipway.deploy.build; print(pipelines.__file__, slipway.deploy.build.__file__)"
     found = subprocess.run(
         [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert all(Path(path).is_relative_to(tmp_path) for path in found.stdout.split())
-    command = ["-m", "pipelines.get_pipeline_definition", "-n", "pipelines.churn.pipeline", "-f", "definition.json"]
+    command = ["-m", "slipway.build.get_pipeline_definition", "-n", "pipelines.churn.pipeline", "-f", "definition.json"]
     made = subprocess.run(
         [sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import build, promotion, versions
 from loopback.engines.eventbridge.inputs import handed
-from pipelines.project import NEEDED
-from slipway import verbs
+from slipway.build.project import NEEDED
+from slipway.cli import verbs
+from slipway.deploy import build, promotion, versions
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ("project.yml", "roles.yml", "portfolio.yml")
@@ -172,8 +172,18 @@ def test_only_an_approval_of_this_group_deploys(resources) -> None:
 @pytest.mark.parametrize(
     ("pipeline", "paths"),
     [
-        ("ModelBuildPipeline", ["pipelines/**", "buildspec.yml", "setup.py", "requirements.lock"]),
-        ("ModelDeployPipeline", ["deploy/**", "codebuild/**"]),
+        (
+            "ModelBuildPipeline",
+            [
+                "pipelines/**",
+                "slipway/build/**",
+                "slipway/tabular/**",
+                "buildspec.yml",
+                "setup.py",
+                "requirements.lock",
+            ],
+        ),
+        ("ModelDeployPipeline", ["deploy/**", "codebuild/**", "slipway/deploy/**"]),
     ],
 )
 def test_which_files_start_which_pipeline(pipeline, paths, resources, function) -> None:

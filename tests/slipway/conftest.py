@@ -1,93 +1,122 @@
-"""AWS played: real boto3 clients check every request against the service's model; the answers come from a table."""
+"""The real files, and what the jobs make of them: prepared and trained once for all tests of this folder."""
 
-import os
-from collections.abc import Callable
-from types import SimpleNamespace
+import importlib
+import json
+import shutil
+import sys
+import tarfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import boto3
-import botocore.loaders
-import botocore.session
 import pytest
+import yaml
 
-from slipway.target import Target
+from slipway.build import bundles, compiled, config, working_folder
+from slipway.build.project import Project
+from slipway.tabular.evaluating import Folders
+from slipway.tabular.hosts import Hosts
+from slipway.tabular.training import Channels
+from tests.tables import table
 
-LOADER = botocore.loaders.create_loader()  # keeps the services' models from test to test
-Answer = Any  # a response, an error's code, a function of the request, or a list of those for one call after another
-
-
-class Aws:
-    """`answers[operation]` is what an operation answers; `calls` is what was asked, in order."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {
-            "GetCallerIdentity": {"Account": "111122223333", "Arn": "arn:aws:iam::1:user/me"}
-        }
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.clients: dict[str, Any] = {}
-        environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
-        self.target = Target({**os.environ, **environ}, local=True, project="demo")
-        made = botocore.session.Session()
-        made.register_component("data_loader", LOADER)
-        self.session = boto3.Session("x", "x", region_name="eu-west-1", botocore_session=made)
-
-    def client(self, service: str) -> Any:
-        if service in self.clients:
-            return self.clients[service]
-        client = self.clients[service] = self.session.client(service)
-        client.meta.events.register("provide-client-params", self._note)
-        client.meta.events.register("before-call", self._answer)
-        return client
-
-    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        self.calls.append((model.name, dict(params)))
-
-    def _answer(self, model: Any, **_: Any) -> Any:
-        answer = self.answers.get(model.name)
-        if isinstance(answer, list):
-            answer = answer.pop(0) if len(answer) > 1 else answer[0]
-        if callable(answer):
-            answer = answer(self.calls[-1][1])
-        if answer is None:
-            raise AssertionError(f"nobody said what {model.name} answers")
-        if isinstance(answer, str):
-            code, _, message = answer.partition(": ")
-            error = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-            return SimpleNamespace(status_code=400), error
-        return SimpleNamespace(status_code=200), {"ResponseMetadata": {"HTTPStatusCode": 200}, **answer}
-
-    def asked(self, *operations: str) -> list[dict[str, Any]]:
-        """The requests of these operations."""
-        return [request for name, request in self.calls if name in operations]
-
-    def order(self, *operations: str) -> list[str]:
-        """In which order these operations were called."""
-        return [name for name, _ in self.calls if name in operations]
+ROOT = Path(__file__).resolve().parents[2]
+LABELS = {"churn": "churn", "abalone": "rings"}
+PROJECT = Project("demo", "arn:aws:iam::123456789012:role/Pipelines", "demo-bucket", "us-east-1")
 
 
-@pytest.fixture
-def aws(monkeypatch) -> Aws:
-    made = Aws()
-    monkeypatch.setattr(Target, "client", lambda target, service: made.client(service))
-    monkeypatch.setattr(Target, "title", "AWS")
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+@dataclass(frozen=True)
+class Made:
+    """One pipeline's jobs, run as functions."""
+
+    name: str
+    folder: Path
+    config: dict[str, Any]
+
+    def script(self, step: str) -> ModuleType:
+        return importlib.import_module(f"pipelines.{self.name}.{step}")
+
+    @property
+    def channels(self) -> Channels:
+        out = self.folder / "out"
+        return Channels(out / "train", out / "validation", out / "encoder")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {**self.config["hyperparameters"], "label": LABELS[self.name]}
+
+    @property
+    def folders(self) -> Folders:
+        out = self.folder / "out"
+        return Folders(self.folder / "archive", out / "test", out / "golden", self.folder / "evaluation")
+
+
+def config_of(name: str) -> dict[str, Any]:
+    whole = config.load(ROOT / "pipelines" / name / "config.yml")
+    return whole.model_dump(mode="json", exclude_none=True) | {"champion_metric": whole.gates.champion.metric}
+
+
+def make(name: str, folder: Path) -> Made:
+    made = Made(name, folder, config_of(name))
+    (folder / "in").mkdir()
+    shutil.copy(table(name), folder / "in")
+    made.script("prepare").main(folder / "in", folder / "out", made.config)
+    bundles.serving_code(ROOT / "pipelines" / name).write(folder / "serving_code")
+    one_host = Hosts(("algo-1",), "algo-1")
+    made.script("train").main(made.channels, folder / "model", made.params, one_host, folder / "serving_code")
+    (folder / "archive").mkdir()
+    with tarfile.open(folder / "archive" / "model.tar.gz", "w:gz") as tar:
+        tar.add(folder / "model", ".")
     return made
 
 
+@pytest.fixture(scope="session")
+def churn(tmp_path_factory):
+    return make("churn", tmp_path_factory.mktemp("churn"))
+
+
+@pytest.fixture(scope="session")
+def abalone(tmp_path_factory):
+    return make("abalone", tmp_path_factory.mktemp("abalone"))
+
+
 @pytest.fixture
-def command(aws, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Run a command line; its exit code, what it printed, what it complained about."""
-    from slipway import __main__
-    from slipway.target import Target
+def imports_restored():
+    """Another project's `pipelines` is imported in the test; afterwards this checkout's is there again."""
+    path, loaded = sys.path[:], {n: m for n, m in sys.modules.items() if n.partition(".")[0] in working_folder.CODE}
+    yield
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.partition(".")[0] in working_folder.CODE]:
+        del sys.modules[name]
+    sys.modules.update(loaded)
 
-    monkeypatch.setattr(Target, "find", lambda: aws.target)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["slipway", *arguments])
-        monkeypatch.setattr("signal.signal", lambda number, action: None)  # of the test's own process
-        with pytest.raises(SystemExit) as ended:
-            __main__.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
+@pytest.fixture
+def project():
+    return PROJECT
 
-    return run
+
+@pytest.fixture(scope="session")
+def compiled_churn():
+    return compiled.build("pipelines.churn.pipeline", PROJECT, ROOT)
+
+
+@pytest.fixture(scope="session")
+def compiled_abalone():
+    return compiled.build("pipelines.abalone.pipeline", PROJECT, ROOT)
+
+
+def build_with(name: str, **sections: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The definition of a pipeline whose config.yml had these sections too; the documents of its steps by address."""
+    from slipway.build import check  # the SDK takes seconds to load
+    from slipway.build.steps import Workshop
+
+    module = importlib.import_module(f"pipelines.{name}.pipeline")
+    document = yaml.safe_load((ROOT / "pipelines" / name / "config.yml").read_text()) | sections
+    shop = Workshop(PROJECT, ROOT / "pipelines" / name, config.Config.model_validate(document))
+    with warnings.catch_warnings(action="ignore"):
+        text = module.get_pipeline(shop).definition()
+    assert check.faults(text) == []
+    objects = {key: content for bundle in shop.bundles.values() for key, content in bundle.objects(shop.name).items()}
+    return json.loads(text), {f"s3://{PROJECT.bucket}/{key}": content for key, content in objects.items()}

@@ -11,14 +11,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import stage
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.engines.cloudwatch import expressions, rules
 from loopback.engines.codepipeline import structure
 from loopback.engines.schedules import cron, scheduled_actions
 from loopback.runtimes.codebuild import buildspec
 from loopback.wire import model
-from pipelines.project import UsageError
+from slipway.build.project import UsageError
+from slipway.deploy import stage
 from tests.loopback.services.test_fuzz import JUNK
 
 ROOT = Path(__file__).resolve().parents[3]

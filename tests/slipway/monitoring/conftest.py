@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy import monitor_preprocessor
 from slipway.analysis import data_quality
 from slipway.analysis.source import Source
+from slipway.deploy import monitor_preprocessor
 from slipway.monitoring import job
 
 SCRIPT = Path(monitor_preprocessor.__file__)

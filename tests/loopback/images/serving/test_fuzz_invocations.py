@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from loopback.images.serving import toolkit
 from loopback.images.serving.models import load_model
-from pipelines import tabular
-from tests.pipelines.conftest import make
+from slipway import tabular
+from tests.slipway.conftest import make
 
 KINDS = st.one_of(
     st.sampled_from(
@@ -51,7 +51,7 @@ def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, lis
     toolkit.provide()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tabular, "serving", tabular.serving)  # afterwards both are again what other tests have imported
-        patch.delitem(sys.modules, "pipelines.tabular.serving")
+        patch.delitem(sys.modules, "slipway.tabular.serving")
         environ = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(served / "code")}
         yield load_model(served, environ), rows
 

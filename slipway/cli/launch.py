@@ -1,0 +1,236 @@
+"""`slipway launch`: make a project from the published template, follow it, and say what to do first."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.cli import model_monitor, publish, screen, stacks
+from slipway.cli.target import Target, UserError, WrongUsage
+
+NAME = re.compile(r"[a-z](-*[a-z0-9])*")
+LONGEST_NAME = 32
+CONNECTION = re.compile(r"arn:[\w-]+:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+")
+ENDED = ("CreateCompleted", "CreateFailed", "DeleteInProgress", "DeleteFailed", "DeleteCompleted")
+LONGEST = 1800.0  # seconds
+Tell = Callable[[list[dict[str, Any]]], None]  # is given all events of the stack so far, the oldest first
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asked for."""
+
+    name: str
+    source: str = "codecommit"
+    repository: str = ""
+    branch: str = "main"
+    pipeline: str = "churn"
+    bucket: str = ""
+    role: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
+    """Exit code: 0 when the project is there, 1 when it failed."""
+    said = set[str]()
+
+    def tell(events: list[dict[str, Any]]) -> None:
+        for line in stacks.lines(events, said):
+            screen.say(f"  {line}")
+
+    parameters(wish)
+    if not as_json and (doubt := _doubt(target, wish)):
+        screen.say(doubt, style="yellow")
+    role = begin(target, wish)
+    if not as_json:
+        screen.say_styled(f"[bold]{wish.name}[/bold] on {target.title}, made by {role or 'you'}")
+    found = end(target, wish.name, None if as_json else tell)
+    if as_json:
+        screen.show_json(found)
+    else:
+        _show(wish, found)
+    return 0
+
+
+def _doubt(target: Target, wish: Wish) -> str:
+    """What a person should know of the monitors; empty where it is said or certain."""
+    from botocore.exceptions import ClientError
+
+    if model_monitor.PARAMETER in wish.parameters:
+        return ""
+    try:
+        certain = model_monitor.in_use(target)
+    except ClientError as fault:
+        certain, seen = "", str(fault)
+    else:
+        seen = "nothing of it is in this account"
+    if certain:
+        return ""
+    return (
+        f"{model_monitor.CLOSED}; whether this account may use it can't be told ({seen}). If it may not, monitors of "
+        f"the stages fail after a release: launch with {model_monitor.WITHOUT}"
+    )
+
+
+def begin(target: Target, wish: Wish) -> str:
+    """Have the project made, once nothing speaks against it; the role that makes it, "" for the caller."""
+    given = parameters(wish)
+    bucket = wish.bucket or publish.default_bucket(target)
+    _published(target, bucket)
+    _free(target, wish)
+    provider = {
+        "TemplateName": "slipway",
+        "TemplateURL": publish.template_url(target, bucket),
+        "Parameters": [{"Key": key, "Value": value} for key, value in given.items()],
+    }
+    role = wish.role or publish.launch_role(target)
+    if role:
+        provider["RoleARN"] = role
+    target.client("sagemaker").create_project(
+        ProjectName=wish.name, TemplateProviders=[{"CfnTemplateProvider": provider}]
+    )
+    return role
+
+
+def end(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
+    """Wait for a project that is being made; it as `described` says it. Raises UserError when it failed."""
+    project = follow(target, name, tell)
+    if project["ProjectStatus"] != "CreateCompleted":
+        raise UserError(
+            f"project {name} is {project['ProjectStatus']}: {_why(target, project)}. "
+            f"Remove what there is of it with: slipway destroy {name}"
+        )
+    return described(target, project)
+
+
+def parameters(wish: Wish) -> dict[str, str]:
+    """The template's parameters. Raises WrongUsage for a wish that could only fail later, half-way."""
+    if len(wish.name) > LONGEST_NAME or not NAME.fullmatch(wish.name):
+        raise WrongUsage(
+            f"{wish.name!r} can't name a project: lower-case letters, digits and hyphens, a letter first, "
+            f"at most {LONGEST_NAME}"
+        )
+    made = {"Pipeline": wish.pipeline, "RepositoryBranch": wish.branch}
+    if wish.source in ("codecommit", "s3"):
+        made["SourceType"] = {"codecommit": "CodeCommit", "s3": "S3"}[wish.source]
+        if wish.source == "s3" and wish.repository:
+            raise WrongUsage(
+                "--repository goes with codecommit or a connection; an S3 source is a zip in the project's bucket"
+            )
+    elif CONNECTION.fullmatch(wish.source):
+        made |= {"SourceType": "CodeConnection", "CodeConnectionArn": wish.source}
+        if "/" not in wish.repository:
+            raise WrongUsage("--repository owner/name is needed with a connection: an empty repository there")
+    else:
+        raise WrongUsage(f"--source {wish.source!r} is neither codecommit, nor s3, nor the ARN of a connection")
+    if wish.repository:
+        made["RepositoryName"] = wish.repository
+    return made | wish.parameters
+
+
+def _published(target: Target, bucket: str) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        target.client("s3").head_object(Bucket=bucket, Key=publish.TEMPLATE_KEY)
+    except ClientError as fault:
+        code = fault.response["Error"]["Code"]
+        what = "is not there" if code in ("404", "NoSuchBucket", "NoSuchKey") else f"can't be read ({code})"
+        raise UserError(
+            f"s3://{bucket}/{publish.TEMPLATE_KEY} {what}; publish it with: slipway publish --bucket {bucket}"
+        ) from None
+
+
+def _free(target: Target, wish: Wish) -> None:
+    """A group that outlived an earlier project of this name would fail the stack after a minute: say so now."""
+    from botocore.exceptions import ClientError
+
+    group = f"{wish.name}-{wish.pipeline}"
+    try:
+        target.client("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
+    except ClientError:
+        return
+    raise UserError(
+        f"the model package group {group} is there already, left by a project or a run of that name. "
+        "Choose another name, or delete its versions and then: "
+        f"aws sagemaker delete-model-package-group --model-package-group-name {group}"
+    )
+
+
+def follow(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
+    """The project when nothing goes on with it any more; on the way `tell` gets the events of its stack."""
+    client = target.client("sagemaker")
+    until = time.monotonic() + LONGEST
+    while True:
+        project: dict[str, Any] = client.describe_project(ProjectName=name)
+        stack = stack_of(project)
+        if stack and tell:
+            tell(stacks.events(target, stack))
+        if project["ProjectStatus"] in ENDED:
+            return project
+        if time.monotonic() > until:
+            raise UserError(
+                f"project {name} is still {project['ProjectStatus']} after half an hour; look at stack {stack}"
+            )
+        time.sleep(stacks.pause(target))
+
+
+def stack_of(project: dict[str, Any]) -> str:
+    """The id of a project's stack; empty while there is none, or when Service Catalog has it."""
+    for provider in project.get("TemplateProviderDetails", []):
+        detail = provider.get("CfnTemplateProviderDetail", {}).get("StackDetail", {})
+        if detail.get("Id") or detail.get("Name"):
+            return str(detail.get("Id") or detail["Name"])
+    return ""
+
+
+def _why(target: Target, project: dict[str, Any]) -> str:
+    stack = stack_of(project)
+    why = stacks.first_failure(stacks.events(target, stack)) if stack else ""
+    if why:
+        return why
+    details = [p.get("CfnTemplateProviderDetail", {}) for p in project.get("TemplateProviderDetails", [])]
+    messages = [detail.get("StackDetail", {}).get("StatusMessage") for detail in details]
+    return next((message for message in messages if message), "AWS gives no reason")
+
+
+def described(target: Target, project: dict[str, Any]) -> dict[str, Any]:
+    """The project and what its stack says about itself."""
+    stack = stacks.describe(target, stack_of(project)) if stack_of(project) else None
+    return {
+        "name": project["ProjectName"],
+        "id": project["ProjectId"],
+        "arn": project["ProjectArn"],
+        "status": project["ProjectStatus"],
+        "outputs": stacks.outputs(stack or {}),
+    }
+
+
+def _show(wish: Wish, found: dict[str, Any]) -> None:
+    told = found["outputs"]
+    screen.say()
+    width = max(len(name) for name in ("project", *told)) + 3
+    for name, value in {"project": f"{found['name']} ({found['id']})", **told}.items():
+        screen.say(f"  {name:<{width}}{value}")
+    screen.say("\nnext:")
+    for step in next_steps(wish, told):
+        screen.say(f"  {step}")
+
+
+def next_steps(wish: Wish, told: dict[str, str]) -> list[str]:
+    """What a person does now, as commands."""
+    url, bucket = told.get("RepositoryUrl", ""), told.get("ArtifactBucketName", "")
+    steps = [f"aws s3 cp DATA.csv {told.get('DataUri', '')}    # new data starts a build"]
+    if wish.source == "s3":
+        steps.append(f"aws s3 cp {url} project.zip    # the code; copying another zip there starts the pipelines")
+    elif wish.source == "codecommit":
+        helper = "-c credential.helper='!aws codecommit credential-helper $@' -c credential.UseHttpPath=true"
+        steps.append(f"git {helper} clone {url} {wish.name}    # the code; a push starts the pipelines")
+    else:
+        steps.append(f"clone {wish.repository} from its host    # the code; a push starts the pipelines")
+    steps.append(
+        f"export SAGEMAKER_PROJECT_NAME={wish.name} ARTIFACT_BUCKET={bucket}    # slipway then looks at this project"
+    )
+    steps.append(f"slipway approve 1 --pipeline {wish.pipeline}    # sends a version to staging")
+    return steps

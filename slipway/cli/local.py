@@ -1,0 +1,131 @@
+"""`slipway local`: start and stop the AWS of this machine, and give it what a new account lacks."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from slipway.cli.target import ACCOUNT, Target, UserError, local_environment
+
+PRINCIPAL = {"Service": "sagemaker.amazonaws.com", "AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": PRINCIPAL, "Action": "sts:AssumeRole"}],
+}
+POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
+SESSION_SECONDS = 12 * 3600  # the longest that a role's session may last
+
+
+def pass_on(arguments: list[str]) -> int:
+    """Run `python -m loopback` with these arguments; its exit code."""
+    return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment())
+
+
+def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:
+    """Start it; detached, also make the bucket and the role that pipelines run with."""
+    arguments = ["up", "--port", str(port), "--state", str(state), "--account", account]
+    if accept_loss:
+        arguments.append("--accept-loss")
+    code = pass_on([*arguments, "--detach"] if detach else arguments)
+    if code == 0 and detach:
+        prepare(Target({**os.environ, **_variables(state)}, local=True, project="slipway"))
+    return code
+
+
+def prepare(target: Target) -> None:
+    """The artifact bucket and the pipeline role, as the project template creates them on AWS."""
+    missing = [name for name in ("ARTIFACT_BUCKET", "SAGEMAKER_PIPELINE_ROLE_ARN") if not target.environ.get(name)]
+    if missing:
+        raise UserError(f'{" and ".join(missing)} must be set: eval "$(slipway local env)" does it')
+    s3, bucket = target.client("s3"), target.environ["ARTIFACT_BUCKET"]
+    if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
+        where = (
+            {} if target.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
+        )
+        s3.create_bucket(Bucket=bucket, **where)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    iam, role = target.client("iam"), target.environ["SAGEMAKER_PIPELINE_ROLE_ARN"].rpartition("/")[2]
+    if role not in [found["RoleName"] for found in iam.list_roles()["Roles"]]:
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST), MaxSessionDuration=SESSION_SECONDS)
+    given = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    if not given and not iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.attach_role_policy(RoleName=role, PolicyArn=POLICY)
+
+
+def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
+    """Publish the template to the AWS of this machine and launch a project from it, as a person in Studio would.
+
+    Its repository is behind a connection, as with GitHub: `owner/name` is `slipway/<project>`.
+    """
+    import contextlib
+    import io
+    import time
+
+    from slipway.cli import launch as launching
+    from slipway.cli import model_monitor, publish, screen
+
+    began = time.monotonic()
+    client = target.client("codeconnections")
+    arn = client.create_connection(ProviderType="GitHub", ConnectionName="local")["ConnectionArn"]
+    wish = launching.Wish(
+        target.project,
+        source=arn,
+        repository=f"slipway/{target.project}",
+        pipeline=pipeline,
+        parameters={model_monitor.PARAMETER: "no"} if target.environ.get("LOOPBACK_ACCOUNT") == "new" else {},
+    )
+    with contextlib.redirect_stdout(io.StringIO()):  # of interest to those who publish, not to those who try it
+        publish.publish(target, publish.Options(roles=True), as_json=True)
+    launching.begin(target, wish)
+    if quiet:
+        launching.end(target, wish.name, None)
+        return
+    made: set[str] = set()
+    with screen.console.status("resources ...") as status:
+
+        def tell(events: list[dict[str, Any]]) -> None:
+            made.update(e["LogicalResourceId"] for e in events if e["ResourceStatus"] == "CREATE_COMPLETE")
+            status.update(f"{len(made)} resources, {screen.duration(time.monotonic() - began)}")
+
+        launching.end(target, wish.name, tell)
+    made.discard("")
+    screen.say(f"launched in {screen.duration(time.monotonic() - began)}: {len(made)} resources")
+
+
+def exports(state: Path) -> str:
+    """Shell lines that point this shell at it, for `eval`, with a session of the pipeline role as in a notebook."""
+    found = _variables(state)
+    target = Target({**os.environ, **found}, local=True, project="slipway")
+    prepare(target)
+    paths = [str((state / "python").absolute()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    variables = found | _session(target) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _session(target: Target) -> dict[str, str]:
+    """Credentials of the pipeline role: the SDK takes the role that asks for the role of jobs."""
+    role = target.environ["SAGEMAKER_PIPELINE_ROLE_ARN"]
+    given = target.client("sts").assume_role(
+        RoleArn=role, RoleSessionName="SageMaker", DurationSeconds=SESSION_SECONDS
+    )["Credentials"]
+    names = {
+        "AWS_ACCESS_KEY_ID": "AccessKeyId",
+        "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+        "AWS_SESSION_TOKEN": "SessionToken",
+    }
+    return {name: given[member] for name, member in names.items()}
+
+
+def _variables(state: Path) -> dict[str, str]:
+    variables = local_environment(state)
+    if variables is None:
+        raise UserError(f"Nothing runs on {state}; start it with `slipway local up --detach`")
+    return variables
+
+
+def _quiet_environment() -> dict[str, Any]:
+    """The region of the caller counts; an endpoint that points elsewhere must not reach the local AWS itself."""
+    return {key: value for key, value in os.environ.items() if key != "AWS_ENDPOINT_URL"}

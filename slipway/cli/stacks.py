@@ -1,0 +1,123 @@
+"""CloudFormation stacks, as the verbs that start and end projects need them: deploy, follow, delete, why it failed."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from slipway.cli.target import Target, UserError
+
+CANCELLED = ("Resource creation cancelled", "Resource update cancelled")  # these fell with another one
+NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # what its creation came to
+LONGEST = 3600.0  # seconds; endpoints with a canary take the longest
+Say = Callable[[str], None]
+
+
+def pause(target: Target) -> float:
+    """Seconds between two looks at something that takes a while."""
+    return 0.2 if target.local else 5.0
+
+
+def describe(target: Target, name: str) -> dict[str, Any] | None:
+    """The stack, or None when there is none (any more)."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found: dict[str, Any] = target.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as fault:
+        if "does not exist" in str(fault):
+            return None
+        raise
+    return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+
+def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    """What a stack says about itself."""
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def events(target: Target, stack: str) -> list[dict[str, Any]]:
+    """All events of a stack, the oldest first; none while it is about to be made."""
+    from botocore.exceptions import ClientError
+
+    pages = target.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
+    try:
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+    except ClientError as fault:
+        if "does not exist" in str(fault):
+            return []
+        raise
+
+
+def first_failure(found: list[dict[str, Any]]) -> str:
+    """The resource that failed first and why; those that fell with it say nothing."""
+    for event in found:
+        reason = event.get("ResourceStatusReason", "")
+        if event["ResourceStatus"].endswith("_FAILED") and reason and not reason.startswith(CANCELLED):
+            return f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+    return ""
+
+
+def lines(found: list[dict[str, Any]], said: set[str]) -> Iterator[str]:
+    """A line for each event that was not told before and ends something."""
+    for event in found:
+        ended = event["ResourceStatus"].endswith(("_COMPLETE", "_FAILED")) and "CLEANUP" not in event["ResourceStatus"]
+        if event["EventId"] in said or not ended:
+            continue
+        said.add(event["EventId"])
+        reason = f"  {event['ResourceStatusReason']}" if event["ResourceStatus"].endswith("_FAILED") else ""
+        yield f"{event['ResourceStatus']:<16} {event['LogicalResourceId']} ({event['ResourceType']}){reason}"
+
+
+def deploy(target: Target, name: str, template: Path, parameters: Mapping[str, str]) -> str:
+    """Create or update; `created`, `updated` or `unchanged`. Raises UserError with the first resource that failed."""
+    from botocore.exceptions import ClientError
+
+    client, present = target.client("cloudformation"), describe(target, name)
+    request = {
+        "StackName": name,
+        "TemplateBody": template.read_text(),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+    }
+    if present and present["StackStatus"] in NEVER_MADE:  # CloudFormation can only delete it
+        delete(target, name)
+        present = None
+    if present is None:
+        client.create_stack(**request)
+    else:
+        try:
+            client.update_stack(**request)
+        except ClientError as fault:
+            if "No updates are to be performed" in str(fault):
+                return "unchanged"
+            raise
+    ended = _settled(target, name)
+    if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        why = first_failure(events(target, name)) or (ended or {}).get("StackStatusReason", "no reason given")
+        raise UserError(f"stack {name} failed: {why}")
+    return "created" if present is None else "updated"
+
+
+def delete(target: Target, name: str) -> bool:
+    """Delete and wait; False when there was nothing. Raises UserError with the first resource that could not go."""
+    found = describe(target, name)
+    if found is None:
+        return False
+    _settled(target, name)  # a stack that is being changed can't be deleted
+    target.client("cloudformation").delete_stack(StackName=found["StackId"])
+    ended = _settled(target, found["StackId"])
+    if ended is not None:
+        why = first_failure(events(target, found["StackId"])[::-1]) or ended.get("StackStatusReason", "no reason given")
+        raise UserError(f"stack {name} could not be deleted: {why}")
+    return True
+
+
+def _settled(target: Target, name: str) -> dict[str, Any] | None:
+    """The stack when nothing is going on with it any more; None when it is gone."""
+    until = time.monotonic() + LONGEST
+    while (found := describe(target, name)) and found["StackStatus"].endswith("_IN_PROGRESS"):
+        if time.monotonic() > until:
+            raise UserError(f"stack {name} is still {found['StackStatus']} after an hour; look at it, then try again")
+        time.sleep(pause(target))
+    return found

@@ -1,0 +1,91 @@
+"""Verbs that begin and end projects."""
+
+from typing import Annotated
+
+import typer
+
+from slipway.cli.command_line import (
+    PROJECTS,
+    Folder,
+    Json,
+    checkout,
+    command,
+    pairs,
+    target,
+)
+
+
+@command(
+    PROJECTS,
+    "slipway publish --roles --domain d-abcdefghijkl",
+    "slipway publish --service-catalog --principal arn:aws:iam::111122223333:role/DataScientist",
+)
+def publish(
+    bucket: Annotated[str, typer.Option(help="Where to; slipway-templates-ACCOUNT-REGION without it.")] = "",
+    domain: Annotated[str, typer.Option(help="The Studio domain that shall offer it.")] = "",
+    roles: Annotated[bool, typer.Option("--roles", help="Also make the launch role and the policy for users.")] = False,
+    service_catalog: Annotated[bool, typer.Option("--service-catalog", help="Also make a product of it.")] = False,
+    principal: Annotated[str, typer.Option(help="Who may launch the product: the ARN of a role.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put the project template and its seed code where Studio and `slipway launch` find them."""
+    checkout().need_template()
+    from slipway.cli import publish as verb
+
+    options = verb.Options(bucket, domain, roles, service_catalog, principal)
+    verb.publish(target(), options, as_json=as_json)
+
+
+@command(
+    PROJECTS,
+    "slipway launch churn-team",
+    "slipway launch churn-team --source s3 --parameter NotificationEmail=ml@example.com",
+)
+def launch(  # noqa: PLR0913, PLR0917 - the options of a command
+    name: Annotated[str, typer.Argument(help="The project's name.")],
+    source: Annotated[str, typer.Option(help="codecommit, s3, or the ARN of a connection.")] = "codecommit",
+    repository: Annotated[str, typer.Option(help="owner/name behind a connection; a CodeCommit repository.")] = "",
+    branch: Annotated[str, typer.Option(help="The branch that is built.")] = "main",
+    pipeline: Folder = "churn",
+    parameter: Annotated[list[str] | None, typer.Option(help="k=v, of the template. Repeatable.")] = None,
+    bucket: Annotated[str, typer.Option(help="Where it was published to.")] = "",
+    role: Annotated[str, typer.Option(help="Launch role; the one of `publish --roles` without it.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a project from the published template; show what there is then, and what to do first."""
+    from slipway.cli import launch as verb
+
+    given = pairs(parameter or [], "--parameter")
+    wish = verb.Wish(name, source, repository, branch, pipeline, bucket, role, given)
+    raise typer.Exit(verb.launch(target(), wish, as_json=as_json))
+
+
+@command(PROJECTS, "slipway doctor", "slipway doctor --name churn-team --domain d-abcdefghijkl")
+def doctor(
+    bucket: Annotated[str, typer.Option(help="Where the template was published to.")] = "",
+    domain: Annotated[str, typer.Option(help="The Studio domain.")] = "",
+    connection: Annotated[str, typer.Option(help="The ARN of the connection to use.")] = "",
+    name: Annotated[str, typer.Option(help="A project, planned or launched.")] = "",
+    pipeline: Folder = "churn",
+    as_json: Json = False,
+) -> None:
+    """Whether a project can be launched: each precondition, what was found, how to mend it."""
+    from slipway.cli import doctor as verb
+
+    subject = verb.Subject(bucket, domain, connection, name, pipeline)
+    raise typer.Exit(verb.doctor(target(), subject, as_json=as_json))
+
+
+@command(PROJECTS, "slipway destroy churn-team")
+def destroy(
+    name: Annotated[str, typer.Argument(help="The project's name.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a project with its endpoints, in the order that AWS needs; say what is kept."""
+    from slipway.cli import destroy as verb
+
+    aws = target()
+    if not yes:
+        typer.confirm(f"Delete project {name} on {aws.title}, with its staging and production endpoints?", abort=True)
+    raise typer.Exit(verb.destroy(aws, name, as_json=as_json))

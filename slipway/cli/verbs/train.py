@@ -1,0 +1,131 @@
+"""Verbs that train models and compare them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slipway.cli.command_line import (
+    TRAIN,
+    Group,
+    Json,
+    Last,
+    Pipeline,
+    Trained,
+    Version,
+    checkout,
+    command,
+    pairs,
+    target,
+    trained,
+)
+
+
+@command(
+    TRAIN, "slipway run churn --data churn.csv", "slipway run abalone -P TrainingInstanceType=ml.m5.2xlarge --no-wait"
+)
+def run(
+    pipeline: Trained = "",
+    data: Annotated[
+        Path | None, typer.Option(help="A CSV file for this run alone; what the project trains on without it.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--parameters", "-P", help="k=v, of the pipeline. Repeatable.")
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Watch until it ends.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Compile, start and watch a pipeline; show the metrics against their gates and the new version."""
+    from slipway.cli import run as verb
+
+    here, aws = checkout(), target()
+    wish = verb.Wish(trained(aws, here, pipeline), data, pairs(parameters or []), wait, as_json)
+    raise typer.Exit(verb.run(aws, here, wish))
+
+
+@command(TRAIN, "slipway new wine --data wine.csv", "slipway new wine --data wine.csv --label quality")
+def new(
+    name: Annotated[str, typer.Argument(help="Of the pipeline: a folder of pipelines/.")],
+    data: Annotated[Path, typer.Option(help="A CSV file like those to train on.")],
+    label: Annotated[str, typer.Option(help="The column to predict; guessed without it.")] = "",
+    positive: Annotated[str, typer.Option(help="Of a label of two values, the one that means yes.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a pipeline from a table: what is in its columns is guessed, shown, and written to config.yml."""
+    from slipway.cli.checkout import enter
+
+    checkout = enter()
+    from slipway.cli.new import command as verb
+
+    raise typer.Exit(verb.new(checkout, verb.Wish(name, data, label, positive), as_json=as_json))
+
+
+@command(TRAIN, "slipway status --json")
+def status(as_json: Json = False) -> None:
+    """Every pipeline of the account: its last execution and its newest version; and all other groups."""
+    from slipway.cli import report
+
+    report.status(target(), as_json=as_json)
+
+
+@command(TRAIN, "slipway executions -p abalone")
+def executions(pipeline: Pipeline = "", last: Last = 20, as_json: Json = False) -> None:
+    """The newest executions of a pipeline."""
+    from slipway.cli import report
+
+    report.executions_table(target(), pipeline, last, as_json=as_json)
+
+
+@command(TRAIN, "slipway steps", "slipway steps 3f9a --json")
+def steps(
+    execution: Annotated[str, typer.Argument(help="Its id or the first letters; the newest without it.")] = "",
+    pipeline: Pipeline = "",
+    as_json: Json = False,
+) -> None:
+    """The steps of an execution: state, duration, cache hit, failure."""
+    from slipway.cli import report
+
+    report.steps_table(target(), pipeline, execution, as_json=as_json)
+
+
+@command(TRAIN, "slipway logs Train", "slipway logs Evaluate -f")
+def logs(
+    step: Annotated[str, typer.Argument(help="The step, for example Train.")],
+    execution: Annotated[str, typer.Option("--execution", "-e", help="Its id; the newest without it.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the step ends.")] = False,
+    pipeline: Pipeline = "",
+    as_json: Json = False,
+) -> None:
+    """What a step printed."""
+    from slipway.cli import report
+
+    report.logs(target(), pipeline, execution, step, follow=follow, as_json=as_json)
+
+
+@command(TRAIN, "slipway versions")
+def versions(pipeline: Group = "", last: Last = 20, as_json: Json = False) -> None:
+    """The newest versions of a model package group: those that a pipeline has registered."""
+    from slipway.cli import report
+
+    report.versions_table(target(), pipeline, last, as_json=as_json)
+
+
+@command(TRAIN, "slipway version 3")
+def version(number: Version, pipeline: Group = "", as_json: Json = False) -> None:
+    """One version: metrics, champion, gates, lineage, pictures."""
+    from slipway.cli import report
+
+    report.version_page(target(), pipeline, number, as_json=as_json)
+
+
+@command(TRAIN, "slipway diff 2 3")
+def diff(
+    first: Version,
+    second: Annotated[str, typer.Argument(metavar="M", help="The other one.")],
+    pipeline: Group = "",
+    as_json: Json = False,
+) -> None:
+    """What differs between two versions: metrics, parameters, data, code."""
+    from slipway.cli import report
+
+    report.diff(target(), pipeline, first, second, as_json=as_json)

@@ -1,0 +1,60 @@
+"""The explainability monitor of a stage: a model of its own to ask, and the configuration that names that model.
+
+Clarify asks a model some hundred times for each request that it explains; that must not reach the stage's endpoint,
+where it would also be captured. So it makes an endpoint of this model for each execution, and deletes it afterwards.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.deploy import promotion
+
+NAME_LENGTH = 63  # SageMaker's limit
+MODEL = ("ModelPackageName", "ModelExecutionRoleArn", "VpcSubnetIds", "VpcSecurityGroupIds")
+BASELINE = "explanations_shap/baseline.csv"  # what Clarify leaves beside the analysis of the registered version
+
+
+def registered(s3: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pinned version says of its explanations, compared with the same rows; empty when it says nothing."""
+    documents = (record["DriftCheckBaselines"] or {}).get("Explainability") or {}
+    uri = (documents.get("ConfigFile") or {}).get("S3Uri")
+    if not uri:
+        return {}
+    config = promotion.read(s3, uri, "explainability configuration")
+    beside = str((documents.get("Constraints") or {}).get("S3Uri", "")).rpartition("/")[0] + f"/{BASELINE}"
+    shap = config.get("methods", {}).get("shap", {})
+    if "baseline" not in shap and _exists(s3, beside):
+        shap.pop("num_clusters", None)
+        shap["baseline"] = beside
+    return config
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Values for monitoring.yml, and the document to upload."""
+
+    model_name: str
+    key: str
+    config: bytes
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str], config: Mapping[str, Any]) -> "Explained":
+        """For a stage's endpoint. Another version, role or network is another name: CloudFormation makes it first."""
+        stage = f"{parameters['SageMakerProjectName']}-{parameters['StageName']}"
+        model = _digest("\0".join([stage, *(parameters.get(key, "") for key in MODEL)]).encode())[:8]
+        name = f"{stage}-explained"[: NAME_LENGTH - len(model) - 1].rstrip("-") + f"-{model}"
+        named = {**config, "predictor": {**config.get("predictor", {}), "model_name": name}}
+        body = json.dumps(named, indent=1, sort_keys=True).encode()
+        return cls(name, f"monitoring/config/{_digest(body)}/analysis_config.json", body)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _exists(s3: Any, uri: str) -> bool:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))

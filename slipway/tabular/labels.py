@@ -1,0 +1,38 @@
+"""The label column as numbers: 0 and 1 for a classification, the value itself for a regression."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from slipway.tabular import cells
+from slipway.tabular.columns import Columns
+from slipway.tabular.job import JobError
+
+
+def numbered(batch: pa.RecordBatch, columns: Columns, first_row: int) -> pa.RecordBatch:
+    """The batch with a numeric label column; a missing or unknown label is an error that names its row."""
+    values = batch.column(columns.label)
+    labels = _classes(values, columns) if columns.is_classification else values
+    if labels.null_count:
+        row = int(np.flatnonzero(labels.is_null().to_numpy(zero_copy_only=False))[0])
+        found = values[row].as_py()
+        raise JobError(
+            f"label column {columns.label!r}: row {first_row + row} has {'no value' if found is None else repr(found)} "
+            f"({labels.null_count} such rows near it); expected {_expected(columns)}"
+        )
+    place = batch.schema.get_field_index(columns.label)
+    return batch.set_column(place, columns.label, labels.cast(pa.float64()))
+
+
+def _classes(values: pa.Array, columns: Columns) -> pa.Array:
+    coded = values.dictionary_encode()
+    meaning = {cells.label(value): 0.0 for value in columns.negative}
+    meaning |= {cells.label(value): 1.0 for value in columns.positive}
+    classes = [meaning.get(cells.label(value)) for value in coded.dictionary.to_pylist()]
+    return pc.take(pa.array(classes, pa.float64()), coded.indices)
+
+
+def _expected(columns: Columns) -> str:
+    if columns.is_classification:
+        return f"one of {', '.join((*columns.positive, *columns.negative))} (data.label in config.yml)"
+    return "a number"

@@ -1,0 +1,169 @@
+"""Training: hyperparameters, early stopping, class weight, one host or many. What it learns from is its caller's."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from slipway.tabular import hosts, parts
+from slipway.tabular.decision import Rule, threshold
+from slipway.tabular.encoder import FILE as ENCODER_FILE
+from slipway.tabular.encoder import Encoder
+from slipway.tabular.job import JobError, ml_path
+from slipway.tabular.split import Dealt
+
+MODEL_FILE = "xgboost-model"
+OURS = (
+    "num_round",
+    "early_stopping_rounds",
+    "class_weight",
+    "label",
+    "decision",
+)  # hyperparameters that are not XGBoost's
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where a training job's data lie."""
+
+    train: Path
+    validation: Path
+    encoder: Path
+    sharded: bool = False  # S3 has already shared the files of `train` and `validation` out among the hosts
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Channels":
+        """Read SM_CHANNEL_* and SM_INPUT_DATA_CONFIG."""
+        train, validation, encoder = (
+            Path(environment.get(f"SM_CHANNEL_{name.upper()}", ml_path("input", "data", name)))
+            for name in ("train", "validation", "encoder")
+        )
+        channels = json.loads(environment.get("SM_INPUT_DATA_CONFIG", "{}"))
+        sharded = channels.get("train", {}).get("S3DistributionType") == "ShardedByS3Key"
+        return cls(train, validation, encoder, sharded)
+
+
+def hyperparameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The user's hyperparameters, decoded, from SM_HPS (or one by one from SM_HP_*)."""
+    if "SM_HPS" in environment:
+        decoded: dict[str, Any] = json.loads(environment["SM_HPS"])
+        return decoded
+    return {key[6:].lower(): _decoded(value) for key, value in environment.items() if key.startswith("SM_HP_")}
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def train(
+    channels: Channels, params: Mapping[str, Any], where: hosts.Hosts, code: Path | None = None
+) -> xgb.Booster | None:
+    """Train on all hosts; the first host gets the model, the others None.
+
+    `code` is what the model will be served with, the pipeline's features.py included.
+
+    `class_weight` is `balanced` or the weight of a positive row; rounds after the best one are dropped.
+    """
+    encoder = Encoder.load(channels.encoder, code)
+    share = (0, 1) if channels.sharded else (where.rank, len(where.names))
+    label = str(params["label"])
+    with hosts.tracker(where):
+        x, y = parts.matrix(channels.train, encoder, label, *share)
+        vx, vy = parts.matrix(channels.validation, encoder, label, *share)
+        with hosts.collective(where):
+            booster = _fit(encoder, (x, y), (vx, vy), params, where)
+    return booster if where.is_first else None
+
+
+Matrix = tuple[NDArray[np.float32], NDArray[np.float32]]  # features, labels
+
+
+def _fit(
+    encoder: Encoder, training: Matrix, validation: Matrix, params: Mapping[str, Any], where: hosts.Hosts
+) -> xgb.Booster:
+    threads = int(os.environ.get("SM_NUM_CPUS", os.cpu_count() or 1))
+    about: dict[str, Any] = {
+        "feature_names": encoder.model_names,
+        "feature_types": encoder.feature_types,
+        "enable_categorical": True,
+        "nthread": threads,
+        "max_bin": int(params.get("max_bin", 256)),
+    }
+    weights = _weights(training[1], params.get("class_weight", 1), len(where.names))
+    train_set = xgb.QuantileDMatrix(*training, weight=weights, **about)
+    booster = xgb.train(
+        {"tree_method": "hist", "nthread": threads, **{k: v for k, v in params.items() if k not in OURS}},
+        train_set,
+        num_boost_round=int(params.get("num_round", 100)),
+        evals=[(train_set, "train"), (xgb.QuantileDMatrix(*validation, ref=train_set, **about), "validation")],
+        callbacks=_callbacks(params, first=where.is_first),
+        verbose_eval=False,
+    )
+    if str(params.get("objective", "")).startswith("binary:"):
+        _decide(booster, validation, params.get("decision"))
+    return booster
+
+
+def _decide(booster: xgb.Booster, validation: Matrix, section: Any) -> None:
+    """Keep in the model from which probability on a row counts as positive."""
+    rule = Rule.read(json.loads(section) if isinstance(section, str) else section)
+    booster.set_attr(threshold=repr(threshold(validation[1], booster.inplace_predict(validation[0]), rule)))
+
+
+class MetricLines(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types
+    """Prints `[12]	train-logloss:0.1	validation-logloss:0.2`, the lines that the metric definitions look for."""
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        """Called by XGBoost after each round."""
+        values = [f"{data}-{name}:{log[-1]:.6f}" for data, logs in evals_log.items() for name, log in logs.items()]
+        print("\t".join([f"[{epoch}]", *values]), flush=True)
+        return False
+
+
+def _callbacks(params: Mapping[str, Any], *, first: bool) -> list[xgb.callback.TrainingCallback]:
+    chosen: list[xgb.callback.TrainingCallback] = [MetricLines()] if first else []
+    if patience := int(params.get("early_stopping_rounds", 0)):
+        chosen.append(xgb.callback.EarlyStopping(rounds=patience, data_name="validation", save_best=True))
+    return chosen
+
+
+def _weights(labels: NDArray[np.float32], wanted: Any, world: int) -> NDArray[np.float32] | None:
+    """The weight of each row; `balanced` gives both classes the same total, over all hosts."""
+    if wanted == 1:
+        return None
+    if wanted == "balanced":
+        counts = np.array([np.sum(labels == 0), np.sum(labels == 1)], dtype=np.float64)
+        if world > 1:
+            from xgboost import collective
+
+            counts = collective.allreduce(counts, collective.Op.SUM)
+        wanted = counts[0] / max(counts[1], 1)
+    return np.where(labels == 1, np.float32(wanted), np.float32(1))
+
+
+def save(booster: xgb.Booster, encoder_dir: Path, serving_code: Path, model_dir: Path) -> None:
+    """Everything the endpoint needs: the model, its encoder, the code that serves them; and how its rows were split."""
+    if not (serving_code / "inference.py").exists():
+        raise JobError(f"{serving_code}/inference.py is missing: the model could not be served")
+    model_dir.mkdir(parents=True, exist_ok=True)
+    booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
+    (model_dir / f"{MODEL_FILE}.ubj").rename(model_dir / MODEL_FILE)
+    shutil.copyfile(encoder_dir / ENCODER_FILE, model_dir / ENCODER_FILE)
+    if dealt := Dealt.load(encoder_dir):
+        dealt.save(model_dir)
+    shutil.copytree(serving_code, model_dir / "code", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def model_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """SM_MODEL_DIR: what lies there when the job ends becomes model.tar.gz."""
+    return Path(environment.get("SM_MODEL_DIR", ml_path("model")))

@@ -1,0 +1,201 @@
+"""Random tables, each cell in one of its spellings: evaluation, CSV, JSON and the monitor read one value alike."""
+
+import csv
+import io
+import json
+import random
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loopback.images.model_monitor import analyzer
+from slipway.deploy import monitor_preprocessor
+from slipway.tabular import feature_code, hashing, parts, scoring, training
+from slipway.tabular.encoder import Encoder
+from slipway.tabular.hosts import Hosts
+from slipway.tabular.preparing import prepare
+from slipway.tabular.serving import Model
+from slipway.tabular.split import PARTS, Dealt
+
+ROWS = 240
+# what a cell means: how CSV may spell it, how JSON may
+MISSING = (["", "?", "NA", " n/a", "None", "NULL"], [None, "", "nan", "?"])
+FLAGS = (
+    (["true", "True", " TRUE", "1"], [True, "true", 1]),
+    (["false", "False", "FALSE", "0.0"], [False, "False", 0]),
+    MISSING,
+)
+CODES = (
+    (["408", "408.0", " 408"], [408, 408.0, "408", "408.0"]),
+    (["415", "415.00"], [415, 415.0]),
+    (["0510"], ["0510"]),
+    MISSING,
+)
+JOBS = tuple(
+    ([job, f" {job}" if '"' not in job else job], [job, f"{job} "])
+    for job in ("Manager, Sales", 'Clerk "B"', "Night\nshift", "São", "x")
+)
+NAMES = {"1stFlrSF": "number", "Größe [m²]": "number", "年齢": "category", "%": "category", "job": "category"}
+KINDS = {"年齢": CODES, "%": FLAGS, "job": JOBS}
+DATA = {
+    "header": True,
+    "columns": {"id": "identifier", **NAMES, "left": "label"},
+    "label": {"positive": ["1", "True"], "negative": ["0", "False"]},
+    "minimum_rows": 10,
+}
+CONFIG = {"data": DATA, "split": {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 3}}
+FEATURES = """import numpy as np
+import pandas as pd
+
+
+def features(rows: pd.DataFrame) -> pd.DataFrame:
+    made = rows[["job"]].copy()
+    made["ratio"] = rows["1stFlrSF"] / rows["Größe [m²]"].where(rows["Größe [m²]"] != 0)
+    made["third"] = rows["1stFlrSF"] / 3 - 0.1 > rows["Größe [m²]"] / 3
+    made["size"] = pd.cut(rows["1stFlrSF"], [-np.inf, 0, 10, np.inf], labels=["none", "some", "much"])
+    made["flag"] = rows["%"].map({"true": True, "false": False})
+    made["code"] = rows["年齢"].map({"408": "west", "415": "east"})
+    made["unknown"] = rows["1stFlrSF"].isna()
+    return made
+"""
+PARAMS = {"objective": "binary:logistic", "num_round": 4, "label": "left", "max_cat_to_onehot": 1}
+
+
+def number(chance):
+    value = round(chance.uniform(-50, 50), 2)
+    return ([str(value), f" {value}", f"{value:.2f}", f"{value:e}"], [value, str(value)])
+
+
+def meanings(chance):
+    """A row: of each column the spellings of its value."""
+    cell = {name: chance.choice(KINDS[name]) if name in KINDS else number(chance) for name in NAMES}
+    for name in NAMES:
+        if name not in KINDS and chance.random() < 0.1:
+            cell[name] = MISSING
+    return cell
+
+
+def line(values):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+class Table:
+    """A table prepared and trained on, with the meaning of each of its rows."""
+
+    def __init__(self, folder, seed, features=""):
+        self.chance, self.folder = random.Random(seed), folder
+        self.rows = [meanings(self.chance) for _ in range(ROWS)]
+        ids = [f"c{number}" for number in range(ROWS)]
+        labels = [self.chance.choice((("1", "1.0", "True"), ("0", "0.0", "FALSE"))) for _ in ids]
+        lines = [
+            line([name, *self.csv(row), self.chance.choice(label)])
+            for name, row, label in zip(ids, self.rows, labels, strict=True)
+        ]
+        (folder / "in").mkdir()
+        (folder / "in/a.csv").write_text(line(["id", *NAMES, "left"]) + "".join(lines), encoding="utf-8")
+        code = folder / "code"
+        code.mkdir()
+        if features:
+            (code / "features.py").write_text(features, encoding="utf-8")
+        prepare(folder / "in", folder / "out", CONFIG, lambda batch: batch, feature_code.load(code))
+        out = folder / "out"
+        channels = training.Channels(out / "train", out / "validation", out / "encoder")
+        self.model = Model(
+            training.train(channels, PARAMS, Hosts(("a",), "a"), code), Encoder.load(out / "encoder", code)
+        )
+        assigned = Dealt.load(out / "encoder").split.parts(hashing.of_values(pa.array(ids)))
+        self.of_part = {
+            part: [row for row, place in zip(self.rows, assigned, strict=True) if PARTS[place] == part]
+            for part in PARTS
+        }
+
+    def csv(self, row):
+        return [self.chance.choice(spelled) for spelled, _ in row.values()]
+
+    def json(self, row):
+        return {name: self.chance.choice(values) for name, (_, values) in row.items()}
+
+    def answers(self, body, kind):
+        return self.model.predict(self.model.parse(body, kind))
+
+
+@pytest.fixture(scope="module")
+def silent():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_callbacks", lambda *_, **__: [])
+        yield
+
+
+@pytest.mark.parametrize("features", ["", FEATURES], ids=["plain", "features.py"])
+@given(st.integers(0, 10_000))
+@settings(max_examples=8, deadline=None)
+@pytest.mark.usefixtures("silent")
+def test_a_value_is_read_alike_everywhere(features, seed):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table = Table(folder, seed, features)
+        rows = table.of_part["test"]
+        expected = scoring.score(table.model, folder / "out/test", "left").scores
+        assert len(expected) == len(rows)
+        header = line(NAMES)
+        for body in (
+            "".join(line(table.csv(row)) for row in rows),
+            header + "".join(line(table.csv(row)) for row in rows),
+        ):
+            assert np.array_equal(table.answers(body, "text/csv"), expected)
+        objects = [table.json(row) for row in rows]
+        for body in ({"instances": objects}, [list(row.values()) for row in objects]):
+            assert np.array_equal(table.answers(json.dumps(body), "application/json"), expected)
+        for row in rows[:5]:
+            assert (
+                table.answers(line(table.csv(row)), "text/csv")[0]
+                == table.answers(json.dumps(table.json(row)), "application/json")[0]
+            )
+        assert violations(table) == []
+
+
+def violations(table):
+    """What the monitor finds in the training rows, sent in other spellings."""
+    baseline = analyzed(table.folder / "out/baseline", table.folder / "baseline")
+    sent = [("CSV", line(table.csv(row))) for row in table.of_part["train"]]
+    sent = [
+        ("JSON", json.dumps(table.json(row))) if n % 2 else one
+        for n, (one, row) in enumerate(zip(sent, table.of_part["train"], strict=True))
+    ]
+    read = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("baseline_constraints", str(baseline / "constraints.json"))
+        for cached in ("_features", "_names", "_columns", "_missing", "_by_spelling"):
+            getattr(monitor_preprocessor, cached).cache_clear()
+        for encoding, data in sent:
+            part = SimpleNamespace(encoding=encoding, observedContentType="", data=data)
+            read += monitor_preprocessor.preprocess_handler(SimpleNamespace(endpoint_input=part))
+    (table.folder / "hour").mkdir()
+    (table.folder / "hour/a.csv").write_text(line(NAMES) + "".join(line([row[n] for n in NAMES]) for row in read))
+    against = {f"baseline_{name}": str(baseline / f"{name}.json") for name in ("statistics", "constraints")}
+    found = analyzed(table.folder / "hour", table.folder / "found", **against) / "constraint_violations.json"
+    return json.loads(found.read_text())["violations"] if found.exists() else []
+
+
+def analyzed(source, output, **more):
+    given = {"dataset_source": str(source), "output_path": str(output), "SAGEMAKER_BASE_DIR": str(output)}
+    assert analyzer.main({**given, "dataset_format": '{"csv": {"header": true}}', **more}) == 0
+    return output
+
+
+def test_parts_hold_each_category_in_its_one_spelling(tmp_path):
+    table = Table(tmp_path, 1)
+    assert table.model.encoder.categories == {
+        "年齢": ("0510", "408", "415"),
+        "%": ("false", "true"),
+        "job": ('Clerk "B"', "Manager, Sales", "Night\nshift", "São", "x"),
+    }
+    assert parts.pq.read_schema(tmp_path / "out/test/part-0000.parquet").names == [*NAMES, "left"]
