@@ -1,0 +1,1 @@
+"""Model building: config.yml read, a pipeline compiled from it, started and followed."""

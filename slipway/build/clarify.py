@@ -1,0 +1,131 @@
+"""Bias and explainability: the checks that config.yml asks for, and the baselines that they leave for the monitors.
+
+Without its sections `bias` and `explainability` there is no step here. The model that a check asks is behind an
+endpoint of the check's own, which it makes and deletes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagemaker.core.clarify import BiasConfig, DataConfig, ModelConfig, ModelPredictedLabelConfig, SHAPConfig
+from sagemaker.core.model_metrics import FileSource, MetricsSource
+from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.parameters import ParameterBoolean
+from sagemaker.mlops.workflow.clarify_check_step import (
+    ClarifyCheckConfig,
+    ClarifyCheckStep,
+    DataBiasCheckConfig,
+    ModelBiasCheckConfig,
+    ModelExplainabilityCheckConfig,
+)
+from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
+
+from slipway.build.config import Bias, Explainability
+from slipway.build.steps import CACHE, STEP_RETRIES, Workshop, document, made_by
+from slipway.tabular import cells
+
+POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
+PROBABILITY = ModelPredictedLabelConfig(probability=0, probability_threshold=0.5)  # the answer's first column
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The steps, and what they add to a version in the registry: to its ModelMetrics, to its DriftCheckBaselines."""
+
+    steps: list[Step] = field(default_factory=list)
+    metrics: dict[str, MetricsSource] = field(default_factory=dict)
+    baselines: dict[str, MetricsSource | FileSource] = field(default_factory=dict)
+
+    def add(self, step: ClarifyCheckStep, what: str) -> None:
+        """A check of `what`, as the SDK calls it in both."""
+        self.steps.append(step)
+        self.metrics[what] = document(step.properties.CalculatedBaselineConstraints)
+        self.baselines[f"{what}_constraints"] = document(step.properties.BaselineUsedForDriftCheckConstraints)
+
+
+def checks(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Checked:
+    """Is the data biased, is the model, and how much does each feature count?"""
+    bias, explainability = shop.config.bias, shop.config.explainability
+    checked = Checked()
+    if bias or explainability:
+        model = ModelStep("Model", step_args=shop.model(trained).build(), retry_policies=[STEP_RETRIES])
+        checked.steps.append(model)
+        asked = _asked(shop, model)
+    if bias:
+        _bias(shop, bias, prepared, asked, checked)
+    if explainability:
+        _explainability(shop, explainability, prepared, asked, checked)
+    return checked
+
+
+def _asked(shop: Workshop, model: ModelStep) -> ModelConfig:
+    return ModelConfig(
+        model_name=model.properties.ModelName,
+        instance_count=1,
+        instance_type=shop.config.instances.processing.type,
+        content_type="text/csv",
+        accept_type="text/csv",
+        endpoint_name_prefix=f"sm-clarify-{shop.project.name}",  # what the project's roles may make
+    )
+
+
+def _bias(shop: Workshop, bias: Bias, prepared: ProcessingStep, asked: ModelConfig, checked: Checked) -> None:
+    """What the training rows say of the groups, and what the model says of them in the test rows."""
+    values = [[_as_prepared(value) for value in group] for group in bias.facets.values()]
+    groups = BiasConfig([POSITIVE], [*bias.facets], values, bias.group)
+    skip = shop.parameters.skip_bias
+    data = DataBiasCheckConfig(_rows(shop, prepared, "DataBias", "train"), groups)
+    model = ModelBiasCheckConfig(_rows(shop, prepared, "ModelBias", "test"), groups, asked, PROBABILITY)
+    checked.add(_step(shop, "DataBias", data, skip, cache_config=CACHE), "bias_pre_training")
+    checked.add(_step(shop, "ModelBias", model, skip), "bias_post_training")
+    checked.baselines["bias_config_file"] = _monitors_config(shop, model)
+
+
+def _as_prepared(value: str | float) -> str | float | None:
+    """A category in the spelling that Prepare gives it: `True` is true."""
+    return cells.category(value) if isinstance(value, str) else value
+
+
+def _explainability(
+    shop: Workshop, settings: Explainability, prepared: ProcessingStep, asked: ModelConfig, checked: Checked
+) -> None:
+    shap = SHAPConfig(num_samples=settings.num_samples, agg_method=settings.agg_method, num_clusters=1, seed=0)
+    config = ModelExplainabilityCheckConfig(_rows(shop, prepared, "Explain", "explained"), asked, shap, 0)
+    checked.add(_step(shop, "Explain", config, shop.parameters.skip_explainability), "explainability")
+    checked.baselines["explainability_config_file"] = _monitors_config(shop, config)
+
+
+def _rows(shop: Workshop, prepared: ProcessingStep, step: str, name: str) -> DataConfig:
+    """One of the files that Prepare has written for the checks, and where the check writes."""
+    data = shop.config.data
+    label = data.label_column
+    return DataConfig(
+        s3_data_input_path=Join("/", [made_by(prepared, "checked"), f"{name}.csv"]),
+        s3_output_path=shop.output(step),
+        s3_analysis_config_output_path=f"s3://{shop.project.bucket}/{shop.name}",  # the session knows better
+        label=label,
+        headers=[*data.used, label],
+        dataset_type="text/csv",
+    )
+
+
+def _step(
+    shop: Workshop, name: str, config: ClarifyCheckConfig, skip: "ParameterBoolean | None", **options: Any
+) -> ClarifyCheckStep:
+    return ClarifyCheckStep(
+        name,
+        clarify_check_config=config,
+        check_job_config=shop.check_job(),
+        skip_check=skip,
+        register_new_baseline=shop.parameters.new_baseline,
+        fail_on_violation=True,
+        model_package_group_name=shop.name,
+        **options,
+    )
+
+
+def _monitors_config(shop: Workshop, config: ClarifyCheckConfig) -> FileSource:
+    """The document that a monitor is configured with; the SDK writes it when it makes the step."""
+    uri = shop.session.kept[config.monitoring_analysis_config_uri]
+    return FileSource(s3_uri=uri, content_type="application/json")

@@ -1,0 +1,157 @@
+"""The definition of a pipeline, compiled once: kept under a hash of everything that it is made from.
+
+Compiling imports the SageMaker SDK (seconds); a kept definition is read without it. The code bundles are not kept: they
+are cheap to build, and uploaded only when the bucket has no object at their content-addressed key.
+"""
+
+import contextlib
+import gc
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.build import working_folder
+from slipway.build.bundles import LIBRARY, Bundle
+from slipway.build.project import Project, UsageError
+
+KEPT = Path(".slipway", "definitions")  # below the project's folder
+LIBRARY_SOURCES = ("slipway/build", "slipway/tabular")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A definition, and the code that its steps refer to, by step."""
+
+    name: str
+    text: str
+    code: Mapping[str, Sequence[Any]]  # digest and number of objects
+    bundles: Mapping[str, Bundle] | None = None  # None: the definition was kept from an earlier build
+
+
+def compiled(module: str, project: Project, root: Path) -> Compiled:
+    """The definition of the pipeline in a module (`pipelines.churn.pipeline`) of the project in a folder.
+
+    It is read from disk if nothing has changed.
+    """
+    path = root / KEPT / f"{_key(module, project, root)}.json"
+    if path.exists():
+        return Compiled(**json.loads(path.read_text()))
+    fresh = build(module, project, root)
+    partial = path.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):  # a checkout that cannot be written to compiles every time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "code": fresh.code}))
+        partial.replace(path)
+    return fresh
+
+
+def build(module: str, project: Project, root: Path) -> Compiled:
+    """Compile and validate; nothing is sent anywhere."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", project.region)  # the SDK makes a client while it is imported
+    os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # it would ask IAM before anything runs
+    before = logging.getLogger().handlers[:]
+    logging.disable(logging.WARNING)  # it reports every step that it takes
+    gc.disable()  # what its import makes stays: looking through that again and again takes a third of the time
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            name, definition, bundles = _defined(module, project, root)
+    finally:
+        logging.disable(logging.NOTSET)
+        logging.getLogger().handlers[:] = before
+        gc.freeze()
+        gc.enable()
+    text = json.dumps(_without_empty_environment(definition), indent=1, sort_keys=True)
+    from slipway.build import check
+
+    if faults := check.faults(text):
+        raise UsageError("\n".join([f"the definition of {module} is not valid:", *(f"  - {f}" for f in faults)]))
+    code_of = {step: (bundle.digest, len(bundle.objects(name))) for step, bundle in bundles.items()}
+    return Compiled(name, text, code_of, bundles)
+
+
+def _defined(module: str, project: Project, root: Path) -> tuple[str, dict[str, Any], Mapping[str, Bundle]]:
+    """Name, definition and code of the pipeline in a module. Raises UsageError for what its code raises, with place."""
+    try:
+        code = _module(module, root)
+        if missing := [name for name in ("get_workshop", "get_pipeline") if not hasattr(code, name)]:
+            raise UsageError(
+                f"{module} has no {' and no '.join(missing)}: a pipeline is made by get_pipeline(get_workshop(project))"
+            )
+        shop = code.get_workshop(project)
+        return shop.name, json.loads(code.get_pipeline(shop).definition()), shop.bundles
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{_place(error, root)}: {type(error).__name__}: {error}") from error
+
+
+def _place(error: Exception, root: Path) -> str:
+    """File and line of the project that an error comes from; of the library, where it has no part in it."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(root / "pipelines")]
+    last = (own or frames)[-1]
+    return f"{last.filename}:{last.lineno}"
+
+
+def _module(name: str, root: Path) -> Any:
+    if not (root / (name.replace(".", "/") + ".py")).exists():
+        known = sorted(f"pipelines.{path.parent.name}.pipeline" for path in root.glob("pipelines/*/pipeline.py"))
+        raise UsageError(f"there is no pipeline module {name!r} in {root}; there are {', '.join(known) or 'none'}")
+    working_folder.enter(root)
+    return importlib.import_module(name)
+
+
+def _key(module: str, project: Project, root: Path) -> str:
+    """A hash of all that a definition depends on."""
+    digest = hashlib.sha256()
+    versions = [sys.version, *(importlib.metadata.version(name) for name in ("sagemaker", "botocore"))]
+    digest.update(json.dumps([module, asdict(project), versions]).encode())
+    for home, folder in ((root, "pipelines"), *((LIBRARY, folder) for folder in LIBRARY_SOURCES)):
+        for path in sorted(path for path in (home / folder).rglob("*") if path.suffix in {".py", ".yml"}):
+            digest.update(f"\0{path.relative_to(home)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _without_empty_environment(node: Any) -> Any:
+    """Serving fails over an empty SAGEMAKER_PROGRAM; an empty variable says nothing that its absence does not."""
+    if isinstance(node, list):
+        return [_without_empty_environment(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    cleaned = {key: _without_empty_environment(value) for key, value in node.items()}
+    if isinstance(cleaned.get("Environment"), dict):
+        cleaned["Environment"] = {key: value for key, value in cleaned["Environment"].items() if value != ""}
+    return cleaned
+
+
+def upload_code(made: Compiled, module: str, project: Project, root: Path, s3: Any) -> list[str]:
+    """Put the code objects that the bucket does not have into it; returns their keys."""
+    missing = [
+        step
+        for step, (digest, objects) in sorted(made.code.items())
+        if _count(s3, project.bucket, f"{made.name}/code/{digest}/") < objects
+    ]
+    if not missing:
+        return []
+    bundles = made.bundles or build(module, project, root).bundles or {}
+    contents = [item for step in missing for item in bundles[step].objects(made.name).items()]
+    for key, content in contents:
+        s3.put_object(Bucket=project.bucket, Key=key, Body=content)
+    return [key for key, _ in contents]
+
+
+def _count(s3: Any, bucket: str, prefix: str) -> int:
+    return int(s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"])

@@ -1,0 +1,298 @@
+"""What config.yml may say, and the refusal of everything else: file, line, what was found, what is allowed.
+
+`python -m slipway.build.config schema` writes the JSON Schema that editors use, pipelines/config.schema.json;
+`python -m slipway.build.config check` reads every config.yml below pipelines/. Both work in a project's folder.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from slipway.build import settings_file
+from slipway.build.settings_file import Section, nearest
+from slipway.tabular import cells
+
+FOLDER = Path("pipelines")  # of the project that the working folder is
+SCHEMA = FOLDER / "config.schema.json"
+HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2")
+LOWER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
+
+Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200, description="As the file spells it, or like it.")]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
+Share = Annotated[float, Field(ge=0.01, le=0.98)]
+Metric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"]
+
+
+class Label(Section):
+    """Which values of the label column mean yes and which no; case and a final dot don't count."""
+
+    positive: list[str] = Field(min_length=1)
+    negative: list[str] = Field(min_length=1)
+
+
+class Data(Section):
+    """The raw files: where they are and what their columns hold."""
+
+    url: str = Field(description="An s3:// URI, or a prefix below the artifact bucket.")
+    header: bool = Field(description="Whether the files start with a line of column names.")
+    columns: dict[Name, Literal["number", "category", "identifier", "label"]] = Field(
+        description="In the order of the file. An identifier is dropped; exactly one column is the label."
+    )
+    label: Label | None = Field(None, description="For a classification. Without it the label is a number.")
+    features: list[Name] | None = Field(None, description="Default: all number and category columns.")
+    minimum_rows: int | None = Field(
+        None, ge=10, description="Fewer are refused. Without it, fewer than 10 a feature are warned of."
+    )
+    missing: list[str] | None = Field(
+        None, description="Words for a missing value, in any case. Default: ?, NA, N/A, NaN, null, None."
+    )
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> "Data":
+        spelled: dict[str, str] = {}
+        for name in self.columns:
+            if (other := spelled.setdefault(cells.spelling(name), name)) != name:
+                raise ValueError(f"columns {other!r} and {name!r} differ in case, spaces and punctuation only")
+        labels = [name for name, kind in self.columns.items() if kind == "label"]
+        if len(labels) != 1:
+            raise ValueError(f"exactly one column must be the label, found {labels or 'none'}")
+        usable = [name for name, kind in self.columns.items() if kind in {"number", "category"}]
+        for name in self.features or usable or ["(none)"]:
+            if name not in usable:
+                raise ValueError(f"feature {name!r} is not a number or category column{nearest(name, usable)}")
+        return self
+
+    @property
+    def label_column(self) -> str:
+        """The one column of type label."""
+        return next(name for name, kind in self.columns.items() if kind == "label")
+
+    @property
+    def used(self) -> list[str]:
+        """The features: those that are listed, or all that can be one."""
+        return self.features or [name for name, kind in self.columns.items() if kind in {"number", "category"}]
+
+
+class Split(Section):
+    """Shares of the rows for training, early stopping and the final test; a hash says which row goes where."""
+
+    train: Share
+    validation: Share
+    test: Share
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    group: Name | Literal[False] | None = Field(
+        None,
+        description="A column whose equal values stay in one part. Default: the first identifier column that is one, "
+        "else equal rows stay together; false asks for the latter.",
+    )
+
+    @model_validator(mode="after")
+    def _sum(self) -> "Split":
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError(f"train + validation + test must be 1, found {self.train + self.validation + self.test:g}")
+        return self
+
+
+class Instance(Section):
+    """What a job runs on."""
+
+    type: InstanceType = "ml.m5.xlarge"
+    volume_gb: Annotated[int, Field(ge=1, le=16384)] = 30
+
+
+class Instances(Instance):
+    """What a job runs on that may have several hosts."""
+
+    count: Annotated[int, Field(ge=1, le=32)] = 1
+
+
+class Jobs(Section):
+    """Instance types and counts. Defaults of pipeline parameters: a run may ask for others."""
+
+    processing: Instance = Instance()
+    training: Instances = Instances()
+
+
+class Hyperparameters(Section):
+    """XGBoost's parameters by XGBoost's names; `objective` is chosen in train.py."""
+
+    num_round: int = Field(ge=1, le=100_000)
+    early_stopping_rounds: int = Field(20, ge=0, description="0 switches early stopping off.")
+    class_weight: Literal["balanced"] | Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Of a positive row. Other than 1 it costs ranking and calibration; see `decision`."
+    )
+    eval_metric: str = "logloss"
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    eta: float | None = Field(None, gt=0, le=1)
+    max_depth: int | None = Field(None, ge=0, le=64)
+    max_leaves: int | None = Field(None, ge=0)
+    max_bin: int | None = Field(None, ge=2)
+    min_child_weight: float | None = Field(None, ge=0)
+    gamma: float | None = Field(None, ge=0)
+    subsample: float | None = Field(None, gt=0, le=1)
+    colsample_bytree: float | None = Field(None, gt=0, le=1)
+    colsample_bylevel: float | None = Field(None, gt=0, le=1)
+    reg_lambda: float | None = Field(None, ge=0)
+    reg_alpha: float | None = Field(None, ge=0)
+    max_delta_step: float | None = Field(None, ge=0)
+    grow_policy: Literal["depthwise", "lossguide"] | None = None
+    max_cat_to_onehot: Annotated[
+        int, Field(ge=1, description="Up to so many categories are split one against the others, which overfits less.")
+    ] = 64
+    max_cat_threshold: Annotated[
+        int, Field(ge=1, description="Of more categories, how many a split may set apart.")
+    ] = 8
+
+
+class Champion(Section):
+    """How much worse than the model in production a new one may be and still be registered.
+
+    It is refused when the whole 95 % interval of the difference, on the same test rows, is above the margin.
+    """
+
+    metric: Metric
+    margin: float = Field(ge=0)
+
+
+class Gates(Section):
+    """What a model must reach: at least the value for auc, accuracy, precision, recall, f1, r2; else at most."""
+
+    thresholds: dict[Metric, float] = Field(min_length=1)
+    champion: Champion
+
+
+class Decision(Section):
+    """How the probability is chosen from which on a row counts as positive, on the validation rows."""
+
+    choose: Literal["f1", "cost", "recall", "fixed"] = "f1"
+    false_positive: float = Field(1.0, gt=0, description="For cost: what a false alarm costs, in any unit.")
+    false_negative: float = Field(1.0, gt=0, description="For cost: what a missed positive costs, in that unit.")
+    recall: float = Field(0.9, gt=0, le=1, description="For recall: the share of the positives to find.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="For fixed.")
+
+
+class Bias(Section):
+    """Groups of rows that the model shall treat no worse than the others: checked in the pipeline, and by a monitor."""
+
+    facets: dict[Name, list[str | int | float]] = Field(
+        min_length=1, description="Feature: its values in the group. Of a number one value: all above it are the group."
+    )
+    group: Name | None = Field(None, description="A feature whose values explain a difference (CDDL, CDDPL).")
+
+    def disagreements_with(self, data: Data) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What the columns say against it."""
+        if data.label is None:
+            yield (), "labels are compared by what they mean: data.label must say it, which a regression's can't"
+        for name, values in self.facets.items():
+            if name not in data.used:
+                yield ("facets", name), f"not a feature{nearest(name, data.used)}"
+            elif data.columns[name] == "number" and not (len(values) == 1 and not isinstance(values[0], str)):
+                yield ("facets", name), "it is a number column: give one number, above which a row is in the group"
+            elif data.columns[name] == "category" and not (values and all(map(_is_text, values))):
+                yield ("facets", name), "it is a category column: give texts ('yes' in quotes: plain, it is true)"
+        if self.group is not None and self.group not in data.used:
+            yield ("group",), f"{self.group!r} is not a feature{nearest(self.group, data.used)}"
+
+
+class Explainability(Section):
+    """How much each feature counts, by Kernel SHAP on test rows: in the pipeline, and by a monitor on requests."""
+
+    rows: int = Field(200, ge=10, le=10_000, description="Test rows that the baseline explains.")
+    num_samples: int = Field(200, ge=10, le=10_000, description="Rows that the model is asked with to explain one.")
+    agg_method: Literal["mean_abs", "median", "mean_sq"] = "mean_abs"
+
+
+class Monitoring(Section):
+    """What the data quality monitor's limits leave room for: chance in an hour of so many requests."""
+
+    hour_rows: Annotated[
+        int, Field(ge=10, le=10_000, description="Rows of a quiet hour. More rows: tighter limits.")
+    ] = 100
+
+
+class Mlflow(Section):
+    """Optional experiment tracking; the image must have mlflow."""
+
+    tracking_uri: str
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a reader of CSV leaves it a text."""
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
+class Config(Section):
+    """The whole of a pipeline's config.yml."""
+
+    data: Data
+    split: Split
+    slices: list[Name] = Field(default_factory=list, description="Columns whose values get metrics of their own.")
+    instances: Jobs = Jobs()
+    hyperparameters: Hyperparameters
+    decision: Decision | None = Field(None, description="Of a classification. Default: the best F1.")
+    gates: Gates
+    bias: Bias | None = None
+    explainability: Explainability | None = None
+    monitoring: Monitoring = Monitoring()
+    mlflow: Mlflow | None = None
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> "Config":
+        for name in self.slices:
+            if name not in self.data.used:
+                raise ValueError(f"slices: {name!r} is not a feature{nearest(name, self.data.used)}")
+        group, columns = self.split.group, [name for name in self.data.columns if name != self.data.label_column]
+        if group and group not in columns:
+            raise ValueError(f"split.group: {group!r} is no column beside the label{nearest(group, columns)}")
+        wrong = set(_metrics_of(classification=self.data.label is None))
+        for metric in [*self.gates.thresholds, self.gates.champion.metric]:
+            if metric in wrong:
+                kind = "regression" if self.data.label is None else "classification"
+                allowed = ", ".join(_metrics_of(classification=self.data.label is not None))
+                raise ValueError(f"gates: {metric!r} is not a metric of a {kind}; allowed: {allowed}")
+        return self
+
+    def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What the checks ask of columns that don't allow it."""
+        if self.decision is not None and self.data.label is None:
+            yield ("decision",), "a number is not decided; data.label must say which labels are positive"
+        if self.bias is not None:
+            yield from ((("bias", *place), text) for place, text in self.bias.disagreements_with(self.data))
+        least = 2 * len(self.data.used)
+        if self.explainability is not None and self.explainability.num_samples < least:
+            yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
+
+    def part(self, *sections: str) -> dict[str, Any]:
+        """Some sections as a plain document, for a job; where the data lie is not a job's business."""
+        return self.model_dump(mode="json", include=set(sections), exclude={"data": {"url"}}, exclude_none=True)
+
+
+def _metrics_of(*, classification: bool) -> tuple[str, ...]:
+    regression = ("rmse", "mae", "mse", "r2")
+    return tuple(m for m in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if (m in regression) != classification)
+
+
+def load(path: Path) -> Config:
+    """Read and validate a config.yml; everything that is wrong with it is in one UsageError."""
+    return settings_file.load(path, Config)
+
+
+def schema() -> str:
+    """The JSON Schema of config.yml, as config.schema.json holds it."""
+    return settings_file.schema(Config)
+
+
+def main(arguments: list[str]) -> int:
+    """`schema` writes config.schema.json; `check` reads every config.yml."""
+    return settings_file.command("slipway.build.config", arguments, Config, SCHEMA, FOLDER.glob("*/config.yml"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

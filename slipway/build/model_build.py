@@ -1,0 +1,156 @@
+"""The steps of a model build, one function each; its arguments are the steps it waits for.
+
+A pipeline composes them in its `pipeline.py`, and writes a function of its own for a step that it wants different.
+"""
+
+import base64
+import json
+from typing import Any
+
+from sagemaker.core.drift_check_baselines import DriftCheckBaselines
+from sagemaker.core.metadata_properties import MetadataProperties
+from sagemaker.core.model_metrics import ModelMetrics
+from sagemaker.core.model_monitor.dataset_format import DatasetFormat
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.fail_step import FailStep
+from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.mlops.workflow.quality_check_step import DataQualityCheckConfig, QualityCheckStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
+
+from slipway.build import bundles
+from slipway.build.clarify import Checked
+from slipway.build.steps import CACHE, REPORT, STEP_RETRIES, Workshop, document, made_by
+from slipway.tabular import cells
+
+
+def prepare(shop: Workshop) -> ProcessingStep:
+    """Check the raw files against the configured columns; split, and fit the encoder on the training rows."""
+    checked = ["checked"] if shop.config.bias or shop.config.explainability else []
+    return shop.processing(
+        "Prepare",
+        bundles.processing(shop.folder, "prepare", shop.config.part("data", "split", "bias", "explainability")),
+        inputs={"data": shop.parameters.input_data},
+        outputs=["train", "validation", "test", "encoder", "baseline", "golden", *checked],
+        env={"DATA_VERSION": shop.parameters.data_version},  # new data at the same address is not a cache hit
+    )
+
+
+def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
+    """Statistics and constraints of the training features as the endpoint will see them."""
+    return QualityCheckStep(
+        "Baseline",
+        quality_check_config=DataQualityCheckConfig(
+            baseline_dataset=made_by(prepared, "baseline"),
+            dataset_format=DatasetFormat.csv(header=True),
+            output_s3_uri=shop.output("Baseline"),
+        ),
+        check_job_config=shop.check_job(),
+        skip_check=shop.parameters.skip_check,
+        register_new_baseline=shop.parameters.new_baseline,
+        fail_on_violation=False,
+        model_package_group_name=shop.name,
+        cache_config=CACHE,
+    )
+
+
+def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
+    """Boosted trees with early stopping, on one instance or several."""
+    channels = {name: made_by(prepared, name) for name in ("train", "validation", "encoder")}
+    return shop.training(bundles.training(shop.folder), channels)
+
+
+def evaluate(
+    shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, baselined: QualityCheckStep
+) -> ProcessingStep:
+    """Score the test rows with the new model and with the champion: metrics, slices, pictures.
+
+    It also gives the baseline's constraints room for chance; a monitor compares with those.
+    """
+    config = shop.config.part("data", "slices", "monitoring", "decision") | {
+        "champion_metric": shop.config.gates.champion.metric
+    }
+    return shop.processing(
+        "Evaluate",
+        bundles.processing(shop.folder, "evaluate", config),
+        inputs={
+            "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
+            "test": made_by(prepared, "test"),
+            "golden": made_by(prepared, "golden"),
+            "statistics": baselined.properties.BaselineUsedForDriftCheckStatistics,
+            "constraints": baselined.properties.BaselineUsedForDriftCheckConstraints,
+        },
+        outputs=["evaluation"],
+        env={"CHAMPION_MODEL_PACKAGE_ARN": shop.parameters.champion, "MODEL_PACKAGE_GROUP_NAME": shop.name},
+        property_files=[REPORT],
+    )
+
+
+def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep, metrics: str) -> ConditionStep:
+    """All thresholds of config.yml, and not worse than the champion by more than the margin, beyond doubt.
+
+    `metrics` is the section of evaluation.json that the thresholds are about.
+    """
+    missed: Any = shop.figures(evaluated, metrics)
+    return ConditionStep(
+        "Gate",
+        conditions=shop.conditions(evaluated, metrics),
+        if_steps=[registered],
+        else_steps=[FailStep("Fail", error_message=missed)],
+    )
+
+
+def register(
+    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: QualityCheckStep, checked: Checked
+) -> ModelStep:
+    """A version in the registry, with its metrics, baselines and lineage."""
+    report = Join("/", [made_by(evaluated, "evaluation"), "evaluation.json"])
+    arguments = shop.model(trained).register(
+        model_package_group_name=shop.name,
+        content_types=["text/csv", "application/json"],
+        response_types=["text/csv", "application/json"],
+        inference_instances=["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"],
+        transform_instances=["ml.m5.xlarge"],
+        approval_status=shop.parameters.approval,
+        model_metrics=ModelMetrics(
+            model_statistics=document(report),
+            model_data_statistics=document(baselined.properties.CalculatedBaselineStatistics),
+            model_data_constraints=document(baselined.properties.CalculatedBaselineConstraints),
+            **checked.metrics,
+        ),
+        drift_check_baselines=DriftCheckBaselines(
+            model_data_statistics=document(baselined.properties.BaselineUsedForDriftCheckStatistics),
+            model_data_constraints=document(Join("/", [made_by(evaluated, "evaluation"), "constraints.json"])),
+            **checked.baselines,
+        ),
+        metadata_properties=MetadataProperties(
+            commit_id=shop.parameters.commit,
+            generated_by=ExecutionVariables.PIPELINE_EXECUTION_ARN,
+            project_id=shop.project.project_id or None,
+        ),
+        customer_metadata_properties=_lineage(shop, evaluated, report),
+    )
+    return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
+
+
+def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str, Any]:
+    """Where a version comes from; who approved it is added by the approval."""
+    parameters = shop.parameters
+    return {
+        "CommitId": parameters.commit,
+        "InputDataUrl": parameters.input_data,
+        "DataVersion": parameters.data_version,
+        "PipelineExecutionArn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+        "EvaluationReport": report,
+        "GoldenRequests": Join("/", [made_by(evaluated, "evaluation"), "golden.json"]),
+        "ChampionModelPackageArn": parameters.champion,
+        **_missing_words(shop.config.data.missing),
+    }
+
+
+def _missing_words(configured: list[str] | None) -> dict[str, str]:
+    """The words for a missing value, for the monitors; in base64, as a property has letters, digits and few signs."""
+    if configured is None:
+        return {}
+    return {"MissingWords": base64.b64encode(json.dumps(cells.words(configured)).encode()).decode()}

@@ -1,0 +1,238 @@
+"""`run-pipeline`: create or update a pipeline if its definition has changed, start it, wait for it."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from slipway.build.compiled import Compiled, compiled, upload_code
+from slipway.build.project import Project, UsageError
+from slipway.build.run_values import declared, looked_up
+from slipway.build.working_folder import work_here
+
+Tags = Sequence[Mapping[str, str]]
+FINISHED = {"Succeeded", "Failed", "Stopped"}
+SAMPLE_ROWS = 5000
+
+
+def upsert(
+    module: str, project: Project, root: Path, tags: Tags = (), description: str = ""
+) -> tuple[Compiled, str]:
+    """Make the pipeline in the account what the module says; `created`, `updated` or `unchanged`."""
+    import boto3
+
+    made = compiled(module, project, root)
+    upload_code(made, module, project, root, boto3.client("s3", region_name=project.region))
+    sagemaker = boto3.client("sagemaker", region_name=project.region)
+    return made, _upsert(sagemaker, made, project.role, tags, description)
+
+
+def _upsert(sagemaker: Any, made: Compiled, role: str, tags: Tags, description: str) -> str:
+    wanted = {"PipelineDefinition": made.text, "RoleArn": role}
+    wanted |= {"PipelineDescription": description} if description else {}
+    try:
+        present = sagemaker.describe_pipeline(PipelineName=made.name)
+    except sagemaker.exceptions.ResourceNotFound:
+        sagemaker.create_pipeline(PipelineName=made.name, **wanted, **({"Tags": list(tags)} if tags else {}))
+        return "created"
+    if tags:
+        sagemaker.add_tags(ResourceArn=present["PipelineArn"], Tags=list(tags))
+    if all(present.get(key) == value for key, value in wanted.items()):
+        return "unchanged"
+    sagemaker.update_pipeline(PipelineName=made.name, **wanted)
+    return "updated"
+
+
+def start(
+    made: Compiled,
+    project: Project,
+    root: Path,
+    parameters: Mapping[str, str] | None = None,
+    selective: Sequence[str] = (),
+) -> str:
+    """Start an execution and return its ARN. Commit, data version and champion are looked up unless given.
+
+    `selective` names the steps to run; the results of the others come from the latest execution that succeeded.
+    """
+    import boto3
+
+    sagemaker = boto3.client("sagemaker", region_name=project.region)
+    s3 = boto3.client("s3", region_name=project.region)
+    values = looked_up(made.text, made.name, parameters or {}, sagemaker, s3, root)
+    request: dict[str, Any] = {
+        "PipelineName": made.name,
+        "PipelineParameters": [{"Name": name, "Value": value} for name, value in values.items()],
+    }
+    if selective:
+        request["SelectiveExecutionConfig"] = _selection(sagemaker, made, selective)
+    return str(sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"])
+
+
+def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str, Any]:
+    known = [step["Name"] for step in json.loads(made.text)["Steps"]]
+    if unknown := [step for step in steps if step not in known]:
+        raise UsageError(f"--selective: there is no step {', '.join(unknown)}; the pipeline has {', '.join(known)}")
+    newest = sagemaker.list_pipeline_executions(PipelineName=made.name, SortBy="CreationTime", SortOrder="Descending")
+    finished = [e for e in newest["PipelineExecutionSummaries"] if e["PipelineExecutionStatus"] in FINISHED]
+    sources = [e for e in finished if e["PipelineExecutionStatus"] == "Succeeded"] or finished
+    if not sources:
+        raise UsageError("--selective needs an earlier execution to take the other steps' results from")
+    return {
+        "SourcePipelineExecutionArn": sources[0]["PipelineExecutionArn"],
+        "SelectedSteps": [{"StepName": step} for step in steps],
+    }
+
+
+def training_data(made: Compiled) -> str:
+    """Where a pipeline looks for its data; "" for one that has no such parameter."""
+    return str(declared(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
+
+
+def sample_data_url(made: Compiled, module: str, project: Project) -> str:
+    """Where a pipeline's default InputDataUrl has no object yet: the URL of made-up rows, else "".
+
+    A project that has just been launched has no data; so its first run shows something. They lie apart from the
+    project's own data, and a pipeline that there are no made-up rows for is left to say that it finds none.
+    """
+    import tempfile
+    from urllib.parse import urlparse
+
+    import boto3
+
+    from slipway.build import sample_data
+
+    kind = module.removesuffix(".pipeline").rpartition(".")[2]
+    own = training_data(made)
+    address = urlparse(own)
+    s3 = boto3.client("s3", region_name=project.region)
+    where = {"Bucket": address.netloc, "Prefix": address.path.lstrip("/")}
+    if not own or kind not in sample_data.KINDS or s3.list_objects_v2(**where, MaxKeys=1).get("KeyCount"):
+        return ""
+    prefix = f"sample-data/{kind}/{SAMPLE_ROWS}-rows/"
+    url = f"s3://{project.bucket}/{prefix}"
+    if url.startswith(own):
+        raise UsageError(f"data.url in config.yml is {own}, where made-up rows would be trained on, too; name a folder")
+    if not s3.list_objects_v2(Bucket=project.bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "rows.csv")
+            sample_data.write(kind, SAMPLE_ROWS, 0, 0.0, path)
+            s3.upload_file(str(path), project.bucket, f"{prefix}rows.csv")
+    return url
+
+
+def wait(
+    arn: str, region: str, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep
+) -> tuple[str, str]:
+    """Report each step's transitions until the execution ends; its status and the reason of a failure."""
+    import boto3
+
+    sagemaker = boto3.client("sagemaker", region_name=region)
+    seen: dict[str, str] = {}
+    pause = 0.25
+    while True:
+        status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        reasons = []
+        pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=arn, SortOrder="Ascending"
+        )
+        for step in (step for page in pages for step in page["PipelineExecutionSteps"]):
+            line = _line(step)
+            if seen.get(step["StepName"]) != line:
+                seen[step["StepName"]] = line
+                say(line)
+            if step["StepStatus"] == "Failed":
+                reasons.append(f"{step['StepName']}: {_reason(sagemaker, step)}")
+        if status["PipelineExecutionStatus"] in FINISHED:
+            return status["PipelineExecutionStatus"], "\n".join(reasons) or status.get("FailureReason", "")
+        sleep(pause)
+        pause = min(pause * 1.3, 10)
+
+
+def _reason(sagemaker: Any, step: Mapping[str, Any]) -> str:
+    """What a failed job itself has said, which is more than the step's own FailureReason."""
+    if arn := step.get("Metadata", {}).get("ProcessingJob", {}).get("Arn"):
+        job = sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+        if said := job.get("ExitMessage"):
+            return str(said)
+    return str(step.get("FailureReason", "no reason given"))
+
+
+def _line(step: Mapping[str, Any]) -> str:
+    cached = " (from the cache)" if "CacheHitResult" in step else ""
+    outcome = step.get("Metadata", {}).get("Condition", {}).get("Outcome")
+    return f"{step['StepName']:10s} {step['StepStatus']}{cached}" + (f" ({outcome})" if outcome else "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console command: 0 started or succeeded, 1 failed, 2 wrong usage."""
+    words = sys.argv[1:] if arguments is None else arguments
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        root = work_here()
+        options = _parser().parse_args(words)
+        project = Project.from_kwargs(options.kwargs, options.role_arn)
+        made, what = upsert(options.module_name, project, root, _tags(options.tags), options.description or "")
+        print(f"pipeline {made.name} {what}", flush=True)
+        given = _pairs(options.parameters)
+        made_up = options.sample_data and "InputDataUrl" not in given
+        if url := sample_data_url(made, options.module_name, project) if made_up else "":
+            given["InputDataUrl"] = url
+            print(f"no data in {training_data(made)} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}")
+        arn = start(made, project, root, given, options.selective)
+        print(arn, flush=True)
+        if not options.wait:
+            return 0
+        status, reason = wait(arn, project.region, lambda line: print(line, flush=True))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS refused: {error}", file=sys.stderr)
+        return 1
+    print(f"{status}{': ' if reason else ''}{reason}", file=sys.stdout if status == "Succeeded" else sys.stderr)
+    return 0 if status == "Succeeded" else 1
+
+
+def _tags(text: str | None) -> list[dict[str, str]]:
+    try:
+        tags = json.loads(text or "[]")
+    except json.JSONDecodeError:
+        tags = None
+    if not isinstance(tags, list) or not all(isinstance(t, dict) and set(t) == {"Key", "Value"} for t in tags):
+        raise UsageError(f'--tags must be a JSON list such as [{{"Key": "team", "Value": "risk"}}], found {text}')
+    return tags
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    wrong = [pair for pair in given if "=" not in pair]
+    if wrong:
+        raise UsageError(f"--parameters takes name=value, found {', '.join(wrong)}")
+    return {name.strip(): value for name, _, value in (pair.partition("=") for pair in given)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("run-pipeline", description=__doc__)
+    parser.add_argument("-n", "--module-name", required=True, help="for example pipelines.churn.pipeline")
+    parser.add_argument("-role-arn", "--role-arn", help="instead of SAGEMAKER_PIPELINE_ROLE_ARN")
+    parser.add_argument("-description", "--description", help="of the pipeline")
+    parser.add_argument("-tags", "--tags", help='JSON: [{"Key": "team", "Value": "risk"}]')
+    parser.add_argument(
+        "-kwargs", "--kwargs", help="dictionary: region, role, default_bucket, sagemaker_project_name, ..."
+    )
+    parser.add_argument("--parameters", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
+    parser.add_argument(
+        "--selective", action="append", default=[], metavar="STEP", help="run only this step; repeatable"
+    )
+    parser.add_argument(
+        "--sample-data", action="store_true", help="where InputDataUrl's default has no data, take made-up rows"
+    )
+    parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

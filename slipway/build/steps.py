@@ -1,0 +1,317 @@
+"""What both pipelines' steps have in common: images, code, caching, retries, where outputs go. SDK v3 lives here."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sagemaker.core import image_uris
+from sagemaker.core.model_metrics import MetricsSource
+from sagemaker.core.processing import Processor
+from sagemaker.core.shapes import (
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+)
+from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.core.workflow.conditions import (
+    Condition,
+    ConditionGreaterThanOrEqualTo,
+    ConditionLessThanOrEqualTo,
+)
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join, JsonGet
+from sagemaker.core.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
+from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.retry import (
+    SageMakerJobExceptionTypeEnum,
+    SageMakerJobStepRetryPolicy,
+    StepExceptionTypeEnum,
+    StepRetryPolicy,
+)
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step, TrainingStep
+from sagemaker.serve.model_builder import ModelBuilder
+from sagemaker.train import ModelTrainer
+
+from slipway.build.bundles import Bundle
+from slipway.build.config import HIGHER_IS_BETTER, Config
+from slipway.build.project import Project
+from slipway.build.session import Recording
+
+XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
+PROCESSING = "/opt/ml/processing"
+# Each start of a container installs its code folder with pip. With the image's own setuptools that asks no package
+# index, which a subnet may lack. The value means yes: pip reads the variable as the value of `build isolation`.
+OFFLINE = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+# The container falls over an empty SAGEMAKER_PROGRAM, which the SDK writes when nothing is given.
+SERVING = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",  # for callers that do not say: what the monitors read
+    **OFFLINE,
+}
+CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
+REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
+STEP_RETRIES = StepRetryPolicy(
+    [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING], 2.0, 5, max_attempts=3
+)
+JOB_RETRIES = SageMakerJobStepRetryPolicy(
+    failure_reason_types=[SageMakerJobExceptionTypeEnum.INTERNAL_ERROR],
+    backoff_rate=2.0,
+    interval_seconds=5,
+    max_attempts=3,
+)
+CAPACITY_RETRIES = SageMakerJobStepRetryPolicy(  # another job has to end, or the zone to have room: half an hour
+    exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
+    failure_reason_types=[SageMakerJobExceptionTypeEnum.CAPACITY_ERROR],
+    backoff_rate=2.0,
+    interval_seconds=60,
+    max_attempts=5,
+)
+RETRIES = [STEP_RETRIES, JOB_RETRIES, CAPACITY_RETRIES]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What may change from run to run without changing the definition. Defaults come from config.yml."""
+
+    input_data: ParameterString
+    data_version: ParameterString
+    commit: ParameterString
+    champion: ParameterString
+    approval: ParameterString
+    processing_type: ParameterString
+    training_type: ParameterString
+    training_count: ParameterInteger
+    skip_check: ParameterBoolean
+    skip_bias: "ParameterBoolean | None"  # where config.yml asks for the check
+    skip_explainability: "ParameterBoolean | None"
+    new_baseline: ParameterBoolean
+    margin: ParameterFloat
+    thresholds: Mapping[str, ParameterFloat]
+
+    @classmethod
+    def of(cls, config: Config, project: Project) -> "Parameters":
+        """The parameters of a pipeline with this configuration."""
+        url, jobs, gates = config.data.url, config.instances, config.gates
+        return cls(
+            ParameterString("InputDataUrl", url if "://" in url else f"s3://{project.bucket}/{url}"),
+            ParameterString("DataVersion", "unknown"),
+            ParameterString("CommitId", "unknown"),
+            ParameterString("ChampionModelPackageArn", "latest"),
+            ParameterString("ModelApprovalStatus", "PendingManualApproval", ["PendingManualApproval", "Approved"]),
+            ParameterString("ProcessingInstanceType", jobs.processing.type),
+            ParameterString("TrainingInstanceType", jobs.training.type),
+            ParameterInteger("TrainingInstanceCount", jobs.training.count),
+            ParameterBoolean("SkipDataQualityCheck", default_value=True),
+            ParameterBoolean("SkipBiasCheck", default_value=True) if config.bias else None,
+            ParameterBoolean("SkipExplainabilityCheck", default_value=True) if config.explainability else None,
+            ParameterBoolean("RegisterNewBaseline", default_value=True),
+            ParameterFloat("ChampionMargin", gates.champion.margin),
+            {metric: ParameterFloat(threshold_name(metric), value) for metric, value in gates.thresholds.items()},
+        )
+
+    def all(self) -> list[Any]:
+        """In the order of the definition."""
+        values = {name: parameter for name, parameter in vars(self).items() if parameter is not None}
+        return [*values.pop("thresholds").values(), *values.values()]
+
+
+def threshold_name(metric: str) -> str:
+    """`MinAuc`, `MaxRmse`."""
+    return ("Min" if metric in HIGHER_IS_BETTER else "Max") + metric.title().replace("_", "")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes the steps of one pipeline; a step's code bundle is remembered in `bundles`, by step name."""
+
+    project: Project
+    folder: Path  # the pipeline's: its name is the pipeline's name
+    config: Config
+    bundles: dict[str, Bundle] = field(default_factory=dict)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The parameters of this pipeline."""
+        return Parameters.of(self.config, self.project)
+
+    @cached_property
+    def session(self) -> Recording:
+        """A session that only records."""
+        return Recording(self.project, self.keep)
+
+    @cached_property
+    def name(self) -> str:
+        """The name of the pipeline and of its model package group."""
+        return self.project.pipeline_name(self.folder.name)
+
+    @cached_property
+    def image(self) -> str:
+        """The XGBoost image of this region."""
+        return str(image_uris.retrieve("xgboost", self.project.region, version=XGBOOST))
+
+    def code(self, step: str, bundle: Bundle) -> str:
+        """Remember a step's code and say where it will be."""
+        self.bundles[step] = bundle
+        return f"s3://{self.project.bucket}/{bundle.key(self.name)}"
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Remember a document as code is remembered, under its content; its address."""
+        document = Bundle({name: content})
+        return f"{self.code(f'{name} {document.digest}', document)}/{name}"
+
+    def output(self, step: str, *parts: str) -> Join:
+        """Where a step writes: below the execution's own id."""
+        root = f"s3://{self.project.bucket}/{self.name}"
+        return Join("/", [root, ExecutionVariables.PIPELINE_EXECUTION_ID, step.lower(), *parts])
+
+    def processing(
+        self, step: str, bundle: Bundle, inputs: Mapping[str, Any], outputs: Sequence[str], **options: Any
+    ) -> ProcessingStep:
+        """A processing step: `inputs` by name lie below /opt/ml/processing/input, `outputs` below .../output.
+
+        Options: `env` for the job, `property_files` for the step.
+        """
+        job = Processor(
+            image_uri=self.image,
+            role=self.project.role,
+            instance_count=1,
+            instance_type=self.parameters.processing_type,
+            volume_size_in_gb=self.config.instances.processing.volume_gb,
+            entrypoint=["python3", f"{PROCESSING}/input/code/{step.lower()}.py"],
+            env=self._environment(options.pop("env", {})),
+            sagemaker_session=self.session,
+        )
+        sources = {"code": self.code(step, bundle), **inputs}
+        arguments = job.run(
+            inputs=[_reads(name, uri) for name, uri in sources.items()],
+            outputs=[_writes(name, self.output(step, name)) for name in outputs],
+        )
+        return ProcessingStep(step, step_args=arguments, cache_config=CACHE, retry_policies=list(RETRIES), **options)
+
+    def _environment(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """A job's variables: containers have AWS_REGION, and boto3 looks for this one."""
+        return {"AWS_DEFAULT_REGION": self.project.region, **own}
+
+    def training(self, bundle: Bundle, channels: Mapping[str, Any]) -> TrainingStep:
+        """The training step, in the container's own script mode: the code is one content-addressed archive.
+
+        It has no metric definitions: the image brings its own, which find what XGBoost prints, and refuses others.
+        """
+        given = self.config.part("hyperparameters")["hyperparameters"] | {
+            "label": _text(self.config.data.label_column),
+            **({"decision": decision.model_dump_json()} if (decision := self.config.decision) else {}),
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": self.code("Train", bundle),
+            "sagemaker_region": self.project.region,  # of the bucket that this archive is in
+        }
+        mlflow = self.config.mlflow
+        trainer = ModelTrainer(
+            training_image=self.image,
+            role=self.project.role,
+            sagemaker_session=self.session,
+            compute=Compute(
+                instance_type=self.parameters.training_type,
+                instance_count=self.parameters.training_count,
+                volume_size_in_gb=self.config.instances.training.volume_gb,
+            ),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=4 * 3600),
+            output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
+            hyperparameters={key: str(value) for key, value in given.items()},
+            environment=self._environment(
+                OFFLINE | ({"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {}),
+            ),
+            input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
+        )
+        return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=list(RETRIES))
+
+    def model(self, trained: TrainingStep) -> ModelBuilder:
+        """What Train has made, in the image that serves it."""
+        return ModelBuilder(
+            s3_model_data_url=trained.properties.ModelArtifacts.S3ModelArtifacts,
+            image_uri=self.image,
+            env_vars=dict(SERVING),
+            role_arn=self.project.role,
+            sagemaker_session=self.session,
+        )
+
+    def check_job(self) -> CheckJobConfig:
+        """What a check runs on."""
+        processing = self.config.instances.processing
+        return CheckJobConfig(
+            role=self.project.role,
+            instance_type=processing.type,
+            volume_size_in_gb=processing.volume_gb,
+            sagemaker_session=self.session,
+        )
+
+    def conditions(self, evaluated: ProcessingStep, section: str) -> list[Condition]:
+        """The thresholds of config.yml, and not beyond doubt worse than the champion by more than the margin."""
+        checks: list[Condition] = []
+        for metric, parameter in self.parameters.thresholds.items():
+            better = ConditionGreaterThanOrEqualTo if metric in HIGHER_IS_BETTER else ConditionLessThanOrEqualTo
+            checks.append(better(figure(evaluated, f"{section}.{metric}.value"), parameter))
+        worse = figure(evaluated, "champion.worse_by.low")
+        return [*checks, ConditionLessThanOrEqualTo(worse, self.parameters.margin)]
+
+    def figures(self, evaluated: ProcessingStep, section: str) -> Join:
+        """Why a model was not registered, in figures."""
+        words: list[Any] = ["Not registered: "]
+        for metric, parameter in self.parameters.thresholds.items():
+            words += [f"{metric} ", figure(evaluated, f"{section}.{metric}.value")]
+            words += [f" ({threshold_name(metric)} ", parameter, "), "]
+        champion = self.config.gates.champion.metric
+        words += [f"worse than the champion's {champion} by ", figure(evaluated, "champion.worse_by.value")]
+        words += [" (95 % interval ", figure(evaluated, "champion.worse_by.low"), " to "]
+        words += [figure(evaluated, "champion.worse_by.high"), ", ChampionMargin ", self.parameters.margin, ")"]
+        return Join("", words)
+
+    def finish(self, steps: list[Step]) -> Pipeline:
+        """The pipeline of these steps."""
+        return Pipeline(self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session)
+
+
+def _text(value: str) -> str:
+    """A text as a hyperparameter: the container reads what is JSON as JSON, so `2024` would become a number."""
+    try:
+        json.loads(value)
+    except ValueError:
+        return value
+    return json.dumps(value)
+
+
+def figure(evaluated: ProcessingStep, path: str) -> JsonGet:
+    """A number of evaluation.json."""
+    return JsonGet(step_name=evaluated.name, property_file=REPORT, json_path=path)
+
+
+def made_by(step: ProcessingStep, output: str) -> Any:
+    """Where a step has written an output."""
+    return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
+
+
+def document(uri: Any) -> MetricsSource:
+    """A JSON document of a version in the registry."""
+    return MetricsSource(content_type="application/json", s3_uri=uri)
+
+
+def _reads(name: str, uri: Any) -> ProcessingInput:
+    source = ProcessingS3Input(
+        s3_uri=uri,
+        local_path=f"{PROCESSING}/input/{name}",
+        s3_data_type="S3Prefix",
+        s3_input_mode="File",
+        s3_data_distribution_type="FullyReplicated",
+    )
+    return ProcessingInput(input_name=name, s3_input=source)
+
+
+def _writes(name: str, uri: Any) -> ProcessingOutput:
+    target = ProcessingS3Output(s3_uri=uri, local_path=f"{PROCESSING}/output/{name}", s3_upload_mode="EndOfJob")
+    return ProcessingOutput(output_name=name, s3_output=target)

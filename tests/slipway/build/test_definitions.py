@@ -1,0 +1,204 @@
+"""What the definitions say, that they are byte-identical from every checkout, and what a change changes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from slipway.build import bundles, compiled
+
+from tests.slipway.conftest import ROOT, config_of
+
+ENVIRONMENT = {
+    "SAGEMAKER_PROJECT_NAME": "demo",
+    "SAGEMAKER_PIPELINE_ROLE_ARN": "arn:aws:iam::123456789012:role/Pipelines",
+    "ARTIFACT_BUCKET": "demo-bucket",
+    "AWS_REGION": "us-east-1",
+}
+
+
+def command(root, *arguments, environment=ENVIRONMENT):
+    return subprocess.run(
+        [sys.executable, "-m", "slipway.build.get_pipeline_definition", *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], **environment},
+        check=False,
+    )
+
+
+def checkout(folder):
+    for name in ("pipelines", "slipway"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    return checkout(tmp_path_factory.mktemp("somewhere") / "else")
+
+
+def test_another_checkout_compiles_to_the_same_bytes_and_then_without_the_sdk(compiled_churn, elsewhere, tmp_path):
+    first = command(elsewhere, "-n", "pipelines.churn.pipeline")
+    assert first.stdout == compiled_churn.text + "\n"
+    assert first.stderr == f"project {elsewhere}\n"
+    (tmp_path / "sagemaker.py").write_text("raise ImportError('loaded')")  # seconds, where it is not needed
+    second = command(
+        elsewhere,
+        *("--module-name", "pipelines.churn.pipeline", "--file-name", "d.json"),
+        environment={**ENVIRONMENT, "PYTHONPATH": str(tmp_path)},
+    )
+    assert (second.stdout, second.returncode) == ("", 0), second.stderr
+    assert (elsewhere / "d.json").read_text() == first.stdout
+
+
+def test_steps_are_the_agreed_ones(compiled_churn, compiled_abalone):
+    for made in (compiled_churn, compiled_abalone):
+        steps = {s["Name"]: s for s in json.loads(made.text)["Steps"]}
+        gate = steps["Gate"]["Arguments"]
+        assert {name: s["Type"] for name, s in steps.items()} == {
+            "Prepare": "Processing",
+            "Baseline": "QualityCheck",
+            "Train": "Training",
+            "Evaluate": "Processing",
+            "Gate": "Condition",
+        }
+        assert [(s["Name"], s["Type"]) for s in gate["IfSteps"]] == [("Register", "RegisterModel")]
+        assert [(s["Name"], s["Type"]) for s in gate["ElseSteps"]] == [("Fail", "Fail")]
+        for name in ("Prepare", "Baseline", "Train", "Evaluate"):
+            assert steps[name]["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}
+
+
+def test_the_registered_container_can_start(compiled_churn):
+    steps = {s["Name"]: s["Arguments"] for s in json.loads(compiled_churn.text)["Steps"]}
+    register = steps["Gate"]["IfSteps"][0]["Arguments"]
+    environment = register["InferenceSpecification"]["Containers"][0]["Environment"]
+    assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
+    for container in (environment, steps["Train"]["Environment"]):  # pip asks no index: journeys/test_xgboost_image.py
+        assert container["PIP_NO_BUILD_ISOLATION"] == "0"
+    assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
+    assert environment["SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"] == "text/csv"
+    baseline = register["DriftCheckBaselines"]["ModelDataQuality"]
+    assert baseline["Statistics"]["S3Uri"]["Get"].startswith("Steps.Baseline.")
+    assert baseline["Constraints"]["S3Uri"]["Std:Join"]["Values"][1] == "constraints.json"  # Evaluate gave them room
+    assert {"CommitId", "DataVersion", "InputDataUrl", "PipelineExecutionArn"} <= set(
+        register["CustomerMetadataProperties"]
+    )
+
+
+def test_what_changes_from_run_to_run_is_a_parameter(compiled_churn):
+    parameters = {p["Name"]: p.get("DefaultValue") for p in json.loads(compiled_churn.text)["Parameters"]}
+    assert parameters["MinAuc"] == config_of("churn")["gates"]["thresholds"]["auc"]
+    assert parameters["ModelApprovalStatus"] == "PendingManualApproval"
+    assert parameters["ChampionModelPackageArn"] == "latest"
+    assert parameters["SkipDataQualityCheck"] is parameters["RegisterNewBaseline"] is True
+    assert {"CommitId", "DataVersion", "InputDataUrl"} <= set(parameters)
+
+
+def digests(root, config):
+    return {
+        "Prepare": bundles.processing(root / "pipelines/churn", "prepare", {k: config[k] for k in ("data", "split")}).digest,
+        "Train": bundles.training(root / "pipelines/churn").digest,
+        "Evaluate": bundles.processing(
+            root / "pipelines/churn",
+            "evaluate",
+            {k: config[k] for k in ("data", "slices", "monitoring", "decision", "champion_metric")},
+        ).digest,
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("pipelines/churn/evaluate.py", {"Evaluate"}),
+        ("pipelines/churn/prepare.py", {"Prepare"}),
+        ("pipelines/churn/train.py", {"Train"}),
+        ("pipelines/churn/inference.py", {"Train"}),
+        ("slipway/tabular/charts.py", {"Evaluate"}),
+        ("slipway/tabular/dealing.py", {"Prepare"}),
+        ("slipway/tabular/split.py", {"Prepare", "Train", "Evaluate"}),
+        ("slipway/tabular/encoder.py", {"Prepare", "Train", "Evaluate"}),
+        ("pipelines/abalone/evaluate.py", set()),
+        ("slipway/build/run_pipeline.py", set()),
+    ],
+)
+def test_an_edit_reaches_only_the_jobs_that_use_the_file(elsewhere, file, changed, monkeypatch):
+    monkeypatch.setattr(bundles, "LIBRARY", elsewhere)
+    config, path = config_of("churn"), elsewhere / file
+    before, original = digests(elsewhere, config), path.read_text()
+    path.write_text(original + "\n")
+    after = digests(elsewhere, config)
+    path.write_text(original)
+    assert {step for step in before if before[step] != after[step]} == changed
+    monkeypatch.undo()
+    assert before == digests(ROOT, config)
+
+
+def test_a_change_of_config_reaches_only_the_jobs_that_use_it():
+    config = config_of("churn")
+    before = digests(ROOT, config)
+    after = digests(ROOT, {**config, "split": {**config["split"], "seed": 1}})
+    assert {step for step in before if before[step] != after[step]} == {"Prepare"}
+
+
+def test_a_training_archive_has_the_same_bytes_every_time():
+    (first,), (second,) = (bundles.training(ROOT / "pipelines/churn").objects("p").items() for _ in range(2))
+    assert first == second
+    assert first[0].endswith("/sourcedir.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (
+            ["-n", "pipelines.nobody.pipeline"],
+            ENVIRONMENT,
+            "there are pipelines.abalone.pipeline, pipelines.churn.pipeline",
+        ),
+        (
+            ["-n", "pipelines.churn.pipeline"],
+            {},
+            "not set: SAGEMAKER_PROJECT_NAME, SAGEMAKER_PIPELINE_ROLE_ARN, ARTIFACT_BUCKET, AWS_REGION or",
+        ),
+        (
+            ["-n", "pipelines.churn.pipeline", "--kwargs", "{'regoin': 'x'}"],
+            ENVIRONMENT,
+            "unknown regoin; allowed: region",
+        ),
+        (["-n", "pipelines.churn.pipeline", "--kwargs", "{"], ENVIRONMENT, "neither a Python nor a JSON dictionary"),
+    ],
+)
+def test_wrong_usage_is_one_message_and_status_2(arguments, environment, message):
+    done = command(ROOT, *arguments, environment=environment)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_code_objects_are_uploaded_once(compiled_churn, project):
+    stored = {}
+
+    class S3:
+        def list_objects_v2(self, **asked):
+            return {"KeyCount": sum(key.startswith(asked["Prefix"]) for key in stored)}
+
+        def put_object(self, **sent):
+            stored[sent["Key"]] = sent["Body"]
+
+    uploaded = compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project, ROOT, S3())
+    assert set(uploaded) == set(stored)
+    assert compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project, ROOT, S3()) == []
+    lost = next(key for key in stored if key.endswith("prepare.py"))
+    del stored[lost]
+    assert lost in compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project, ROOT, S3())
+    for step in json.loads(compiled_churn.text)["Steps"][:1]:
+        uri = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"]
+        assert any(f"s3://{project.bucket}/{key}".startswith(f"{uri}/") for key in stored)
+
+
+def test_no_absolute_path_is_in_a_definition(compiled_churn):
+    assert str(ROOT) not in compiled_churn.text
