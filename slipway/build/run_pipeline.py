@@ -18,9 +18,7 @@ FINISHED = {"Succeeded", "Failed", "Stopped"}
 SAMPLE_ROWS = 5000
 
 
-def upsert(
-    module: str, project: Project, root: Path, tags: Tags = (), description: str = ""
-) -> tuple[Compiled, str]:
+def upsert(module: str, project: Project, root: Path, tags: Tags = (), description: str = "") -> tuple[Compiled, str]:
     """Make the pipeline in the account what the module says; `created`, `updated` or `unchanged`."""
     import boto3
 

@@ -46,7 +46,7 @@ def looked_up(
 
 
 def commit(root: Path) -> str:
-    """The git commit that runs: what CodeBuild says, else that of the project's folder; `-dirty` when files differ from it."""
+    """The git commit that runs: what CodeBuild says, else the project's own; `-dirty` when files differ from it."""
     if built := os.environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION"):
         return built
     head = _git(root, "rev-parse", "HEAD")

@@ -6,9 +6,8 @@ import pytest
 
 from pipelines.churn import prepare
 from slipway.tabular.job import JobError
-from tests.tables import table
-
 from tests.slipway.conftest import config_of
+from tests.tables import table
 
 LINES = table("churn").read_text().splitlines()[:801]
 

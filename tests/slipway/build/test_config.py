@@ -8,7 +8,6 @@ import yaml
 
 from slipway.build import config
 from slipway.build.project import UsageError
-
 from tests.slipway.conftest import ROOT
 
 CHURN, ABALONE = ((ROOT / "pipelines" / name / "config.yml").read_text() for name in ("churn", "abalone"))

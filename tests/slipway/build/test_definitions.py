@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from slipway.build import bundles, compiled
-
 from tests.slipway.conftest import ROOT, config_of
 
 ENVIRONMENT = {
@@ -101,7 +100,9 @@ def test_what_changes_from_run_to_run_is_a_parameter(compiled_churn):
 
 def digests(root, config):
     return {
-        "Prepare": bundles.processing(root / "pipelines/churn", "prepare", {k: config[k] for k in ("data", "split")}).digest,
+        "Prepare": bundles.processing(
+            root / "pipelines/churn", "prepare", {k: config[k] for k in ("data", "split")}
+        ).digest,
         "Train": bundles.training(root / "pipelines/churn").digest,
         "Evaluate": bundles.processing(
             root / "pipelines/churn",

@@ -6,17 +6,15 @@ import socket
 import subprocess
 import sys
 
-from pathlib import Path
-
 import pytest
 
 from slipway.build import bundles
-from tests.slipway.conftest import ROOT
 from slipway.tabular import classification, parts
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.hosts import Hosts, tracker
 from slipway.tabular.job import JobError
 from slipway.tabular.serving import Model
+from tests.slipway.conftest import ROOT
 from tests.tables import only_real
 
 

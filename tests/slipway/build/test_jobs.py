@@ -13,9 +13,8 @@ import pytest
 from slipway.build import bundles
 from slipway.tabular import parts
 from slipway.tabular.encoder import Encoder
-from tests.tables import only_real
-
 from tests.slipway.conftest import ROOT, config_of
+from tests.tables import only_real
 
 
 @only_real

@@ -12,9 +12,8 @@ import xgboost as xgb
 
 from slipway.build import sample_data
 from slipway.tabular import classification
-from tests.tables import table
-
 from tests.slipway.conftest import ROOT
+from tests.tables import table
 
 
 def read(tmp_path, kind, rows=1000, seed=1, drift=0.0):
