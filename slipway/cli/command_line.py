@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 LOCAL_EXAMPLES = examples(
+    "slipway local exec python x.py  run your own script with it, and follow what that starts",
     "slipway local up --detach       start in the background",
     'eval "$(slipway local env)"     point the AWS CLI, boto3 and the SDK of this shell at it',
     "slipway local logs -f           what it says",

@@ -1,13 +1,16 @@
 """`slipway local`: start and stop the AWS of this machine, and give it what a new account lacks."""
 
+import contextlib
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from slipway.cli import screen
 from slipway.cli.target import ACCOUNT, Target, UserError, local_environment
 
 PRINCIPAL = {"Service": "sagemaker.amazonaws.com", "AWS": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -16,12 +19,14 @@ TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": PRINCIPAL, "Action": "sts:AssumeRole"}],
 }
 POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
+USUAL_PORT = 4566
 SESSION_SECONDS = 12 * 3600  # the longest that a role's session may last
 
 
-def pass_on(arguments: list[str]) -> int:
-    """Run `python -m loopback` with these arguments; its exit code."""
-    return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment())
+def pass_on(arguments: list[str], *, quiet: bool = False) -> int:
+    """Run `python -m loopback` with these arguments; its exit code. `quiet`: what it prints is not this command's."""
+    output = sys.stderr if quiet else None
+    return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment(), stdout=output)
 
 
 def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:
@@ -29,10 +34,42 @@ def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool 
     arguments = ["up", "--port", str(port), "--state", str(state), "--account", account]
     if accept_loss:
         arguments.append("--accept-loss")
+    keep_out_of_git(state)
     code = pass_on([*arguments, "--detach"] if detach else arguments)
     if code == 0 and detach:
         prepare(Target({**os.environ, **_variables(state)}, local=True, project="slipway"))
     return code
+
+
+def start(state: Path, port: int | None) -> None:
+    """Start it detached where it does not run yet, and say where it is. Raises UserError.
+
+    Without a port it gets the usual one, or any that is free when that one is taken.
+    """
+    found = local_environment(state)
+    if found is None:
+        keep_out_of_git(state)
+        chosen = free_port(USUAL_PORT) if port is None else port
+        if pass_on(["up", "--detach", "--state", str(state), "--port", str(chosen)], quiet=True):
+            raise UserError(f"the AWS of this machine did not start on {state}; `slipway local logs` says more")
+        found = _variables(state)
+    screen.write(f"slipway: the AWS of this machine is {found['AWS_ENDPOINT_URL']}", sys.stderr)
+
+
+def free_port(wanted: int) -> int:
+    """The port that is wanted, or another one where somebody listens on it."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise UserError("no port of 127.0.0.1 is free")
+
+
+def keep_out_of_git(state: Path) -> None:
+    """Git does not see a folder .slipway that is made in somebody's repository."""
+    if state.parent.name == ".slipway" and not state.parent.exists():
+        state.parent.mkdir(parents=True)
+        (state.parent / ".gitignore").write_text("*\n")
 
 
 def prepare(target: Target) -> None:
@@ -60,12 +97,11 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
 
     Its repository is behind a connection, as with GitHub: `owner/name` is `slipway/<project>`.
     """
-    import contextlib
     import io
     import time
 
     from slipway.cli import launch as launching
-    from slipway.cli import model_monitor, publish, screen
+    from slipway.cli import model_monitor, publish
 
     began = time.monotonic()
     client = target.client("codeconnections")
@@ -96,13 +132,17 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
 
 
 def exports(state: Path) -> str:
-    """Shell lines that point this shell at it, for `eval`, with a session of the pipeline role as in a notebook."""
+    """Shell lines that point this shell at it, for `eval`."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in session_variables(state).items())
+
+
+def session_variables(state: Path) -> dict[str, str]:
+    """The variables that point a program at it, with a session of the pipeline role as in a notebook."""
     found = _variables(state)
     target = Target({**os.environ, **found}, local=True, project="slipway")
     prepare(target)
     paths = [str((state / "python").absolute()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    variables = found | _session(target) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    return found | _session(target) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _session(target: Target) -> dict[str, str]:

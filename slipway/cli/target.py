@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-STATE = Path(".slipway/local")
+STATE = Path(".slipway/local")  # of the AWS of this machine, in the folder where it was first started
 ACCOUNT = "000000000000"  # of the local AWS
 _AWS_VARIABLES = (
     "AWS_PROFILE",
@@ -40,15 +40,15 @@ class Target:
     project: str
 
     @classmethod
-    def find(cls, environ: Mapping[str, str] = os.environ, state: Path = STATE) -> "Target":
-        """What AWS_ENDPOINT_URL or AWS credentials name, else the AWS of this folder when it runs."""
+    def find(cls, environ: Mapping[str, str] = os.environ, state: Path | None = None) -> "Target":
+        """What AWS_ENDPOINT_URL or AWS credentials name, else the AWS of this folder, or of one above, when it runs."""
         project = environ.get("SAGEMAKER_PROJECT_NAME", "slipway")
         endpoint = environ.get("AWS_ENDPOINT_URL", "")
         if endpoint:
             return cls(environ, local="127.0.0.1" in endpoint or "localhost" in endpoint, project=project)
         if any(name in environ for name in _AWS_VARIABLES):
             return cls(environ, local=False, project=project)
-        variables = local_environment(state)
+        variables = local_environment(state or state_folder())
         if variables is None:
             raise UserError(
                 "No AWS to talk to: no AWS credentials in the environment, and nothing runs on this machine. "
@@ -96,6 +96,20 @@ class Target:
         except ClientError as fault:
             raise UserError(f"{uri} cannot be read: {fault.response['Error']['Message']}") from None
         return body
+
+
+def state_folder(start: Path | None = None) -> Path:
+    """The state folder of the AWS of this machine: below the working folder or the nearest one above that has it.
+
+    A git repository is looked through to its top, never beyond.
+    """
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / STATE).is_dir():
+            return folder / STATE
+        if (folder / ".git").exists():
+            break
+    return here / STATE
 
 
 def _is_held(lock: Path) -> bool:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.test_local_exec import SCRIPT
 from tests.tables import table
 
 pytestmark = pytest.mark.journey
 
 ROOT = Path(__file__).resolve().parents[2]
 ITSELF = ("make test",)  # what runs this
+FAULT = "raise SystemExit('no column age')"  # what the page's example dies of
 
 
 class Checkout:
@@ -40,12 +42,12 @@ class Checkout:
         """Change a file of the copy."""
         (self.folder / name).write_text((self.folder / name).read_text() + more)
 
-    def run(self, command: str) -> str:
-        """Run a line as a shell would, without asking make to install again."""
+    def run(self, command: str, folder: Path | None = None) -> str:
+        """Run a line as a shell would, in the copy or another folder, without asking make to install again."""
         line = command.replace("make ", "make -o .venv/installed ", 1)
         done = subprocess.run(
             ["sh", "-c", line],
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=self.environ,
             capture_output=True,
             text=True,
@@ -74,12 +76,37 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if line and line not in ITSELF]
 
 
+THEIRS, TEMPLATE = "## Your own SageMaker repository", "## The template"
+
+
+def part(page: str, begin: str, end: str) -> str:
+    return page.partition(begin)[2].partition(end)[0]
+
+
+def test_somebodys_repository_runs_as_the_page_says(checkout: Checkout, tmp_path: Path) -> None:
+    """`pip install` of the checkout is the journey of the wheel; here its environment stands for what that makes."""
+    section = part((ROOT / "README.md").read_text(), THEIRS, TEMPLATE)
+    install, run = commands(section)
+    assert install == "pip install '.[local]'"
+    (tmp_path / "run_pipeline.py").write_text(f"import sys\nsys.argv[1:] = [{FAULT!r}, 'churn', '0']\n{SCRIPT}")
+    port = f"slipway local exec --port {checkout.environ['PORT']}"
+    said = checkout.run(run.replace("slipway local exec", port), tmp_path)
+    checkout.run("slipway local down", tmp_path)
+    (shown,) = blocks(section, "")
+    assert sorted(_shape(said)) == sorted(_shape(shown))
+
+
+def _shape(text: str) -> list[str]:
+    """The words of what is shown, without times and ids."""
+    return re.sub(r"[\d.]+ s\b|-e \w+|Train|Hello", "", text[text.index("what ") :]).split()
+
+
 WORDS = ("Build ", "version 1 Approved", "DeployStaging", "TestStaging", "ApproveProd", "DeployProd", "InService")
 
 
 def test_every_command_of_the_readme_works(checkout: Checkout) -> None:
     page = (ROOT / "README.md").read_text()
-    listed = commands(page)
+    listed = commands(page.partition(TEMPLATE)[2])
     assert listed[0] == "make run"
     said: dict[str, str] = {}
     for line in listed:
