@@ -9,8 +9,9 @@ from typing import Any
 from loopback.core.acting import Acting
 from loopback.core.arn import Place
 from loopback.core.objects import Objects
-from loopback.core.store import Resource, Store
+from loopback.core.store import Store
 from loopback.engines.codebuild.batch import DOWNLOAD
+from loopback.rows.codebuild import BuildRow
 from loopback.runtimes.codebuild import environment
 from loopback.runtimes.codebuild.environment import Folders
 from loopback.runtimes.codebuild.machine import BuildLimits
@@ -52,14 +53,14 @@ class BuildDependencies:
 class Build:
     """A build that is being carried out."""
 
-    row: Resource
+    row: BuildRow
     means: BuildDependencies
     limits: BuildLimits
 
     @property
-    def doc(self) -> dict[str, Any]:
-        """What was asked for."""
-        return self.row.doc
+    def asked(self) -> dict[str, Any]:
+        """What was asked for, by the names of AWS's Build."""
+        return self.row.request
 
     @property
     def project(self) -> str:
@@ -74,7 +75,7 @@ class Build:
     @property
     def reads_batch(self) -> bool:
         """Whether all that it does is to read the batch out of its source's buildspec."""
-        return bool(self.doc.get("batch", {}).get("identifier") == DOWNLOAD)
+        return self.row.part_of is not None and self.row.part_of.identifier == DOWNLOAD
 
     @property
     def arn(self) -> str:
@@ -95,4 +96,4 @@ class Build:
     @property
     def role(self) -> str:
         """The ARN of the role that it acts with."""
-        return str(self.doc.get("serviceRole", ""))
+        return str(self.asked.get("serviceRole", ""))

@@ -12,7 +12,8 @@ from loopback.core import states
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BUILD
 from loopback.core.states import IllegalTransition
-from loopback.core.store import Resource
+from loopback.rows.codebuild import BuildResult, BuildRow
+from loopback.rows.row import changes
 from loopback.runtimes.codebuild.build import BuildDependencies
 from loopback.runtimes.codebuild.machine import end
 from loopback.runtimes.codebuild.python_home import Tools
@@ -39,11 +40,10 @@ class Builder:
 
     def recover(self) -> None:
         """Builds that ran in a process that is gone have lost their machines; waiting ones get their turn."""
-        for row in self._means.store.find(BUILD, status="IN_PROGRESS"):
-            machine = row.result.get("machine")
-            if machine is not None:
-                end(machine["pid"], machine["born"])
-            if row.result["currentPhase"] in _WAITING and not row.result.get("stopping"):
+        for row in BuildRow.find(self._means.store, status="IN_PROGRESS"):
+            if row.machine is not None:
+                end(row.machine.pid, row.machine.born)
+            if row.current_phase in _WAITING and not row.stopping:
                 self._take(row.name)
             else:
                 self._lose(row, "The build machine was lost: loopback was restarted while the build ran")
@@ -56,14 +56,14 @@ class Builder:
         if kind != BUILD.slug:
             return
         try:
-            row = self._means.store.get(BUILD, name)
+            row = BuildRow.get(self._means.store, name)
         except ResourceNotFound:
             return
         if row.status != "IN_PROGRESS":
             return
-        if row.result["currentPhase"] == FIRST and not row.result["phases"]:
+        if row.current_phase == FIRST and not row.phases:
             self._take(name)
-        if row.result.get("stopping"):
+        if row.stopping:
             with self._lock:
                 stop = self._stops.get(name)
             if stop is not None:
@@ -89,16 +89,16 @@ class Builder:
     def _run(self, name: str) -> None:
         store = self._means.store
         try:
-            row = store.get(BUILD, name)
-            if row.result.get("stopping"):
+            row = BuildRow.get(store, name)
+            if row.stopping:
                 self._stops[name].set()
             ended = BuildRun(row, self._means, self._tools, self._stops[name]).run()
-            store.fire(BUILD, name, EVENTS[ended["status"]], ended["result"])
+            BuildRow.fire(store, name, EVENTS[ended.status], ended.outcome)
         except (ResourceNotFound, IllegalTransition):  # deleted, or lost
             return
         except Exception:
             log.exception("build %s", name)
-            self._lose(store.get(BUILD, name), "loopback failed to run the build; see its log")
+            self._lose(BuildRow.get(store, name), "loopback failed to run the build; see its log")
         finally:
             with self._lock:
                 del self._stops[name]
@@ -106,19 +106,19 @@ class Builder:
                 self._removals.submit(_remove, self._means.folder / name.rpartition(":")[2])
         self._means.announce(BUILD.slug, name)
 
-    def _lose(self, row: Resource, why: str) -> None:
+    def _lose(self, row: BuildRow, why: str) -> None:
         if states.is_final(BUILD.lifecycle, row.status):
             return
         now = self._means.clock()
-        phases: list[dict[str, Any]] = row.result["phases"] or [{"phaseType": FIRST, "startTime": row.created}]
+        phases: list[dict[str, Any]] = row.phases or [{"phaseType": FIRST, "startTime": row.created}]
         context = {"statusCode": LOST, "message": why}
         last = phases[-1]
         if "phaseStatus" not in last:
             seconds = int(now - last["startTime"])
             last |= {"phaseStatus": "FAULT", "endTime": now, "durationInSeconds": seconds, "contexts": [context]}
         phases.append({"phaseType": LAST, "startTime": now})
-        result = {"phases": phases, "currentPhase": LAST, "endTime": now, "failure": why, "exported": {}}
-        self._means.store.fire(BUILD, row.name, "fault", result)
+        lost = changes(BuildResult, phases=phases, current_phase=LAST, ended=now, failure=why, exported={})
+        BuildRow.fire(self._means.store, row.name, "fault", lost)
         self._means.announce(BUILD.slug, row.name)
 
 

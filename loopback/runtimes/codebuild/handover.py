@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loopback.core.artifacts import Artifact
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import PermissionCheck
 from loopback.runtimes.codebuild import caches, zips
@@ -25,13 +24,16 @@ PUTTING = {TEST: "BatchPutTestCases", CODE_COVERAGE: "BatchPutCodeCoverages"}
 
 @dataclass(frozen=True)
 class Handover:
-    """Of one build. `expand` evaluates text in the build's shell, `say` writes to its log; `result` fills up."""
+    """Of one build. `expand` evaluates text in the build's shell, `say` writes to its log.
+
+    `sent` fills up with members of AWS's Build: artifacts and reports.
+    """
 
     build: Build
     spec: Buildspec
     expand: Callable[[str], str]
     say: Callable[[str], None]
-    result: dict[str, Any] = field(default_factory=dict)
+    sent: dict[str, Any] = field(default_factory=dict)
 
     def upload(self, *, succeeding: bool) -> None:
         """Reports, artifacts and the cache: each is attempted, then the first fault is raised."""
@@ -52,7 +54,7 @@ class Handover:
             self._may_report(name, kind)
             self.say(f"Preparing to copy {kind} report {name}")
             arn = reporter.report(name, self._evaluated(files), self.build.folders.src)
-            self.result["reportArns"] = [*self.result.get("reportArns", []), arn]
+            self.sent["reportArns"] = [*self.sent.get("reportArns", []), arn]
 
     def _may_report(self, name: str, kind: str) -> None:
         """The build's role writes reports. Raises ClientFault."""
@@ -86,9 +88,9 @@ class Handover:
     def _artifacts(self) -> None:
         build, spec = self.build, self._evaluated_artifacts()
         sender = Sender(build.means.objects, build.folders.src, build.folders.tmp, build.project, build.mark)
-        pipeline, config = build.doc.get("pipeline"), build.doc["artifacts"]
+        pipeline, config = build.row.pipeline, build.asked["artifacts"]
         if pipeline is not None:
-            outputs = [Artifact(**item) for item in pipeline["outputs"]]
+            outputs = list(pipeline.outputs)
             if outputs and spec.artifacts is None and not spec.secondary:
                 self.say(f"The buildspec has no artifacts: nothing is uploaded for {shown(outputs)}")
             else:
@@ -97,15 +99,15 @@ class Handover:
         if config["type"] == "S3":
             if spec.artifacts is None:
                 raise ClientFault("the project has artifacts of type S3, and the buildspec has no artifacts")
-            self.result["artifacts"] = sender.to_s3(spec.artifacts, config)
-        for config in build.doc.get("secondaryArtifacts", []):
+            self.sent["artifacts"] = sender.to_s3(spec.artifacts, config)
+        for config in build.asked.get("secondaryArtifacts", []):
             name = config["artifactIdentifier"]
             files = spec.secondary.get(name)
             if files is None:
                 known = ", ".join(spec.secondary) or "none"
                 raise ClientFault(f"the buildspec has no files for the secondary artifact {name}; it has {known}")
-            sent = sender.to_s3(files, config)
-            self.result["secondaryArtifacts"] = [*self.result.get("secondaryArtifacts", []), sent]
+            artifact = sender.to_s3(files, config)
+            self.sent["secondaryArtifacts"] = [*self.sent.get("secondaryArtifacts", []), artifact]
 
     def _evaluated_artifacts(self) -> Buildspec:
         primary = self.spec.artifacts
@@ -116,7 +118,7 @@ class Handover:
     def _cache(self) -> caches.CacheStore | None:
         build = self.build
         folder = build.means.folder / "cache"
-        return caches.place_of(build.doc.get("cache", {}), build.project, build.means.objects, folder)
+        return caches.place_of(build.asked.get("cache", {}), build.project, build.means.objects, folder)
 
     def restore_cache(self) -> None:
         """Unpack what an earlier build has kept. A cache that cannot be had is no fault."""
@@ -144,7 +146,7 @@ class Handover:
 
 def log_to_s3(build: Build, log: Path) -> None:
     """The log as a gz object where the project asks for one. Raises PhaseFault."""
-    config = build.doc.get("logsConfig", {}).get("s3Logs", {})
+    config = build.asked.get("logsConfig", {}).get("s3Logs", {})
     if config.get("status") != "ENABLED":
         return
     bucket, _, prefix = config["location"].removeprefix(S3_ARN).partition("/")

@@ -5,6 +5,8 @@ from typing import Any
 
 from loopback.core.kinds import BUILD
 from loopback.core.store import Store
+from loopback.rows.codebuild import BuildResult
+from loopback.rows.row import changes
 from loopback.runtimes.codebuild.transitions import LAST, SUCCEEDED, outcome
 
 Announce = Callable[[str, str], None]
@@ -22,8 +24,8 @@ class Phases:
         before = self.passed[-1]["phaseType"] if self.passed else ""
         self.passed.append({"phaseType": phase, "startTime": self._clock() if at is None else at})
         if phase != LAST:
-            result = {"phases": self.passed, "currentPhase": phase}
-            self._store.amend(BUILD, self._name, f"phase {before}".rstrip(), result=result)
+            entered = changes(BuildResult, phases=self.passed, current_phase=phase)
+            self._store.amend(BUILD, self._name, f"phase {before}".rstrip(), result=entered)
             self._announce(BUILD.slug, self._name)
 
     def end(self, status: str, contexts: list[dict[str, str]]) -> None:

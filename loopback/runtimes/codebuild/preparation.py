@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loopback.rows.codebuild import PipelineArtifacts
 from loopback.runtimes.codebuild import environment, secrets
 from loopback.runtimes.codebuild.build import Build
 from loopback.runtimes.codebuild.faults import ClientFault
@@ -44,32 +45,32 @@ def _git(build: Build, *, credentials: bool = False) -> dict[str, str]:
 def fetch(build: Build, environ: Mapping[str, str]) -> Sources:
     """All sources in their folders. Raises PhaseFault, Halted."""
     fetcher = Fetcher(build.means.objects, environ, build.folders.tmp, build.limits)
-    pipeline = build.doc.get("pipeline")
-    if pipeline is not None:
-        return _unzip(build, fetcher, pipeline)
-    version = fetcher.fetch(build.doc["source"], build.doc.get("sourceVersion", ""), build.folders.src)
-    versions = {v["sourceIdentifier"]: v["sourceVersion"] for v in build.doc.get("secondarySourceVersions", [])}
+    asked = build.asked
+    if build.row.pipeline is not None:
+        return _unzip(build, fetcher, build.row.pipeline)
+    version = fetcher.fetch(asked["source"], asked.get("sourceVersion", ""), build.folders.src)
+    versions = {v["sourceIdentifier"]: v["sourceVersion"] for v in asked.get("secondarySourceVersions", [])}
     secondary = {}
-    for source in build.doc.get("secondarySources", []):
+    for source in asked.get("secondarySources", []):
         name = source["sourceIdentifier"]
         secondary[name] = build.folders.secondary(name)
         fetcher.fetch(source, versions.get(name, ""), secondary[name])
     return Sources(version, secondary)
 
 
-def _unzip(build: Build, fetcher: Fetcher, pipeline: Mapping[str, Any]) -> Sources:
+def _unzip(build: Build, fetcher: Fetcher, pipeline: PipelineArtifacts) -> Sources:
     secondary = {}
-    for item in pipeline["inputs"]:
+    for artifact in pipeline.inputs:
         folder = build.folders.src
-        if item["name"] != pipeline["primary"]:
-            folder = secondary[item["name"]] = build.folders.secondary(item["name"])
-        fetcher.unzip(item["bucket"], item["key"], folder)
-    return Sources(build.doc.get("resolvedSourceVersion", ""), secondary)
+        if artifact.name != pipeline.primary:
+            folder = secondary[artifact.name] = build.folders.secondary(artifact.name)
+        fetcher.unzip(artifact.bucket, artifact.key, folder)
+    return Sources(build.asked.get("resolvedSourceVersion", ""), secondary)
 
 
 def buildspec_text(build: Build) -> str:
     """Inline text, an object of S3, or a file of the source. Raises BuildspecError, ClientFault."""
-    given: str = build.doc["source"].get("buildspec") or "buildspec.yml"
+    given: str = build.asked["source"].get("buildspec") or "buildspec.yml"
     if "\n" in given or _INLINE.match(given):
         return given
     if given.startswith(S3_ARN):
@@ -95,14 +96,14 @@ def variables(
 
     told = codebuild(build, sources)
     plain, secret = secrets.of_buildspec(spec, client)
-    given, more = secrets.of_project(build.doc["environment"].get("environmentVariables", []), client)
+    given, more = secrets.of_project(build.asked["environment"].get("environmentVariables", []), client)
     git = _git(build, credentials=spec.git_credentials)
     return environment.merged([base, git, told, plain, secret, given, more]), secret | more
 
 
 def codebuild(build: Build, sources: Sources) -> dict[str, str]:
     """The CODEBUILD_* variables."""
-    doc = build.doc
+    doc = build.asked
     told = {
         "CODEBUILD_CI": "true",
         "CODEBUILD_BUILD_ARN": build.arn,
@@ -111,7 +112,7 @@ def codebuild(build: Build, sources: Sources) -> dict[str, str]:
         "CODEBUILD_BUILD_IMAGE": doc["environment"]["image"],
         "CODEBUILD_BUILD_SUCCEEDING": "1",
         "CODEBUILD_INITIATOR": doc["initiator"],
-        "CODEBUILD_LOG_PATH": build.row.result["logs"].get("streamName", ""),
+        "CODEBUILD_LOG_PATH": build.row.logs.get("streamName", ""),
         "CODEBUILD_RESOLVED_SOURCE_VERSION": sources.version,
         "CODEBUILD_SOURCE_VERSION": doc.get("sourceVersion", ""),
         "CODEBUILD_SOURCE_REPO_URL": doc["source"].get("location", ""),
@@ -119,6 +120,6 @@ def codebuild(build: Build, sources: Sources) -> dict[str, str]:
         "CODEBUILD_START_TIME": str(int(build.row.created * 1000)),
         "CODEBUILD_KMS_KEY_ID": doc.get("encryptionKey", ""),
     }
-    if batch := doc.get("batch"):
-        told["CODEBUILD_BATCH_BUILD_IDENTIFIER"] = batch["identifier"]
+    if build.row.part_of:
+        told["CODEBUILD_BATCH_BUILD_IDENTIFIER"] = build.row.part_of.identifier
     return told | {environment.source_variable(name): str(folder) for name, folder in sources.secondary.items()}

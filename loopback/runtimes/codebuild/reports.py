@@ -10,6 +10,8 @@ from typing import Any
 from loopback.core.arn import Place
 from loopback.core.kinds import REPORT, REPORT_GROUP
 from loopback.core.store import Store
+from loopback.rows.codebuild import ReportGroupRow, ReportResult
+from loopback.rows.row import changes
 from loopback.runtimes.codebuild import globs
 from loopback.runtimes.codebuild.faults import ClientFault
 from loopback.runtimes.codebuild.formats import cases, coverages
@@ -52,8 +54,8 @@ class Reporter:
             if name.startswith("arn:"):
                 raise ClientFault(f"there is no report group {name}")
             doc = {"name": group, "type": kind, "exportConfig": {"exportConfigType": "NO_EXPORT"}}
-            self.store.create(REPORT_GROUP, group, doc)
-        has = self.store.get(REPORT_GROUP, group).doc["type"]
+            ReportGroupRow(request=doc, type=kind).create(self.store, group)
+        has = ReportGroupRow.get(self.store, group).type
         if has != kind:
             raise ClientFault(f"the report group {group} is of type {has}; this report is of type {kind}")
         return group
@@ -62,10 +64,11 @@ class Reporter:
         name = f"{group}:{uuid.uuid4()}"
         if kind == TEST:
             status = "SUCCEEDED" if cases.passed(entries) else "FAILED"
-            figures, result = {"testSummary": cases.summary(entries)}, {"cases": entries}
+            figures, made = {"testSummary": cases.summary(entries)}, changes(ReportResult, cases=entries)
         else:
             status = "SUCCEEDED"
-            figures, result = {"codeCoverageSummary": coverages.summary(entries)}, {"coverages": entries}
+            figures = {"codeCoverageSummary": coverages.summary(entries)}
+            made = changes(ReportResult, coverages=entries)
         doc = {
             "arn": self.place.arn(f"report/{name}", "codebuild"),
             "type": kind,
@@ -78,7 +81,7 @@ class Reporter:
             "truncated": False,
             **figures,
         }
-        self.store.create(REPORT, name, doc, parent=group, result=result)
+        self.store.create(REPORT, name, doc, parent=group, result=made)
         return str(doc["arn"])
 
 

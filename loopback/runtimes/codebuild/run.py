@@ -4,11 +4,11 @@ import logging
 import re
 import threading
 import time
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from loopback.core.kinds import BUILD
-from loopback.core.store import Resource
+from loopback.rows.codebuild import BuildResult, BuildRow, MachineProcess
+from loopback.rows.row import changes
 from loopback.runtimes.codebuild import batchspec, environment, preparation, python_home, runtimes
 from loopback.runtimes.codebuild.build import Build, BuildDependencies
 from loopback.runtimes.codebuild.buildspec import parse
@@ -25,15 +25,23 @@ own_log = logging.getLogger("loopback")
 LOST = "INTERNAL_SERVICE_ERROR"
 
 
+@dataclass(frozen=True)
+class BuildEnded:
+    """How a build has ended; `outcome` are `changes` of its row."""
+
+    status: str
+    outcome: dict[str, Any]
+
+
 class BuildRun:
     """One build. Call `run` once, on a thread of its own; `stop` ends it early."""
 
     def __init__(
-        self, row: Resource, means: BuildDependencies, tools: python_home.Tools, stop: threading.Event
+        self, row: BuildRow, means: BuildDependencies, tools: python_home.Tools, stop: threading.Event
     ) -> None:
-        if means.acting is not None and (role := row.doc.get("serviceRole")):
+        if means.acting is not None and (role := row.request.get("serviceRole")):
             means = replace(means, objects=means.acting.objects_of(role))
-        limits = BuildLimits(stop, time.monotonic() + row.doc["timeoutInMinutes"] * means.minute)
+        limits = BuildLimits(stop, time.monotonic() + row.request["timeoutInMinutes"] * means.minute)
         self._build, self._tools = Build(row, means, limits), tools
         self._spec = Buildspec()
         self._phases = Phases(means.store, row.name, means.announce, means.clock)
@@ -42,7 +50,7 @@ class BuildRun:
         self._handover: Handover | None = None
         self._base: dict[str, str] = {}
         self._secret: dict[str, str] = {}
-        self._result: dict[str, Any] = {"exported": {}}
+        self._made: dict[str, Any] = changes(BuildResult, exported={})
         self._carried = {
             "SUBMITTED": lambda: None,
             "QUEUED": self._leave_queue,
@@ -52,8 +60,8 @@ class BuildRun:
             "FINALIZING": self._finalize,
         }
 
-    def run(self) -> dict[str, Any]:
-        """Go through the phases; the result for the row, with `status` beside it."""
+    def run(self) -> BuildEnded:
+        """Go through the phases."""
         phase = FIRST
         while phase != LAST:
             self._phases.begin(phase, at=self._build.row.created if phase in (FIRST, "QUEUED") else None)
@@ -64,10 +72,15 @@ class BuildRun:
             phase = following(phase, status, said.action if said else None)
         self._phases.begin(LAST)
         self._abandon()
-        result = self._result | (self._handover.result if self._handover else {})
-        result |= {"phases": self._phases.passed, "currentPhase": LAST, "failure": self._phases.failure}
-        result["endTime"] = self._build.means.clock()
-        return {"status": self._phases.status, "result": result}
+        sent = self._handover.sent if self._handover else {}
+        ended = changes(
+            BuildResult,
+            phases=self._phases.passed,
+            current_phase=LAST,
+            failure=self._phases.failure,
+            ended=self._build.means.clock(),
+        )
+        return BuildEnded(self._phases.status, self._made | sent | ended)
 
     def _carry_out(self, phase: str) -> tuple[str, list[dict[str, str]]]:
         try:
@@ -98,7 +111,7 @@ class BuildRun:
     def _leave_queue(self) -> None:
         build = self._build
         waited = build.means.clock() - build.row.created
-        if waited > build.doc.get("queuedTimeoutInMinutes", 480) * build.means.minute:
+        if waited > build.asked.get("queuedTimeoutInMinutes", 480) * build.means.minute:
             raise PhaseFault("BUILD_TIMED_OUT", "the build has waited in the queue for too long", "TIMED_OUT")
 
     def _provision(self) -> None:
@@ -108,11 +121,11 @@ class BuildRun:
             folder.mkdir(parents=True, exist_ok=True)
         python_home.make(folders.root / "python")
         (folders.root / "tools").symlink_to(self._tools.folder())
-        logs = build.row.result["logs"]
+        logs = build.row.logs
         target = (logs["groupName"], logs["streamName"]) if logs else None
         self._log = Log(build.means.logs, target, folders.log, build.means.clock)
-        self._log.say(f"Running on this machine as {build.doc['environment']['image']}")
-        if build.doc.get("vpcConfig"):
+        self._log.say(f"Running on this machine as {build.asked['environment']['image']}")
+        if build.asked.get("vpcConfig"):
             self._log.say("vpcConfig has no effect here: builds use this machine's network")
         self._base = preparation.base(build)
 
@@ -121,11 +134,11 @@ class BuildRun:
         build, log = self._build, self._open_log
         log.say("Waiting for DOWNLOAD_SOURCE")
         sources = preparation.fetch(build, self._base)
-        self._result["resolvedSourceVersion"] = sources.version or None
+        self._made |= changes(BuildResult, resolved_version=sources.version or None)
         try:
             text = preparation.buildspec_text(build)
             if build.reads_batch:
-                self._result["batch"] = asdict(batchspec.parse(text))
+                self._made |= changes(BuildResult, batch=batchspec.parse(text))
             else:
                 self._spec = parse(text)
             notes = runtimes.check(self._spec.runtimes, runtimes.installed_here)
@@ -138,8 +151,8 @@ class BuildRun:
         shell = environment.shell(self._spec.shell)
         setting = Setting(build.folders.root / "shell", build.folders.src, shell, environ, build.confined)
         self._machine = machine = Machine(setting, log)
-        process = {"pid": machine.pid, "born": born(machine.pid)}
-        build.means.store.amend(BUILD, build.row.name, "machine", result={"machine": process})
+        process = MachineProcess(machine.pid, born(machine.pid))
+        BuildRow.amend(build.means.store, build.row.name, "machine", result=changes(BuildResult, machine=process))
         self._handover = Handover(build, self._spec, lambda text: machine.expand(text, build.limits), log.say)
         self._handover.restore_cache()
 
@@ -179,7 +192,8 @@ class BuildRun:
         """Exported variables, then what is handed over."""
         assert self._handover is not None
         shell = self._open_machine.environment(self._build.limits)
-        self._result["exported"] = environment.exported(self._spec.exported, shell, self._secret)
+        exported = environment.exported(self._spec.exported, shell, self._secret)
+        self._made |= changes(BuildResult, exported=exported)
         self._handover.upload(succeeding=self._phases.status == SUCCEEDED)
 
     def _finalize(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from loopback.core import states
 from loopback.core.kinds import BUILD
 from loopback.core.store import Event, Resource
+from loopback.rows.codebuild import BuildRow
 from loopback.services.announce import Announcement, announces
 from loopback.services.codebuild.builds import view
 from loopback.services.registry import Context
@@ -20,7 +21,8 @@ PHASE = "phase "  # what the event of a row begins with when a phase has ended; 
 
 
 @announces(BUILD)
-def _build(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
+def _build(event: Event, resource: Resource, context: Context) -> Iterator[Announcement]:
+    row = BuildRow.from_row(resource)
     arn = context.place.arn(f"build/{row.name}", "codebuild")
     if event.old != event.new:
         final = states.is_final(BUILD.lifecycle, event.new)
@@ -32,13 +34,13 @@ def _build(event: Event, row: Resource, context: Context) -> Iterator[Announceme
         }
         yield Announcement("CodeBuild Build State Change", [arn], detail, SOURCE)
         if final:
-            yield from _phase(row.result["phases"][-2]["phaseType"], row, context)
+            yield from _phase(row.phases[-2]["phaseType"], row, context)
     elif event.event.startswith(PHASE):
         yield from _phase(event.event.removeprefix(PHASE), row, context)
 
 
-def _phase(name: str, row: Resource, context: Context) -> Iterator[Announcement]:
-    phase = next((p for p in row.result["phases"] if p["phaseType"] == name and "phaseStatus" in p), None)
+def _phase(name: str, row: BuildRow, context: Context) -> Iterator[Announcement]:
+    phase = next((p for p in row.phases if p["phaseType"] == name and "phaseStatus" in p), None)
     if phase is None:
         return
     arn = context.place.arn(f"build/{row.name}", "codebuild")
@@ -54,11 +56,11 @@ def _phase(name: str, row: Resource, context: Context) -> Iterator[Announcement]
     yield Announcement("CodeBuild Build Phase Change", [arn], detail, SOURCE)
 
 
-def _shared(row: Resource, context: Context, *, complete: bool) -> dict[str, Any]:
+def _shared(row: BuildRow, context: Context, *, complete: bool) -> dict[str, Any]:
     shown = view(row, context)
     artifacts = shown.get("artifacts") or {}
     environment = shown["environment"]
-    logs = row.result["logs"]
+    logs = row.logs
     more = {
         "artifact": {key: artifacts[key] for key in ("md5sum", "sha256sum", "location") if key in artifacts},
         "environment": {
@@ -70,13 +72,13 @@ def _shared(row: Resource, context: Context, *, complete: bool) -> dict[str, Any
         },
         "timeout-in-minutes": shown["timeoutInMinutes"],
         "build-complete": complete,
-        "build-number": row.doc["buildNumber"],
-        "initiator": row.doc["initiator"],
+        "build-number": row.request["buildNumber"],
+        "initiator": row.request["initiator"],
         "build-start-time": _moment(row.created),
         "source": {key: shown["source"][key] for key in ("location", "type") if key in shown["source"]},
         "source-version": shown.get("sourceVersion", ""),
         "logs": {"group-name": logs["groupName"], "stream-name": logs["streamName"]} if logs else {},
-        "phases": [_shown(phase) for phase in row.result["phases"]],
+        "phases": [_shown(phase) for phase in row.phases],
     }
     return {"project-name": row.parent, "build-id": shown["arn"], "additional-information": more, "version": "1"}
 

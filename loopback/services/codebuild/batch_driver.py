@@ -6,7 +6,7 @@ All that it knows is in the rows, so that after a crash it goes on with what it 
 import logging
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,8 +15,9 @@ from loopback.core import states
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import BUILD, BUILD_BATCH
 from loopback.core.permissions import checks
-from loopback.core.store import Resource
 from loopback.engines.codebuild.batch import FAILED, RUNNING, SUCCEEDED, Batch, Moves, plan
+from loopback.rows.codebuild import BuildBatchResult, BuildBatchRow, BuildRow
+from loopback.rows.row import changes
 from loopback.services.codebuild import batch_builds, builds
 from loopback.services.codebuild.batches import MINUTES
 from loopback.services.codebuild.combining import combine
@@ -34,7 +35,7 @@ class Batches:
         self._context, self._store, self._now = context, context.store, now
         self._inbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._open: set[str] = set()
-        self._steps: dict[str, Callable[[Resource], bool]] = {
+        self._steps: dict[str, Callable[[BuildBatchRow], bool]] = {
             "SUBMITTED": self._submitted,
             "DOWNLOAD_BATCHSPEC": self._downloaded,
             "IN_PROGRESS": self._in_progress,
@@ -72,126 +73,130 @@ class Batches:
 
     def _batch_of(self, build: str) -> str:
         try:
-            return str(self._store.get(BUILD, build).doc.get("batch", {}).get("id", ""))
+            part = BuildRow.get(self._store, build).part_of
         except ResourceNotFound:
             return ""
+        return part.id if part else ""
 
     def _advance(self, name: str) -> None:
         """Step after step, until only running builds are left."""
         self._open.add(name)
         try:
-            while not states.is_final(BUILD_BATCH.lifecycle, (row := self._store.get(BUILD_BATCH, name)).status):
+            while not states.is_final(BUILD_BATCH.lifecycle, (row := BuildBatchRow.get(self._store, name)).status):
                 if not self._step(row):
                     return
         except ResourceNotFound:  # deleted with its project
             pass
         except Exception:
             log.exception("batch %s", name)
-            self._end(self._store.get(BUILD_BATCH, name), "FAULT", "loopback failed to run the batch; see its log")
+            self._end(BuildBatchRow.get(self._store, name), "FAULT", "loopback failed to run the batch; see its log")
         self._open.discard(name)
 
-    def _step(self, row: Resource) -> bool:
+    def _step(self, row: BuildBatchRow) -> bool:
         """Whether there is more to do now."""
         try:
-            return self._steps[row.result["currentPhase"]](row)
+            return self._steps[row.current_phase](row)
         except (ServiceError, ClientError, BotoCoreError) as fault:
-            for build in row.result["builds"].values():  # whoever may do it: nothing of a failed batch runs on
+            for build in row.builds.values():  # whoever may do it: nothing of a failed batch runs on
                 builds.stop({"id": build}, self._context)
             self._end(row, FAILED, str(fault))
             return False
 
-    def _submitted(self, row: Resource) -> bool:
+    def _submitted(self, row: BuildBatchRow) -> bool:
         """The first build reads the buildspec."""
         self._permit("StartBuild", row)
         with self._store.transaction():
             build = builds.start_of_batch(row.parent, batch_builds.download(row), self._context)
             begun = [{"phaseType": "SUBMITTED", "startTime": row.created}]
-            self._enter(row, "DOWNLOAD_BATCHSPEC", begun, download=build)
+            self._enter(row, "DOWNLOAD_BATCHSPEC", begun, changes(BuildBatchResult, download=build))
         return True
 
-    def _downloaded(self, row: Resource) -> bool:
-        build = self._store.get(BUILD, row.result["download"])
+    def _downloaded(self, row: BuildBatchRow) -> bool:
+        build = BuildRow.get(self._store, row.download or "")
         halted = self._halted(row)
         if build.status == RUNNING:
             if halted:
                 self._stop_build(build.name, row)
             return False
         if halted or build.status != SUCCEEDED:
-            self._end(row, halted or build.status, build.result.get("failure") or "")
+            self._end(row, halted or build.status, build.failure or "")
             return False
-        read = Batch.of(build.result["batch"])
+        read = build.batch or Batch(())
         if why := batch_builds.fault(row, read):
             self._end(row, FAILED, why)
             return False
-        more = {"batch": build.result["batch"], "resolvedSourceVersion": build.result.get("resolvedSourceVersion")}
-        self._enter(row, "IN_PROGRESS", row.result["phases"], **more)
+        more = changes(BuildBatchResult, batch=read, resolved_version=build.resolved_version)
+        self._enter(row, "IN_PROGRESS", row.phases, more)
         return True
 
-    def _in_progress(self, row: Resource) -> bool:
-        moves = plan(Batch.of(row.result["batch"]), self._statuses(row), self._halted(row))
+    def _in_progress(self, row: BuildBatchRow) -> bool:
+        moves = plan(row.tasks, self._statuses(row), self._halted(row))
         for identifier in moves.stop:
-            self._stop_build(row.result["builds"][identifier], row)
+            self._stop_build(row.builds[identifier], row)
         if moves.begin:
             self._begin(moves, row)
         if not moves.ended:
             return False
         if moves.ended == SUCCEEDED and batch_builds.combines(row):
-            self._enter(row, "COMBINE_ARTIFACTS", row.result["phases"])
+            self._enter(row, "COMBINE_ARTIFACTS", row.phases)
             return True
         self._end(row, moves.ended, self._why(row))
         return False
 
-    def _combined(self, row: Resource) -> bool:
+    def _combined(self, row: BuildBatchRow) -> bool:
         combine(row, self._context)
         self._end(row, SUCCEEDED, "")
         return False
 
-    def _begin(self, moves: Moves, row: Resource) -> None:
+    def _begin(self, moves: Moves, row: BuildBatchRow) -> None:
         self._permit("StartBuild", row)
         with self._store.transaction():
             begun = {
                 task.identifier: builds.start_of_batch(row.parent, batch_builds.of_task(row, task), self._context)
                 for task in moves.begin
             }
-            self._store.amend(BUILD_BATCH, row.name, "builds", result={"builds": row.result["builds"] | begun})
+            noted = changes(BuildBatchResult, builds=row.builds | begun)
+            BuildBatchRow.amend(self._store, row.name, "builds", result=noted)
 
-    def _stop_build(self, build: str, row: Resource) -> None:
-        if not self._store.get(BUILD, build).result.get("stopping"):
+    def _stop_build(self, build: str, row: BuildBatchRow) -> None:
+        if not BuildRow.get(self._store, build).stopping:
             self._permit("StopBuild", row)
             builds.stop({"id": build}, self._context)
 
-    def _permit(self, operation: str, row: Resource) -> None:
+    def _permit(self, operation: str, row: BuildBatchRow) -> None:
         """The role of the batch starts and stops its builds. Raises AccessDeniedException."""
         request = {"projectName": row.parent, "id": row.name}
         asked = checks("codebuild", operation, request, self._context.place)
-        self._context.permit(row.doc["buildBatchConfig"]["serviceRole"], asked)
+        self._context.permit(row.config["serviceRole"], asked)
 
-    def _statuses(self, row: Resource) -> dict[str, str]:
-        return {name: self._store.get(BUILD, build).status for name, build in row.result["builds"].items()}
+    def _statuses(self, row: BuildBatchRow) -> dict[str, str]:
+        return {name: self._store.get(BUILD, build).status for name, build in row.builds.items()}
 
-    def _halted(self, row: Resource) -> str:
-        minutes = row.doc["buildBatchConfig"].get("timeoutInMins", MINUTES)
-        if row.result.get("stopping"):
+    def _halted(self, row: BuildBatchRow) -> str:
+        minutes = row.config.get("timeoutInMins", MINUTES)
+        if row.stopping:
             return "STOPPED"
         return "TIMED_OUT" if self._now() > row.created + minutes * 60 else ""
 
-    def _why(self, row: Resource) -> str:
+    def _why(self, row: BuildBatchRow) -> str:
         """Of the builds that did not succeed, by name."""
         failed = [f"{name} {status}" for name, status in self._statuses(row).items() if status != SUCCEEDED]
         return ", ".join(failed).lower().replace("_", " ")
 
-    def _enter(self, row: Resource, phase: str, phases: list[dict[str, Any]], **more: Any) -> None:
+    def _enter(
+        self, row: BuildBatchRow, phase: str, phases: list[dict[str, Any]], more: Mapping[str, Any] | None = None
+    ) -> None:
         passed = [*_closed(phases, SUCCEEDED, self._now(), ""), {"phaseType": phase, "startTime": self._now()}]
-        result = {"phases": passed, "currentPhase": phase, **more}
-        self._store.amend(BUILD_BATCH, row.name, f"entered {phase}", result=result)
+        entered = changes(BuildBatchResult, phases=passed, current_phase=phase)
+        BuildBatchRow.amend(self._store, row.name, f"entered {phase}", result={**entered, **(more or {})})
 
-    def _end(self, row: Resource, status: str, why: str) -> None:
+    def _end(self, row: BuildBatchRow, status: str, why: str) -> None:
         now = self._now()
-        phases = row.result["phases"] or [{"phaseType": "SUBMITTED", "startTime": row.created}]
+        phases = row.phases or [{"phaseType": "SUBMITTED", "startTime": row.created}]
         last = status if status in (SUCCEEDED, "STOPPED") else FAILED
         passed = [*_closed(phases, status, now, why), {"phaseType": last, "startTime": now}]
-        result = {"phases": passed, "currentPhase": last, "endTime": now, "failure": why}
-        self._store.fire(BUILD_BATCH, row.name, _EVENTS[status], result)
+        ended = changes(BuildBatchResult, phases=passed, current_phase=last, ended=now, failure=why)
+        BuildBatchRow.fire(self._store, row.name, _EVENTS[status], ended)
         self._open.discard(row.name)
         self._context.changed(BUILD_BATCH.slug, row.name)
 

@@ -4,12 +4,13 @@ import uuid
 from typing import Any
 
 from loopback.core import states
-from loopback.core.kinds import BUILD, BUILD_BATCH
+from loopback.core.kinds import BUILD_BATCH
 from loopback.core.queries import Selection
-from loopback.core.store import Resource
 from loopback.engines.codebuild.batch import DOWNLOAD
+from loopback.rows.codebuild import BuildBatchResult, BuildBatchRow, BuildProjectRow, BuildRow, PipelineArtifacts
+from loopback.rows.row import changes
 from loopback.services.codebuild import projects
-from loopback.services.codebuild.builds import BuildOverrides, for_action, initiator
+from loopback.services.codebuild.builds import BuildOverrides, for_action, handed_over, initiator
 from loopback.services.codebuild.checks import check_batch
 from loopback.services.codebuild.errors import InvalidInputException, ResourceNotFoundException
 from loopback.services.codebuild.overrides import effective
@@ -43,28 +44,28 @@ def start(request: Request, context: Context) -> Response:
     """A batch of a project's builds, with this request's overrides."""
     project = projects.existing(request["projectName"], context)
     if earlier := started_with(BUILD_BATCH, project.name, request.get("idempotencyToken"), context):
-        return {"buildBatch": view(earlier, context)}
+        return {"buildBatch": view(BuildBatchRow.from_row(earlier), context)}
     as_build = {_RENAMED.get(key, key): value for key, value in request.items() if key not in _OWN}
-    doc = effective(project.doc, as_build)
+    doc = effective(project.request, as_build)
     if doc["source"]["type"] == "CODEPIPELINE":
         raise InvalidInputException(
             f"Project {project.name} takes its source from CodePipeline, which starts its batches"
         )
     config = _config(project, request.get("buildBatchConfigOverride", {}), doc["artifacts"])
-    doc |= {"buildBatchConfig": config, "initiator": initiator(context)}
-    return {"buildBatch": view(_create(project.name, doc, context), context)}
+    doc["initiator"] = initiator(context)
+    return {"buildBatch": view(_create(project.name, doc, config, None, context), context)}
 
 
 def start_for_pipeline(project: str, context: Context, asked: BuildOverrides, *, combine: bool) -> str:
     """Start a batch for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
     row = projects.existing(project, context)
-    doc = for_action(row.doc, asked)
-    doc["buildBatchConfig"] = _config(row, {"combineArtifacts": combine}, doc["artifacts"])
-    return _create(row.name, doc, context).name
+    doc = for_action(row.request, asked)
+    config = _config(row, {"combineArtifacts": combine}, doc["artifacts"])
+    return _create(row.name, doc, config, handed_over(asked), context).name
 
 
-def _config(project: Resource, more: dict[str, Any], artifacts: dict[str, Any]) -> dict[str, Any]:
-    config = (project.doc.get("buildBatchConfig") or {}) | more
+def _config(project: BuildProjectRow, more: dict[str, Any], artifacts: dict[str, Any]) -> dict[str, Any]:
+    config = (project.request.get("buildBatchConfig") or {}) | more
     if not config.get("serviceRole"):
         raise InvalidInputException(
             f"Project {project.name} has no buildBatchConfig with a serviceRole, which starts the builds of a batch"
@@ -73,11 +74,13 @@ def _config(project: Resource, more: dict[str, Any], artifacts: dict[str, Any]) 
     return config
 
 
-def _create(project: str, doc: dict[str, Any], context: Context) -> Resource:
+def _create(
+    project: str, doc: dict[str, Any], config: dict[str, Any], pipeline: PipelineArtifacts | None, context: Context
+) -> BuildBatchRow:
     name = f"{project}:{uuid.uuid4()}"
-    own = {"projectName": project, "buildBatchNumber": context.store.next_number(f"batches of {project}")}
-    result = {"currentPhase": "SUBMITTED", "phases": [], "builds": {}}
-    row = context.store.create(BUILD_BATCH, name, doc | own, parent=project, result=result)
+    number = context.store.next_number(f"batches of {project}")
+    numbered = doc | {"projectName": project, "buildBatchNumber": number}
+    row = BuildBatchRow(request=numbered, config=config, pipeline=pipeline).create(context.store, name, project)
     context.changed(BUILD_BATCH.slug, name)
     return row
 
@@ -89,7 +92,7 @@ def batch_get(request: Request, context: Context) -> Response:
     for asked in request["ids"]:
         name = context.place.name_in(asked, "build-batch")
         if context.store.exists(BUILD_BATCH, name):
-            found.append(view(context.store.get(BUILD_BATCH, name), context))
+            found.append(view(BuildBatchRow.get(context.store, name), context))
         else:
             missing.append(asked)
     return {"buildBatches": found, "buildBatchesNotFound": missing}
@@ -121,54 +124,54 @@ def stop(request: Request, context: Context) -> Response:
     name = context.place.name_in(request["id"], "build-batch")
     if not context.store.exists(BUILD_BATCH, name):
         raise ResourceNotFoundException(f"There is no batch build {request['id']}")
-    row = context.store.get(BUILD_BATCH, name)
+    row = BuildBatchRow.get(context.store, name)
     if not states.is_final(BUILD_BATCH.lifecycle, row.status):
-        row = context.store.amend(BUILD_BATCH, name, "stop requested", result={"stopping": True})
+        stopping = changes(BuildBatchResult, stopping=True)
+        row = BuildBatchRow.amend(context.store, name, "stop requested", result=stopping)
         context.changed(BUILD_BATCH.slug, name)
     return {"buildBatch": view(row, context)}
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: BuildBatchRow, context: Context) -> Response:
     """A row as AWS's BuildBatch."""
-    doc, done = row.doc, row.result
+    doc = row.request
     shown = {key: doc[key] for key in _SHOWN if key in doc}
     shown["artifacts"] = {key: value for key, value in doc["artifacts"].items() if key != "type"}
     return shown | {
         "id": row.name,
         "arn": context.place.arn(f"build-batch/{row.name}", "codebuild"),
         "startTime": row.created,
-        "endTime": done.get("endTime"),
-        "currentPhase": done["currentPhase"],
+        "endTime": row.ended,
+        "currentPhase": row.current_phase,
         "buildBatchStatus": row.status,
         "complete": states.is_final(BUILD_BATCH.lifecycle, row.status),
-        "resolvedSourceVersion": done.get("resolvedSourceVersion") or doc.get("resolvedSourceVersion"),
-        "phases": done["phases"],
+        "resolvedSourceVersion": row.resolved_version or doc.get("resolvedSourceVersion"),
+        "phases": row.phases,
         "logConfig": doc.get("logsConfig"),
         "buildTimeoutInMinutes": doc["timeoutInMinutes"],
         "buildGroups": _groups(row, context),
     }
 
 
-def _groups(row: Resource, context: Context) -> list[dict[str, Any]]:
-    done = row.result
+def _groups(row: BuildBatchRow, context: Context) -> list[dict[str, Any]]:
     found = []
-    if "download" in done:
-        found.append({"identifier": DOWNLOAD, "ignoreFailure": False, **_summary(done["download"], context)})
-    for task in done.get("batch", {}).get("tasks", []):
+    if row.download is not None:
+        found.append({"identifier": DOWNLOAD, "ignoreFailure": False, **_summary(row.download, context)})
+    for task in row.tasks.tasks:
         group = {
-            "identifier": task["identifier"],
-            "dependsOn": task["depends"],
-            "ignoreFailure": task["ignore_failure"],
+            "identifier": task.identifier,
+            "dependsOn": list(task.depends),
+            "ignoreFailure": task.ignore_failure,
         }
-        build = done["builds"].get(task["identifier"])
+        build = row.builds.get(task.identifier)
         found.append(group | (_summary(build, context) if build else {}))
     return found
 
 
 def _summary(build: str, context: Context) -> dict[str, Any]:
-    row = context.store.get(BUILD, build)
-    primary = row.result.get("artifacts") or {}
-    artifact = {"type": row.doc["artifacts"]["type"], **{k: primary[k] for k in ("location",) if k in primary}}
+    row = BuildRow.get(context.store, build)
+    primary = row.outcome.get("artifacts") or {}
+    artifact = {"type": row.request["artifacts"]["type"], **{k: primary[k] for k in ("location",) if k in primary}}
     summary = {
         "arn": context.place.arn(f"build/{build}", "codebuild"),
         "requestedOn": row.created,

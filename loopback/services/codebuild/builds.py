@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loopback.core import states
 from loopback.core.artifacts import Artifact
 from loopback.core.kinds import BUILD, BUILD_PROJECT
 from loopback.core.queries import Selection
-from loopback.core.store import Resource
+from loopback.rows.codebuild import BuildProjectRow, BuildResult, BuildRow, PipelineArtifacts
+from loopback.rows.row import changes
 from loopback.services.codebuild import projects
 from loopback.services.codebuild.errors import (
     AccountLimitExceededException,
@@ -26,15 +27,16 @@ def start(request: Request, context: Context) -> Response:
     """A build of a project, with this request's overrides."""
     project = projects.existing(request["projectName"], context)
     if earlier := started_with(BUILD, project.name, request.get("idempotencyToken"), context):
-        return {"build": view(earlier, context)}
-    doc = effective(project.doc, request)
+        return {"build": view(BuildRow.from_row(earlier), context)}
+    doc = effective(project.request, request)
     if doc["source"]["type"] == "CODEPIPELINE":
         raise InvalidInputException(
             f"Project {project.name} takes its source from CodePipeline, which starts its builds; "
             f"to start one without a pipeline give sourceTypeOverride and artifactsOverride"
         )
     _check_limit(project, context)
-    return {"build": view(_create(project.name, doc | {"initiator": initiator(context)}, context), context)}
+    new = BuildRow(request=doc | {"initiator": initiator(context)})
+    return {"build": view(_create(project.name, new, context), context)}
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,26 @@ def start_for_pipeline(project: str, context: Context, asked: BuildOverrides) ->
     """Start a build for a CodePipeline action; its id. Raises ResourceNotFoundException, InvalidInputException."""
     row = projects.existing(project, context)
     _check_limit(row, context)
-    return _create(row.name, for_action(row.doc, asked), context).name
+    return _create(row.name, _for_pipeline(row.request, asked), context).name
 
 
-def start_of_batch(project: str, doc: dict[str, Any], context: Context) -> str:
+def start_of_batch(project: str, new: BuildRow, context: Context) -> str:
     """Start a build of a batch, which says all that it is; its id."""
-    return _create(project, doc, context).name
+    return _create(project, new, context).name
 
 
 def start_without_project(name: str, project: dict[str, Any], context: Context, asked: BuildOverrides) -> str:
     """Start a build that no project describes but the action itself; its id, which begins with `name`."""
-    return _create(name, for_action(project, asked), context).name
+    return _create(name, _for_pipeline(project, asked), context).name
+
+
+def _for_pipeline(project: dict[str, Any], asked: BuildOverrides) -> BuildRow:
+    return BuildRow(request=for_action(project, asked), pipeline=handed_over(asked))
+
+
+def handed_over(asked: BuildOverrides) -> PipelineArtifacts:
+    """The artifacts that a build of an action reads and makes."""
+    return PipelineArtifacts(asked.primary, tuple(asked.inputs), tuple(asked.outputs))
 
 
 def for_action(project: dict[str, Any], asked: BuildOverrides) -> dict[str, Any]:
@@ -82,31 +93,21 @@ def for_action(project: dict[str, Any], asked: BuildOverrides) -> dict[str, Any]
         "initiator": asked.initiator,
         "sourceVersion": asked.source_version,
         "resolvedSourceVersion": asked.source_version,
-        "pipeline": {
-            "primary": asked.primary,
-            "inputs": [vars(artifact) for artifact in asked.inputs],
-            "outputs": [vars(artifact) for artifact in asked.outputs],
-        },
     }
 
 
-def _create(project: str, doc: dict[str, Any], context: Context) -> Resource:
+def _create(project: str, new: BuildRow, context: Context) -> BuildRow:
     number = context.store.next_number(f"builds of {project}")
     mark = str(uuid.uuid4())
     name = f"{project}:{mark}"
-    row = context.store.create(
-        BUILD,
-        name,
-        doc | {"projectName": project, "buildNumber": number},
-        parent=project,
-        result={"currentPhase": "SUBMITTED", "phases": [], "logs": _logs(doc, project, mark)},
-    )
+    doc = new.request | {"projectName": project, "buildNumber": number}
+    row = replace(new, request=doc, logs=_logs(doc, project, mark)).create(context.store, name, project)
     context.changed(BUILD.slug, name)
     return row
 
 
-def _check_limit(project: Resource, context: Context) -> None:
-    limit = project.doc.get("concurrentBuildLimit")
+def _check_limit(project: BuildProjectRow, context: Context) -> None:
+    limit = project.request.get("concurrentBuildLimit")
     if limit is None or limit < 1:
         return
     running = context.store.page(Selection(BUILD, project.name, ("IN_PROGRESS",)), limit).rows
@@ -139,7 +140,7 @@ def batch_get(request: Request, context: Context) -> Response:
     for asked in request["ids"]:
         name = context.place.name_in(asked, "build")
         if context.store.exists(BUILD, name):
-            found.append(view(context.store.get(BUILD, name), context))
+            found.append(view(BuildRow.get(context.store, name), context))
         else:
             missing.append(asked)
     return {"builds": found, "buildsNotFound": missing}
@@ -163,7 +164,7 @@ def stop(request: Request, context: Context) -> Response:
     """Ask for the end of a build; its processes end a moment later. A build that has ended stays as it is."""
     row = existing(request["id"], context)
     if not states.is_final(BUILD.lifecycle, row.status):
-        row = context.store.amend(BUILD, row.name, "stop requested", result={"stopping": True})
+        row = row.amend(context.store, row.name, "stop requested", result=changes(BuildResult, stopping=True))
         context.changed(BUILD.slug, row.name)
     return {"build": view(row, context)}
 
@@ -176,58 +177,59 @@ def retry(request: Request, context: Context) -> Response:
     row = existing(request["id"], context)
     if not states.is_final(BUILD.lifecycle, row.status):
         raise InvalidInputException(f"Build {row.name} has not ended; stop it, or wait")
-    if row.doc["source"]["type"] == "CODEPIPELINE":
+    if row.request["source"]["type"] == "CODEPIPELINE":
         raise InvalidInputException(f"Build {row.name} belongs to a pipeline; retry the pipeline's stage")
-    if "batch" in row.doc:
+    if row.part_of is not None:
         raise InvalidInputException(f"Build {row.name} belongs to a batch; start the batch again")
     if not context.store.exists(BUILD_PROJECT, row.parent):
         raise ResourceNotFoundException(f"Project {row.parent} of build {row.name} does not exist any more")
-    doc = {key: value for key, value in row.doc.items() if key not in ("buildNumber", "idempotencyToken")}
-    project = context.store.get(BUILD_PROJECT, row.parent)
+    doc = {key: value for key, value in row.request.items() if key not in ("buildNumber", "idempotencyToken")}
+    project = BuildProjectRow.get(context.store, row.parent)
     _check_limit(project, context)
-    return {"build": view(_create(project.name, doc | {"initiator": initiator(context)}, context), context)}
+    new = BuildRow(request=doc | {"initiator": initiator(context)})
+    return {"build": view(_create(project.name, new, context), context)}
 
 
-def existing(asked: str, context: Context) -> Resource:
+def existing(asked: str, context: Context) -> BuildRow:
     """The row of a build by id or ARN. Raises ResourceNotFoundException."""
     name = context.place.name_in(asked, "build")
     if not context.store.exists(BUILD, name):
         raise ResourceNotFoundException(f"There is no build {asked}")
-    return context.store.get(BUILD, name)
+    return BuildRow.get(context.store, name)
 
 
-_PRIVATE = ("pipeline", "idempotencyToken", "logsConfig", "batch")
+_UNSHOWN = ("idempotencyToken", "logsConfig")
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: BuildRow, context: Context) -> Response:
     """A row as AWS's Build."""
-    done, place = row.result, context.place
-    shown = {key: value for key, value in row.doc.items() if key not in _PRIVATE}
+    done, place = row.outcome, context.place
+    shown = {key: value for key, value in row.asked.items() if key not in _UNSHOWN}
     shown |= {
         "id": row.name,
         "arn": place.arn(f"build/{row.name}", "codebuild"),
         "startTime": row.created,
-        "endTime": done.get("endTime"),
-        "currentPhase": done["currentPhase"],
+        "endTime": row.ended,
+        "currentPhase": row.current_phase,
         "buildStatus": row.status,
         "buildComplete": states.is_final(BUILD.lifecycle, row.status),
-        "phases": done["phases"],
+        "phases": row.phases,
         "logs": _shown_logs(row, context),
         "artifacts": done.get("artifacts"),
         "secondaryArtifacts": done.get("secondaryArtifacts"),
         "reportArns": done.get("reportArns"),
-        "resolvedSourceVersion": done.get("resolvedSourceVersion", row.doc.get("resolvedSourceVersion")),
+        "resolvedSourceVersion": done.get("resolvedSourceVersion", row.request.get("resolvedSourceVersion")),
     }
-    if batch := row.doc.get("batch"):
-        shown["buildBatchArn"] = place.arn(f"build-batch/{batch['id']}", "codebuild")
-    if "exported" in done:
-        shown["exportedEnvironmentVariables"] = [{"name": k, "value": v} for k, v in done["exported"].items()]
+    if row.part_of:
+        shown["buildBatchArn"] = place.arn(f"build-batch/{row.part_of.id}", "codebuild")
+    if row.exported is not None:
+        shown["exportedEnvironmentVariables"] = [{"name": k, "value": v} for k, v in row.exported.items()]
     return shown
 
 
-def _shown_logs(row: Resource, context: Context) -> Response:
-    logs = dict(row.result["logs"])
-    config = row.doc.get("logsConfig", {})
+def _shown_logs(row: BuildRow, context: Context) -> Response:
+    logs: Response = dict(row.logs)
+    config = row.request.get("logsConfig", {})
     if logs:
         path = f"log-group:{logs['groupName']}:log-stream:{logs['streamName']}"
         logs["cloudWatchLogsArn"] = context.place.arn(path, "logs")

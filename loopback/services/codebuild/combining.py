@@ -8,18 +8,18 @@ import zipfile
 from pathlib import Path
 
 from loopback.core.kinds import BUILD
-from loopback.core.store import Resource
-from loopback.engines.codebuild.batch import SUCCEEDED, Batch
+from loopback.engines.codebuild.batch import SUCCEEDED
+from loopback.rows.codebuild import BuildBatchRow
 from loopback.services.codebuild.batch_builds import part
 from loopback.services.registry import Context
 
 
-def combine(batch: Resource, context: Context) -> None:
+def combine(batch: BuildBatchRow, context: Context) -> None:
     """A name that several builds have made is that of the last of them. Raises botocore's errors."""
-    client = context.client("s3", batch.doc["serviceRole"])
-    whole = batch.doc["pipeline"]["outputs"][0]
-    builds = {name: context.store.get(BUILD, build) for name, build in batch.result["builds"].items()}
-    names = [task.identifier for task in Batch.of(batch.result["batch"]).tasks]
+    client = context.client("s3", batch.request["serviceRole"])
+    whole = batch.outputs[0]
+    builds = {name: context.store.get(BUILD, build) for name, build in batch.builds.items()}
+    names = [task.identifier for task in batch.tasks.tasks]
     parts = [part(batch, name) for name in names if name in builds and builds[name].status == SUCCEEDED]
     with tempfile.TemporaryDirectory() as folder:
         fetched = []
@@ -29,7 +29,7 @@ def combine(batch: Resource, context: Context) -> None:
             fetched.append(path)
         merged = Path(folder) / "merged"
         merge(fetched, merged)
-        client.upload_file(str(merged), whole["bucket"], whole["key"])
+        client.upload_file(str(merged), whole.bucket, whole.key)
     for one in parts:
         context.objects.delete(one.bucket, one.key)
 

@@ -6,7 +6,7 @@ from typing import Any
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import BUILD, BUILD_BATCH, BUILD_PROJECT
 from loopback.core.queries import Selection
-from loopback.core.store import Resource
+from loopback.rows.codebuild import BuildProjectRow
 from loopback.services.codebuild import tags
 from loopback.services.codebuild.checks import check
 from loopback.services.codebuild.errors import (
@@ -28,7 +28,7 @@ def create(request: Request, context: Context) -> Response:
     check(doc)
     with context.store.transaction():
         try:
-            row = context.store.create(BUILD_PROJECT, request["name"], doc)
+            row = BuildProjectRow(request=doc).create(context.store, request["name"])
         except ResourceInUse:
             raise ResourceAlreadyExistsException(
                 f"Project already exists: {arn_of(request['name'], context)}"
@@ -42,10 +42,10 @@ def create(request: Request, context: Context) -> Response:
 def update(request: Request, context: Context) -> Response:
     """Members that the request names are replaced whole; the others stay."""
     row = existing(request["name"], context)
-    doc = row.doc | {key: value for key, value in request.items() if key != "tags"}
+    doc = row.request | {key: value for key, value in request.items() if key != "tags"}
     check(doc)
     with context.store.transaction():
-        row = context.store.amend(BUILD_PROJECT, row.name, "update", doc=doc)
+        row = row.amend(context.store, row.name, "update", doc=doc)
         if "tags" in request:
             context.store.untag(arn_of(row.name, context))
             tags.keep(arn_of(row.name, context), request, context)
@@ -77,7 +77,7 @@ def batch_get(request: Request, context: Context) -> Response:
     for asked in request["names"]:
         name = context.place.name_in(asked, "project")
         if context.store.exists(BUILD_PROJECT, name):
-            found.append(view(context.store.get(BUILD_PROJECT, name), context))
+            found.append(view(BuildProjectRow.get(context.store, name), context))
         else:
             missing.append(asked)
     return {"projects": found, "projectsNotFound": missing}
@@ -91,12 +91,12 @@ def list_projects(request: Request, context: Context) -> Response:
     return list_rows(ordered, lambda row: row.name, "projects", request, context)
 
 
-def existing(asked: str, context: Context) -> Resource:
+def existing(asked: str, context: Context) -> BuildProjectRow:
     """The row of a project by name or ARN. Raises ResourceNotFoundException."""
     name = context.place.name_in(asked, "project")
     if not context.store.exists(BUILD_PROJECT, name):
         raise ResourceNotFoundException(f"Project cannot be found: {arn_of(name, context)}")
-    return context.store.get(BUILD_PROJECT, name)
+    return BuildProjectRow.get(context.store, name)
 
 
 def arn_of(name: str, context: Context) -> str:
@@ -104,12 +104,12 @@ def arn_of(name: str, context: Context) -> str:
     return context.place.arn(f"project/{name}", "codebuild")
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: BuildProjectRow, context: Context) -> Response:
     """A row as AWS's Project."""
     arn = arn_of(row.name, context)
-    badge = {"badge": {"badgeEnabled": row.doc.get("badgeEnabled", False)}}
+    badge = {"badge": {"badgeEnabled": row.request.get("badgeEnabled", False)}}
     return (
-        row.doc
+        row.request
         | badge
         | {"arn": arn, "created": row.created, "lastModified": row.changed, "tags": tags.shown(arn, context)}
     )

@@ -8,6 +8,7 @@ from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import REPORT, REPORT_GROUP
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
+from loopback.rows.codebuild import ReportGroupRow, ReportRow
 from loopback.services.codebuild import tags
 from loopback.services.codebuild.errors import (
     InvalidInputException,
@@ -26,7 +27,7 @@ def create_group(request: Request, context: Context) -> Response:
     doc = {key: value for key, value in request.items() if key != "tags"}
     with context.store.transaction():
         try:
-            row = context.store.create(REPORT_GROUP, request["name"], doc)
+            row = ReportGroupRow(request=doc, type=doc["type"]).create(context.store, request["name"])
         except ResourceInUse:
             raise ResourceAlreadyExistsException(f"Report group already exists: {request['name']}") from None
         tags.keep(_arn(row, context), request, context)
@@ -40,7 +41,7 @@ def get_groups(request: Request, context: Context) -> Response:
     for arn in request["reportGroupArns"]:
         name = context.place.name_in(arn, "report-group")
         if context.store.exists(REPORT_GROUP, name):
-            found.append(_group(context.store.get(REPORT_GROUP, name), context))
+            found.append(_group(ReportGroupRow.get(context.store, name), context))
         else:
             missing.append(arn)
     return {"reportGroups": found, "reportGroupsNotFound": missing}
@@ -92,8 +93,8 @@ def get_reports(request: Request, context: Context) -> Response:
     for arn in request["reportArns"]:
         name = context.place.name_in(arn, "report")
         if context.store.exists(REPORT, name):
-            row = context.store.get(REPORT, name)
-            found.append(row.doc | {"created": row.created})
+            row = ReportRow.get(context.store, name)
+            found.append(row.report | {"created": row.created})
         else:
             missing.append(arn)
     return {"reports": found, "reportsNotFound": missing}
@@ -105,10 +106,10 @@ def describe_cases(request: Request, context: Context) -> Response:
     name = context.place.name_in(request["reportArn"], "report")
     if not context.store.exists(REPORT, name):
         raise ResourceNotFoundException(f"There is no report {request['reportArn']}")
-    row, wanted = context.store.get(REPORT, name), request.get("filter", {})
+    row, wanted = ReportRow.get(context.store, name), request.get("filter", {})
     cases = [
-        case | {"reportArn": row.doc["arn"], "expired": row.doc["expired"]}
-        for case in row.result.get("cases", ())
+        case | {"reportArn": row.arn} | row.marks
+        for case in row.cases
         if wanted.get("status", case["status"]) == case["status"] and wanted.get("keyword", "") in case["name"]
     ]
     return PAGING.of_items(request, cases, "testCases", ITEMS_A_PAGE)
@@ -120,15 +121,15 @@ def describe_coverages(request: Request, context: Context) -> Response:
     name = context.place.name_in(request["reportArn"], "report")
     if not context.store.exists(REPORT, name):
         raise InvalidInputException(f"There is no report {request['reportArn']}")
-    row = context.store.get(REPORT, name)
+    row = ReportRow.get(context.store, name)
     least, most = request.get("minLineCoveragePercentage", 0), request.get("maxLineCoveragePercentage", 100)
     key = {"LINE_COVERAGE_PERCENTAGE": "lineCoveragePercentage"}.get(request.get("sortBy", ""), "filePath")
     found = sorted(
-        (each for each in row.result.get("coverages", ()) if least <= each["lineCoveragePercentage"] <= most),
+        (each for each in row.coverages if least <= each["lineCoveragePercentage"] <= most),
         key=lambda each: each[key],
         reverse=request.get("sortOrder") == "DESCENDING",
     )
-    shown = [each | {"reportARN": row.doc["arn"], "expired": row.doc["expired"]} for each in found]
+    shown = [each | {"reportARN": row.arn} | row.marks for each in found]
     return PAGING.of_items(request, shown, "codeCoverages", ITEMS_A_PAGE)
 
 
@@ -138,12 +139,12 @@ def trend(request: Request, context: Context) -> Response:
     name = context.place.name_in(request["reportGroupArn"], "report-group")
     if not context.store.exists(REPORT_GROUP, name):
         raise ResourceNotFoundException(f"There is no report group {request['reportGroupArn']}")
-    kind, field = context.store.get(REPORT_GROUP, name).doc["type"], request["trendField"]
+    kind, field = ReportGroupRow.get(context.store, name).type, request["trendField"]
     if field not in TRENDS[kind]:
         raise InvalidInputException(f"Reports of type {kind} have no {field}; expected {', '.join(TRENDS[kind])}")
     of_group = Selection(REPORT, name, descending=True)
-    newest = context.store.page(of_group, request.get("numOfReports") or ITEMS_A_PAGE).rows
-    data = [(row.doc["arn"], TRENDS[kind][field](row.doc)) for row in newest]
+    newest = map(ReportRow.from_row, context.store.page(of_group, request.get("numOfReports") or ITEMS_A_PAGE).rows)
+    data = [(row.arn, TRENDS[kind][field](row.report)) for row in newest]
     raw = [{"reportArn": arn, "data": _figure(value)} for arn, value in data]
     if not data:
         return {"stats": {}, "rawData": []}
@@ -182,14 +183,14 @@ def _list_reports(group: str | None, request: Request, context: Context) -> Resp
     status = request.get("filter", {}).get("status")
     equal = () if status is None else (equals("status", status),)
     ordered = Selection(REPORT, group, descending=is_descending(request), equal=equal)
-    return list_rows(ordered, lambda row: row.doc["arn"], "reports", request, context)
+    return list_rows(ordered, lambda row: ReportRow.from_row(row).arn, "reports", request, context)
 
 
-def _arn(row: Resource, context: Context) -> str:
+def _arn(row: Resource | ReportGroupRow, context: Context) -> str:
     return context.place.arn(f"report-group/{row.name}", "codebuild")
 
 
-def _group(row: Resource, context: Context) -> Response:
+def _group(row: ReportGroupRow, context: Context) -> Response:
     arn = _arn(row, context)
     times = {"created": row.created, "lastModified": row.changed}
-    return row.doc | times | {"arn": arn, "status": "ACTIVE", "tags": tags.shown(arn, context)}
+    return row.request | times | {"arn": arn, "status": "ACTIVE", "tags": tags.shown(arn, context)}

@@ -7,6 +7,7 @@ from typing import Any
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BUILD, BUILD_BATCH, Kind
 from loopback.core.permissions import checks
+from loopback.rows.codebuild import BuildBatchRow, BuildRow
 from loopback.rows.codepipeline import ActionResult, CodePipelineExecutionRow
 from loopback.rows.row import changes
 from loopback.services import registry
@@ -40,16 +41,16 @@ def waited(
     """
     noun = kind.noun.capitalize()
     try:
-        row = work.context.store.get(kind, build)
+        row = (BuildBatchRow if kind is BUILD_BATCH else BuildRow).get(work.context.store, build)
     except ResourceNotFound:
         return ActionEnded("JobFailed", f"{noun} {build} does not exist any more")
     if row.status == "IN_PROGRESS":
         return Wait(LOOK_SECONDS)
-    exported = {key: str(value) for key, value in (row.result.get("exported") or {}).items()}
+    exported = {key: str(value) for key, value in (row.exported or {}).items()} if isinstance(row, BuildRow) else {}
     exported |= more
     if row.status == "SUCCEEDED":
         return ActionEnded(variables=exported)
-    reason = row.result.get("failure") or f"{noun} terminated with state: {row.status}"
+    reason = row.failure or f"{noun} terminated with state: {row.status}"
     return ActionEnded("JobFailed", str(reason), exported)
 
 

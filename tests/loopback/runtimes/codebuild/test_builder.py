@@ -16,6 +16,7 @@ from loopback.core.artifacts import Artifact
 from loopback.core.kinds import BUILD, BUILD_BATCH
 from loopback.core.store import Resource
 from loopback.engines.codebuild.batch import Batch
+from loopback.rows.codebuild import BuildBatchRow
 from loopback.services.codebuild import batch_builds, batches
 from loopback.services.codebuild.builds import BuildOverrides, start_for_pipeline, start_of_batch
 
@@ -322,10 +323,10 @@ def test_the_builds_of_a_batch(bench: Any, objects: Any) -> None:
     def ended(doc: Any) -> Any:
         return bench.wait(start_of_batch("p1", doc, bench.context))
 
-    first = ended(batch_builds.download(store.get(BUILD_BATCH, name)))
+    first = ended(batch_builds.download(BuildBatchRow.get(store, name)))
     assert (first.status, bench.output(first)) == ("SUCCEEDED", [])
     read = first.result["batch"]
-    batch = store.amend(BUILD_BATCH, name, "read", result={"batch": read})
+    batch = BuildBatchRow.from_row(store.amend(BUILD_BATCH, name, "read", result={"batch": read}))
     row = ended(batch_builds.of_task(batch, Batch.of(read).tasks[0]))
     assert (row.status, bench.output(row)) == ("SUCCEEDED", ["I am one with x"])
     assert {key for key in objects.buckets["bucket"] if key.startswith("out/")} == {"out/one", "out/one_report"}
