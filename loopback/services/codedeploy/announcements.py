@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from loopback.core.kinds import DEPLOY_GROUP, DEPLOYMENT
 from loopback.core.store import Event, Resource
+from loopback.rows.codedeploy import DeployGroupRow, DeploymentRow
 from loopback.services.announce import Announcement, announces
 from loopback.services.codedeploy import rows
 from loopback.services.registry import Context
@@ -12,13 +13,14 @@ STATES = {"InProgress": "START", "Succeeded": "SUCCESS", "Failed": "FAILURE", "S
 
 
 @announces(DEPLOYMENT)
-def _deployment(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
+def _deployment(event: Event, resource: Resource, context: Context) -> Iterator[Announcement]:
     if event.old == event.new or event.new not in STATES:
         return
-    of, group = row.doc["applicationName"], row.doc["deploymentGroupName"]
-    found = context.store.get(DEPLOY_GROUP, row.parent) if context.store.exists(DEPLOY_GROUP, row.parent) else None
+    row = DeploymentRow.from_row(resource)
+    of, group = row.application, row.group
+    known = context.store.exists(DEPLOY_GROUP, row.parent)
     detail = {
-        "instanceGroupId": found.doc["deploymentGroupId"] if found else "",
+        "instanceGroupId": DeployGroupRow.get(context.store, row.parent).id if known else "",
         "region": context.place.region,
         "application": of,
         "deploymentId": row.name,

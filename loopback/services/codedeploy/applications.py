@@ -5,6 +5,7 @@ import uuid
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP
 from loopback.core.queries import NAME, Selection
+from loopback.rows.codedeploy import DeployApplicationRow, DeployGroupRow
 from loopback.services.codedeploy import rows, tags
 from loopback.services.codedeploy.errors import ApplicationAlreadyExistsException
 from loopback.services.paging import Items
@@ -21,19 +22,19 @@ def create(request: Request, context: Context) -> Response:
     name, kept = request["applicationName"], tags.checked(request.get("tags"))
     with context.store.transaction():
         try:
-            made = context.store.create(DEPLOY_APPLICATION, name, {"applicationId": str(uuid.uuid4())})
+            made = DeployApplicationRow(id=str(uuid.uuid4())).create(context.store, name)
         except ResourceInUse:
             raise ApplicationAlreadyExistsException(f"Application already exists: {name}") from None
         context.store.tag(rows.application_arn(name, context), kept)
-    return {"applicationId": made.doc["applicationId"], "arn": rows.application_arn(name, context)}
+    return {"applicationId": made.id, "arn": rows.application_arn(name, context)}
 
 
 @handles("GetApplication", rows.SERVICE)
 def describe(request: Request, context: Context) -> Response:
     """One, by name."""
     row = rows.application(request["applicationName"], context)
-    shown = {"applicationName": row.name, "createTime": row.created, "linkedToGitHub": False}
-    return {"application": row.doc | shown | {"computePlatform": rows.PLATFORM}}
+    shown = {"applicationName": row.name, "applicationId": row.id, "createTime": row.created, "linkedToGitHub": False}
+    return {"application": shown | {"computePlatform": rows.PLATFORM}}
 
 
 @handles("ListApplications", rows.SERVICE)
@@ -51,8 +52,8 @@ def delete(request: Request, context: Context) -> Response:
     with context.store.transaction():
         if not context.store.exists(DEPLOY_APPLICATION, name):
             return {}
-        for group in context.store.find(DEPLOY_GROUP, parent=name):
-            context.store.untag(rows.group_arn(name, group.doc["deploymentGroupName"], context))
+        for group in DeployGroupRow.find(context.store, parent=name):
+            context.store.untag(rows.group_arn(name, group.group, context))
             context.store.delete(DEPLOY_GROUP, group.name)
         context.store.untag(rows.application_arn(name, context))
         context.store.delete(DEPLOY_APPLICATION, name)

@@ -6,8 +6,9 @@ from typing import Any
 
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_CONFIG, DEPLOY_GROUP
-from loopback.core.queries import NAME, Selection, equals
+from loopback.core.queries import NAME, Selection
 from loopback.engines.codedeploy.traffic_shifting import BUILT_IN, InvalidRouting, steps
+from loopback.rows.codedeploy import DeployConfigRow, DeployGroupRow, with_config
 from loopback.services.codedeploy import rows
 from loopback.services.codedeploy.errors import (
     DeploymentConfigAlreadyExistsException,
@@ -33,8 +34,7 @@ def routing(name: str, context: Context) -> Mapping[str, Any]:
     if not context.store.exists(DEPLOY_CONFIG, name):
         other = " (loopback has those of computePlatform Lambda only)" if name.startswith(RESERVED) else ""
         raise DeploymentConfigDoesNotExistException(f"No Deployment Configuration found for name: {name}{other}")
-    found: Mapping[str, Any] = context.store.get(DEPLOY_CONFIG, name).doc["trafficRoutingConfig"]
-    return found
+    return DeployConfigRow.get(context.store, name).routing
 
 
 @handles("CreateDeploymentConfig", rows.SERVICE)
@@ -69,8 +69,8 @@ def describe(request: Request, context: Context) -> Response:
     if name in BUILT_IN:
         shown["deploymentConfigId"] = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
     else:
-        row = context.store.get(DEPLOY_CONFIG, name)
-        shown |= row.doc | {"createTime": row.created}
+        row = DeployConfigRow.get(context.store, name)
+        shown |= row.request | {"createTime": row.created}
     return {"deploymentConfigInfo": shown}
 
 
@@ -90,10 +90,8 @@ def delete(request: Request, context: Context) -> Response:
     if name.startswith(RESERVED):
         raise InvalidOperationException(f"{name} is built in and cannot be deleted")
     with context.store.transaction():
-        if user := context.store.first(Selection(DEPLOY_GROUP, equal=(equals("deploymentConfigName", name),))):
-            raise DeploymentConfigInUseException(
-                f"{name} is used by deployment group {user.doc['deploymentGroupName']} of {user.parent}"
-            )
+        if user := DeployGroupRow.first(context.store, Selection(DEPLOY_GROUP, equal=(with_config(name),))):
+            raise DeploymentConfigInUseException(f"{name} is used by deployment group {user.group} of {user.parent}")
         if context.store.exists(DEPLOY_CONFIG, name):
             context.store.delete(DEPLOY_CONFIG, name)
     return {}

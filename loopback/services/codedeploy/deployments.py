@@ -10,9 +10,11 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.kinds import DEPLOYMENT
-from loopback.core.queries import Selection, Term, equals
-from loopback.core.store import Resource
-from loopback.services.codedeploy import appspec, configs, groups, rows
+from loopback.core.queries import Selection, Term
+from loopback.engines.codedeploy import appspec
+from loopback.rows.codedeploy import DeploymentResult, DeploymentRow, StopRequest, of_application
+from loopback.rows.row import changes
+from loopback.services.codedeploy import configs, groups, rows
 from loopback.services.codedeploy.errors import (
     DeploymentAlreadyCompletedException,
     DeploymentDoesNotExistException,
@@ -49,28 +51,30 @@ def create(request: Request, context: Context) -> Response:
         if member not in _TAKEN and value not in (False, "STANDARD"):
             raise InvalidInputException(f"{member}: loopback does not carry it out for computePlatform Lambda")
     spec = _spec(request)
-    config = request.get("deploymentConfigName", group.doc["deploymentConfigName"])
-    alarms = request.get("overrideAlarmConfiguration", group.doc.get("alarmConfiguration", {}))
-    rollback = request.get("autoRollbackConfiguration", group.doc.get("autoRollbackConfiguration", {}))
+    given = group.request | request  # what the request has takes the place of what the group has
+    config = given["deploymentConfigName"]
+    alarms = given.get("overrideAlarmConfiguration", given.get("alarmConfiguration")) or {}
+    rollback = given.get("autoRollbackConfiguration") or {}
     groups.check_alarms(alarms)
     groups.check_rollback(rollback)
-    doc = {
-        **{key: request[key] for key in _TAKEN if key in request},
-        "deploymentConfigName": config,
-        "routing": configs.routing(config, context),
-        "spec": spec.kept(),
-        "alarmConfiguration": alarms,
-        "autoRollbackConfiguration": rollback,
-        "serviceRoleArn": group.doc["serviceRoleArn"],
-        "creator": "user",
-    }
+    new = DeploymentRow(
+        request={key: request[key] for key in _TAKEN if key in request} | {"deploymentConfigName": config},
+        application=request["applicationName"],
+        group=request["deploymentGroupName"],
+        role=group.request["serviceRoleArn"],
+        creator="user",
+        routing=dict(configs.routing(config, context)),
+        spec=spec,
+        alarms=alarms,
+        auto_rollback=rollback,
+    )
     with context.store.transaction():
         if other := context.store.first(Selection(DEPLOYMENT, group.name, ("Created", "InProgress"))):
             raise DeploymentLimitExceededException(
                 f"The Deployment Group '{request['deploymentGroupName']}' already has an active Deployment "
                 f"'{other.name}'"
             )
-        row = context.store.create(DEPLOYMENT, new_id(), doc, parent=group.name)
+        row = new.create(context.store, new_id(), group.name)
     context.changed(DEPLOYMENT.slug, row.name)
     return {"deploymentId": row.name}
 
@@ -102,7 +106,7 @@ def _of_names(request: Request, context: Context) -> tuple[str | None, tuple[Ter
         return None, ()
     if group is not None:
         return rows.group(application, group, context).name, ()
-    return None, (equals("applicationName", rows.application(application, context).name),)
+    return None, (of_application(rows.application(application, context).name),)
 
 
 def _created_between(given: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -121,17 +125,17 @@ def stop(request: Request, context: Context) -> Response:
         row = deployment(request["deploymentId"], context)
         if states.is_final(DEPLOYMENT.lifecycle, row.status):
             raise DeploymentAlreadyCompletedException(f"The deployment {row.name} is {row.status} already")
-        noted = {"stop": {"rollback": request.get("autoRollbackEnabled"), "at": time.time()}}
-        context.store.amend(DEPLOYMENT, row.name, "ask to stop", result=noted)
+        stop_request = StopRequest(rollback=request.get("autoRollbackEnabled"), at=time.time())
+        row.amend(context.store, row.name, "ask to stop", result=changes(DeploymentResult, stop=stop_request))
     context.changed(DEPLOYMENT.slug, row.name)
     return {"status": "Pending", "statusMessage": "The deployment is being stopped"}
 
 
-def deployment(name: str, context: Context) -> Resource:
+def deployment(name: str, context: Context) -> DeploymentRow:
     """The row of a deployment. Raises DeploymentDoesNotExistException."""
     if not context.store.exists(DEPLOYMENT, name):
         raise DeploymentDoesNotExistException(f"The deployment {name} could not be found")
-    return context.store.get(DEPLOYMENT, name)
+    return DeploymentRow.get(context.store, name)
 
 
 def new_id() -> str:
@@ -155,17 +159,18 @@ def _spec(request: Request) -> appspec.AppSpec:
         raise InvalidRevisionException(str(fault)) from None
 
 
-def overview(row: Resource) -> dict[str, int]:
+def overview(row: DeploymentRow) -> dict[str, int]:
     """The one target of a deployment, counted by its status."""
     counts = dict.fromkeys(("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready"), 0)
     counts[_COUNTED.get(row.status, "Failed")] = 1
     return counts
 
 
-def _view(row: Resource) -> dict[str, Any]:
-    told = ("startTime", "completeTime", "errorInformation", "rollbackInfo")
-    shown = {key: value for key, value in row.doc.items() if key != "alarmConfiguration"}
-    shown |= {key: row.result[key] for key in told if key in row.result}
+def _view(row: DeploymentRow) -> dict[str, Any]:
+    shown = {key: value for key, value in row.request.items() if key != "alarmConfiguration"}
+    ended: dict[str, Any] = {"startTime": row.started, "completeTime": row.completed}
+    ended |= {"errorInformation": row.error, "rollbackInfo": row.rollback}
+    shown |= {key: value for key, value in ended.items() if value is not None}
     return shown | {
         "deploymentId": row.name,
         "status": row.status,

@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.errors import ResourceInUse
 from loopback.core.kinds import DEPLOY_GROUP, DEPLOYMENT
 from loopback.core.queries import NAME, Selection
-from loopback.core.store import Resource
+from loopback.rows.codedeploy import DeployGroupRow, DeploymentRow
 from loopback.services.codedeploy import configs, rows, tags, triggers
 from loopback.services.codedeploy.errors import (
     AlarmsLimitExceededException,
@@ -55,9 +55,9 @@ def create(request: Request, context: Context) -> Response:
 def describe(request: Request, context: Context) -> Response:
     """One, with its last deployments."""
     row = rows.group(request["applicationName"], request["deploymentGroupName"], context)
-    shown = row.doc | {"applicationName": row.parent, "computePlatform": rows.PLATFORM}
+    shown = row.request | {"applicationName": row.parent, "computePlatform": rows.PLATFORM}
     for member, statuses in (("lastAttemptedDeployment", ()), ("lastSuccessfulDeployment", ("Succeeded",))):
-        if last := context.store.first(Selection(DEPLOYMENT, row.name, statuses, descending=True)):
+        if last := DeploymentRow.first(context.store, Selection(DEPLOYMENT, row.name, statuses, descending=True)):
             shown[member] = _last(last)
     return {"deploymentGroupInfo": shown}
 
@@ -69,7 +69,7 @@ def update(request: Request, context: Context) -> Response:
     row = rows.group(of, name, context)
     if request.get("newDeploymentGroupName", name) != name:
         raise InvalidInputException("newDeploymentGroupName: loopback does not rename deployment groups")
-    doc = row.doc | _members(request)
+    doc = row.request | _members(request)
     _check(doc, context)
     context.store.amend(DEPLOY_GROUP, row.name, "update", doc=doc)
     context.changed(DEPLOY_GROUP.slug, row.name)
@@ -80,7 +80,7 @@ def update(request: Request, context: Context) -> Response:
 def list_all(request: Request, context: Context) -> Response:
     """Names, sorted."""
     of = rows.application(request["applicationName"], context).name
-    by_name, name = Selection(DEPLOY_GROUP, of, order=NAME), lambda row: row.doc["deploymentGroupName"]
+    by_name, name = Selection(DEPLOY_GROUP, of, order=NAME), lambda row: DeployGroupRow.from_row(row).group
     page = rows.PAGING.of_rows(context.store, request, [by_name], Items("deploymentGroups", name, rows.PAGE))
     return {"applicationName": of} | page
 
@@ -137,6 +137,6 @@ def _check(doc: Mapping[str, Any], context: Context) -> None:
     triggers.check(doc.get("triggerConfigurations", []))
 
 
-def _last(row: Resource) -> dict[str, Any]:
+def _last(row: DeploymentRow) -> dict[str, Any]:
     shown = {"deploymentId": row.name, "status": row.status, "createTime": row.created}
-    return shown | ({"endTime": row.result["completeTime"]} if "completeTime" in row.result else {})
+    return shown | ({"endTime": row.completed} if row.completed is not None else {})

@@ -1,13 +1,14 @@
 """What hook functions answer, and what a deployment's target went through."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from loopback.core import states
 from loopback.core.kinds import DEPLOYMENT
-from loopback.core.store import Resource
+from loopback.engines.codedeploy.appspec import AFTER, BEFORE
+from loopback.rows.codedeploy import EVENTS, DeploymentRow, event_changes
 from loopback.services.codedeploy import rows
-from loopback.services.codedeploy.appspec import AFTER, BEFORE
 from loopback.services.codedeploy.deployments import deployment
 from loopback.services.codedeploy.errors import (
     DeploymentTargetDoesNotExistException,
@@ -17,8 +18,7 @@ from loopback.services.codedeploy.errors import (
 )
 from loopback.services.registry import Context, Request, Response, handles
 
-ALLOW = "AllowTraffic"
-EVENTS = (BEFORE, ALLOW, AFTER)
+HOOKED = (BEFORE, AFTER)
 SHOWN = {"Created": "Pending", "Stopped": "Failed"}  # a target's status, where it is not its deployment's
 
 
@@ -30,14 +30,14 @@ def answered(request: Request, context: Context) -> Response:
         raise InvalidLifecycleEventHookExecutionStatusException(f"status is {status}; expected Succeeded or Failed")
     with context.store.transaction():
         row = deployment(request.get("deploymentId", ""), context)
-        event = next((name for name in (BEFORE, AFTER) if row.result.get(name, {}).get("id") == identity), None)
+        event = next((name for name in HOOKED if name in row.events and row.events[name].id == identity), None)
         if event is None:
             raise InvalidLifecycleEventHookExecutionIdException(f"No hook of {row.name} has the id {identity}")
-        noted = row.result[event]
-        if noted["status"] != "InProgress" or states.is_final(DEPLOYMENT.lifecycle, row.status):
-            raise LifecycleEventAlreadyCompletedException(f"{event} of {row.name} is over: {noted['status']}")
-        ended = noted | {"status": status, "endTime": time.time()}
-        context.store.amend(DEPLOYMENT, row.name, f"{event} {status}", result={event: ended})
+        noted = row.events[event]
+        if noted.status != "InProgress" or states.is_final(DEPLOYMENT.lifecycle, row.status):
+            raise LifecycleEventAlreadyCompletedException(f"{event} of {row.name} is over: {noted.status}")
+        ended = replace(noted, status=status, ended=time.time())
+        row.amend(context.store, row.name, f"{event} {status}", result=event_changes(event, ended))
     context.changed(DEPLOYMENT.slug, row.name)
     return {"lifecycleEventHookExecutionId": identity}
 
@@ -62,33 +62,30 @@ def targets(request: Request, context: Context) -> Response:
     return {"deploymentTargets": [_view(row, each, context) for each in request["targetIds"]]}
 
 
-def target_id(row: Resource) -> str:
+def target_id(row: DeploymentRow) -> str:
     """`function:alias`."""
-    return f"{row.doc['spec']['function']}:{row.doc['spec']['alias']}"
+    return f"{row.spec.function}:{row.spec.alias}"
 
 
-def _view(row: Resource, asked: str, context: Context) -> dict[str, Any]:
+def _view(row: DeploymentRow, asked: str, context: Context) -> dict[str, Any]:
     if asked != target_id(row):
         raise DeploymentTargetDoesNotExistException(f"The deployment {row.name} has no target {asked}")
-    spec = row.doc["spec"]
+    spec = row.spec
     shown = {
         "deploymentId": row.name,
         "targetId": asked,
         "targetArn": context.place.arn(f"function:{asked}", "lambda"),
         "status": SHOWN.get(row.status, row.status),
         "lastUpdatedAt": row.changed,
-        "lifecycleEvents": [_event(name, row) for name in EVENTS if name in row.result],
+        "lifecycleEvents": [
+            {"lifecycleEventName": name} | row.events[name].view for name in EVENTS if name in row.events
+        ],
         "lambdaFunctionInfo": {
-            "functionName": spec["function"],
-            "functionAlias": spec["alias"],
-            "currentVersion": spec["current"],
-            "targetVersion": spec["target"],
-            "targetVersionWeight": row.result.get("percent", 0) / 100,
+            "functionName": spec.function,
+            "functionAlias": spec.alias,
+            "currentVersion": spec.current,
+            "targetVersion": spec.target,
+            "targetVersionWeight": row.percent / 100,
         },
     }
     return {"deploymentTargetType": "LambdaTarget", "lambdaTarget": shown}
-
-
-def _event(name: str, row: Resource) -> dict[str, Any]:
-    noted = row.result[name]
-    return {"lifecycleEventName": name} | {key: value for key, value in noted.items() if key != "id"}

@@ -1,7 +1,7 @@
 """What CodeDeploy's operations share: rows by name, ARNs and pages."""
 
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP
-from loopback.core.store import Resource
+from loopback.rows.codedeploy import DeployApplicationRow, DeployGroupRow
 from loopback.services.codedeploy.errors import (
     ApplicationDoesNotExistException,
     DeploymentGroupDoesNotExistException,
@@ -25,19 +25,19 @@ def check_platform(platform: str) -> None:
         )
 
 
-def application(name: str, context: Context) -> Resource:
+def application(name: str, context: Context) -> DeployApplicationRow:
     """The row of an application. Raises ApplicationDoesNotExistException."""
     if not context.store.exists(DEPLOY_APPLICATION, name):
         raise ApplicationDoesNotExistException(f"No application found for name: {name}")
-    return context.store.get(DEPLOY_APPLICATION, name)
+    return DeployApplicationRow.get(context.store, name)
 
 
-def group(of: str, name: str, context: Context) -> Resource:
+def group(of: str, name: str, context: Context) -> DeployGroupRow:
     """The row of a deployment group. Raises ApplicationDoesNotExist-, DeploymentGroupDoesNotExistException."""
     application(of, context)
     if not context.store.exists(DEPLOY_GROUP, group_key(of, name)):
         raise DeploymentGroupDoesNotExistException(f"No Deployment Group found for name: {name}")
-    return context.store.get(DEPLOY_GROUP, group_key(of, name))
+    return DeployGroupRow.get(context.store, group_key(of, name))
 
 
 def group_key(of: str, name: str) -> str:

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -19,14 +19,21 @@ from loopback.core import states
 from loopback.core.errors import AccessDeniedException, ServiceError
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP, DEPLOYMENT
 from loopback.core.permissions import PermissionCheck
-from loopback.core.store import Resource
+from loopback.engines.codedeploy.appspec import AFTER, BEFORE, AppSpec
 from loopback.engines.codedeploy.traffic_shifting import ALL_AT_ONCE, hold, steps
+from loopback.rows.codedeploy import (
+    DeploymentResult,
+    DeploymentRow,
+    LifecycleEvent,
+    StopRequest,
+    event_changes,
+)
+from loopback.rows.row import changes
 from loopback.services.codedeploy import configs, triggers
-from loopback.services.codedeploy.appspec import AFTER, BEFORE, AppSpec
 from loopback.services.codedeploy.deployments import new_id, overview
-from loopback.services.codedeploy.hooks import ALLOW
 from loopback.services.registry import Context
 
+ACTIVE = ("Created", "InProgress")
 POLL_SECONDS = 1.0
 HOOK_SECONDS = 3600.0  # for a hook's answer
 BACK = "codeDeployRollback"  # who has created a deployment that rolls another one back
@@ -86,7 +93,7 @@ class Shifts:
 
     def tick(self) -> bool:
         """Do all that is due now; whether any deployment is left that has not ended."""
-        active = [row for status in ("Created", "InProgress") for row in self._store.find(DEPLOYMENT, status=status)]
+        active = [row for status in ACTIVE for row in DeploymentRow.find(self._store, status=status)]
         for row in active:
             try:
                 self._carry_on(row)
@@ -95,14 +102,14 @@ class Shifts:
                     log.exception("deployment %s", row.name)
         return bool(active)
 
-    def _carry_on(self, row: Resource) -> None:
+    def _carry_on(self, row: DeploymentRow) -> None:
         try:
             self._watch(row)
             if row.status == "Created":
                 row = self._begin(row)
-            spec = AppSpec(**row.doc["spec"])
+            spec = row.spec
             done = self._hook(row, BEFORE, spec.before) and self._traffic(row, spec)
-            if done and self._hook(self._store.get(DEPLOYMENT, row.name), AFTER, spec.after):
+            if done and self._hook(DeploymentRow.get(self._store, row.name), AFTER, spec.after):
                 self._end(row, "succeed", {})
         except Halt as halt:
             self._halt(row, halt)
@@ -115,18 +122,18 @@ class Shifts:
         except AccessDeniedException as fault:
             self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS", str(fault)))
 
-    def _watch(self, row: Resource) -> None:
+    def _watch(self, row: DeploymentRow) -> None:
         """Raises Halt for a stop that was asked for, a group that is gone and an alarm."""
-        if "stop" in row.result:
+        if row.stop is not None:
             raise Halt("stop", "MANUAL_STOP", "The deployment was stopped by a user", ON_REQUEST)
-        if row.doc["creator"] == "user" and not self._store.exists(DEPLOY_GROUP, row.parent):
+        if row.creator == "user" and not self._store.exists(DEPLOY_GROUP, row.parent):
             raise Halt("fail", "DEPLOYMENT_GROUP_MISSING", "The deployment group was deleted")
-        config = row.doc["alarmConfiguration"]
+        config = row.alarms
         if not config.get("enabled"):
             return
         names = [alarm["name"] for alarm in config["alarms"]]
         try:
-            found = self._alarms(names, row.doc["serviceRoleArn"])
+            found = self._alarms(names, row.role)
         except ServiceError as fault:
             if config.get("ignorePollAlarmFailure"):
                 return
@@ -146,44 +153,45 @@ class Shifts:
         alarms = [*shown.get("MetricAlarms", ()), *shown.get("CompositeAlarms", ())]
         return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
-    def _begin(self, row: Resource) -> Resource:
-        spec = row.doc["spec"]
-        found = self._lambda(row).get_alias(FunctionName=spec["function"], Name=spec["alias"])
-        if row.doc["creator"] == "user" and found["FunctionVersion"] != spec["current"]:
+    def _begin(self, row: DeploymentRow) -> DeploymentRow:
+        spec = row.spec
+        found = self._lambda(row).get_alias(FunctionName=spec.function, Name=spec.alias)
+        if row.creator == "user" and found["FunctionVersion"] != spec.current:
             raise Halt(
                 "fail",
                 "INVALID_LAMBDA_CONFIGURATION",
-                f"The alias {spec['alias']} of {spec['function']} is at version {found['FunctionVersion']}, "
-                f"not at CurrentVersion {spec['current']}",
+                f"The alias {spec.alias} of {spec.function} is at version {found['FunctionVersion']}, "
+                f"not at CurrentVersion {spec.current}",
             )
-        self._lambda(row).get_function_configuration(FunctionName=spec["function"], Qualifier=spec["target"])
-        begun = self._store.fire(DEPLOYMENT, row.name, "begin", {"startTime": self._now()})
-        back = (triggers.ROLLBACK,) if row.doc["creator"] == BACK else ()
+        self._lambda(row).get_function_configuration(FunctionName=spec.function, Qualifier=spec.target)
+        begun = row.fire(self._store, row.name, "begin", changes(DeploymentResult, started=self._now()))
+        back = (triggers.ROLLBACK,) if row.creator == BACK else ()
         triggers.tell(begun, (triggers.START, *back), overview(begun), self._context)
         return begun
 
-    def _hook(self, row: Resource, event: str, function: str) -> bool:
+    def _hook(self, row: DeploymentRow, event: str, function: str) -> bool:
         """Whether the deployment may go on behind this event. Raises Halt."""
         if not function:
             return True
-        noted = row.result.get(event)
+        noted = row.events.get(event)
+        identity = str(noted.id) if noted else str(uuid.uuid4())
         if noted is None:
-            noted = {"id": str(uuid.uuid4()), "status": "InProgress", "startTime": self._now()}
-            self._store.amend(DEPLOYMENT, row.name, f"{event} begins", result={event: noted})
-        if noted["status"] == "Failed":
+            noted = LifecycleEvent(id=identity, status="InProgress", started=self._now())
+            row.amend(self._store, row.name, f"{event} begins", result=event_changes(event, noted))
+        if noted.status == "Failed":
             raise Halt("fail", "HOOK_EXECUTION_FAILURE", f"The lifecycle event validation function {function} failed")
-        if noted["status"] == "InProgress":
-            if self._now() > noted["startTime"] + HOOK_SECONDS:
+        if noted.status == "InProgress":
+            if self._now() > noted.started + HOOK_SECONDS:
                 raise Halt("fail", "TIMEOUT", f"{function} has not answered {event} within an hour")
-            if noted["id"] not in self._called:
-                self._called.add(noted["id"])
-                self._executor.submit(self._call, row, event, function, noted["id"])
-        return bool(noted["status"] == "Succeeded")
+            if identity not in self._called:
+                self._called.add(identity)
+                self._executor.submit(self._call, row, event, function, identity)
+        return noted.status == "Succeeded"
 
-    def _call(self, row: Resource, event: str, function: str, identity: str) -> None:
+    def _call(self, row: DeploymentRow, event: str, function: str, identity: str) -> None:
         arn = function if function.startswith("arn:") else self._context.place.arn(f"function:{function}", "lambda")
         try:
-            self._context.permit(row.doc["serviceRoleArn"], [PermissionCheck("lambda:InvokeFunction", arn)])
+            self._context.permit(row.role, [PermissionCheck("lambda:InvokeFunction", arn)])
             self._context.invoke(function, {"DeploymentId": row.name, "LifecycleEventHookExecutionId": identity})
             return
         except ServiceError as fault:
@@ -199,40 +207,39 @@ class Shifts:
     def _failed(self, name: str, event: str, said: str) -> None:
         """A hook that could not be run, unless it has answered."""
         with self._store.transaction():
-            noted = self._store.get(DEPLOYMENT, name).result[event]
-            if noted["status"] != "InProgress":
+            noted = DeploymentRow.get(self._store, name).events[event]
+            if noted.status != "InProgress":
                 return
             diagnostics = {"errorCode": "ScriptFailed", "message": said}
-            ended = noted | {"status": "Failed", "endTime": self._now(), "diagnostics": diagnostics}
-            self._store.amend(DEPLOYMENT, name, f"{event} Failed", result={event: ended})
+            ended = replace(noted, status="Failed", ended=self._now(), diagnostics=diagnostics)
+            DeploymentRow.amend(self._store, name, f"{event} Failed", result=event_changes(event, ended))
         self._context.changed(DEPLOYMENT.slug, name)
 
-    def _traffic(self, row: Resource, spec: AppSpec) -> bool:
+    def _traffic(self, row: DeploymentRow, spec: AppSpec) -> bool:
         """Whether all traffic is at the new version; one step at a time, each for its whole time."""
-        plan, noted = steps(row.doc["routing"]), row.result.get(ALLOW)
-        if noted is None:
+        plan = steps(row.routing)
+        if row.allow is None:
             self._step(row, spec, 0)
             return len(plan) == 1
-        if noted["status"] == "Succeeded":
+        if row.allow.status == "Succeeded":
             return True
-        at = int(row.result["step"])
-        pause = hold(plan, at)
-        if pause is not None and self._now() >= row.result["stepped"] + pause:
-            self._step(row, spec, at + 1)
-            return at + 2 == len(plan)
+        pause = hold(plan, row.step)
+        if pause is not None and self._now() >= row.stepped + pause:
+            self._step(row, spec, row.step + 1)
+            return row.step + 2 == len(plan)
         return False
 
-    def _step(self, row: Resource, spec: AppSpec, index: int) -> None:
-        plan, now = steps(row.doc["routing"]), self._now()
+    def _step(self, row: DeploymentRow, spec: AppSpec, index: int) -> None:
+        plan, now = steps(row.routing), self._now()
         percent = plan[index].percent
         self._route(row, spec, percent)
-        noted = {"status": "InProgress", "startTime": now} | row.result.get(ALLOW, {})
+        allow = row.allow or LifecycleEvent(status="InProgress", started=now)
         if percent == 100:
-            noted |= {"status": "Succeeded", "endTime": now}
-        told = {ALLOW: noted, "step": index, "stepped": now, "percent": percent}
-        self._store.amend(DEPLOYMENT, row.name, f"{percent} percent", result=told)
+            allow = replace(allow, status="Succeeded", ended=now)
+        noted = changes(DeploymentResult, allow=allow, step=index, stepped=now, percent=percent)
+        row.amend(self._store, row.name, f"{percent} percent", result=noted)
 
-    def _route(self, row: Resource, spec: AppSpec, percent: int) -> None:
+    def _route(self, row: DeploymentRow, spec: AppSpec, percent: int) -> None:
         weights = {} if percent == 100 else {spec.target: percent / 100}
         self._lambda(row).update_alias(
             FunctionName=spec.function,
@@ -242,40 +249,43 @@ class Shifts:
         )
         self._save()
 
-    def _lambda(self, row: Resource) -> Any:
-        return self._context.client("lambda", row.doc["serviceRoleArn"])
+    def _lambda(self, row: DeploymentRow) -> Any:
+        return self._context.client("lambda", row.role)
 
-    def _halt(self, row: Resource, halt: Halt) -> None:
-        self._end(row, halt.event, {"errorInformation": {"code": halt.code, "message": halt.message}}, halt.why)
+    def _halt(self, row: DeploymentRow, halt: Halt) -> None:
+        error = {"code": halt.code, "message": halt.message}
+        self._end(row, halt.event, changes(DeploymentResult, error=error), halt.why)
 
-    def _end(self, row: Resource, event: str, told: dict[str, Any], why: str = "") -> None:
+    def _end(self, row: DeploymentRow, event: str, noted: dict[str, Any], why: str = "") -> None:
         """One commit with the deployment that rolls this one back."""
         with self._store.transaction():
-            row = self._store.get(DEPLOYMENT, row.name)
+            row = DeploymentRow.get(self._store, row.name)
             if states.is_final(DEPLOYMENT.lifecycle, row.status):
                 return
-            if why and row.status == "InProgress" and row.doc["creator"] == "user" and self._goes_back(row, why):
-                told = told | {"rollbackInfo": {"rollbackDeploymentId": self._back(row).name}}
-            ended = self._store.fire(DEPLOYMENT, row.name, event, told | {"completeTime": self._now()})
+            if why and row.status == "InProgress" and row.creator == "user" and self._goes_back(row, why):
+                back = {"rollbackDeploymentId": self._back(row).name}
+                noted = noted | changes(DeploymentResult, rollback=back)
+            noted = noted | changes(DeploymentResult, completed=self._now())
+            ended = row.fire(self._store, row.name, event, noted)
         triggers.tell(ended, (triggers.ENDED[ended.status],), overview(ended), self._context)
         self._context.changed(DEPLOYMENT.slug, row.name)
 
-    def _goes_back(self, row: Resource, why: str) -> bool:
-        asked = row.result.get("stop", {}).get("rollback")
-        config = row.doc["autoRollbackConfiguration"]
+    def _goes_back(self, row: DeploymentRow, why: str) -> bool:
+        asked = (row.stop or StopRequest()).rollback
+        config = row.auto_rollback
         configured: bool = bool(config.get("enabled")) and why in config.get("events", [])
         return bool(configured if why != ON_REQUEST or asked is None else asked)
 
-    def _back(self, row: Resource) -> Resource:
-        spec = AppSpec(**row.doc["spec"]).back()
-        doc = {key: row.doc[key] for key in ("applicationName", "deploymentGroupName", "serviceRoleArn")} | {
-            "deploymentConfigName": configs.DEFAULT,
-            "routing": ALL_AT_ONCE,
-            "spec": spec.kept(),
-            "revision": spec.revision(),
-            "alarmConfiguration": {},
-            "autoRollbackConfiguration": {},
-            "creator": BACK,
-        }
-        told = {"rollbackInfo": {"rollbackTriggeringDeploymentId": row.name}}
-        return self._store.create(DEPLOYMENT, new_id(), doc, parent=row.parent, result=told)
+    def _back(self, row: DeploymentRow) -> DeploymentRow:
+        spec = row.spec.back()
+        back = DeploymentRow(
+            request={"deploymentConfigName": configs.DEFAULT, "revision": spec.revision()},
+            application=row.application,
+            group=row.group,
+            role=row.role,
+            creator=BACK,
+            routing=dict(ALL_AT_ONCE),
+            spec=spec,
+            rollback={"rollbackTriggeringDeploymentId": row.name},
+        )
+        return back.create(self._store, new_id(), row.parent)

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import DEPLOY_GROUP
-from loopback.core.store import Resource
+from loopback.rows.codedeploy import DeployGroupRow, DeploymentRow
 from loopback.services.codedeploy.errors import InvalidTriggerConfigException, TriggerTargetsLimitExceededException
 from loopback.services.registry import Context
 
@@ -35,41 +35,40 @@ def check(configured: list[Mapping[str, Any]]) -> None:
             raise InvalidTriggerConfigException(f"The trigger {trigger['triggerName']} has no events")
 
 
-def tell(row: Resource, events: Iterable[str], overview: Mapping[str, int], context: Context) -> None:
+def tell(row: DeploymentRow, events: Iterable[str], overview: Mapping[str, int], context: Context) -> None:
     """Publish what happened to a deployment to the topics of its group that want to know."""
     if not context.store.exists(DEPLOY_GROUP, row.parent):
         return
     wanted = set(events)
-    for trigger in context.store.get(DEPLOY_GROUP, row.parent).doc.get("triggerConfigurations", ()):
+    for trigger in DeployGroupRow.get(context.store, row.parent).request.get("triggerConfigurations", ()):
         if wanted & set(trigger["triggerEvents"]):
             _publish(trigger, row, overview, context)
 
 
-def _publish(trigger: Mapping[str, Any], row: Resource, overview: Mapping[str, int], context: Context) -> None:
+def _publish(trigger: Mapping[str, Any], row: DeploymentRow, overview: Mapping[str, int], context: Context) -> None:
     message = _message(trigger["triggerName"], row, overview, context)
-    application = row.doc["applicationName"]
-    subject = f"{row.status.upper()}: AWS CodeDeploy {row.name} in {context.place.region} to {application}"
+    subject = f"{row.status.upper()}: AWS CodeDeploy {row.name} in {context.place.region} to {row.application}"
     try:
-        sns = context.client("sns", row.doc["serviceRoleArn"])
+        sns = context.client("sns", row.role)
         sns.publish(TopicArn=trigger["triggerTargetArn"], Subject=subject[:100], Message=json.dumps(message))
     except (BotoCoreError, ClientError, ServiceError) as fault:
         log.warning("trigger %s of %s: %s", trigger["triggerName"], row.name, fault)
 
 
-def _message(trigger: str, row: Resource, overview: Mapping[str, int], context: Context) -> dict[str, Any]:
+def _message(trigger: str, row: DeploymentRow, overview: Mapping[str, int], context: Context) -> dict[str, Any]:
     told: dict[str, Any] = {
         "region": context.place.region,
         "accountId": context.place.account,
         "eventTriggerName": trigger,
-        "applicationName": row.doc["applicationName"],
+        "applicationName": row.application,
         "deploymentId": row.name,
-        "deploymentGroupName": row.doc["deploymentGroupName"],
+        "deploymentGroupName": row.group,
         "createTime": f"{row.created:.3f}",
         "deploymentOverview": {name: str(count) for name, count in overview.items()},
         "status": row.status,
     }
-    if "completeTime" in row.result:
-        told["completeTime"] = f"{row.result['completeTime']:.3f}"
-    if error := row.result.get("errorInformation"):
-        told["errorInformation"] = {"ErrorCode": error["code"], "ErrorMessage": error["message"]}
+    if row.completed is not None:
+        told["completeTime"] = f"{row.completed:.3f}"
+    if row.error:
+        told["errorInformation"] = {"ErrorCode": row.error["code"], "ErrorMessage": row.error["message"]}
     return told

@@ -194,8 +194,9 @@ def _fill_deployments(store: Store, number: int) -> None:
     seed(store, DEPLOY_GROUP, number, lambda i: {"deploymentGroupName": f"g{i}", "deploymentConfigName": "c"},
          parent=lambda _: "p", name=lambda i: f"p/g{i}")  # fmt: skip
     seed(store, DEPLOY_CONFIG, number, lambda _: {"deploymentConfigId": "i", "trafficRoutingConfig": {}})
+    spec = {"function": "f", "alias": "a", "current": "1", "target": "2"}
     seed(store, DEPLOYMENT, number, lambda _: {"applicationName": "p", "deploymentGroupName": "g", "revision": {},
-         "deploymentConfigName": "c"}, parent=lambda _: "p/g",
+         "creator": "user", "spec": spec, "deploymentConfigName": "c"}, parent=lambda _: "p/g",
          status=lambda i: "Succeeded" if i == 3 else "Failed")  # fmt: skip
 
 

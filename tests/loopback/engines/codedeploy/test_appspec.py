@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loopback.services.codedeploy.appspec import AppSpec, InvalidAppSpec, read
+from loopback.engines.codedeploy.appspec import AppSpec, InvalidAppSpec, read
 
 YAML = """
 version: 0.0
