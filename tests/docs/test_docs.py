@@ -59,10 +59,13 @@ def test_every_image_that_runs_is_on_the_page() -> None:
     assert [p for p in patterns if p.strip("*/").split(":")[0] not in page] == []
 
 
+MADE = "pipelines/tumours"  # by those who follow the tutorial
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_path_that_a_page_names_is_there(page: Path) -> None:
     named = re.findall(r"`((?:loopback|pipelines|slipway|docs|tests|benchmarks)/[\w./-]*)`", page.read_text())
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert [path for path in named if not path.startswith(MADE) and not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
