@@ -25,7 +25,7 @@ app = typer.Typer(
     help="Train, compare, approve, promote and watch models: on AWS, or on the AWS of this machine.",
     epilog=EXAMPLES,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -41,18 +41,45 @@ local = typer.Typer(
 )
 app.add_typer(local, name="local", rich_help_panel=LOCAL)
 
+
+def completed(kind: str) -> Callable[[str], list[str]]:
+    """What the shell offers for a name: those of a kind that the account has and that begin like it."""
+
+    def complete(incomplete: str) -> list[str]:
+        from slipway.cli import names
+
+        try:
+            known: list[str] = getattr(names, kind)(target())
+        except Exception:  # noqa: BLE001 - whatever is wrong is said when the command runs, not while it is typed
+            return []
+        return [name for name in known if name.startswith(incomplete)]
+
+    return complete
+
+
 Last = Annotated[int, typer.Option("--last", min=1, help="How many.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Folder = Annotated[str, typer.Option("--pipeline", "-p", help="A folder of pipelines/.")]
 Trained = Annotated[str, typer.Argument(help="A folder of pipelines/; the only one, or the project's, without it.")]
 Pipeline = Annotated[
-    str, typer.Option("--pipeline", "-p", help="A pipeline's name or ARN; the only one, or the project's, without it.")
+    str,
+    typer.Option(
+        "--pipeline",
+        "-p",
+        help="A pipeline's name or ARN; the only one, or the project's, without it.",
+        autocompletion=completed("pipelines"),
+    ),
 ]
 Group = Annotated[
     str,
-    typer.Option("--pipeline", "-p", help="A model package group's name or ARN; the only one, or the project's."),
+    typer.Option(
+        "--pipeline",
+        "-p",
+        help="A model package group's name or ARN; the only one, or the project's.",
+        autocompletion=completed("groups"),
+    ),
 ]
-Stage = Annotated[str, typer.Argument(help="staging or prod.")]
+Stage = Annotated[str, typer.Argument(help="staging or prod.", autocompletion=lambda: ["staging", "prod"])]
 Version = Annotated[str, typer.Argument(metavar="N", help="Its number, or its ARN.")]
 
 

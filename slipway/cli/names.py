@@ -26,6 +26,12 @@ def groups(target: Target) -> list[str]:
     return [str(summary["ModelPackageGroupName"]) for page in pages for summary in page["ModelPackageGroupSummaryList"]]
 
 
+def endpoints(target: Target) -> list[str]:
+    """All endpoints of the account, the newest first."""
+    pages = target.client("sagemaker").get_paginator("list_endpoints").paginate()
+    return [str(summary["EndpointName"]) for page in pages for summary in page["Endpoints"]]
+
+
 def pipeline(target: Target, text: str) -> str:
     """The name of a pipeline; without a text of the one that there is, or of the launched project's."""
     return _one(target, text, pipelines(target), "pipeline")

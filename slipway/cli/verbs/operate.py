@@ -11,6 +11,7 @@ from slipway.cli.command_line import (
     Stage,
     app,
     command,
+    completed,
     target,
 )
 from slipway.cli.sections import Sections, examples
@@ -18,7 +19,12 @@ from slipway.cli.sections import Sections, examples
 
 @command(OPERATE, "slipway endpoints", "slipway endpoints churn-team-prod")
 def endpoints(
-    name: Annotated[str, typer.Argument(help="An endpoint's name or ARN; all of the account without it.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="An endpoint's name or ARN; all of the account without it.", autocompletion=completed("endpoints")
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Every endpoint of the account: state, instances, what it serves, since when."""
