@@ -59,6 +59,7 @@ from loopback.services.sagemaker import projects as _projects  # noqa: F401  # i
 from loopback.services.sagemaker.driver import ExecutionDriver
 from loopback.services.sagemaker.monitoring import metrics as monitoring_metrics
 from loopback.services.sagemaker.monitoring.monitor import Monitor
+from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
 from loopback.wire import model
 
@@ -141,6 +142,7 @@ class Control:
         self.driver = ExecutionDriver(context, ThreadPoolExecutor(16, thread_name_prefix="step"))
         self.announcer = Announcer(context, base.events.put, base.events.has_rules, 86_400 * settings.event_days)
         self.monitor = Monitor(context)
+        self.tuner = Tuner(context)
         self.batches = Batches(context)
         self.resources = ResourceHandlers(context)
         base.waiting.releases.append(self.resources.close)
@@ -205,12 +207,14 @@ class Control:
             self.builder.changed,
             self.batches.changed,
             self.monitor.changed,
+            self.tuner.changed,
             self.deliveries.changed,
             self.watch.changed,
             self.shifts.changed,
         ]
         for loop in (
             self.monitor.loop,
+            self.tuner.loop,
             self.driver.loop,
             self.announcer.loop,
             self.deployer.keep,
@@ -229,6 +233,7 @@ class Control:
         """Go on with what an earlier process has left: what does the work before what waits for it."""
         for part in (
             self.dispatcher,
+            self.tuner,
             self.driver,
             self.deliveries,
             self.watch,
@@ -252,6 +257,7 @@ class Control:
             self.builder,
             self.batches,
             self.monitor,
+            self.tuner,
             self.dispatcher,
             self.deliveries,
             self.shifts,

@@ -19,6 +19,8 @@ PROCESSING_JOB = Kind("processing-job", "processing job", states.JOB, "Queued")
 TRAINING_JOB = Kind("training-job", "training job", states.JOB, "Queued")
 TRANSFORM_JOB = Kind("transform-job", "transform job", states.JOB, "Queued")
 JOBS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB)
+TUNING_JOB = Kind("hyper-parameter-tuning-job", "hyperparameter tuning job", states.TUNING, "InProgress")
+TUNED_JOB = Kind("tuned-training-job", "training job", states.TUNING, "InProgress")  # parent: its tuning job
 
 PIPELINE = Kind("pipeline", "pipeline", states.PIPELINE, "Active")
 PIPELINE_VERSION = Kind("pipeline-version", "pipeline version", states.PRESENT, "Completed")
@@ -89,6 +91,8 @@ SCALING_ACTIVITY = Kind("scaling-activity", "scaling activity", states.SCALING_A
 
 ALL = (
     *JOBS,
+    TUNING_JOB,
+    TUNED_JOB,
     PIPELINE,
     PIPELINE_VERSION,
     EXECUTION,

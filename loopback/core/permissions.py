@@ -72,6 +72,7 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         "AddTags": ("{ResourceArn}",),
         "DeleteTags": ("{ResourceArn}",),
         "ListTags": ("{ResourceArn}",),
+        "ListTrainingJobsForHyperParameterTuningJob": ("hyper-parameter-tuning-job/{HyperParameterTuningJobName}",),
         "InvokeEndpoint": _TWO[:1],
         "InvokeEndpointAsync": _TWO[:1],
         "InvokeEndpointWithResponseStream": _TWO[:1],
@@ -173,6 +174,8 @@ ROLES: dict[str, tuple[tuple[str, str], ...]] = {
     "sagemaker": (
         ("RoleArn", "sagemaker.amazonaws.com"),
         ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
+        ("TrainingJobDefinition.RoleArn", "sagemaker.amazonaws.com"),
+        ("TrainingJobDefinitions.RoleArn", "sagemaker.amazonaws.com"),
         ("MonitoringScheduleConfig.MonitoringJobDefinition.RoleArn", "sagemaker.amazonaws.com"),
         ("DefaultUserSettings.ExecutionRole", "sagemaker.amazonaws.com"),
         ("DefaultSpaceSettings.ExecutionRole", "sagemaker.amazonaws.com"),
@@ -208,8 +211,8 @@ def checks(service: str, operation: str, request: Request, place: Place) -> tupl
     if request.get(member) and operation.startswith(("Create", "Register")):
         found.append(PermissionCheck(tagging, resources[0]))
     for path, principal in ROLES.get(service, ()):
-        if isinstance(role := _at(request, path), str) and role.startswith("arn:"):
-            found.append(pass_role(role, principal))
+        roles = (role for role in _all_at(request, path) if isinstance(role, str) and role.startswith("arn:"))
+        found += [pass_role(role, principal) for role in dict.fromkeys(roles)]
     return tuple(found)
 
 
@@ -275,3 +278,11 @@ def _at(request: Any, path: str) -> Any:
     for key in path.split("."):
         request = request.get(key) if isinstance(request, Mapping) else None
     return request
+
+
+def _all_at(request: Any, path: str) -> Iterable[Any]:
+    """The same, of every element where a member on the way is a list."""
+    key, _, rest = path.partition(".")
+    value = request.get(key) if isinstance(request, Mapping) else None
+    for each in value if isinstance(value, list) else [value]:
+        yield from _all_at(each, rest) if rest else [each]

@@ -22,6 +22,13 @@ JOB: Table = {
     "Failed": {},
     "Stopped": {},
 }
+TUNING: Table = {  # and a training job of a tuning job
+    "InProgress": {"complete": "Completed", "fail": "Failed", "stop": "Stopping", "halt": "Stopped"},
+    "Stopping": {"complete": "Completed", "fail": "Failed", "halt": "Stopped"},
+    "Completed": {},
+    "Failed": {},
+    "Stopped": {},
+}
 EXECUTION: Table = {
     "Executing": {"succeed": "Succeeded", "fail": "Failed", "stop": "Stopping"},
     "Stopping": {"succeed": "Stopped", "fail": "Failed", "halt": "Stopped"},

@@ -42,6 +42,7 @@ create index monitored_time on resource (parent, json_extract(doc, '$.ScheduledT
 create index monitored_times on resource (kind, json_extract(doc, '$.ScheduledTime'), name) where kind = 'monitoring-execution';
 create index schedule_definition on resource (json_extract(doc, '$.MonitoringScheduleConfig.MonitoringJobDefinitionName'), created, name) where kind = 'monitoring-schedule';
 create index domain_name on resource (json_extract(doc, '$.DomainName'), created, name) where kind = 'domain';
+create index tuned_objective on resource (parent, json_extract(result, '$.objective'), name) where kind = 'tuned-training-job';
 create index step_callback on resource (json_extract(result, '$.callback_token'), created, name) where kind = 'pipeline-step';
 create index code_repository_changed on resource (kind, changed, name) where kind = 'code-repository';
 create index build_token on resource (parent, json_extract(doc, '$.idempotencyToken'), created, name) where kind = 'build';

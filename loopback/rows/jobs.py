@@ -11,7 +11,8 @@ class JobResult(Result):
 
     `failure_kind` is the exception type that retry policies match, None for a failure of the user's own code.
     `secondary` is how a job ended: Completed, Failed, Stopped or MaxRuntimeExceeded. A training job also has
-    its SecondaryStatus and that status's `transitions` so far.
+    its SecondaryStatus and that status's `transitions` so far. `series` has the metric `watched` each time that a
+    training job of a tuning job has told it.
     """
 
     outcome: Json = field(default_factory=dict, metadata=document("result"))
@@ -20,6 +21,10 @@ class JobResult(Result):
     secondary: str | None = None
     secondary_status: str = field(default="", metadata=key("SecondaryStatus"))
     transitions: list[Json] = field(default_factory=list, metadata=key("SecondaryStatusTransitions"))
+    metrics: list[Json] = field(default_factory=list, metadata=key("FinalMetricDataList"))
+    tuning_job: str | None = field(default=None, metadata=key("TuningJobArn"))
+    watched: str | None = None
+    series: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from loopback.services.sagemaker import (
     tags,
 )
 from loopback.services.sagemaker.monitoring import monitor
+from loopback.services.sagemaker.tuning import tuning_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,6 +41,7 @@ FAMILIES = (
     pipelines,
     projects,
     tags,
+    tuning_jobs,
 )
 
 

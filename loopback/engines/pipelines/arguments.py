@@ -8,7 +8,7 @@ from loopback.engines.pipelines.model import Step
 from loopback.engines.pipelines.references import Scope, resolve, text
 
 # Members that are text in every request, whatever type the parameter behind them has.
-_TEXT_MAPS = frozenset({"HyperParameters", "Environment", "CustomerMetadataProperties"})
+_TEXT_MAPS = frozenset({"HyperParameters", "StaticHyperParameters", "Environment", "CustomerMetadataProperties"})
 _TEXT_LISTS = frozenset({"ContainerArguments", "ContainerEntrypoint"})
 _PAYLOADS = ("Lambda", "Callback")  # their Arguments are the user's own document
 _NOT_FOR_STARTING = frozenset(

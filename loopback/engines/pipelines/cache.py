@@ -40,6 +40,15 @@ _KEY_ATTRIBUTES = {
         "InputDataConfig",
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    "Tuning": (
+        "HyperParameterTuningJobConfig",
+        "TrainingJobDefinition.AlgorithmSpecification",
+        "TrainingJobDefinition.HyperParameterRanges",
+        "TrainingJobDefinition.InputDataConfig",
+        "TrainingJobDefinition.StaticHyperParameters",
+        "TrainingJobDefinition.TuningObjective",
+        "TrainingJobDefinitions",
+    ),
     "QualityCheck": (*_CHECK_ATTRIBUTES, "SuppliedBaselineStatistics"),
     "ClarifyCheck": (*_CHECK_ATTRIBUTES, "ModelName"),
 }
@@ -81,9 +90,17 @@ def key(step: Step, arguments: Mapping[str, Any], envelope: Mapping[str, Any] | 
     if not config.get("Enabled") or step.type not in _KEY_ATTRIBUTES:
         return None
     members = {**arguments, **(envelope or {})}
-    relevant = {name: members[name] for name in _KEY_ATTRIBUTES[step.type] if members.get(name) not in (None, {}, [])}
+    found = {name: _member(members, name) for name in _KEY_ATTRIBUTES[step.type]}
+    relevant = {name: value for name, value in found.items() if value not in (None, {}, [])}
     written = json.dumps([step.type, step.name, relevant], sort_keys=True, default=str)
     return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _member(members: Mapping[str, Any], path: str) -> Any:
+    """The value of `Member` or `Member.Inner`."""
+    outer, _, inner = path.partition(".")
+    value = members.get(outer)
+    return value.get(inner) if inner and isinstance(value, Mapping) else value
 
 
 def _sum(whole: str, fields: str, units: Mapping[str, float]) -> float:

@@ -12,7 +12,7 @@ from loopback.engines.pipelines.model import STEP_TYPES, InvalidDefinition
 from loopback.engines.pipelines.references import form, parse_path
 
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-_RETRIED_TYPES = ("Processing", "Training", "Transform", "Model", "RegisterModel")
+_RETRIED_TYPES = ("Processing", "Training", "Transform", "Tuning", "Model", "RegisterModel")
 _NOT_IN_A_BODY = ("Condition", "Fail", "ForEach")
 _CHECK_TYPES = {
     "QualityCheck": ("DATA_QUALITY", "MODEL_QUALITY"),

@@ -11,6 +11,7 @@ STEP_TYPES = (
     "Processing",
     "Training",
     "Transform",
+    "Tuning",
     "Model",
     "RegisterModel",
     "Condition",

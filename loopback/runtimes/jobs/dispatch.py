@@ -107,6 +107,7 @@ class Dispatcher:
             arn=self._place.arn(f"{kind.slug}/{row.name}"),
             request=row.request,
             model=model,
+            watched=row.watched,
             region=self._place.region,
             account=self._place.account,
             environ=self._environ,
@@ -117,7 +118,7 @@ class Dispatcher:
             job = replace(job, environ={**self._environ, **acting.credentials(role, "SageMaker")})
             ports = replace(ports, objects=acting.objects_of(role))
         report = self._transition(row.name) if kind is TRAINING_JOB else lambda _status, _message: None
-        return run_job(job, ports, stop, report)
+        return run_job(job, ports, stop, report, self._observer(row.name))
 
     def _role(self, kind: Kind, row: JobRow) -> str:
         """A transform job has the role of its model."""
@@ -138,6 +139,15 @@ class Dispatcher:
 
         return report
 
+    def _observer(self, name: str) -> Callable[[list[float]], None]:
+        """Write the values of the metric that a tuning job watches, and tell it."""
+
+        def observe(values: list[float]) -> None:
+            self._store.amend(TRAINING_JOB, name, "observe", result=changes(JobResult, series=values))
+            self._announce(TRAINING_JOB.slug, name)
+
+        return observe
+
     def _keep(self, kind: Kind, name: str, outcome: Outcome) -> None:
         noun = _NOUNS[kind.slug]
         result: dict[str, Any] = {
@@ -155,6 +165,7 @@ class Dispatcher:
                 "BillableTimeInSeconds": seconds,
             }
             result["FinalMetricDataList"] = [dict(metric) for metric in outcome.metrics]
+            result |= changes(JobResult, series=list(outcome.series))
             if outcome.artifacts:
                 result["ModelArtifacts"] = {"S3ModelArtifacts": outcome.artifacts}
             result["SecondaryStatusTransitions"] = _ended(

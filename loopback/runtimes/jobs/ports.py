@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["processing", "training", "transform"]
 Report = Callable[[str, str], None]  # secondary status, message
+Observe = Callable[[list[float]], None]  # the values of the watched metric so far
 Publish = Callable[[Mapping[str, str], list[dict[str, Any]]], None]  # the job's Environment, metrics it left
 
 INTERNAL = "SageMaker.JOB_INTERNAL_ERROR"
@@ -33,6 +34,8 @@ class LogWriter(Protocol):
 class Job:
     """One job to run. `request` is the Create*Job request; `model` the container of a transform job's model.
 
+    `watched` is the metric of a training job whose values are told while it runs.
+
     `environ` is the caller's part of the job's environment: endpoint URL, credentials, region. Nothing else of
     this process's environment reaches the job.
     """
@@ -42,6 +45,7 @@ class Job:
     arn: str
     request: Mapping[str, Any]
     model: Mapping[str, Any] | None = None
+    watched: str | None = None
     region: str = "us-east-1"
     account: str = "000000000000"
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +81,7 @@ class Outcome:
     exit_message: str | None = None
     artifacts: str | None = None
     metrics: tuple[Mapping[str, Any], ...] = ()
+    series: tuple[float, ...] = ()  # of the watched metric
 
 
 class JobFault(Exception):

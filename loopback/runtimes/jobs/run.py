@@ -1,5 +1,6 @@
 """One job from its request to its outcome. Runs in a thread of the control plane; the work is in other processes."""
 
+import math
 import re
 import threading
 import time
@@ -14,7 +15,7 @@ from loopback.runtimes.jobs.images import Runtime, UnknownImage
 from loopback.runtimes.jobs.job_dir import JobDir
 from loopback.runtimes.jobs.messages import HostSpec
 from loopback.runtimes.jobs.output import Output
-from loopback.runtimes.jobs.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Outcome, Ports, Report
+from loopback.runtimes.jobs.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Observe, Outcome, Ports, Report
 from loopback.runtimes.jobs.processing import Processing
 from loopback.runtimes.jobs.stopping import Stoppable, Stopped
 from loopback.runtimes.jobs.supervise import HostsEnded
@@ -22,6 +23,7 @@ from loopback.runtimes.jobs.training import Training
 from loopback.runtimes.jobs.transform import Transform
 
 DEFAULT_SECONDS = 86400.0
+TELL_SECONDS = 0.2  # between two looks at a watched metric
 TAB = "#011"  # what patterns that are made for CloudWatch expect
 
 
@@ -72,10 +74,14 @@ def image_of(job: Job) -> str:
     return image
 
 
-def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report) -> Outcome:
+def unobserved(_values: list[float]) -> None:
+    """The Observe of a job that nobody watches."""
+
+
+def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report, observe: Observe = unobserved) -> Outcome:
     """Run a job to its end. Whatever is wrong with the job itself is in the outcome, not raised."""
     started = ports.clock()
-    run = _Run(job, replace(ports, objects=Stoppable(ports.objects, stop)), stop, report)
+    run = _Run(job, replace(ports, objects=Stoppable(ports.objects, stop)), stop, report, observe)
     try:
         outcome = run.run(started)
     except Stopped:
@@ -105,6 +111,7 @@ class _Run:
     ports: Ports
     stop: threading.Event
     report: Report
+    observe: Observe
     place: JobDir | None = None
     contract: Contract | None = None
     hosts: tuple[HostProcess, ...] = ()
@@ -117,7 +124,7 @@ class _Run:
         self.report("Downloading", "Downloading input data")
         specs = contract.prepare()
         self._go_on()
-        metrics = _Metrics([*self._metric_definitions(), *contract.metrics])
+        metrics = _Metrics([*self._metric_definitions(), *contract.metrics], self.job.watched)
         self.report("Training", "Training image download completed. Training in progress.")
         started, ooms = self.ports.clock(), failures.oom_kills()
         ended = self._supervise(specs, contract, metrics)
@@ -129,7 +136,7 @@ class _Run:
         if fault:
             return _failed(fault, started, finished, contract)
         base = Outcome("Completed", "Completed", started, finished, None, None, contract.exit_message)
-        base = replace(base, artifacts=contract.artifacts, metrics=metrics.final())
+        base = replace(base, artifacts=contract.artifacts, metrics=metrics.final(), series=tuple(metrics.series))
         return replace(base, status="Stopped", secondary=ended.halt) if ended.halt else base
 
     def _go_on(self) -> None:
@@ -165,7 +172,12 @@ class _Run:
         condition = self.job.request.get("StoppingCondition") or {}
         seconds = float(condition.get("MaxRuntimeInSeconds") or DEFAULT_SECONDS)
         limits = supervise.TimeLimits(self.stop, seconds, self.ports.grace_seconds)
-        return supervise.HostWatch(self.hosts, outputs, limits).run(contract.tick)
+
+        def tick() -> None:
+            contract.tick()
+            metrics.tell(self.observe)
+
+        return supervise.HostWatch(self.hosts, outputs, limits).run(tick)
 
     def _spawn(self, specs: list[HostSpec]) -> tuple[HostProcess, ...]:
         hosts: list[HostProcess] = []
@@ -195,7 +207,9 @@ class _Run:
 class _Metrics:
     """MetricDefinitions, looked for in every line of a job's logs: as it is, and as AWS's log layer shows it."""
 
-    def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, definitions: Sequence[Mapping[str, str]], watched: str | None = None) -> None:
+        self._watched, self._told, self._told_at = watched, 0, float("-inf")
+        self.series: list[float] = []  # of the watched metric
         try:
             self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
         except re.error as error:
@@ -212,9 +226,21 @@ class _Metrics:
         for name, pattern in self._patterns:
             if (match := pattern.search(shown) or pattern.search(line)) and match.re.groups:
                 try:
-                    self._values[name] = (float(match.group(1).partition(TAB)[0]), milliseconds / 1000)
+                    value = float(match.group(1).partition(TAB)[0])
                 except (AttributeError, ValueError):
                     continue  # what the group caught is not a number: no metric, as on AWS
+                if not math.isfinite(value):
+                    continue  # the service's numbers are JSON's
+                self._values[name] = (value, milliseconds / 1000)
+                if name == self._watched:
+                    self.series.append(value)
+
+    def tell(self, observe: Observe) -> None:
+        """Hand new values of the watched metric on, some at a time."""
+        now = time.monotonic()
+        if len(self.series) > self._told and now - self._told_at >= TELL_SECONDS:
+            self._told, self._told_at = len(self.series), now
+            observe(list(self.series))
 
     def final(self) -> tuple[Mapping[str, Any], ...]:
         """FinalMetricDataList: the last value of each."""

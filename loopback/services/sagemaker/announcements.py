@@ -7,16 +7,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from loopback.core.kinds import ENDPOINT, EXECUTION, JOBS, PACKAGE, STEP
+from loopback.core.kinds import ENDPOINT, EXECUTION, JOBS, PACKAGE, STEP, TUNING_JOB
 from loopback.core.store import Event, Resource
 from loopback.rows.endpoints import EndpointRow
 from loopback.rows.jobs import JobRow
 from loopback.rows.models import PackageRow
 from loopback.rows.pipelines import ExecutionRow, StepRow
+from loopback.rows.tuning import TuningJobRow
 from loopback.services.announce import Announcement, announces
 from loopback.services.registry import Context
 from loopback.services.sagemaker import endpoints, executions, jobs, packages
 from loopback.services.sagemaker.steps import iso
+from loopback.services.sagemaker.tuning import tuning_jobs
 
 _JOB_TITLES = {
     "processing-job": "SageMaker Processing Job State Change",
@@ -56,6 +58,32 @@ def _job(event: Event, row: Resource, context: Context) -> Announcement:
 
 def _is_time(key: str, value: Any) -> bool:
     return key.endswith("Time") and isinstance(value, float | int)
+
+
+@announces(TUNING_JOB)
+@_on_a_new_status
+def _tuning_job(event: Event, row: Resource, context: Context) -> Announcement:
+    """Its members are those that AWS's event has. Times are written as a training job's.
+
+    Source: AWS CDK, SageMakerHyperParameterTuningJobStateChangeProps (made of EventBridge's schema).
+    """
+    shown = tuning_jobs.view(TuningJobRow.from_row(row), context)
+    members = (
+        "HyperParameterTuningJobName",
+        "HyperParameterTuningJobArn",
+        "TrainingJobDefinition",
+        "TrainingJobStatusCounters",
+        "ObjectiveStatusCounters",
+    )
+    written = _TIMES["training-job"]
+    detail = {member: shown.get(member) for member in members} | {
+        "HyperParameterTuningJobStatus": event.new,
+        "CreationTime": written(shown["CreationTime"]),
+        "LastModifiedTime": written(shown["LastModifiedTime"]),
+        "Tags": context.store.tags(shown["HyperParameterTuningJobArn"]),
+    }
+    arn = shown["HyperParameterTuningJobArn"]
+    return Announcement("SageMaker HyperParameter Tuning Job State Change", [arn], _present(detail))
 
 
 @announces(PACKAGE)

@@ -33,7 +33,6 @@ from loopback.engines.pipelines.plan import (
     plan,
     recorded,
 )
-from loopback.rows.jobs import JobRow
 from loopback.rows.pipelines import CachedStepRow, ExecutionResult, ExecutionRow, JobKey, StepResult, StepRow
 from loopback.rows.row import changes
 from loopback.services.registry import Context
@@ -96,7 +95,7 @@ class ExecutionDriver:
             self._inbox.put(lambda: self._execution_changed(name))
         elif kind == STEP.slug:
             self._inbox.put(lambda: self._callback_answered(name))
-        elif kind in jobs.BY_KIND:
+        elif kind in steps.AWAITED:
             self._inbox.put(lambda: self._job_changed(kind, name))
 
     def close(self) -> None:
@@ -179,17 +178,18 @@ class ExecutionDriver:
 
     def _job_changed(self, kind: str, name: str) -> None:
         found = self._jobs.get((kind, name))
-        job = JobRow.from_row(self._store.get(BY_SLUG[kind], name)) if found else None
-        if found is None or job is None or not states.is_final(BY_SLUG[kind].lifecycle, job.status):
+        if found is None:
             return
-        del self._jobs[kind, name]
         run = self._runs[found[0]]
         with self._store.transaction():
             step = StepRow.get(self._store, f"{found[0]}/{found[1]}")
             try:
-                ended = steps.job_ended(step, job, self._context)
+                ended = steps.work_ended(step, self._store.get(BY_SLUG[kind], name), self._context)
             except ServiceError as fault:
                 ended = steps.StepEnded("Failed", metadata=step.metadata, reason=f"ClientError: {fault}")
+            if ended is None:
+                return
+            del self._jobs[kind, name]
             self._end(run, found[1], ended)
             self._plan(run)
         self._after(run)
@@ -286,7 +286,8 @@ class ExecutionDriver:
         run.steps[action.name] = replace(run.steps[action.name], status="Executing")
         if job:
             self._jobs[job] = (run.row.name, action.name)
-            experiments.track_job(run.row.name, *job, self._context)
+            if job[0] in jobs.BY_KIND:
+                experiments.track_job(run.row.name, *job, self._context)
 
     def _work_ended(self, run: LiveExecution, name: str, ended: steps.StepEnded) -> None:
         if run.row.name in self._runs:

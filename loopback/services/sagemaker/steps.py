@@ -16,15 +16,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.core.kinds import PACKAGE_GROUP, Kind
+from loopback.core.kinds import PACKAGE_GROUP, TUNING_JOB, Kind
 from loopback.core.objects import split_uri
 from loopback.core.permissions import PermissionCheck
+from loopback.core.store import Resource
 from loopback.engines.pipelines.plan import JOB_NAME, Start
 from loopback.rows.jobs import JobRow
 from loopback.rows.pipelines import CallbackAnswer, ExecutionRow, StepResult, StepRow
 from loopback.rows.row import changes
+from loopback.rows.tuning import TuningJobRow
 from loopback.services.registry import Context, call, call_as
 from loopback.services.sagemaker import checks, jobs, models, packages
+from loopback.services.sagemaker.tuning import tuning_jobs
 
 _TOKEN = string.ascii_letters + string.digits
 LONGEST_NAME, STEP_CHARACTERS = 63, 20
@@ -72,6 +75,11 @@ def begin(work: StepStart) -> Begun | StepEnded:
         return StepEnded(
             "Failed", reason=f"ClientError: Failed to invoke {work.start.step.type}. {fault.code}: {fault}", kind=kind
         )
+
+
+def tuning_name(execution: str, step: str) -> str:
+    """AWS's form, within the 32 characters of a tuning job's name: `<execution>-<7 of the step>-<10 random>`."""
+    return f"{execution}-{step.replace('_', '-')[:7].strip('-')}-{_random(10)}"
 
 
 def job_name(execution: str, step: str, attempt: int, prefix: str = "") -> str:
@@ -135,6 +143,14 @@ def _training(work: StepStart) -> Begun:
 
 def _transform(work: StepStart) -> Begun:
     return _job(work, jobs.TRANSFORM)
+
+
+def _tuning(work: StepStart) -> Begun:
+    """A name in the arguments is not taken: the SDK removes it unless it is told not to, and each run needs its own."""
+    name = tuning_name(work.execution.name, work.start.name)
+    request = {**work.start.arguments, "HyperParameterTuningJobName": name}
+    answer = _call(work, "CreateHyperParameterTuningJob", request)
+    return Begun({"TuningJob": {"Arn": answer["HyperParameterTuningJobArn"]}}, job=(TUNING_JOB, name))
 
 
 def _check(work: StepStart) -> Begun:
@@ -264,6 +280,7 @@ STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
     "Processing": _processing,
     "Training": _training,
     "Transform": _transform,
+    "Tuning": _tuning,
     "QualityCheck": _check,
     "ClarifyCheck": _check,
     "Model": _model,
@@ -276,8 +293,16 @@ STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
 _JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
 
 
-def job_ended(step: StepRow, job: JobRow, context: Context) -> StepEnded:
+def work_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+    """What has become of a step whose work is in a row of its own; None while that goes on. Raises ServiceError."""
+    return _ENDS[row.kind](step, row, context)
+
+
+def _job_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
     """What the end of a step's job means for the step."""
+    if row.status not in _JOB_KINDS:
+        return None
+    job = JobRow.from_row(row)
     properties = jobs.view(job, context)
     metadata = step.metadata
     status = _JOB_KINDS[job.status]
@@ -296,12 +321,27 @@ def _checked(step: StepRow, job: JobRow, context: Context) -> StepEnded:
     return StepEnded("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
 
 
+def _tuning_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+    if row.status not in _JOB_KINDS:
+        return None
+    properties = tuning_jobs.properties(row.name, context)
+    reason = TuningJobRow.from_row(row).failure_reason
+    return StepEnded(_JOB_KINDS[row.status], properties, step.metadata, f"ClientError: {reason}" if reason else "")
+
+
+_ENDS: dict[str, Callable[[StepRow, Resource, Context], StepEnded | None]] = {
+    **dict.fromkeys(jobs.BY_KIND, _job_ended),
+    TUNING_JOB.slug: _tuning_ended,
+}
+AWAITED = frozenset(_ENDS)  # the kinds of rows that steps wait for
+
+
 def stop(step: StepRow, execution_arn: str, context: Context) -> None:
     """Ask the work of a step to stop; its end is heard of as any other."""
     if step.job:
         kind, name = step.job
-        family = jobs.BY_KIND[kind]
-        call("sagemaker", f"Stop{family.noun}", {family.name: name}, context)
+        noun = jobs.BY_KIND[kind].noun if kind in jobs.BY_KIND else "HyperParameterTuningJob"
+        call("sagemaker", f"Stop{noun}", {f"{noun}Name": name}, context)
     elif step.queue is not None:
         message = {"token": step.callback_token, "pipelineExecutionArn": execution_arn, "status": "Stopping"}
         _send(step.queue, message, context)

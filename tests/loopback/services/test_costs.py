@@ -63,6 +63,8 @@ from loopback.core.kinds import (
     TRIAL,
     TRIAL_ASSOCIATION,
     TRIAL_COMPONENT,
+    TUNED_JOB,
+    TUNING_JOB,
 )
 from loopback.core.store import Store
 from loopback.services import registry
@@ -74,6 +76,7 @@ from loopback.services.codedeploy import handlers as _codedeploy  # noqa: F401
 from loopback.services.codepipeline import handlers as _codepipeline  # noqa: F401
 from loopback.services.sagemaker import code_repositories, domains, endpoint_configs, endpoints, projects  # noqa: F401
 from loopback.services.sagemaker.monitoring import definitions, executions, schedules  # noqa: F401
+from loopback.services.sagemaker.tuning import tuning_jobs  # noqa: F401
 from loopback.services.servicecatalog import handlers as _servicecatalog  # noqa: F401
 from tests.loopback.costs import START, faults, instructions, seed, statements
 
@@ -107,6 +110,13 @@ def _fill(store: Store, number: int) -> None:
     job = _one_in(50, "Failed", "Completed")
     for kind in (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB):
         seed(store, kind, number, lambda _: {"Text": BIG, "OutputDataConfig": {"S3OutputPath": "s3://b"}}, status=job)
+    objective = {"Type": "Maximize", "MetricName": "auc"}
+    config = {"Strategy": "Random", "ResourceLimits": {}, "HyperParameterTuningJobObjective": objective}
+    tuning = {"HyperParameterTuningJobConfig": config, "TrainingJobDefinition": {"Text": BIG}}
+    seed(store, TUNING_JOB, number, lambda _: tuning, status=job)
+    tried = {"number": 1, "algorithm": 0, "index": 0, "attempt": 1, "values": {}}
+    seed(store, TUNED_JOB, number, lambda _: tried, parent=lambda _: "row-000001", status=job,
+         result=lambda i: {"objective": i / 7} if i % 50 else {})  # fmt: skip
     for kind in (MODEL, EXPERIMENT, PACKAGE_GROUP, PIPELINE, ENDPOINT_CONFIG):
         seed(store, kind, number, lambda _: {"PipelineDefinition": BIG, "ModelName": "m"})
     seed(store, ENDPOINT, number, lambda i: {"EndpointName": f"row-{i:06}"}, status=_one_in(50, "Failed", "InService"))
@@ -258,6 +268,7 @@ def _sorted(operation: str, *sorts: str, **more: Any) -> list[tuple[str, str, di
 
 EXECUTION_ARN = PLACE.arn("pipeline/p/execution/row-000001")
 OF_SCHEDULE = {"MonitoringScheduleName": "row-000001"}
+OF_TUNING = {"HyperParameterTuningJobName": "row-000001"}
 EXECUTION_ID = _uuid(9)
 WAYS = ("Ascending", "Descending")
 NAMED = {"NameContains": "ROW", "MaxResults": 20}
@@ -274,6 +285,9 @@ LISTS = [
         for more in ({}, NAMED, {"StatusEquals": "Completed"}, {"CreationTimeAfter": START + 30, "MaxResults": 20})
         for each in _sorted(f"List{noun}s", *JOB, **more)
     ),
+    *_sorted("ListHyperParameterTuningJobs", *JOB),
+    *_sorted("ListHyperParameterTuningJobs", *JOB, **NAMED),
+    *_sorted("ListTrainingJobsForHyperParameterTuningJob", *JOB, "FinalObjectiveMetricValue", **OF_TUNING),
     *_sorted("ListProcessingJobs", LastModifiedTimeAfter=START + 5, MaxResults=20),
     *(each for name in ("Models", "EndpointConfigs", "Endpoints") for each in _sorted(f"List{name}", *NAME)),
     *(each for name in ("Models", "EndpointConfigs", "Endpoints") for each in _sorted(f"List{name}", *NAME, **NAMED)),

@@ -1,0 +1,1 @@
+"""Hyperparameter tuning jobs: their operations, and the thread that carries them out."""
