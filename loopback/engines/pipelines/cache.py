@@ -52,7 +52,7 @@ _KEY_ATTRIBUTES = {
     "QualityCheck": (*_CHECK_ATTRIBUTES, "SuppliedBaselineStatistics"),
     "ClarifyCheck": (*_CHECK_ATTRIBUTES, "ModelName"),
 }
-_ALLOWED_TYPES = (*_KEY_ATTRIBUTES, "Lambda", "Callback")  # the last two may say it, and never hit
+_ALLOWED_TYPES = (*_KEY_ATTRIBUTES, "Lambda", "Callback", "EndpointConfig", "Endpoint")  # the last four never hit
 _DATE = {"Y": 365.0, "M": 30.0, "W": 7.0, "D": 1.0}
 _TIME = {"H": 3600.0, "M": 60.0, "S": 1.0}
 _FIELD = re.compile(r"(\d+(?:\.\d+)?)([A-Z])")

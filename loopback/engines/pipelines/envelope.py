@@ -8,11 +8,11 @@ from itertools import chain
 from typing import Any
 
 from loopback.engines.pipelines import cache, conditions, retries
-from loopback.engines.pipelines.model import STEP_TYPES, InvalidDefinition
+from loopback.engines.pipelines.model import REFUSED_TYPES, STEP_TYPES, InvalidDefinition
 from loopback.engines.pipelines.references import form, parse_path
 
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-_RETRIED_TYPES = ("Processing", "Training", "Transform", "Tuning", "Model", "RegisterModel")
+_RETRIED_TYPES = ("Processing", "Training", "Transform", "Tuning", "Model", "RegisterModel", "EndpointConfig")
 _NOT_IN_A_BODY = ("Condition", "Fail", "ForEach")
 _CHECK_TYPES = {
     "QualityCheck": ("DATA_QUALITY", "MODEL_QUALITY"),
@@ -29,8 +29,10 @@ def check(raw: Any, container: str | None) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidDefinition(f"a step has Name {name!r}; allowed: 1 to 64 of A-Z a-z 0-9 - _")
     if raw.get("Type") not in STEP_TYPES:
+        advice = REFUSED_TYPES.get(str(raw.get("Type")))
         raise InvalidDefinition(
-            f"step {name!r} is of type {raw.get('Type')}, which loopback does not run; it runs: {', '.join(STEP_TYPES)}"
+            f"step {name!r} is of type {raw.get('Type')}, which loopback does not run"
+            f"{f' ({advice})' if advice else ''}; it runs: {', '.join(STEP_TYPES)}"
         )
     try:
         for fault in chain(_shape(raw), _faults(raw, container)):

@@ -22,7 +22,18 @@ STEP_TYPES = (
     "ClarifyCheck",
     "ForEach",
     "Cleanup",
+    "EndpointConfig",
+    "Endpoint",
 )
+# AWS's other types (the SDK's StepTypeEnum), and what to do in their place.
+REFUSED_TYPES = {
+    "EMR": "there is no cluster here; run the script in a Processing step",
+    "EMRServerless": "there is no Spark application here; run the script in a Processing step",
+    "AutoML": "there is no Autopilot here; use a Tuning step",
+    "InferenceComponent": "endpoints have no inference components here; use an EndpointConfig and an Endpoint step",
+    "Lineage": "there is no lineage here; call what is there from a Lambda step",
+    "Job": "CreateJob's families do not run here; use a Training or a Processing step",
+}
 NESTED_KEYS = ("IfSteps", "ElseSteps", "ForEachBody")
 
 

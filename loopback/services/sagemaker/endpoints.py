@@ -29,16 +29,16 @@ MOST_INSTANCES = 20  # AWS's quota for one endpoint
 def create(request: Request, context: Context) -> Response:
     """Write the endpoint down; its instances come up meanwhile."""
     arn = arn_of(request["EndpointName"], context)
-    if context.store.exists(ENDPOINT, _key(request["EndpointName"])):
+    if context.store.exists(ENDPOINT, key(request["EndpointName"])):
         raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
     pending = _fleet(request["EndpointConfigName"], context)
     config = request.get("DeploymentConfig")
     _planned(pending, config, context)
     new = EndpointRow(request=request, endpoint=request["EndpointName"], pending=pending, deployment=config)
     with context.store.transaction():
-        new.create(context.store, _key(request["EndpointName"]))
+        new.create(context.store, key(request["EndpointName"]))
         keep_tags(arn, request, context)
-    context.changed(ENDPOINT.slug, _key(request["EndpointName"]))
+    context.changed(ENDPOINT.slug, key(request["EndpointName"]))
     return {"EndpointArn": arn}
 
 
@@ -309,17 +309,17 @@ def _capture(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def arn_of(name: str, context: Context) -> str:
     """AWS writes endpoint names in lower case in ARNs."""
-    return context.place.arn(f"endpoint/{_key(name)}")
+    return context.place.arn(f"endpoint/{key(name)}")
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     """Endpoint names are the same without regard to case."""
     return name.lower()
 
 
 def _find(name: str, context: Context) -> EndpointRow:
     try:
-        return EndpointRow.get(context.store, _key(name))
+        return EndpointRow.get(context.store, key(name))
     except ResourceNotFound:
         raise ValidationException(f'Could not find endpoint "{arn_of(name, context)}".') from None
 

@@ -16,17 +16,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.core.kinds import PACKAGE_GROUP, TUNING_JOB, Kind
+from loopback.core.kinds import ENDPOINT, PACKAGE_GROUP, TUNING_JOB, Kind
 from loopback.core.objects import split_uri
 from loopback.core.permissions import PermissionCheck
 from loopback.core.store import Resource
 from loopback.engines.pipelines.plan import JOB_NAME, Start
+from loopback.rows.endpoints import EndpointRow
 from loopback.rows.jobs import JobRow
 from loopback.rows.pipelines import CallbackAnswer, ExecutionRow, StepResult, StepRow
 from loopback.rows.row import changes
 from loopback.rows.tuning import TuningJobRow
 from loopback.services.registry import Context, call, call_as
-from loopback.services.sagemaker import checks, jobs, models, packages
+from loopback.services.sagemaker import checks, endpoints, jobs, models, packages
 from loopback.services.sagemaker.tuning import tuning_jobs
 
 _TOKEN = string.ascii_letters + string.digits
@@ -168,6 +169,26 @@ def _model(work: StepStart) -> StepEnded:
     return StepEnded("Succeeded", properties, {"Model": {"Arn": answer["ModelArn"]}})
 
 
+def _endpoint_config(work: StepStart) -> StepEnded:
+    """A name in the arguments is taken as it is: the endpoint's step, and what is outside, refer to it."""
+    name = work.start.arguments.get("EndpointConfigName") or _named(work, "EndpointConfigName")[0]
+    answer = _call(work, "CreateEndpointConfig", {**work.start.arguments, "EndpointConfigName": name})
+    properties = _call(work, "DescribeEndpointConfig", {"EndpointConfigName": name})
+    return StepEnded("Succeeded", properties, {"EndpointConfig": {"Arn": answer["EndpointConfigArn"]}})
+
+
+def _endpoint(work: StepStart) -> Begun:
+    """CreateEndpoint, or UpdateEndpoint where there is one: the SDK's EndpointStep says that the service chooses."""
+    request = dict(work.start.arguments)
+    name = endpoints.key(str(request.get("EndpointName", "")))
+    there = work.context.store.exists(ENDPOINT, name)
+    if there:
+        request.pop("Tags", None)  # UpdateEndpoint has none
+    answer = _call(work, "UpdateEndpoint" if there else "CreateEndpoint", request)
+    waits = changes(StepResult, outputs=[{"EndpointConfigName": request["EndpointConfigName"]}])
+    return Begun({"Endpoint": {"Arn": answer["EndpointArn"]}}, job=(ENDPOINT, name), waits=waits)
+
+
 def _register(work: StepStart) -> StepEnded:
     """A group that does not exist yet is created, as the service does for a RegisterModel step."""
     request = dict(work.start.arguments)
@@ -288,6 +309,8 @@ STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
     "Lambda": _lambda,
     "Callback": _callback,
     "Cleanup": _cleanup,
+    "EndpointConfig": _endpoint_config,
+    "Endpoint": _endpoint,
 }
 
 _JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
@@ -329,15 +352,30 @@ def _tuning_ended(step: StepRow, row: Resource, context: Context) -> StepEnded |
     return StepEnded(_JOB_KINDS[row.status], properties, step.metadata, f"ClientError: {reason}" if reason else "")
 
 
+def _endpoint_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+    """An endpoint that serves another configuration again has been rolled back."""
+    if row.status not in ("InService", "Failed", "Deleting"):
+        return None
+    properties = endpoints.view(EndpointRow.from_row(row), context)
+    wanted = step.outputs[0]["EndpointConfigName"]
+    if row.status == "InService" and properties["EndpointConfigName"] == wanted:
+        return StepEnded("Succeeded", properties, step.metadata)
+    reason = properties.get("FailureReason") or f"the endpoint is {row.status}"
+    return StepEnded("Failed", properties, step.metadata, f"ClientError: {reason}")
+
+
 _ENDS: dict[str, Callable[[StepRow, Resource, Context], StepEnded | None]] = {
     **dict.fromkeys(jobs.BY_KIND, _job_ended),
     TUNING_JOB.slug: _tuning_ended,
+    ENDPOINT.slug: _endpoint_ended,
 }
 AWAITED = frozenset(_ENDS)  # the kinds of rows that steps wait for
 
 
 def stop(step: StepRow, execution_arn: str, context: Context) -> None:
-    """Ask the work of a step to stop; its end is heard of as any other."""
+    """Ask the work of a step to stop; its end is heard of as any other. A deployment goes on to its own end."""
+    if step.job and step.job[0] == ENDPOINT.slug:
+        return
     if step.job:
         kind, name = step.job
         noun = jobs.BY_KIND[kind].noun if kind in jobs.BY_KIND else "HyperParameterTuningJob"
