@@ -127,3 +127,16 @@ def monitor_status(as_json: Json = False) -> None:
     from slipway.cli import monitor as verbs
 
     verbs.status(target(), as_json=as_json)
+
+
+@command(OPERATE, "slipway iam", "slipway iam churn-jobs", "slipway iam churn-jobs --policy")
+def iam(
+    role: Annotated[str, typer.Argument(help="A role's name or ARN; all that were asked without it.")] = "",
+    policy: Annotated[bool, typer.Option("--policy", help="Print the least policy alone.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The least policy of a role: what it was asked for with IAM enforced, and what it has beyond that."""
+    from slipway.cli import iam as verb
+    from slipway.cli.target import state_folder
+
+    verb.show(target(), state_folder(), role, policy=policy, as_json=as_json)
