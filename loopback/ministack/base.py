@@ -22,6 +22,7 @@ from loopback.core.settings import Settings
 from loopback.ministack import (
     acknowledge,
     aliases,
+    carried_out,
     conditions,
     encryption,
     events,
@@ -77,6 +78,7 @@ HOOKS = {
     "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE",),
 }
 PARTS = (
+    carried_out,
     records,
     rows,
     state,
@@ -141,6 +143,7 @@ class Ministack:
         staging, module = Staging(settings.state / "s3-staged"), self._modules["ministack.services.s3"]
         self._files = object_files.Files(module, self._modules["ministack.core.responses"], staging)
         self.objects = s3.S3(module, self._files, staging, self.state)
+        self._carried = carried_out.CarriedOut()
         for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
             part.install()
         temporary.install(settings.state)
@@ -149,7 +152,7 @@ class Ministack:
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
         templates.Templates(template_urls.reader(self.objects.read, settings.place))
-        template_checks.install()
+        template_checks.install(self._carried.refused_types)
         stack_properties.install()
         stack_requests.install()
         self.permissions: permissions.Permissions | None = None

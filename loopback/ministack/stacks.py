@@ -78,7 +78,8 @@ class Stacks:
         def delete(physical_id: str, properties: dict[str, Any]) -> None:
             self._resources.delete(kind, physical_id, _plain(kind, "", properties), actor({}))
 
-        self._provisioners._RESOURCE_HANDLERS[kind] = {"delete": delete, "create": self._create, "update": self._change}
+        handler = {"delete": delete, "create": self._create, "update": self._change, "ours": True}
+        self._provisioners._RESOURCE_HANDLERS[kind] = handler
         self._provisioners._REPLACING_PROPERTIES[kind] = schemas.create_only(kind)
         if shape := schemas.tag_shape(kind):
             self._provisioners._STACK_TAG_PROPERTY[kind] = ("Tags", shape)

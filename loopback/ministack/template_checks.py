@@ -6,7 +6,7 @@ whether IAM is enforced or not: a template that needs them is refused by AWS in 
 """
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,6 +14,7 @@ from loopback.engines.cloudformation.attributes import has_attribute
 from loopback.engines.cloudformation.parameters import check_defaults, check_given
 from loopback.engines.cloudformation.references import check_references
 from loopback.engines.cloudformation.template_format import InvalidTemplate, check_format
+from loopback.ministack.carried_out import LIST, refused_properties
 
 _MODULE = "ministack.services.cloudformation"
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -50,8 +51,11 @@ SAM = "AWS::Serverless-2016-10-31"
 DONE = ("AWS::LanguageExtensions", SAM)
 
 
-def install() -> None:
-    """Check before the base does. Once, before it serves, after `templates`, which reads for it."""
+def install(refused_types: Callable[[Iterable[str]], list[str]]) -> None:
+    """Check before the base does. Once, before it serves, after `templates`, which reads for it.
+
+    `refused_types` gives those of a template's types that are not carried out.
+    """
     engine, handlers, changesets, provisioners = _modules()
     parse, resolve, support = engine._parse_template, engine._resolve_parameters, handlers.validate_template_support
     error, nested = handlers._error, provisioners._check_nested_stack_capabilities
@@ -74,6 +78,7 @@ def install() -> None:
     def supported(template: Any, conditions: Mapping[str, bool], params: Any = None) -> None:
         if not hasattr(template, "error"):  # a transform failed; the base says how
             check_whole(template, {} if params is None else conditions)
+            check_types(template, conditions, refused_types)
         support(template, conditions, params=params)
 
     def refused(code: str, message: str, *rest: Any) -> Any:
@@ -114,6 +119,22 @@ def check_whole(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> 
     """Raises InvalidTemplate. What a transform is still to write out is left to it."""
     if not template.get("Transform"):
         check_references(template, conditions, has_attribute)
+
+
+def check_types(
+    template: Mapping[str, Any], conditions: Mapping[str, bool], refused: Callable[[Iterable[str]], list[str]]
+) -> None:
+    """Raises InvalidTemplate for types and properties that are not carried out, of what is made."""
+    resources = {
+        name: one
+        for name, one in (template.get("Resources") or {}).items()
+        if isinstance(one, dict) and conditions.get(one.get("Condition", ""), True)
+    }
+    if types := refused(str(one.get("Type", "")) for one in resources.values()):
+        raise InvalidTemplate(f"loopback does not carry out the resource types [{', '.join(types)}]; {LIST}")
+    for name, one in resources.items():
+        if found := refused_properties(one.get("Type", ""), one.get("Properties", {})):
+            raise InvalidTemplate(f"loopback does not carry out {', '.join(found)} of {one['Type']} ({name}); {LIST}")
 
 
 def unprefixed(message: str) -> str:

@@ -19,6 +19,11 @@ def content_type(service_name: str) -> str:
 def operation_name(target: str, service_name: str) -> str:
     """Name the operation from X-Amz-Target, for example `SageMaker.CreateTrainingJob`."""
     name = target.rpartition(".")[2]
+    if not name:
+        raise UnknownOperationException(
+            f"loopback does not carry out requests to {service_name} that have no X-Amz-Target, as those of "
+            f"{service_name}-metrics or a feature store's runtime"
+        )
     if name not in model.service(service_name).operation_names:
         raise UnknownOperationException(f"{service_name} has no operation {name!r}")
     return name

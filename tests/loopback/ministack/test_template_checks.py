@@ -33,7 +33,7 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Any:
     state: Any = importlib.import_module(STACK)
     monkeypatch.setattr(state, "_stacks", {})
     handlers: Any = importlib.import_module(f"{STACK}.handlers")
-    template_checks.install()
+    template_checks.install(lambda types: [one for one in types if one == "AWS::Glue::Crawler"])
     stack_properties.install()
     monkeypatch.setattr(handlers, "_ACTION_HANDLERS", dict(handlers._ACTION_HANDLERS))
     stack_requests.install()
@@ -59,6 +59,14 @@ def asked(handlers: Any, action: str, text: str, **more: list[str]) -> tuple[str
         (
             "Resources: {T: {Type: 'AWS::No::Such'}}",
             "Template format error: Unrecognized resource types: [AWS::No::Such]",
+        ),
+        (
+            "Resources: {T: {Type: 'AWS::Glue::Crawler'}}",
+            "loopback does not carry out the resource types [AWS::Glue::Crawler]",
+        ),
+        (
+            "Resources: {T: {Type: 'AWS::ApiGateway::Stage', Properties: {CanarySetting: {}}}}",
+            "loopback does not carry out CanarySetting of AWS::ApiGateway::Stage (T)",
         ),
         ("[", "Template format error: "),
     ],
