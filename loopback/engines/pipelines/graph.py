@@ -76,7 +76,8 @@ def _dependency_faults(definition: Definition, step: Step) -> Iterator[str]:
         if other is None:
             yield f"waits for step {name!r}, which does not exist; steps: {', '.join(definition.steps)}"
         elif other.type == "Fail":
-            yield f"waits for {name!r}, a Fail step; nothing can run after it"
+            # AWS's words; the SDK's own integration tests look for them.
+            yield f"waits for {name!r}, a Fail step: {step.name} can not depends on {name}"
         elif other.branch == "ForEachBody" and other.parent != step.parent:
             yield f"waits for {name!r}, inside ForEach {other.parent!r}; wait for {other.parent!r} instead"
 

@@ -33,6 +33,8 @@ from loopback.engines.pipelines.model import Definition, Step
 from loopback.engines.pipelines.reach import Reach
 from loopback.engines.pipelines.references import Scope, Unresolvable, for_item, resolve
 
+STEPS_FAILED = "Step failure: One or multiple steps failed."  # AWS's words
+HANDLED = "Completed with failures."
 __all__ = [
     "Action",
     "Conclude",
@@ -212,7 +214,7 @@ class _Planning:
         properties: dict[str, Mapping[str, Any]] = {**self.facts.source}
         for name in step.dependencies:
             if name in self.steps:
-                properties[name] = self.steps[name].properties
+                properties[name] = _referred_to(self.definition.steps[name], self.steps[name].properties)
         moment = datetime.fromtimestamp(self.now, UTC).isoformat().replace("+00:00", "Z")
         variables = {"CurrentDateTime": moment, **self.facts.variables}
         if step.type in _JOB_NAMES:
@@ -237,11 +239,18 @@ class _Planning:
         if self.facts.stopping and not failed:
             return Finish("Stopped")
         if unhandled:
-            return Finish("Failed", self._reason("Step failure: One or multiple steps failed.", unhandled))
+            return Finish("Failed", self._reason(STEPS_FAILED, unhandled))
         if self.reach.handled():
-            return Finish("Failed", self._reason("Completed with failures.", self.reach.handled()))
+            return Finish("Failed", self._reason(HANDLED, self.reach.handled()))
         return Finish("Succeeded")
 
     def _reason(self, text: str, names: list[str]) -> str:
         told = [f"{name} {self.steps[name].status.lower()}: {self.steps[name].failure_reason}" for name in names]
         return f"{text} {'; '.join(line.removesuffix(': ') for line in told)}"[:_MAX_REASON]
+
+
+def _referred_to(step: Step, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A step's properties as others refer to them: the outcome of a Condition is a boolean, `false` within a text."""
+    if step.type == "Condition" and "Outcome" in properties:
+        return {**properties, "Outcome": properties["Outcome"] == "True"}
+    return properties

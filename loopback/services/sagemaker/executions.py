@@ -10,6 +10,7 @@ from loopback.core.queries import CREATED, NAME, Selection
 from loopback.engines.pipelines import selective
 from loopback.engines.pipelines.definition import parse
 from loopback.engines.pipelines.parameters import InvalidParameters, bind
+from loopback.engines.pipelines.plan import HANDLED, STEPS_FAILED
 from loopback.rows.pipelines import (
     CallbackAnswer,
     ExecutionResult,
@@ -217,6 +218,13 @@ def arn_of(pipeline: str, identity: str, context: Context) -> str:
     return context.place.arn(f"pipeline/{pipeline}/execution/{identity}")
 
 
+def _listed_reason(status: str, reason: str | None) -> str | None:
+    """A list has AWS's words for every execution whose steps failed, the message of a Fail step behind them."""
+    if status != "Failed" or (reason or "").startswith((STEPS_FAILED, HANDLED)):
+        return reason
+    return f"{STEPS_FAILED} {reason or ''}".strip()
+
+
 def view(row: ExecutionRow, context: Context) -> Response:
     """The execution as Describe and List show it."""
     arn = arn_of(row.parent, row.name, context)
@@ -228,7 +236,7 @@ def view(row: ExecutionRow, context: Context) -> Response:
             "PipelineExecutionDisplayName", f"execution-{int(row.created * 1000)}"
         ),
         "PipelineExecutionStatus": row.status,
-        "PipelineExecutionFailureReason": row.failure_reason,
+        "PipelineExecutionFailureReason": _listed_reason(row.status, row.failure_reason),
         "CreationTime": row.created,
         "StartTime": row.created,
         "LastModifiedTime": row.changed,

@@ -94,7 +94,7 @@ def test_a_document_of_another_kind(text, told):
         ([_using(1, DependsOn=["Nope"])], "step 'Nope', which does not exist"),
         ([PREP, _using(1, DependsOn=[{"Step": "Prep", "Trigger": "Maybe"}])], "DependsOn has"),
         ([_using(_get("Steps.Use.X"))], "Use -> Use"),
-        ([_condition(TRUE, otherwise=[FAIL]), _using(1, DependsOn=["Bad"])], "nothing can run after it"),
+        ([_condition(TRUE, otherwise=[FAIL]), _using(1, DependsOn=["Bad"])], "Use can not depends on Bad"),
         ([_using(_get("ForEach.CurrentItem"))], "only inside a ForEachBody"),
         ([_loop(BODY), _using(_get("Steps.Body.X"))], "wait for 'Each' instead"),
         ([_loop(_condition(TRUE))], "a Condition step is not allowed inside a ForEachBody"),

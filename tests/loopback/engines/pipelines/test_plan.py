@@ -65,6 +65,15 @@ def test_a_condition_takes_one_branch(run, step, gate, value, taken, left):
     assert left not in execution.steps
 
 
+def test_the_outcome_of_a_condition_is_a_boolean_within_a_text(run, step, gate):
+    """Source: the SDK's integration test of Fail steps, in which AWS writes `false`."""
+    join = {"Std:Join": {"On": " ", "Values": ["outcome", {"Get": "Steps.Gate.Outcome"}]}}
+    bad = step("Bad", "Fail", "Gate", Arguments={"ErrorMessage": join})
+    execution = run(gate("Gate", 1, 2, [step("Then")], [bad]))
+    execution.go()
+    assert execution.finish == Finish("Failed", "outcome false")
+
+
 def test_whoever_waits_for_a_condition_runs_whatever_its_outcome(run, step, gate):
     execution = run(gate("Gate", 1, 2, [step("Then")], []), step("After", "Processing", "Gate"))
     assert execution.go() == ["Conclude Gate", "Start After"]
