@@ -17,7 +17,7 @@ from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.ministack.alarms import Alarms
 from loopback.ministack.base import Ministack
-from loopback.ministack.logs import Logs
+from loopback.ministack.logs import Logs, log_event
 from loopback.ministack.permissions import Permissions
 from loopback.ministack.stacks import Stacks
 from loopback.runtimes.codebuild.build import BuildDependencies as BuildMeans
@@ -165,6 +165,7 @@ class Control:
         base.events.add_target("sagemaker", partial(_start_pipeline, context))
         base.events.add_target("codepipeline", partial(start_pipeline, context))
         base.events.add_target("codebuild", partial(start_build, context))
+        base.events.add_target("logs", partial(log_event, base))
 
     def _open_paths(self) -> None:
         """InvokeEndpoint and git."""

@@ -25,6 +25,7 @@ from loopback.ministack import (
     carried_out,
     conditions,
     encryption,
+    event_rules,
     events,
     exports,
     functions,
@@ -84,6 +85,7 @@ PARTS = (
     state,
     loading,
     s3,
+    event_rules,
     events,
     functions,
     stacks,
@@ -144,7 +146,17 @@ class Ministack:
         self._files = object_files.Files(module, self._modules["ministack.core.responses"], staging)
         self.objects = s3.S3(module, self._files, staging, self.state)
         self._carried = carried_out.CarriedOut()
-        for part in (conditions, aliases, object_events, log_filter, sessions, encryption, functions, identities):
+        for part in (
+            event_rules,
+            conditions,
+            aliases,
+            object_events,
+            log_filter,
+            sessions,
+            encryption,
+            functions,
+            identities,
+        ):
             part.install()
         temporary.install(settings.state)
         programs.install(settings)
