@@ -1,6 +1,8 @@
 """Every type of ours is made, changed and deleted with requests that fit the service models of botocore."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +11,13 @@ from botocore.model import Shape
 from loopback.core.errors import ResourceNotFound
 from loopback.engines.cloudformation import schemas
 from loopback.engines.cloudformation.properties import checked
+from loopback.ministack.carried_out import table
 from loopback.services.cloudformation.requests import with_tokens
 from loopback.services.cloudformation.resources import TYPES
 from loopback.services.cloudformation.types import Wanted
 from loopback.wire import model
 
+JOURNEYS = Path(__file__).parents[3] / "journeys"
 ROLE = "arn:aws:iam::000000000000:role/x"
 ARN = "arn:aws:service:us-east-1:000000000000:kind/x"
 BODY = {"PipelineDefinitionBody": '{"Version": "2020-12-01", "Steps": []}'}
@@ -178,6 +182,14 @@ def example(shape: Shape, name: str = "", depth: int = 0) -> Any:
 
 def test_every_type_is_here() -> None:
     assert PROPERTIES.keys() == TYPES.keys()
+
+
+def test_every_type_has_a_row_in_the_journey() -> None:
+    """`tests/journeys/test_every_type.py` makes, changes and deletes what is in these templates."""
+    texts = {name: (JOURNEYS / f"every_type_{name}.yml").read_text() for name in ("base", "ours")}
+    types = {name: set(re.findall(r"Type: (AWS::\w+::\w+)", text)) for name, text in texts.items()}
+    assert types["base"] == set(table()["types"])
+    assert types["ours"] == {*TYPES, "AWS::IAM::Role"}
 
 
 @pytest.mark.parametrize("kind", PROPERTIES)
