@@ -59,6 +59,7 @@ from loopback.services.sagemaker import projects as _projects  # noqa: F401  # i
 from loopback.services.sagemaker.driver import ExecutionDriver
 from loopback.services.sagemaker.monitoring import metrics as monitoring_metrics
 from loopback.services.sagemaker.monitoring.monitor import Monitor
+from loopback.services.sagemaker.search import operations as _search  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
 from loopback.wire import model

@@ -26,6 +26,7 @@ create table tag (arn text not null, key text not null, value text not null, pri
 
 -- indexes
 create index resource_by_created on resource (kind, created, name);
+create index resource_by_changed on resource (kind, changed, name);
 create index resource_by_parent on resource (kind, parent, created, name);
 create index resource_by_parent_name on resource (kind, parent, name);
 create index resource_by_parent_status on resource (kind, parent, status, created, name);
@@ -44,14 +45,10 @@ create index schedule_definition on resource (json_extract(doc, '$.MonitoringSch
 create index domain_name on resource (json_extract(doc, '$.DomainName'), created, name) where kind = 'domain';
 create index tuned_objective on resource (parent, json_extract(result, '$.objective'), name) where kind = 'tuned-training-job';
 create index step_callback on resource (json_extract(result, '$.callback_token'), created, name) where kind = 'pipeline-step';
-create index code_repository_changed on resource (kind, changed, name) where kind = 'code-repository';
 create index build_token on resource (parent, json_extract(doc, '$.idempotencyToken'), created, name) where kind = 'build';
 create index batch_token on resource (parent, json_extract(doc, '$.idempotencyToken'), created, name) where kind = 'build-batch';
 create index report_status on resource (json_extract(doc, '$.status'), created, name) where kind = 'report';
 create index group_report_status on resource (parent, json_extract(doc, '$.status'), created, name) where kind = 'report';
-create index build_project_changed on resource (kind, changed, name) where kind = 'build-project';
-create index report_group_changed on resource (kind, changed, name) where kind = 'report-group';
-create index codecommit_changed on resource (kind, changed, name) where kind = 'codecommit-repository';
 create index deployment_application on resource (json_extract(doc, '$.applicationName'), created, name) where kind = 'deployment';
 create index deployment_application_status on resource (json_extract(doc, '$.applicationName'), status, created, name) where kind = 'deployment';
 create index deploy_group_config on resource (json_extract(doc, '$.deploymentConfigName'), created, name) where kind = 'deploy-group';

@@ -23,6 +23,7 @@ from loopback.services.sagemaker import (
     tags,
 )
 from loopback.services.sagemaker.monitoring import monitor
+from loopback.services.sagemaker.search import operations as search
 from loopback.services.sagemaker.tuning import tuning_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,7 @@ FAMILIES = (
     pipelines,
     projects,
     tags,
+    search,
     tuning_jobs,
 )
 

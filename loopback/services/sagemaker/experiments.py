@@ -110,7 +110,7 @@ def describe_component(request: Request, context: Context) -> Response:
 @handles("ListExperiments")
 def list_experiments(request: Request, context: Context) -> Response:
     """A page of experiments."""
-    return select(request, context, EXPERIMENTS, partial(_view, arn="ExperimentArn"))
+    return select(request, context, EXPERIMENTS, experiment_view)
 
 
 @handles("ListTrials")
@@ -118,7 +118,7 @@ def list_trials(request: Request, context: Context) -> Response:
     """Trials of one experiment, those that show a component, or all."""
     where = filters(request, {"TrialComponentName": SQL["trial_shows_component"]})
     within = Selection(TRIAL, request.get("ExperimentName"), where=where)
-    return select(request, context, TRIALS, partial(_view, arn="TrialArn"), within)
+    return select(request, context, TRIALS, trial_view, within)
 
 
 @handles("ListTrialComponents")
@@ -132,7 +132,7 @@ def list_components(request: Request, context: Context) -> Response:
         within = Selection(TRIAL_ASSOCIATION, request["TrialName"], where=where)
         return select(request, context, COMPONENTS_OF_TRIAL, _component_of, within)
     within = Selection(TRIAL_COMPONENT, equal=filters(request, _SOURCE), where=experiment)
-    return select(request, context, COMPONENTS, partial(_view, arn="TrialComponentArn"), within)
+    return select(request, context, COMPONENTS, component_view, within)
 
 
 def _component_of(association: Resource, context: Context) -> Response:
@@ -156,3 +156,8 @@ def _create(kind: Any, name: str, request: Request, context: Context, parent: st
 def _view(row: Resource, context: Context, arn: str) -> Response:
     times = {"CreationTime": row.created, "LastModifiedTime": row.changed}
     return row.doc | row.result | times | {arn: context.place.arn(f"{row.kind}/{row.name}")}
+
+
+experiment_view = partial(_view, arn="ExperimentArn")
+trial_view = partial(_view, arn="TrialArn")
+component_view = partial(_view, arn="TrialComponentArn")

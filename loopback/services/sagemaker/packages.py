@@ -32,7 +32,7 @@ def create_group(request: Request, context: Context) -> Response:
 @handles("DescribeModelPackageGroup")
 def describe_group(request: Request, context: Context) -> Response:
     """By name or ARN."""
-    return _group_view(_group(request["ModelPackageGroupName"], context), context)
+    return group_view(_group(request["ModelPackageGroupName"], context), context)
 
 
 @handles("ListModelPackageGroups")
@@ -40,7 +40,7 @@ def list_groups(request: Request, context: Context) -> Response:
     """A page of groups."""
     if request.get("CrossAccountFilterOption", "SameAccount") != "SameAccount":
         raise ValidationException("CrossAccountFilterOption CrossAccount: loopback has one account")
-    return select(request, context, GROUPS, reading(PackageGroupRow, _group_view))
+    return select(request, context, GROUPS, reading(PackageGroupRow, group_view))
 
 
 @handles("DeleteModelPackageGroup")
@@ -219,7 +219,8 @@ def _group(name_or_arn: str, context: Context) -> PackageGroupRow:
         raise ValidationException(f"ModelPackageGroup {_group_arn(name, context)} does not exist.") from None
 
 
-def _group_view(row: PackageGroupRow, context: Context) -> Response:
+def group_view(row: PackageGroupRow, context: Context) -> Response:
+    """The group as Describe shows it."""
     return row.request | {
         "ModelPackageGroupArn": _group_arn(row.name, context),
         "ModelPackageGroupStatus": row.status,

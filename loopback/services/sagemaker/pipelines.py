@@ -71,10 +71,11 @@ def list_pipelines(request: Request, context: Context) -> Response:
 def list_versions(request: Request, context: Context) -> Response:
     """The versions of one pipeline, newest first."""
     within = Selection(PIPELINE_VERSION, find(request["PipelineName"], context).name)
-    return select(request, context, VERSIONS, reading(PipelineVersionRow, _version_view), within)
+    return select(request, context, VERSIONS, reading(PipelineVersionRow, version_view), within)
 
 
-def _version_view(row: PipelineVersionRow, context: Context) -> Response:
+def version_view(row: PipelineVersionRow, context: Context) -> Response:
+    """The version as a list shows it."""
     arn = context.place.arn(f"pipeline/{row.parent}")
     return {"PipelineArn": arn, "PipelineVersionId": row.number, "CreationTime": row.created}
 

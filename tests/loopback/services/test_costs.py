@@ -76,6 +76,7 @@ from loopback.services.codedeploy import handlers as _codedeploy  # noqa: F401
 from loopback.services.codepipeline import handlers as _codepipeline  # noqa: F401
 from loopback.services.sagemaker import code_repositories, domains, endpoint_configs, endpoints, projects  # noqa: F401
 from loopback.services.sagemaker.monitoring import definitions, executions, schedules  # noqa: F401
+from loopback.services.sagemaker.search import operations as _search  # noqa: F401
 from loopback.services.sagemaker.tuning import tuning_jobs  # noqa: F401
 from loopback.services.servicecatalog import handlers as _servicecatalog  # noqa: F401
 from tests.loopback.costs import START, faults, instructions, seed, statements
@@ -288,6 +289,7 @@ LISTS = [
     *_sorted("ListHyperParameterTuningJobs", *JOB),
     *_sorted("ListHyperParameterTuningJobs", *JOB, **NAMED),
     *_sorted("ListTrainingJobsForHyperParameterTuningJob", *JOB, "FinalObjectiveMetricValue", **OF_TUNING),
+    *_sorted("Search", "CreationTime", "LastModifiedTime", "TrainingJobName", Resource="TrainingJob"),
     *_sorted("ListProcessingJobs", LastModifiedTimeAfter=START + 5, MaxResults=20),
     *(each for name in ("Models", "EndpointConfigs", "Endpoints") for each in _sorted(f"List{name}", *NAME)),
     *(each for name in ("Models", "EndpointConfigs", "Endpoints") for each in _sorted(f"List{name}", *NAME, **NAMED)),

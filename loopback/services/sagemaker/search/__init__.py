@@ -1,0 +1,1 @@
+"""Search and GetSearchSuggestions: resources of many kinds by their properties."""
