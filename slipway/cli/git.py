@@ -119,7 +119,7 @@ def foreign(folder: Path, checkout: Path, recorded: str) -> list[Commit]:
 
 
 def _came_from(commit: Commit, folder: Path, checkout: Path, recorded: str) -> bool:
-    from seed_code.seed import MANIFEST
+    from slipway.cli.archive import MANIFEST
 
     if commit.id == recorded or has(checkout, commit.came_from):
         return True

@@ -1,9 +1,7 @@
 """`slipway publish`: put the project template and its seed code where Studio and CreateProject find them."""
 
 import hashlib
-import importlib.util
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,15 +100,8 @@ def render(text: str, bucket: str, seed: str, checkin: str) -> str:
 
 
 def _archives() -> dict[str, Any]:
-    path = SEED_CODE / "seed.py"
-    if not path.is_file():
-        raise UserError(f"{path} is not there: publish from a checkout of the template, not from an installed package")
-    spec = importlib.util.spec_from_file_location("seed_code_seed", path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} can't be loaded")
-    seed = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = seed
-    spec.loader.exec_module(seed)
+    from seed_code import seed
+
     try:
         return {"project": seed.project(), "checkin": seed.checkin()}
     except seed.SeedError as fault:

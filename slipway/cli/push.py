@@ -4,15 +4,14 @@ The template's checkout brings the files that the template owns, as one commit o
 project brings its own commits. Neither goes over commits that did not come from it.
 """
 
-import io
 import re
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.cli import git, git_access, merging, screen, shipped
+from slipway.cli.archive import MANIFEST, content_id, packed, unpacked
 from slipway.cli.checkout import Checkout
 from slipway.cli.merging import Changes
 from slipway.cli.projects import Project
@@ -89,17 +88,10 @@ def _template_files(checkout: Checkout) -> dict[str, bytes]:
         archive = seed.project(checkout.root)
     except seed.SeedError as fault:
         raise UserError(str(fault)) from None
-    return _unpacked(archive.content)
-
-
-def _unpacked(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+    return unpacked(archive.content)
 
 
 def _files_of_template(wish: Push, folder: Path) -> str:
-    from seed_code.seed import MANIFEST, content_id
-
     git.run(folder.parent, "clone", "--quiet", wish.url, str(folder))
     began = bool(git.run(folder, "ls-remote", "--heads", "origin", wish.branch))
     git.run(
@@ -196,27 +188,25 @@ def _goes_on(wish: Push) -> bool:
 
 def _zip(wish: Push) -> str:
     """The same for a source that is a zip in S3."""
-    from seed_code import seed
-
     stored = shipped.Zip.read(wish.target, wish.url)
-    theirs = _unpacked(stored.content)
-    theirs_ids = {name: seed.content_id(content) for name, content in theirs.items()}
-    base = merging.ids_in(theirs.get(seed.MANIFEST, b""))
+    theirs = unpacked(stored.content)
+    theirs_ids = {name: content_id(content) for name, content in theirs.items()}
+    base = merging.ids_in(theirs.get(MANIFEST, b""))
     if wish.checkout.is_template:
         files = _template_files(wish.checkout)
-        owned = {name: seed.content_id(content) for name, content in files.items() if name != seed.MANIFEST}
+        owned = {name: content_id(content) for name, content in files.items() if name != MANIFEST}
         plan = merging.changes(base, theirs_ids, owned)
     else:
-        files = _unpacked(git.archive(wish.checkout.root, wish.branch))
-        owned = {name: seed.content_id(content) for name, content in files.items()}
+        files = unpacked(git.archive(wish.checkout.root, wish.branch))
+        owned = {name: content_id(content) for name, content in files.items()}
         plan = merging.changes(theirs_ids, theirs_ids, owned)  # the project's own folder has the last word on all of it
     came = stored.etag == shipped.recorded(wish.checkout, wish.project) or git.has(wish.checkout.root, stored.checkout)
-    _refuse(wish, plan, [] if came else list(_foreign_files(stored, base, theirs_ids, seed.MANIFEST)))
+    _refuse(wish, plan, [] if came else list(_foreign_files(stored, base, theirs_ids, MANIFEST)))
     if not plan or wish.dry:
         return ""
     kept = {name: content for name, content in theirs.items() if name not in plan.deleted}
-    brought = {name: files[name] for name in (*plan.written, seed.MANIFEST) if name in files}
-    content = seed.packed({**kept, **brought}).content
+    brought = {name: files[name] for name in (*plan.written, MANIFEST) if name in files}
+    content = packed({**kept, **brought}).content
     made = stored.replaced(wish.target, content, git.state(wish.checkout.root))
     shipped.record(wish.checkout, wish.project, made.etag)
     return made.version

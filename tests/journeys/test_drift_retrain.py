@@ -24,7 +24,7 @@ from slipway.build.config import load
 pytestmark = pytest.mark.journey
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("pipelines", "deploy", "codebuild", "seed_code", "slipway", "buildspec.yml")
+PARTS = ("pipelines", "deploy", "codebuild", "seed_code", "slipway", "buildspec.yml", "pyproject.toml")
 # Production without the waits of its shift: they are the shift's story, not this one's.
 PROD = """
 instances: {type: ml.m5.large, count: 1}

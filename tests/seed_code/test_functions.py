@@ -75,7 +75,7 @@ class TestStart:
             (["pipelines/churn/config.yml"], [BUILD]),
             (["buildspec.yml"], [BUILD]),
             (["deploy/stages/prod.yml"], [DEPLOY]),
-            (["codebuild/build-deploy.yml", "setup.py"], [BUILD, DEPLOY]),
+            (["codebuild/build-deploy.yml", "requirements.txt"], [BUILD, DEPLOY]),
             (["README.md", "docs/pipelines/x.md"], []),
         ],
     )

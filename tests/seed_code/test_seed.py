@@ -14,18 +14,29 @@ import pytest
 from seed_code import seed
 
 ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = """[project]
+name = "slipway"
+version = "1.0"
+description = "-"
+requires-python = ">=3.11"
+dependencies = ["boto3>=1.43"]
+scripts = {slipway = "slipway.__main__:main"}
+"""
 
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A small one."""
     names = ("pipelines/churn/config.yml", "deploy/endpoint.yml", "codebuild/build.yml", "seed_code/files/README.md")
-    library = ("slipway/__init__.py", "slipway/build/a.py", "slipway/tabular/b.py", "slipway/deploy/c.py")
-    for name in (*names, *library):
+    for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x: 1\n")
     (tmp_path / "seed_code/files/gitignore").write_text(".venv/\n")
     (tmp_path / "buildspec.yml").write_text("version: 0.2\n")
+    (tmp_path / "slipway/build").mkdir(parents=True)
+    (tmp_path / "slipway/__init__.py").write_text('"""The library."""\n')
+    (tmp_path / "slipway/build/steps.py").write_text("STEPS = 5\n")
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     return tmp_path
 
 
@@ -56,12 +67,10 @@ def test_what_is_in_it(checkout) -> None:
         "codebuild/build.yml",
         "deploy/endpoint.yml",
         "pipelines/churn/config.yml",
-        "slipway/__init__.py",
-        "slipway/build/a.py",
-        "slipway/deploy/c.py",
-        "slipway/tabular/b.py",
+        "requirements.txt",
+        seed.wheel.build(checkout).name,
     )
-    assert str(found).startswith("11 files, ")
+    assert str(found).startswith("9 files, ")
 
 
 def test_it_says_what_is_in_it_as_git_would(checkout, tmp_path) -> None:
@@ -118,7 +127,7 @@ def test_no_file_of_a_project_says_where_it_runs() -> None:
         telling = [
             name for name in archive.namelist() if re.search(rb"loopback|AWS_ENDPOINT_URL|" + here, archive.read(name))
         ]
-        assert len(archive.namelist()) > 40
+        assert len(archive.namelist()) > 20
     assert telling == []
 
 
@@ -140,11 +149,17 @@ def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:
         "ARTIFACT_BUCKET": "sagemaker-project-p-1",
         "AWS_REGION": "eu-west-1",
     }
+    (wheel,) = tmp_path.glob("vendor/*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    environment["PYTHONPATH"] = str(tmp_path / "installed")
     where = "import pipelines, slipway.deploy.build; print(pipelines.__file__, slipway.deploy.build.__file__)"
     found = subprocess.run(
         [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    assert all(Path(path).is_relative_to(tmp_path) for path in found.stdout.split())
+    assert found.stdout.split() == [
+        str(tmp_path / "pipelines/__init__.py"),
+        str(tmp_path / "installed/slipway/deploy/build.py"),
+    ]
     command = ["-m", "slipway.build.get_pipeline_definition", "-n", "pipelines.churn.pipeline", "-f", "definition.json"]
     made = subprocess.run(
         [sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -172,18 +172,8 @@ def test_only_an_approval_of_this_group_deploys(resources) -> None:
 @pytest.mark.parametrize(
     ("pipeline", "paths"),
     [
-        (
-            "ModelBuildPipeline",
-            [
-                "pipelines/**",
-                "slipway/build/**",
-                "slipway/tabular/**",
-                "buildspec.yml",
-                "setup.py",
-                "requirements.lock",
-            ],
-        ),
-        ("ModelDeployPipeline", ["deploy/**", "codebuild/**", "slipway/deploy/**"]),
+        ("ModelBuildPipeline", ["pipelines/**", "buildspec.yml", "requirements.txt", "requirements.lock", "setup.py"]),
+        ("ModelDeployPipeline", ["deploy/**", "codebuild/**"]),
     ],
 )
 def test_which_files_start_which_pipeline(pipeline, paths, resources, function) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from seed_code import wheel
 from slipway.cli import push
 from slipway.cli.checkout import Checkout
 from slipway.cli.projects import Project
@@ -26,7 +27,14 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path / "repository.git"
 
 
-LIBRARY = ("slipway/__init__.py", "slipway/build/a.py", "slipway/tabular/b.py", "slipway/deploy/c.py")
+PYPROJECT = """[project]
+name = "slipway"
+version = "1.0"
+description = "-"
+requires-python = ">=3.11"
+dependencies = []
+scripts = {slipway = "slipway.__main__:main"}
+"""
 
 
 @pytest.fixture
@@ -38,7 +46,8 @@ def checkout(tmp_path: Path) -> Checkout:
         "pipelines/churn/prepare.py": "pass\n",
         "deploy/build.py": "pass\n",
         "codebuild/build.yml": "version: 0.2\n",
-        **dict.fromkeys(LIBRARY, "pass\n"),
+        "slipway/__init__.py": "",
+        "pyproject.toml": PYPROJECT,
         "buildspec.yml": "version: 0.2\n",
         "seed_code/seed.py": "",
         "seed_code/files/README.md": "# A project\n",
@@ -103,7 +112,8 @@ def test_the_first_push_makes_the_branch_and_the_second_has_nothing_to_say(repos
         "deploy/build.py",
         "pipelines/churn/config.yml",
         "pipelines/churn/prepare.py",
-        *LIBRARY,
+        "requirements.txt",
+        wheel.build(checkout.root).name,
     }
     assert git(repository, "rev-parse", "main") == first == push.head(TARGET, project(str(repository)))
     assert push.push(wish(repository, checkout, "second")) == ""
@@ -373,13 +383,13 @@ def source(checkout) -> Callable[..., push.Push]:
 
 def in_zip() -> dict[str, str]:
     with zipfile.ZipFile(io.BytesIO(OBJECT["content"])) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+        return {name: archive.read(name).decode("latin-1") for name in archive.namelist()}
 
 
 def team_uploads(**files: str) -> None:
     from seed_code import seed
 
-    contents = {name: text.encode() for name, text in {**in_zip(), **files}.items()}
+    contents = {name: text.encode("latin-1") for name, text in {**in_zip(), **files}.items()}
     OBJECT.update(content=seed.packed(contents).content, ETag='"theirs"', Metadata={}, VersionId="v9")
 
 

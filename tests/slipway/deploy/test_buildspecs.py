@@ -4,11 +4,13 @@ import argparse
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
+from seed_code import seed
 from slipway.build.project import Project
 from slipway.deploy import build, promotion, staging_tests
 
@@ -67,20 +69,26 @@ def test_exported_variables_are_those_that_are_written():
 
 
 def test_the_test_runs_from_the_artifact_alone(tmp_path):
-    """Only the files that the Build stage passes on are there."""
+    """Only the files that the Build stage passes on are there; the library is installed from the wheel among them."""
+    project, artifact, installed = tmp_path / "project", tmp_path / "artifact", tmp_path / "installed"
+    for name, content in seed.files(ROOT).items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_bytes(content)
     for pattern in spec("build-deploy.yml")["artifacts"]["files"]:
-        for source in ROOT.glob(pattern):
-            if source.is_file() and source.suffix != ".pyc":
-                target = tmp_path / source.relative_to(ROOT)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(source.read_bytes())
-    insert = "import os, sys; sys.path.insert(0, '.')"
-    code = f"{insert}; import slipway.deploy.staging_tests as it; print(os.path.abspath(it.__file__))"
+        for source in (path for path in project.glob(pattern) if path.is_file()):
+            target = artifact / source.relative_to(project)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    (wheel,) = artifact.glob("vendor/*.whl")
+    assert f"./vendor/{wheel.name} " in (artifact / "requirements.txt").read_text()
+    zipfile.ZipFile(wheel).extractall(installed)
+    insert = f"import sys; sys.path.insert(0, {str(installed)!r})"
+    code = f"{insert}; import slipway.deploy.staging_tests as it; print(it.__file__)"
     command = [sys.executable, "-P", "-c", code]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = subprocess.run(command, cwd=artifact, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
-    assert Path(found.stdout.strip()).is_relative_to(tmp_path)
-    assert (tmp_path / "codebuild" / "test-staging.yml").exists()
+    assert Path(found.stdout.strip()).is_relative_to(installed)
+    assert (artifact / "codebuild" / "test-staging.yml").exists()
 
 
 def test_requirements_are_the_lines_of_the_lock():
