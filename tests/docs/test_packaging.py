@@ -74,7 +74,7 @@ def closure(roots: dict[str, Requirement]) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "extras", "beside"),
     [
-        ("slipway", [], IN_THE_CONTAINER),
+        ("slipway", ["mcp"], IN_THE_CONTAINER),
         ("seed_code", [], set()),
         ("pipelines", [], IN_THE_CONTAINER),
         ("loopback", ["local", "clarify"], set()),

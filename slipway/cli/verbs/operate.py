@@ -140,3 +140,15 @@ def iam(
     from slipway.cli.target import state_folder
 
     verb.show(target(), state_folder(), role, policy=policy, as_json=as_json)
+
+
+@command(OPERATE, "slipway mcp", "slipway mcp --allow-changes")
+def mcp(
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Offer also the verbs that train, approve, promote and roll back.")
+    ] = False,
+) -> None:
+    """These verbs as tools of a coding assistant, over the Model Context Protocol."""
+    from slipway.cli import mcp as server
+
+    server.serve(changes=allow_changes)
