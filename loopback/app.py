@@ -12,6 +12,7 @@ from typing import Any
 from loopback.core.acting import Acting
 from loopback.core.arn import Place
 from loopback.core.callers import GIT_PREFIXES
+from loopback.core.part import Part, Parts
 from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
 from loopback.core.store import Store
@@ -130,8 +131,7 @@ class Control:
     """One control plane: the base, our services on its port, and the threads that carry work out."""
 
     def __init__(self, settings: Settings) -> None:
-        self._listeners: list[Callable[[str, str], None]] = []
-        self.ground = _ground(settings, self.changed)
+        self.ground = _ground(settings, lambda kind, name: self.parts.changed(kind, name))  # noqa: PLW0108 - there are none yet
         context, base = self.ground.context, self.ground.base
         images = mapped((Path.cwd(), settings.state))
         self.dispatcher = _dispatcher(self.ground, images)
@@ -155,8 +155,30 @@ class Control:
         self.watch = SourceWatch(context)
         hooks = ThreadPoolExecutor(8, thread_name_prefix="deployment hook")
         self.shifts = Shifts(context, hooks, base.state.save)
+        self.parts = Parts(self._in_order())
         self._open_services()
         self._open_paths()
+
+    def _in_order(self) -> tuple[Part, ...]:
+        """What does work, then what starts it: they start and recover in this order, and close in the reverse."""
+        return (
+            self.courier,  # delivers what the data plane leaves, to the last
+            self.deployer,  # the data plane: what serves comes up first, and outlives what asks it
+            self.queue,  # asks the data plane
+            self.announcer,  # tells of changes that all below make
+            self.dispatcher,  # jobs: the drivers below wait for them
+            self.builder,  # builds
+            self.tuner,  # tuning jobs start training jobs
+            self.driver,  # SageMaker's executions start jobs and tuning jobs
+            self.shifts,  # deployments of CodeDeploy
+            self.batches,  # batches start builds
+            self.deliveries,  # CodePipeline's actions start builds, batches, executions and deployments
+            self.watch,  # a push starts a pipeline
+            self.monitor,  # schedules start jobs
+            self.provisioner,  # stack operations start anything
+            self.scaler,  # changes endpoints
+            self.evaluator,  # an alarm starts scaling
+        )
 
     def _open_services(self) -> None:
         """Our services on the base's port, and what of them an EventBridge rule may start."""
@@ -177,19 +199,14 @@ class Control:
         for prefix in GIT_PREFIXES:
             base.add_front(prefix, git)
 
-    def changed(self, kind: str, name: str) -> None:
-        """A row changed: tell those who may have to act."""
-        for listener in self._listeners:
-            listener(kind, name)
-
     def run(self, started: Callable[[], None]) -> None:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
 
         def open_for_business() -> None:
-            self._recover()
+            self.parts.recover()
             started()
 
-        self._start()
+        self.parts.start()
         if not self.deployer.begin():  # what serves comes up first; jobs warm up with the first request
             self.ground.zygote.start()
         try:
@@ -197,80 +214,10 @@ class Control:
         finally:
             self._close()
 
-    def _start(self) -> None:
-        """From now on changes are heard, and the threads that carry work out run."""
-        self._listeners = [
-            self.dispatcher.changed,
-            self.driver.changed,
-            self.announcer.changed,
-            self.deployer.changed,
-            self.provisioner.changed,
-            self.scaler.changed,
-            self.builder.changed,
-            self.batches.changed,
-            self.monitor.changed,
-            self.tuner.changed,
-            self.deliveries.changed,
-            self.watch.changed,
-            self.shifts.changed,
-        ]
-        for loop in (
-            self.monitor.loop,
-            self.tuner.loop,
-            self.driver.loop,
-            self.announcer.loop,
-            self.deployer.keep,
-            self.deployer.wait,
-            self.courier.loop,
-            self.scaler.loop,
-            self.evaluator.loop,
-            self.queue.loop,
-            self.deliveries.loop,
-            self.shifts.loop,
-            self.batches.loop,
-        ):
-            threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
-
-    def _recover(self) -> None:
-        """Go on with what an earlier process has left: what does the work before what waits for it."""
-        for part in (
-            self.dispatcher,
-            self.tuner,
-            self.driver,
-            self.deliveries,
-            self.watch,
-            self.shifts,
-            self.deployer,
-            self.builder,
-            self.batches,
-            self.provisioner,
-            self.scaler,
-            self.monitor,
-        ):
-            part.recover()
-
     def _close(self) -> None:
-        """What starts work ends before what does it; what all stand on comes last."""
-        for part in (
-            self.resources,
-            self.provisioner,
-            self.evaluator,
-            self.scaler,
-            self.builder,
-            self.batches,
-            self.monitor,
-            self.tuner,
-            self.dispatcher,
-            self.deliveries,
-            self.shifts,
-            self.driver,
-            self.announcer,
-            self.queue,
-            self.deployer,
-            self.courier,
-        ):
-            part.close()
-        self.courier.deliver()
+        """What waits inside a stack operation ends first; what all parts stand on comes last."""
+        self.resources.close()
+        self.parts.close()
         self.ground.zygote.close()
         self.ground.base.state.close()
         self.ground.context.store.close()

@@ -7,13 +7,14 @@ change that cannot be told is named in the log and passed over; the others do no
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.core.kinds import BY_SLUG, Kind
+from loopback.core.kinds import ALL, BY_SLUG, Kind
+from loopback.core.part import Loop, Part
 from loopback.core.store import Event, Resource
 from loopback.services.registry import Context
 
@@ -56,11 +57,13 @@ def announces(*kinds: Kind) -> Callable[[Builder], Builder]:
     return register
 
 
-class Announcer:
+class Announcer(Part):
     """Run `loop` on one thread. `listened` says whether any rule could match; without one nothing is sent.
 
     Changes that were announced are forgotten after `keep_seconds`. `now` returns epoch seconds.
     """
+
+    kinds = ALL
 
     def __init__(
         self,
@@ -77,6 +80,11 @@ class Announcer:
         self._listened = listened
         self._wake = threading.Event()
         self._open = True
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, _kind: str, _name: str) -> None:
         """There may be new rows."""

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from loopback.core import states
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BY_SLUG, STACK_OPERATION
+from loopback.core.part import Part
 from loopback.core.store import Resource
 from loopback.services.provisioned_stack import LONGEST_MESSAGE, Order, ProvisionedStack, verdict
 from loopback.services.registry import Context
@@ -58,12 +59,14 @@ class _Closing(Exception):
     """The process is ending; the operation is taken up again at the next start."""
 
 
-class Provisioner:
+class Provisioner(Part):
     """Carries operations out on threads of its own.
 
     `save` puts CloudFormation's state on disk: an operation has not ended before its stack would outlive a crash.
     `wait(seconds)` says whether the process is ending meanwhile.
     """
+
+    kinds = (STACK_OPERATION,)
 
     def __init__(
         self, context: Context, save: Callable[[], None] = lambda: None, wait: Callable[[float], bool] | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from loopback.core import states
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BUILD
+from loopback.core.part import Part
 from loopback.core.states import IllegalTransition
 from loopback.rows.codebuild import BuildResult, BuildRow
 from loopback.rows.row import changes
@@ -26,8 +27,10 @@ KEPT = ("pip", "cache", "tools")  # folders that outlive builds
 _WAITING = ("SUBMITTED", "QUEUED")
 
 
-class Builder:
+class Builder(Part):
     """Runs every build that is written down, `limit` at a time, in the order they came."""
+
+    kinds = (BUILD,)
 
     def __init__(self, means: BuildDependencies, limit: int = PARALLEL) -> None:
         self._means = means

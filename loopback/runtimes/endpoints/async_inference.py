@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.objects import Objects, split_uri
+from loopback.core.part import Loop, Part
 from loopback.core.store import Store
 from loopback.rows.endpoints import EndpointRow
 from loopback.runtimes.endpoints.async_spool import Ticket, Tickets
@@ -43,7 +44,7 @@ class Ends:
     region: str
 
 
-class AsyncInference:
+class AsyncInference(Part):
     """Run `loop` on one thread. `folder` is the data plane's folder of tickets."""
 
     def __init__(self, folder: Path, store: Store, link: Link, ends: Ends) -> None:
@@ -53,6 +54,11 @@ class AsyncInference:
         self._going: set[Path] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def loop(self) -> None:
         """Once there is a data plane, answer what waits, until `close`."""

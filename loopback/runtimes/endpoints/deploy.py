@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import ENDPOINT
+from loopback.core.part import Loop, Part
 from loopback.core.queries import Selection
 from loopback.core.store import Store
 from loopback.engines.endpoints import guardrails
@@ -31,8 +32,10 @@ LONGEST_REASON = 1024
 log = logging.getLogger("loopback.runtimes.endpoints")
 
 
-class Deployer:
+class Deployer(Part):
     """Carries out what is written in endpoint rows. `now` returns epoch seconds."""
+
+    kinds = (ENDPOINT,)
 
     def __init__(
         self,
@@ -51,6 +54,11 @@ class Deployer:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._closing = threading.Event()
         self._needed = threading.Event()
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One keeps the data plane up, the other waits for the next step of a deployment."""
+        return (self.keep, self.wait)
 
     def begin(self) -> bool:
         """Have the data plane started if endpoints need it; whether they do."""

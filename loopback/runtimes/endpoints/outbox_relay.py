@@ -4,12 +4,13 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, Objects, split_uri
+from loopback.core.part import Loop, Part
 from loopback.runtimes.endpoints import outbox
 from loopback.runtimes.jobs.ports import LogWriter
 
@@ -19,7 +20,7 @@ log = logging.getLogger("loopback.runtimes.endpoints")
 PutMetrics = Callable[[Mapping[str, Any]], Any]
 
 
-class OutboxRelay:
+class OutboxRelay(Part):
     """Run `loop` on one thread."""
 
     def __init__(
@@ -29,6 +30,11 @@ class OutboxRelay:
         self._begun = begun
         self._closing = threading.Event()
 
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
+
     def loop(self) -> None:
         """Once there is a data plane, or one has left something, deliver until `close`."""
         if not outbox.waiting(self._folder):
@@ -37,8 +43,9 @@ class OutboxRelay:
             self.deliver()
 
     def close(self) -> None:
-        """End the loop."""
+        """End the loop. What the data plane has left by now is delivered."""
         self._closing.set()
+        self.deliver()
 
     def deliver(self) -> None:
         """Deliver what waits. A parcel that cannot be delivered now stays for later."""

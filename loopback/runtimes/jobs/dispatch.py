@@ -10,6 +10,7 @@ from typing import Any
 from loopback.core import states
 from loopback.core.arn import Place
 from loopback.core.kinds import BY_SLUG, JOBS, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
+from loopback.core.part import Part
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Store
 from loopback.rows.jobs import JobResult, JobRow
@@ -25,8 +26,10 @@ _NOUNS = {PROCESSING_JOB.slug: "Processing", TRAINING_JOB.slug: "Training", TRAN
 _EVENTS = {"Completed": "complete", "Failed": "fail", "Stopped": "halt"}
 
 
-class Dispatcher:
+class Dispatcher(Part):
     """Runs every job that is written down, `limit` at a time, in the order they came."""
+
+    kinds = JOBS
 
     def __init__(
         self,

@@ -6,13 +6,14 @@ Everything that is to be done stands in rows, and one loop does what they say: a
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import ENDPOINT, SCALABLE_TARGET, SCALING_ACTIVITY, SCALING_POLICY, SCHEDULED_ACTION
+from loopback.core.part import Loop, Part
 from loopback.core.store import Resource
 from loopback.engines.autoscaling import capacity
 from loopback.engines.autoscaling.capacity import CapacityLimits, Move
@@ -30,8 +31,10 @@ PutEvent = Callable[[str, list[str], Mapping[str, Any], str], None]
 log = logging.getLogger("loopback")
 
 
-class Scaler:
+class Scaler(Part):
     """Run `loop` on one thread. `now` gives epoch seconds."""
+
+    kinds = (ENDPOINT, SCALABLE_TARGET, SCHEDULED_ACTION, SCALING_ACTIVITY)
 
     def __init__(self, context: Context, put_event: PutEvent, *, now: Callable[[], float] = time.time) -> None:
         self._context, self._store = context, context.store
@@ -39,6 +42,11 @@ class Scaler:
         self._wake, self._lock = threading.Event(), threading.RLock()
         self._wishes: dict[str, tuple[int, float]] = {}  # policy -> what it would scale in to, until when
         self._open = True
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, _name: str) -> None:
         """A row changed: there may be something to do."""

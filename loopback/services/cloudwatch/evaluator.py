@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from loopback.core.errors import ValidationException
+from loopback.core.part import Loop, Part
 from loopback.engines.cloudwatch import rules
 from loopback.engines.cloudwatch.alarms import RANGE_MORE, Alarm, Fetch, MetricKey, alarm_of, judge
 from loopback.engines.cloudwatch.points import Point
@@ -71,7 +72,7 @@ class _Noted:
     set_by_hand: list[Transition] = field(default_factory=list)
 
 
-class Evaluator:
+class Evaluator(Part):
     """Run `loop` on one thread. `now` gives epoch seconds; `every` is the pause between looks at all alarms."""
 
     def __init__(
@@ -91,6 +92,11 @@ class Evaluator:
         self._scaled: dict[str, float] = {}  # alarm -> when its scaling policies were last carried out
         self._open = True
         alarms.listen(self._data, self._put, self._set)
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def _data(self, namespace: str, name: str) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ All that it knows is in the rows, so that after a crash it goes on with what it 
 import logging
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loopback.core import states
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import BUILD, BUILD_BATCH
+from loopback.core.part import Loop, Part
 from loopback.core.permissions import checks
 from loopback.engines.codebuild.batch import FAILED, RUNNING, SUCCEEDED, Batch, Moves, plan
 from loopback.rows.codebuild import BuildBatchResult, BuildBatchRow, BuildRow
@@ -28,8 +29,10 @@ LOOK_SECONDS = 5.0  # builds tell of their end; this is for the time that a batc
 _EVENTS = {SUCCEEDED: "succeed", FAILED: "fail", "STOPPED": "stop", "TIMED_OUT": "time_out", "FAULT": "fault"}
 
 
-class Batches:
+class Batches(Part):
     """Run `loop` on one thread; `changed` may be called from any."""
+
+    kinds = (BUILD_BATCH, BUILD)
 
     def __init__(self, context: Context, now: Callable[[], float] = time.time) -> None:
         self._context, self._store, self._now = context, context.store, now
@@ -41,6 +44,11 @@ class Batches:
             "IN_PROGRESS": self._in_progress,
             "COMBINE_ARTIFACTS": self._combined,
         }
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look at the batch that it is, or that it belongs to."""

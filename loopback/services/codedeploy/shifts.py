@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from loopback.core import states
 from loopback.core.errors import AccessDeniedException, ServiceError
 from loopback.core.kinds import DEPLOY_APPLICATION, DEPLOY_GROUP, DEPLOYMENT
+from loopback.core.part import Loop, Part
 from loopback.core.permissions import PermissionCheck
 from loopback.engines.codedeploy.appspec import AFTER, BEFORE, AppSpec
 from loopback.engines.codedeploy.traffic_shifting import ALL_AT_ONCE, hold, steps
@@ -51,11 +52,13 @@ class Halt(Exception):
     why: str = FAILURE
 
 
-class Shifts:
+class Shifts(Part):
     """Run `loop` on one thread. `executor` runs hooks, minutes at a time; `now` gives epoch seconds.
 
     `save` makes Lambda's own state durable, so that no row says more of an alias than a kill leaves of it.
     """
+
+    kinds = (DEPLOYMENT, DEPLOY_GROUP, DEPLOY_APPLICATION)
 
     def __init__(
         self, context: Context, executor: Executor, save: Callable[[], None], now: Callable[[], float] = time.time
@@ -65,6 +68,11 @@ class Shifts:
         self._wake, self._ready = threading.Event(), threading.Event()
         self._called: set[str] = set()  # hooks that this process has called
         self._open = True
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, _name: str) -> None:
         """A row changed: there may be something to do."""

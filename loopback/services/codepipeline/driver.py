@@ -11,7 +11,7 @@ import logging
 import queue
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +26,7 @@ from loopback.core.kinds import (
     DELIVERY_RULE,
     DELIVERY_STAGE,
 )
+from loopback.core.part import Loop, Part
 from loopback.engines.codepipeline.plan import plan
 from loopback.rows.codepipeline import ActionRow, CodePipelineRow, RuleRow
 from loopback.services.codepipeline import from_rows, polling, providers
@@ -37,8 +38,10 @@ log = logging.getLogger("loopback")
 Message = Callable[[], None]
 
 
-class PipelineDriver:
+class PipelineDriver(Part):
     """Run `loop` on one thread; `changed` may be called from any."""
+
+    kinds = (DELIVERY, DELIVERY_PIPELINE, DELIVERY_ACTION, DELIVERY_RULE, BUILD, BUILD_BATCH)
 
     def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
         self._context, self._store, self._executor, self._now = context, context.store, executor, now
@@ -50,6 +53,11 @@ class PipelineDriver:
         self._builds: dict[str, str] = {}  # build or batch -> action
         self._polls = False  # whether S3 sources are looked at
         self._mover = PlanApplier(context, now)
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look whether an execution waits for it."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from loopback.core.errors import ResourceInUse, ServiceError
 from loopback.core.kinds import CODECOMMIT_REPOSITORY, CONNECTION, GIT_REPOSITORY
+from loopback.core.part import Part
 from loopback.engines.codepipeline.filters import Push, matches_push
 from loopback.engines.codepipeline.model import Action
 from loopback.rows.codepipeline import CodePipelineRow
@@ -25,8 +26,10 @@ HEADS, TAGS = "refs/heads/", "refs/tags/"
 KEPT = 20  # pushes, until they are announced
 
 
-class SourceWatch:
+class SourceWatch(Part):
     """One per process. `moved` may be called from any thread."""
+
+    kinds = (CODECOMMIT_REPOSITORY,)
 
     def __init__(self, context: Context) -> None:
         self._context, self._store = context, context.store

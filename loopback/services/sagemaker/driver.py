@@ -9,7 +9,7 @@ import json
 import logging
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +18,7 @@ from loopback.core import states
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ServiceError
 from loopback.core.kinds import BY_SLUG, EXECUTION, STEP
 from loopback.core.objects import split_uri
+from loopback.core.part import Loop, Part
 from loopback.engines.pipelines import cache, selective
 from loopback.engines.pipelines.definition import Definition, parse
 from loopback.engines.pipelines.plan import (
@@ -76,8 +77,10 @@ class LiveExecution:
         )
 
 
-class ExecutionDriver:
+class ExecutionDriver(Part):
     """Run `loop` on one thread; `changed` may be called from any."""
+
+    kinds = (EXECUTION, STEP, *(BY_SLUG[slug] for slug in steps.AWAITED))
 
     def __init__(self, context: Context, executor: Executor, now: Callable[[], float] = time.time) -> None:
         self._context = context
@@ -88,6 +91,11 @@ class ExecutionDriver:
         self._runs: dict[str, LiveExecution] = {}
         self._jobs: dict[JobKey, tuple[str, str]] = {}  # a job -> its execution and step
         self._timers: list[tuple[float, str]] = []  # (when, execution)
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look whether an execution waits for it."""
@@ -345,7 +353,7 @@ class ExecutionDriver:
         ended = changes(ExecutionResult, failure_reason=action.failure_reason or None, ended=self._now())
         self._store.fire(EXECUTION, run.row.name, event, ended)
         del self._runs[run.row.name]
-        self._context.changed("finished", run.row.name)
+        self._context.changed(EXECUTION.slug, run.row.name)
 
     def _create(self, run: LiveExecution, name: str, start: Start | None = None) -> None:
         step = start.step if start else run.definition.steps[name]

@@ -7,11 +7,12 @@ so that none is run twice. After a crash the next look goes on from the rows.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from loopback.core.errors import ResourceInUse, ServiceError
 from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
+from loopback.core.part import Loop, Part
 from loopback.core.store import Resource
 from loopback.engines.schedules import cron
 from loopback.services.registry import Context
@@ -40,8 +41,10 @@ class Wake(Protocol):
         """Wait again."""
 
 
-class Monitor:
+class Monitor(Part):
     """Run `loop` on one thread; `changed` may be called from any. `now` returns epoch seconds."""
+
+    kinds = (PROCESSING_JOB, MONITORING_SCHEDULE, MONITORING_EXECUTION)
 
     def __init__(
         self,
@@ -55,6 +58,11 @@ class Monitor:
         self._progress = ScheduleProgress(context, now)
         self._wake: Wake = wake or threading.Event()
         self._open = True
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look whether there is something to do."""

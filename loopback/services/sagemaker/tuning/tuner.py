@@ -8,12 +8,13 @@ import queue
 import secrets
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from loopback.core import states
 from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import TRAINING_JOB, TUNED_JOB, TUNING_JOB
+from loopback.core.part import Loop, Part
 from loopback.engines.tuning import ranges
 from loopback.engines.tuning.plan import End, Launch, Rules, StopTrial, TrialFact, best, plan
 from loopback.engines.tuning.suggest import Tried, suggest
@@ -67,8 +68,10 @@ class LiveTuning:
         return found
 
 
-class Tuner:
+class Tuner(Part):
     """Run `loop` on one thread; `changed` may be called from any. `now` returns epoch seconds."""
+
+    kinds = (TUNING_JOB, TRAINING_JOB)
 
     def __init__(
         self,
@@ -80,6 +83,11 @@ class Tuner:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._live: dict[str, LiveTuning] = {}
         self._owners: dict[str, str] = {}  # a training job that runs -> its tuning job
+
+    @property
+    def loops(self) -> Sequence[Loop]:
+        """One thread."""
+        return (self.loop,)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: look whether a tuning job waits for it."""
