@@ -61,6 +61,7 @@ from loopback.services.sagemaker.driver import ExecutionDriver
 from loopback.services.sagemaker.monitoring import metrics as monitoring_metrics
 from loopback.services.sagemaker.monitoring.monitor import Monitor
 from loopback.services.sagemaker.search import operations as _search  # noqa: F401  # it registers itself
+from loopback.services.sagemaker.targets import start_request
 from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
 from loopback.wire import model
@@ -298,6 +299,4 @@ def _answer(context: registry.Context, service: str, headers: Mapping[str, str],
 
 def _start_pipeline(context: registry.Context, target: dict[str, Any], event: str) -> None:
     """An EventBridge rule whose target is a SageMaker pipeline."""
-    from loopback.services.sagemaker.targets import start_request
-
     registry.call("sagemaker", "StartPipelineExecution", start_request(target, event), context)

@@ -1,20 +1,19 @@
-"""Pipelines: create, update, read, list, delete and tag. Each version stays readable."""
+"""Pipelines: update, read, list and tag, and what all operations look up. Each version stays readable."""
 
 import copy
 import time
 from typing import Any
 
-from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from loopback.core.kinds import DELIVERY, DELIVERY_PIPELINE, DELIVERY_STAGE
+from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.kinds import DELIVERY_PIPELINE
 from loopback.core.queries import NAME, Selection
 from loopback.engines.codepipeline import structure
 from loopback.engines.codepipeline.model import Structure, parse
-from loopback.rows.codepipeline import ActionRow, CodePipelineResult, CodePipelineRow, RuleRow
+from loopback.rows.codepipeline import CodePipelineResult, CodePipelineRow
 from loopback.rows.row import changes, reading
 from loopback.services.codepipeline.errors import (
     InvalidArnException,
     InvalidNextTokenException,
-    PipelineNameInUseException,
     PipelineNotFoundException,
     PipelineVersionNotFoundException,
     ResourceNotFoundException,
@@ -47,33 +46,12 @@ def arn_of(name: str, context: Context) -> str:
     return context.place.arn(name, SERVICE)
 
 
-@handles("CreatePipeline", SERVICE)
-def create(request: Request, context: Context) -> Response:
-    """A new pipeline runs once at once, as on AWS."""
-    declaration = _defaulted(request["pipeline"]) | {"version": 1}
-    structure.check(declaration, context.place.region)
-    name = declaration["name"]
-    with context.store.transaction():
-        try:
-            CodePipelineRow(declaration=declaration, versions=[declaration]).create(context.store, name)
-        except ResourceInUse:
-            raise PipelineNameInUseException(
-                f"A pipeline with the name '{name}' already exists in account '{context.place.account}'"
-            ) from None
-        tags = {tag["key"]: tag.get("value", "") for tag in request.get("tags") or ()}
-        context.store.tag(arn_of(name, context), tags)
-        from loopback.services.codepipeline import starting
-
-        starting.start(name, context, starting.Trigger("CreatePipeline", caller(context)))
-    return {"pipeline": declaration, "tags": request.get("tags") or []}
-
-
 @handles("UpdatePipeline", SERVICE)
 def update(request: Request, context: Context) -> Response:
     """Executions that run go on as they were started; the new version holds from the next start on."""
     with context.store.transaction():
         row = get(request["pipeline"]["name"], context)
-        declaration = _defaulted(request["pipeline"]) | {"version": row.version + 1}
+        declaration = defaulted(request["pipeline"]) | {"version": row.version + 1}
         structure.check(declaration, context.place.region)
         stages = {stage["name"] for stage in declaration["stages"]}
         transitions = {name: kept for name, kept in row.transitions.items() if name in stages}
@@ -88,7 +66,7 @@ def update(request: Request, context: Context) -> Response:
     return {"pipeline": declaration}
 
 
-def _defaulted(declared: dict[str, Any]) -> dict[str, Any]:
+def defaulted(declared: dict[str, Any]) -> dict[str, Any]:
     """With the members that AWS fills in."""
     declaration = copy.deepcopy(declared)
     declaration.setdefault("pipelineType", "V1")
@@ -135,31 +113,6 @@ def list_all(request: Request, context: Context) -> Response:
 def _summary(row: CodePipelineRow) -> dict[str, Any]:
     shown = {key: row.declaration.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
     return shown | {"created": row.created, "updated": updated(row)}
-
-
-@handles("DeletePipeline", SERVICE)
-def delete(request: Request, context: Context) -> Response:
-    """With its executions; what runs is given up. A pipeline that is not there is no error, as on AWS."""
-    store, name = context.store, request["name"]
-    running: list[ActionRow] = []
-    with store.transaction():
-        if not store.exists(DELIVERY_PIPELINE, name):
-            return {}
-        for execution in store.find(DELIVERY, parent=name):
-            for of in (ActionRow, RuleRow):
-                for begun in of.find(store, parent=execution.name):
-                    running += [begun] if begun.status == "InProgress" else []
-                    store.delete(of.KIND, begun.name)
-            for stage in store.find(DELIVERY_STAGE, parent=execution.name):
-                store.delete(DELIVERY_STAGE, stage.name)
-            store.delete(DELIVERY, execution.name)
-        store.delete(DELIVERY_PIPELINE, name)
-        store.untag(arn_of(name, context))
-    from loopback.services.codepipeline.providers import give_up
-
-    for begun in running:
-        give_up(begun, context)
-    return {}
 
 
 @handles("TagResource", SERVICE)

@@ -20,6 +20,7 @@ from loopback.services.listing import Listing, select
 from loopback.services.provisioned_stack import Order
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import MOST, keep_tags
+from loopback.services.servicecatalog.errors import ResourceNotFoundException, ServiceCatalogError
 
 LISTING = Listing("ProjectSummaryList", PROJECT)
 SUPPLIED = ("SageMakerProjectName", "SageMakerProjectId")  # parameters that the service gives every template
@@ -227,8 +228,6 @@ def _follow(row: Resource, record: Mapping[str, Any], context: Context) -> None:
 
 
 def _catalog_call(operation: str, request: Callable[[], Mapping[str, Any]], context: Context) -> dict[str, Any]:
-    from loopback.services.servicecatalog.errors import ResourceNotFoundException, ServiceCatalogError
-
     try:
         record: dict[str, Any] = registry.call("servicecatalog", operation, request(), context)["RecordDetail"]
     except ResourceNotFoundException as fault:
