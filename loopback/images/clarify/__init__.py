@@ -1,4 +1,4 @@
 """What runs behind the image sagemaker-clarify-processing: bias metrics, feature attributions, what drifted of them.
 
-Importing this package is cheap; pandas, smclarify and shap are loaded when an analysis needs them.
+Importing this package is cheap; pandas and shap are loaded when an analysis needs them.
 """

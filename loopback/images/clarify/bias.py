@@ -1,96 +1,122 @@
-"""Bias metrics of facets, as smclarify computes them: pre_training_bias_metrics and post_training_bias_metrics."""
+"""Which bias metrics an analysis asks for, of which rows: pre_training_bias_metrics and post_training_bias_metrics."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from smclarify.bias import metrics
-from smclarify.bias import report as smclarify
 
-from loopback.images.clarify import configuration
+from loopback.images.clarify import bias_metrics, configuration
+from loopback.images.clarify.bias_metrics import Labelled, Metric, NotComputable
 from loopback.images.clarify.configuration import Config
 from loopback.images.clarify.dataset import Dataset, numbers
 from slipway.analysis.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PRE, POST = "pre_training_bias", "post_training_bias"
 _SAMPLES = 50  # of the bootstrap behind `spread`
 _UNGROUPED = "(missing)"
 
-logging.getLogger("smclarify").setLevel(logging.CRITICAL)  # a metric that cannot be computed is told in the document
-
 
 @dataclass(frozen=True)
 class Question:
-    """One facet at one stage. `asked` names the metrics; `facet_value` is as the configuration has it."""
+    """One facet at one stage. `asked` names the metrics; `facet_value` is as the configuration has it.
+
+    `facet_values` are those of the facet's group, or its threshold; None: every value is a group of its own.
+    """
 
     stage: str
     name: str
     facet_value: str
     frame: pd.DataFrame
-    facet: Any  # smclarify's FacetColumn
+    facet_values: tuple[Any, ...] | None
     label: pd.Series
     positives: tuple[Any, ...]
     predicted: pd.Series | None
     group: pd.Series | None
     asked: tuple[str, ...]
 
+    @property
+    def groups(self) -> list[tuple[Any, ...]]:
+        """The groups that are asked about, each by its values."""
+        if self.facet_values is not None:
+            return [self.facet_values]
+        return [(value,) for value in self.frame[self.name].dropna().unique()]
+
+    @property
+    def metrics(self) -> dict[str, tuple[str, Metric]]:
+        """Those that are asked for. Raises ValueError for a name that there is not."""
+        known = bias_metrics.PRE_TRAINING if self.stage == PRE else bias_metrics.POST_TRAINING
+        if self.asked == ("all",):
+            return dict(known)
+        if unknown := [name for name in self.asked if name not in known]:
+            raise ValueError(f"Invalid metric_name {unknown[0]}: metrics should be among {', '.join(known)}")
+        return {name: known[name] for name in self.asked}
+
     def reports(self) -> list[dict[str, Any]]:
-        """A report for each group that the facet has: its value, and a value or an error for each metric."""
-        stage = smclarify.StageType.PRE_TRAINING if self.stage == PRE else smclarify.StageType.POST_TRAINING
-        found: list[dict[str, Any]] = smclarify.bias_report(
-            self.frame,
-            self.facet,
-            smclarify.LabelColumn(str(self.label.name), self.label, list(self.positives)),
-            stage,
-            self.predicted if self.predicted is None else smclarify.LabelColumn("(predicted)", self.predicted),
-            list(self.asked),
-            self.group,
-        )
-        return found
+        """A report for each group: its value, and a value or an error for each metric. Raises ValueError."""
+        if self.stage == POST and not self._rows(0).answers.any():
+            raise ValueError("No Label values are present in the predicted Label Column: no row has a positive one")
+        column, metrics = self.frame[self.name], self.metrics
+        return [
+            {
+                "value_or_threshold": _shown(column, values),
+                "metrics": list(bias_metrics.report(self._rows(place), metrics)),
+            }
+            for place, values in enumerate(self.groups)
+        ]
 
     def spread(self, metric: str, place: int) -> float | None:
         """The standard deviation of a metric of one report over bootstrap samples of the rows; None if it has none."""
-        function, whole = getattr(metrics, metric), self._arguments(place)
+        (_, function), whole = self.metrics[metric], self._rows(place)
         chance = np.random.default_rng(len(self.frame))  # equal data, equal documents
         values = []
         for _ in range(_SAMPLES):
             rows = chance.integers(0, len(self.frame), len(self.frame))
-            some = {key: None if data is None else data.take(rows).set_axis(data.index) for key, data in whole.items()}
-            try:
-                values.append(float(metrics.call_metric(function, **some)))
-            except ValueError:  # nobody of the group is among these rows
-                continue
+            with contextlib.suppress(NotComputable):  # nobody of the group is among these rows
+                values.append(function(whole.take(rows)))
         finite = [value for value in values if math.isfinite(value)]
         return float(np.std(finite)) if len(finite) > _SAMPLES // 2 else None
 
-    def _arguments(self, place: int) -> dict[str, Any]:
-        """What smclarify's metrics take, by the names of their parameters."""
-        column = self.frame[self.name]
-        group = self.facet.sensitive_values or [column.unique()[place]]
-        positive = _among(self.label, self.positives)
-        predicted = None if self.predicted is None else _among(self.predicted, self.positives)
-        return {
-            "df": self.frame.drop(columns=self.name),
-            "feature": column,
-            "sensitive_facet_index": _among(column, group),
-            "label": positive,
-            "positive_label_index": positive,
-            "predicted_label": predicted,
-            "positive_predicted_label_index": predicted,
-            "group_variable": self.group,
-        }
+    def _rows(self, place: int) -> Labelled:
+        """The rows as the metrics see them, for one of the groups."""
+        features = self.frame.drop(columns=self.name)
+        return Labelled(
+            facet=_among(self.frame[self.name], self.groups[place]),
+            label=_among(self.label, self.positives),
+            predicted=None if self.predicted is None else _among(self.predicted, self.positives),
+            group=None if self.group is None else self.group.to_numpy(dtype=object),
+            features=features.apply(_numbered),
+        )
 
 
-def _among(column: pd.Series, values: Sequence[Any]) -> pd.Series:
+def _among(column: pd.Series, values: Sequence[Any]) -> NDArray[np.bool_]:
     """Which rows are of a group: those with one of its values, or above its threshold."""
     found = column.isin(list(values)) if column.dtype == "category" else column > values[0]
-    return found.astype(bool)
+    flags: NDArray[np.bool_] = found.to_numpy(dtype=bool)
+    return flags
+
+
+def _numbered(column: pd.Series) -> pd.Series:
+    """A column as numbers: texts by their place in the alphabet, and what is missing as 0."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.astype(float).fillna(0.0)
+    return column.astype(str).astype("category").cat.codes.astype(float)
+
+
+def _shown(column: pd.Series, values: Sequence[Any]) -> str:
+    """The values of a group, or the range above its threshold, as analysis.json has them."""
+    if column.dtype == "category":
+        return ",".join(map(str, values))
+    low, high = sorted((float(values[0]), float(column.max())))
+    return f"({low}, {high}]"
 
 
 def questions(data: Dataset, config: Config, predicted: pd.Series | None) -> list[Question]:
@@ -129,7 +155,7 @@ def _asked(
                 name=name,
                 facet_value=",".join(map(str, wanted or ())),
                 frame=rest.assign(**{name: column}),
-                facet=smclarify.FacetColumn(name, values),
+                facet_values=None if values is None else tuple(values),
                 predicted=answers if stage == POST else None,
                 asked=tuple(configuration.metrics_of(config, stage)),
                 **common,
@@ -142,25 +168,13 @@ def sections(asked: Sequence[Question]) -> dict[str, dict[str, Any]]:
     for question in asked:
         section = found.setdefault(f"{question.stage}_metrics", {"label": question.label.name, "facets": {}})
         try:
-            value = smclarify.label_value_or_threshold(question.label, list(question.positives))
-            reports = [_plain(report) for report in question.reports()]
+            value = _shown(question.label, question.positives)
+            reports = question.reports()
         except ValueError as error:
             raise BadInput(f"{question.stage} of facet {question.name}: {error}") from error
         section["facets"].setdefault(question.name, []).extend(reports)
         section["label_value_or_threshold"] = value
     return found
-
-
-def _plain(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Without numpy's numbers; what is not a number is none."""
-    metrics = [{**metric, "value": _finite(metric["value"])} for metric in report["metrics"]]
-    return {"value_or_threshold": report["value_or_threshold"], "metrics": metrics}
-
-
-def _finite(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
-    return None if value != value else float(value)  # noqa: PLR0124 - NaN
 
 
 def _typed(column: pd.Series) -> pd.Series:

@@ -58,7 +58,7 @@ def analyze(settings: ClarifySettings, now: datetime, client: Client) -> str:
     """Do what the configuration says, and tell the exit message. Raises BadInput or OSError."""
     config = _configured(settings)
     configuration.check(config)
-    from loopback.images.clarify import bias  # pandas and smclarify load here
+    from loopback.images.clarify import bias  # pandas loads here
     from loopback.images.clarify.answers import Reader
     from loopback.images.clarify.endpoint import Services
     from loopback.images.clarify.subject import Subject

@@ -4,7 +4,6 @@ import math
 
 import pandas as pd
 import pytest
-from smclarify.bias import metrics as library
 
 from loopback.images.clarify import bias
 from loopback.images.clarify.dataset import Dataset
@@ -187,17 +186,12 @@ def test_predictions_and_facets_beside_the_data(job):
 
 
 @pytest.mark.parametrize("facet", [("sex", ["f"]), ("age", [40]), ("sex", None)])
-def test_the_samples_of_the_bootstrap_are_asked_as_the_report_is(facet):
+def test_the_bootstrap_has_the_spread_of_a_share(facet):
     name, values = facet
     frame = pd.DataFrame(rows(), columns=HEADERS, dtype=object)
     data = Dataset(frame, ("sex", "age", "group"), "y")
     asked = CONFIG | {"facet": [{"name_or_index": name, **({"value_or_threshold": values} if values else {})}]}
     for question in bias.questions(data, asked, frame["told"]):
-        for place, report in enumerate(question.reports()):
-            arguments = question._arguments(place)
-            for metric in report["metrics"]:
-                if metric["value"] is not None:
-                    again = library.call_metric(getattr(library, metric["name"]), **arguments)
-                    assert again == pytest.approx(metric["value"]), metric["name"]
+        assert len(question.reports()) == len(question.groups)
         deviation = question.spread("DPPL" if question.stage == bias.POST else "DPL", 0)
         assert 0.03 < deviation < 0.2
