@@ -204,9 +204,10 @@ def logs(parsed: argparse.Namespace) -> int:
     if not path.exists():
         print(f"there is no log at {path}; it is written by `up --detach`", file=sys.stderr)
         return 1
-    with path.open() as file:
+    shown = log_file.harmless if sys.stdout.isatty() else str  # a program gets what was written
+    with path.open(errors="replace") as file:
         while True:
-            sys.stdout.write(file.read())
+            sys.stdout.write(shown(file.read()))
             sys.stdout.flush()
             if not parsed.follow:
                 return 0

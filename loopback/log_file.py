@@ -1,6 +1,7 @@
 """loopback.log: what a detached loopback prints. It is kept short, with one file of what was before."""
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -9,11 +10,20 @@ from typing import Any
 
 MOST_BYTES = 8 << 20
 LOOK_SECONDS = 10.0
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 
 
 def path(state: Path) -> Path:
     """Where it is."""
     return state / "loopback.log"
+
+
+def harmless(text: str) -> str:
+    r"""Return a text as a terminal may be given it: what it would obey is shown, as `\x1b`.
+
+    Jobs, and what asks them, decide about some of what the log says.
+    """
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def keep_short(file: Path) -> None:

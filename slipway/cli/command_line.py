@@ -1,6 +1,7 @@
 """The command `slipway`: its help, and what its verbs have in common."""
 
 from collections.abc import Callable
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"slipway {metadata.version('slipway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """What all verbs have in common."""
+
+
 LOCAL_EXAMPLES = examples(
     "slipway local exec python x.py  run your own script with it, and follow what that starts",
     "slipway local up --detach       start in the background",

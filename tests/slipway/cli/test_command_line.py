@@ -1,5 +1,7 @@
 """What a shell is offered while a command is typed."""
 
+from importlib import metadata
+
 import pytest
 from typer.testing import CliRunner
 
@@ -38,3 +40,8 @@ def test_without_an_aws_nothing_is_offered_and_nothing_is_said(monkeypatch, tmp_
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     assert offered("steps -p demo-c") == []
+
+
+def test_the_version_is_that_of_the_distribution():
+    found = CliRunner().invoke(app, ["--version"])
+    assert (found.exit_code, found.output) == (0, f"slipway {metadata.version('slipway')}\n")
