@@ -3,7 +3,6 @@
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.core.kinds import CODECOMMIT_REPOSITORY
 from loopback.services.codecommit.repositories import SERVICE, get
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -16,10 +15,10 @@ class InvalidResourceArnException(ServiceError):
 def describe_as(request: Request, context: Context) -> Response:
     """Or without one."""
     row = get(request["repositoryName"], context)
-    doc = {key: value for key, value in row.doc.items() if key != "repositoryDescription"}
+    doc = {key: value for key, value in row.request.items() if key != "repositoryDescription"}
     if request.get("repositoryDescription"):
         doc["repositoryDescription"] = request["repositoryDescription"]
-    context.store.amend(CODECOMMIT_REPOSITORY, row.name, "update", doc=doc)
+    row.amend(context.store, row.name, "update", doc=doc)
     return {}
 
 

@@ -17,7 +17,8 @@ from loopback.core.repositories import (
     Signature,
     checked,
 )
-from loopback.core.store import Resource
+from loopback.rows.repositories import CodeCommitRepositoryRow
+from loopback.rows.row import reading
 from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -80,10 +81,10 @@ class SerializationException(ServiceError):
     """Content that is not base64."""
 
 
-def get(name: str, context: Context) -> Resource:
+def get(name: str, context: Context) -> CodeCommitRepositoryRow:
     """The row of a repository. Raises RepositoryDoesNotExistException."""
     try:
-        return context.store.get(CODECOMMIT_REPOSITORY, name)
+        return CodeCommitRepositoryRow.get(context.store, name)
     except ResourceNotFound:
         raise RepositoryDoesNotExistException(f"{name} does not exist") from None
 
@@ -105,7 +106,7 @@ def create(request: Request, context: Context) -> Response:
         raise InvalidRepositoryNameException(str(fault)) from None
     try:
         with context.store.transaction():
-            row = context.store.create(CODECOMMIT_REPOSITORY, name, request, result={"id": str(uuid.uuid4())})
+            row = CodeCommitRepositoryRow(request=request, id=str(uuid.uuid4())).create(context.store, name)
             context.store.tag(context.place.arn(name, SERVICE), request.get("tags") or {})
             _git(context).ensure(name)
     except ResourceInUse:
@@ -124,7 +125,7 @@ def list_all(request: Request, context: Context) -> Response:
     """A page of names and ids."""
     order = NAME if request.get("sortBy", "repositoryName") == "repositoryName" else CHANGED
     ordered = Selection(CODECOMMIT_REPOSITORY, order=order, descending=request.get("order") == "descending")
-    show = lambda row: {"repositoryName": row.name, "repositoryId": row.result["id"]}  # noqa: E731
+    show = reading(CodeCommitRepositoryRow, lambda row: {"repositoryName": row.name, "repositoryId": row.id})
     return PAGING.of_rows(context.store, request, [ordered], Items("repositories", show, 100))
 
 
@@ -141,7 +142,7 @@ def delete(request: Request, context: Context) -> Response:
         if context.store.exists(GIT_REPOSITORY, name):
             context.store.delete(GIT_REPOSITORY, name)
     _git(context).remove(name)
-    return {"repositoryId": row.result["id"]}
+    return {"repositoryId": row.id}
 
 
 @handles("ListBranches", SERVICE)
@@ -254,14 +255,14 @@ def _branches(name: str, context: Context) -> dict[str, str]:
     return {ref.removeprefix(HEADS): at for ref, at in refs.items() if ref.startswith(HEADS)}
 
 
-def _view(row: Resource, context: Context) -> dict[str, Any]:
+def _view(row: CodeCommitRepositoryRow, context: Context) -> dict[str, Any]:
     url = context.client("sts", "").meta.endpoint_url
     branches = _branches(row.name, context)
     return {
         "accountId": context.place.account,
-        "repositoryId": row.result["id"],
+        "repositoryId": row.id,
         "repositoryName": row.name,
-        "repositoryDescription": row.doc.get("repositoryDescription"),
+        "repositoryDescription": row.request.get("repositoryDescription"),
         "defaultBranch": "main" if "main" in branches else next(iter(sorted(branches)), None),
         "lastModifiedDate": row.changed,
         "creationDate": row.created,

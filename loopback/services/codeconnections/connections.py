@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
 from loopback.core.kinds import CONNECTION
 from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
+from loopback.rows.repositories import ConnectionRow
+from loopback.rows.row import reading
 from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Handler, Request, Response, handles
 
@@ -28,18 +30,18 @@ def _both(operation: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def arn_of(row: Resource, context: Context) -> str:
+def arn_of(row: ConnectionRow, context: Context) -> str:
     """The ARN, under the service's present name."""
     return context.place.arn(f"connection/{row.name}", "codeconnections")
 
 
-def find(arn: str, context: Context) -> Resource:
+def find(arn: str, context: Context) -> ConnectionRow:
     """The row of a connection, by an ARN of either service. Raises ResourceNotFoundException."""
     identity = arn.rpartition(":connection/")[2]
     known = {context.place.arn(f"connection/{identity}", service) for service in SERVICES}
     try:
         if arn in known:
-            return context.store.get(CONNECTION, identity)
+            return ConnectionRow.get(context.store, identity)
     except ResourceNotFound:
         pass
     raise ResourceNotFoundException(f"Connection {arn} not found")
@@ -55,7 +57,7 @@ def create(request: Request, context: Context) -> Response:
         raise ValidationException(f"ProviderType {provider}: loopback serves connections of {', '.join(SERVED)}")
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
     with context.store.transaction():
-        row = context.store.create(CONNECTION, str(uuid.uuid4()), request)
+        row = ConnectionRow(request=request).create(context.store, str(uuid.uuid4()))
         context.store.tag(arn_of(row, context), tags)
     return {"ConnectionArn": arn_of(row, context), "Tags": request.get("Tags") or []}
 
@@ -73,7 +75,7 @@ def list_all(request: Request, context: Context) -> Response:
         raise ValidationException("HostArnFilter: loopback has no hosts")
     wanted = request.get("ProviderTypeFilter")
     oldest = Selection(CONNECTION, where=() if wanted is None else (equals("ProviderType", wanted),))
-    shown = Items("Connections", lambda row: _view(row, context), 100)
+    shown = Items("Connections", partial(reading(ConnectionRow, _view), context=context), 100)
     return Paging().of_rows(context.store, request, [oldest], shown)
 
 
@@ -109,11 +111,11 @@ def list_tags(request: Request, context: Context) -> Response:
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-def _view(row: Resource, context: Context) -> dict[str, Any]:
+def _view(row: ConnectionRow, context: Context) -> dict[str, Any]:
     return {
-        "ConnectionName": row.doc["ConnectionName"],
+        "ConnectionName": row.request["ConnectionName"],
         "ConnectionArn": arn_of(row, context),
-        "ProviderType": row.doc["ProviderType"],
+        "ProviderType": row.request["ProviderType"],
         "OwnerAccountId": context.place.account,
         "ConnectionStatus": "AVAILABLE",
     }

@@ -1,11 +1,13 @@
 """Code repositories: a Git URL, its branch and the secret that opens it, under a name that Studio shows."""
 
+from dataclasses import replace
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import CODE_REPOSITORY
 from loopback.core.queries import CHANGED
-from loopback.core.store import Resource
+from loopback.rows.repositories import CodeRepositoryRow
+from loopback.rows.row import reading
 from loopback.services.listing import ORDERS, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -20,7 +22,7 @@ def create(request: Request, context: Context) -> Response:
     if context.store.exists(CODE_REPOSITORY, name):
         raise ValidationException(f"Cannot create already existing code repository {_arn(name, context)}")
     with context.store.transaction():
-        context.store.create(CODE_REPOSITORY, name, request)
+        CodeRepositoryRow(request=request, git=request["GitConfig"]).create(context.store, name)
         keep_tags(_arn(name, context), request, context)
     return {"CodeRepositoryArn": _arn(name, context)}
 
@@ -35,8 +37,8 @@ def describe(request: Request, context: Context) -> Response:
 def update(request: Request, context: Context) -> Response:
     """Another secret; the URL and the branch cannot change, as on AWS."""
     row = _find(request["CodeRepositoryName"], context)
-    git = row.doc["GitConfig"] | request.get("GitConfig", {})
-    context.store.amend(CODE_REPOSITORY, row.name, "update", doc=row.doc | {"GitConfig": git})
+    git = row.git | request.get("GitConfig", {})
+    replace(row, git=git).with_doc(context.store, "update")
     return {"CodeRepositoryArn": _arn(row.name, context)}
 
 
@@ -53,23 +55,23 @@ def delete(request: Request, context: Context) -> Response:
 @handles("ListCodeRepositories")
 def list_repositories(request: Request, context: Context) -> Response:
     """A page of code repositories."""
-    return select(request, context, LISTING, view)
+    return select(request, context, LISTING, reading(CodeRepositoryRow, view))
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: CodeRepositoryRow, context: Context) -> dict[str, Any]:
     """The repository as Describe shows it."""
     return {
         "CodeRepositoryName": row.name,
         "CodeRepositoryArn": _arn(row.name, context),
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
-        "GitConfig": row.doc["GitConfig"],
+        "GitConfig": row.git,
     }
 
 
-def _find(name: str, context: Context) -> Resource:
+def _find(name: str, context: Context) -> CodeRepositoryRow:
     try:
-        return context.store.get(CODE_REPOSITORY, name)
+        return CodeRepositoryRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f'Cannot find CodeRepository: "{_arn(name, context)}".') from None
 

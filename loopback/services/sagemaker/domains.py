@@ -11,7 +11,8 @@ from typing import Any
 from loopback.core.errors import ResourceInUse, ResourceNotFound
 from loopback.core.kinds import DOMAIN
 from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
+from loopback.rows.domains import DomainRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -27,7 +28,7 @@ def create(request: Request, context: Context) -> Response:
         raise ResourceInUse(f"A domain named {request['DomainName']} already exists")
     identity = "d-" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
     with context.store.transaction():
-        context.store.create(DOMAIN, identity, request)
+        DomainRow(request=request, domain=request["DomainName"]).create(context.store, identity)
         keep_tags(_arn(identity, context), request, context)
     return {"DomainArn": _arn(identity, context), "DomainId": identity}
 
@@ -36,13 +37,13 @@ def create(request: Request, context: Context) -> Response:
 def describe(request: Request, context: Context) -> Response:
     """The settings as they were given. A record is whole at once: InService."""
     row = _find(request["DomainId"], context)
-    return row.doc | view(row, context)
+    return row.request | view(row, context)
 
 
 @handles("ListDomains")
 def list_domains(request: Request, context: Context) -> Response:
     """A page of domains."""
-    return select(request, context, LISTING, view)
+    return select(request, context, LISTING, reading(DomainRow, view))
 
 
 @handles("DeleteDomain")
@@ -55,15 +56,15 @@ def delete(request: Request, context: Context) -> Response:
     return {}
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: DomainRow, context: Context) -> dict[str, Any]:
     """The domain as a list shows it."""
-    shown = {"DomainArn": _arn(row.name, context), "DomainId": row.name, "DomainName": row.doc["DomainName"]}
+    shown = {"DomainArn": _arn(row.name, context), "DomainId": row.name, "DomainName": row.domain}
     return shown | {"Status": "InService", "CreationTime": row.created, "LastModifiedTime": row.changed}
 
 
-def _find(identity: str, context: Context) -> Resource:
+def _find(identity: str, context: Context) -> DomainRow:
     try:
-        return context.store.get(DOMAIN, identity)
+        return DomainRow.get(context.store, identity)
     except ResourceNotFound:
         raise ResourceNotFound(f"Domain {identity} does not exist") from None
 

@@ -5,10 +5,17 @@ from typing import Any
 
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_ASSOCIATION, TRIAL_COMPONENT
-from loopback.core.queries import NAME, Selection, has, member
+from loopback.core.queries import NAME, Selection, has
 from loopback.core.schema import SQL
-from loopback.core.store import Resource
+from loopback.rows.experiments import (
+    COMPONENT_CREATED,
+    ExperimentRow,
+    TrialAssociationRow,
+    TrialComponentRow,
+    TrialRow,
+)
 from loopback.rows.pipelines import ExecutionRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -16,7 +23,7 @@ from loopback.services.sagemaker.tags import keep_tags
 EXPERIMENTS = Listing("ExperimentSummaries", EXPERIMENT)
 TRIALS = Listing("TrialSummaries", TRIAL)
 COMPONENTS = Listing("TrialComponentSummaries", TRIAL_COMPONENT)
-_ORDERS = {"Name": NAME, "CreationTime": member("created")}
+_ORDERS = {"Name": NAME, "CreationTime": COMPONENT_CREATED}
 COMPONENTS_OF_TRIAL = Listing(
     "TrialComponentSummaries", TRIAL_ASSOCIATION, orders=_ORDERS, created=_ORDERS["CreationTime"]
 )
@@ -27,12 +34,11 @@ def track(execution: ExecutionRow, execution_arn: str, context: Context) -> None
     """What PipelineExperimentConfig asks for; the defaults are the names of pipeline and execution."""
     experiment, trial = execution.parent[:120], execution.name
     if not context.store.exists(EXPERIMENT, experiment):
-        context.store.create(EXPERIMENT, experiment, {"ExperimentName": experiment})
+        ExperimentRow(request={"ExperimentName": experiment}).create(context.store, experiment)
     if not context.store.exists(TRIAL, trial):
         source = {"SourceArn": execution_arn}
-        context.store.create(
-            TRIAL, trial, {"TrialName": trial, "ExperimentName": experiment, "Source": source}, parent=experiment
-        )
+        new = TrialRow(request={"TrialName": trial, "ExperimentName": experiment, "Source": source})
+        new.create(context.store, trial, experiment)
 
 
 _SOURCES = {
@@ -49,14 +55,14 @@ def track_job(trial: str, kind: str, job: str, context: Context) -> None:
     source = {"SourceArn": context.place.arn(f"{kind}/{job}"), "SourceType": source_type}
     doc = {"TrialComponentName": name, "DisplayName": job, "Source": source}
     with context.store.transaction():
-        _associate(trial, context.store.create(TRIAL_COMPONENT, name, doc), context)
+        _associate(trial, TrialComponentRow(request=doc).create(context.store, name), context)
 
 
-def _associate(trial: str, component: Resource, context: Context) -> None:
+def _associate(trial: str, component: TrialComponentRow, context: Context) -> None:
     """An association has the component's time of creation, which a trial's components are sorted by."""
     if not context.store.exists(TRIAL_ASSOCIATION, name := f"{trial}/{component.name}"):
-        doc = {"component": component.name, "created": component.created}
-        context.store.create(TRIAL_ASSOCIATION, name, doc, parent=trial)
+        shown = TrialAssociationRow(component=component.name, component_created=component.created)
+        shown.create(context.store, name, trial)
 
 
 @handles("CreateExperiment")
@@ -82,7 +88,7 @@ def create_component(request: Request, context: Context) -> Response:
 def associate(request: Request, context: Context) -> Response:
     """Show a component under a trial."""
     trial = context.store.get(TRIAL, request["TrialName"])
-    component = context.store.get(TRIAL_COMPONENT, request["TrialComponentName"])
+    component = TrialComponentRow.get(context.store, request["TrialComponentName"])
     _associate(trial.name, component, context)
     arns = {"TrialArn": TRIAL, "TrialComponentArn": TRIAL_COMPONENT}
     names = {"TrialArn": trial.name, "TrialComponentArn": component.name}
@@ -92,19 +98,19 @@ def associate(request: Request, context: Context) -> Response:
 @handles("DescribeExperiment")
 def describe_experiment(request: Request, context: Context) -> Response:
     """The experiment as it was created."""
-    return _view(context.store.get(EXPERIMENT, request["ExperimentName"]), context, "ExperimentArn")
+    return _view(ExperimentRow.get(context.store, request["ExperimentName"]), context, "ExperimentArn")
 
 
 @handles("DescribeTrial")
 def describe_trial(request: Request, context: Context) -> Response:
     """The trial as it was created."""
-    return _view(context.store.get(TRIAL, request["TrialName"]), context, "TrialArn")
+    return _view(TrialRow.get(context.store, request["TrialName"]), context, "TrialArn")
 
 
 @handles("DescribeTrialComponent")
 def describe_component(request: Request, context: Context) -> Response:
     """The component as it was created."""
-    return _view(context.store.get(TRIAL_COMPONENT, request["TrialComponentName"]), context, "TrialComponentArn")
+    return _view(TrialComponentRow.get(context.store, request["TrialComponentName"]), context, "TrialComponentArn")
 
 
 @handles("ListExperiments")
@@ -130,14 +136,13 @@ def list_components(request: Request, context: Context) -> Response:
             raise ValidationException("Give either TrialName or ExperimentName, not both")
         where = filters(request, {"SourceArn": SQL["association_has_source"]})
         within = Selection(TRIAL_ASSOCIATION, request["TrialName"], where=where)
-        return select(request, context, COMPONENTS_OF_TRIAL, _component_of, within)
+        return select(request, context, COMPONENTS_OF_TRIAL, reading(TrialAssociationRow, _component_of), within)
     within = Selection(TRIAL_COMPONENT, equal=filters(request, _SOURCE), where=experiment)
     return select(request, context, COMPONENTS, component_view, within)
 
 
-def _component_of(association: Resource, context: Context) -> Response:
-    component = context.store.get(TRIAL_COMPONENT, association.doc["component"])
-    return _view(component, context, "TrialComponentArn")
+def _component_of(association: TrialAssociationRow, context: Context) -> Response:
+    return _view(TrialComponentRow.get(context.store, association.component), context, "TrialComponentArn")
 
 
 def _create(kind: Any, name: str, request: Request, context: Context, parent: str = "") -> str:
@@ -153,11 +158,11 @@ def _create(kind: Any, name: str, request: Request, context: Context, parent: st
     return arn
 
 
-def _view(row: Resource, context: Context, arn: str) -> Response:
+def _view(row: ExperimentRow | TrialRow | TrialComponentRow, context: Context, arn: str) -> Response:
     times = {"CreationTime": row.created, "LastModifiedTime": row.changed}
-    return row.doc | row.result | times | {arn: context.place.arn(f"{row.kind}/{row.name}")}
+    return row.request | times | {arn: context.place.arn(f"{row.kind}/{row.name}")}
 
 
-experiment_view = partial(_view, arn="ExperimentArn")
-trial_view = partial(_view, arn="TrialArn")
-component_view = partial(_view, arn="TrialComponentArn")
+experiment_view = partial(reading(ExperimentRow, _view), arn="ExperimentArn")
+trial_view = partial(reading(TrialRow, _view), arn="TrialArn")
+component_view = partial(reading(TrialComponentRow, _view), arn="TrialComponentArn")

@@ -9,9 +9,9 @@ from botocore.model import StructureShape
 from loopback.core import kinds
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import Kind
-from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.rows.endpoints import EndpointRow
+from loopback.rows.experiments import TrialComponentRow, trials_of
 from loopback.rows.jobs import JobRow
 from loopback.rows.models import ModelRow, PackageGroupRow, PackageRow
 from loopback.rows.pipelines import ExecutionRow, PipelineRow, PipelineVersionRow
@@ -58,20 +58,21 @@ def _model(row: Resource, context: Context) -> Record:
 def _component(row: Resource, context: Context) -> Record:
     """A component of a job has the job's parameters, metrics and details, as AWS fills them in."""
     shown = {"InputArtifacts": {}, "OutputArtifacts": {}, **experiments.component_view(row, context)}
-    found = context.store.scan(Selection(kinds.TRIAL_ASSOCIATION, equal=(equals("component", row.name),)), 20)
+    found = context.store.scan(trials_of(row.name), 20)
     trials = [association.parent for association in found]
     shown["Parents"] = [
         {"TrialName": trial, "ExperimentName": context.store.get(kinds.TRIAL, trial).parent} for trial in trials
     ]
-    source = (row.doc.get("Source") or {}).get("SourceArn", "")
+    component = TrialComponentRow.from_row(row)
+    source = component.source.get("SourceArn", "")
     try:
         job = jobs.view(jobs.find_by_arn(source, context), context)
     except ResourceNotFound:
         return shown
-    family = row.doc["Source"].get("SourceType", "").removeprefix("SageMaker")
+    family = component.source.get("SourceType", "").removeprefix("SageMaker")
     shown["SourceDetail"] = {"SourceArn": source, family: job}
     given = {name: {"StringValue": str(value)} for name, value in (job.get("HyperParameters") or {}).items()}
-    shown["Parameters"] = given | (row.doc.get("Parameters") or {})
+    shown["Parameters"] = given | (component.request.get("Parameters") or {})
     shown["Metrics"] = [
         {"MetricName": each["MetricName"], "SourceArn": source, "TimeStamp": each["Timestamp"], "Last": each["Value"]}
         for each in job.get("FinalMetricDataList") or ()
