@@ -35,6 +35,9 @@ NOT_DONE: dict[str, tuple[str, ...]] = {
     "RollbackStack": ("DeploymentConfig",),
 }
 
+# What a client may say although it is so anyhow: the CDK names the mode of every change set.
+DEFAULTS = {"DeploymentConfig.Mode": "STANDARD", "DeploymentConfig.DisableRollback": "false"}
+
 
 def install() -> None:
     """Look at each request first. Once, before the base serves."""
@@ -61,9 +64,14 @@ def given(request: Mapping[str, Any], members: tuple[str, ...]) -> list[str]:
     return [
         name
         for name in members
-        if any((key == name or key.startswith(f"{name}.")) and _filled(value) for key, value in request.items())
+        if any(
+            (key == name or key.startswith(f"{name}.")) and _filled(value, DEFAULTS.get(key))
+            for key, value in request.items()
+        )
     ]
 
 
-def _filled(value: Any) -> bool:
-    return any(_filled(item) for item in value) if isinstance(value, list) else value not in ("", None, "{}", "[]")
+def _filled(value: Any, default: str | None) -> bool:
+    if isinstance(value, list):
+        return any(_filled(item, default) for item in value)
+    return value not in ("", None, "{}", "[]", default)

@@ -158,6 +158,11 @@ def test_members_of_requests_that_are_not_carried_out(handlers: Any) -> None:
     )
 
 
+def test_a_member_that_says_what_is_so_anyhow() -> None:
+    for mode, refused in {"STANDARD": [], "EXPRESS": ["DeploymentConfig"]}.items():
+        assert stack_requests.given({"DeploymentConfig.Mode": [mode]}, ("DeploymentConfig",)) == refused
+
+
 def test_the_members_are_those_of_the_api() -> None:
     """The judge is botocore's service model."""
     import botocore.session
