@@ -1,6 +1,6 @@
 # The commands a person needs; CI runs the same. Everything lands in .venv and .slipway, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run test check scan bench lock clean
+.PHONY: help run test check scan bench cdk lock clean
 
 PIPELINE ?= churn
 PROJECT ?= $(if $(filter churn,$(PIPELINE)),slipway,slipway-$(PIPELINE))
@@ -39,6 +39,9 @@ scan: .venv/installed  ## the templates through cfn-lint and a security scan, wh
 
 bench: .venv/installed  ## measure against the floor and the peers; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
+
+cdk:  ## install AWS's CDK for its journey, with npm: tests/journeys/test_cdk.py
+	npm install --prefix tests/journeys/cdk --no-audit --no-fund --no-package-lock
 
 lock: .venv/installed  ## write requirements.lock from pyproject.toml: the newest versions that it admits, with hashes
 	$(BIN)/uv pip compile -q --upgrade --all-extras --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements.lock pyproject.toml
