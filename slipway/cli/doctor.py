@@ -12,6 +12,7 @@ from slipway.cli.target import Target
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
 XGBOOST = "3.2-0"
+XGBOOST_PATCHED_UNTIL = "2027-05-13"  # a year from its general availability
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,8 @@ def _image(target: Target) -> Row:
     account = version["registries"].get(target.region)
     if account is None:
         return Row("xgboost image", FAIL, f"{XGBOOST} is not in {target.region}", "choose a region that has it")
-    return Row("xgboost image", OK, f"{version['repository']}:{XGBOOST} of account {account}")
+    patched = f"patched by AWS until {XGBOOST_PATCHED_UNTIL}"
+    return Row("xgboost image", OK, f"{version['repository']}:{XGBOOST} of account {account}, {patched}")
 
 
 def _quotas(target: Target, pipeline: str) -> Row:

@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from loopback.core.image_support import warn
 from loopback.runtimes.jobs import failures, supervise
 from loopback.runtimes.jobs import job_dir as place
 from loopback.runtimes.jobs.hosts import HostCannotStart, HostProcess
@@ -153,7 +155,9 @@ class _Run:
             limit = f"{count} instances requested, this loopback runs at most {self.ports.capacity} a job"
             raise JobFault(f"ResourceLimitExceeded: {limit}", LIMIT)
         try:
-            runtime = self.ports.images.runtime(image_of(self.job))
+            image = image_of(self.job)
+            warn(image, datetime.now(UTC).date())
+            runtime = self.ports.images.runtime(image)
         except UnknownImage as error:
             raise JobFault(f"ClientError: {error}") from None
         self.place = place.make(self.ports.folder, self.job, count)

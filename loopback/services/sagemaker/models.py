@@ -1,8 +1,10 @@
 """Models: CreateModel and its family. Endpoints and transform jobs are made from them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
+from loopback.core.image_support import warn
 from loopback.core.kinds import MODEL
 from loopback.core.objects import NoSuchBucket, NoSuchKey, split_uri
 from loopback.rows.models import ModelRow
@@ -26,6 +28,7 @@ def create(request: Request, context: Context) -> Response:
     containers = [found for container in given for found in _resolved(container, context)]
     for container in containers:
         require_data(container.get("ModelDataUrl"), context)
+        warn(container.get("Image", ""), datetime.now(UTC).date())
     arn = _arn(request["ModelName"], context)
     with context.store.transaction():
         ModelRow(request=request, containers=containers).create(context.store, request["ModelName"])
