@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loopback.images.model_monitor import analyzer
 from loopback.runtimes.jobs import archives
-from pipelines.churn import evaluate, prepare, train
 from slipway.tabular.evaluating import Folders
 from slipway.tabular.hosts import Hosts
+from slipway.tabular.scripts import evaluate, prepare, train
 from slipway.tabular.training import Channels
 
 

@@ -1,1 +1,1 @@
-"""What is trained: a folder for each pipeline, `tabular` for what their jobs share, the commands."""
+"""What is trained: a folder for each pipeline."""

@@ -1,1 +1,1 @@
-"""Abalone: how old is this shell? `pipeline.py` is the graph, the other files run inside its jobs."""
+"""Abalone: how old is this shell? `pipeline.py` is the graph, config.yml what may be tuned."""

@@ -1,13 +1,9 @@
-"""Prepare: raw measurements in; typed splits, encoder, monitoring baseline and golden requests out."""
-
-from pathlib import Path
-from typing import Any
+"""Prepare, but for some rows. An own prepare.py, train.py, evaluate.py or inference.py takes the library's place."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from slipway.tabular import feature_code, job
-from slipway.tabular.preparing import prepare
+from slipway.tabular.scripts import prepare
 
 
 def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -15,13 +11,5 @@ def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pc.greater(batch.column("height"), 0))
 
 
-def main(input_dir: Path, output_dir: Path, config: dict[str, Any]) -> dict[str, int]:
-    """Prepare everything in `input_dir`; returns the rows of each split."""
-    rows = prepare(input_dir, output_dir, config, clean, feature_code.beside(__file__))
-    print("prepared " + ", ".join(f"{count} {part} rows" for part, count in rows.items()))
-    return rows
-
-
 if __name__ == "__main__":
-    folder = job.ml_path("processing")
-    job.run(lambda: main(folder / "input" / "data", folder / "output", job.config_beside(__file__)))
+    prepare.run(__file__, clean)

@@ -1,1 +1,1 @@
-"""Churn: will this customer leave? `pipeline.py` is the graph, the other files run inside its jobs."""
+"""Churn: will this customer leave? `pipeline.py` is the graph, config.yml what may be tuned."""

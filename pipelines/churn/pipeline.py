@@ -10,32 +10,21 @@ Each step is one function of `slipway.build.model_build`; its arguments are the 
 differ, write a function here and call that instead. What may be tuned is in config.yml.
 """
 
-from pathlib import Path
-
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from slipway.build import config
 from slipway.build.clarify import checks
 from slipway.build.model_build import baseline, evaluate, gate, prepare, register, train
-from slipway.build.project import Project
 from slipway.build.steps import Workshop
 
-HERE = Path(__file__).resolve().parent  # its name is the pipeline's
-METRICS = "binary_classification_metrics"  # the section of evaluation.json that the gate reads
 
-
-def get_workshop(project: Project) -> Workshop:
-    """What makes this pipeline's steps in a project."""
-    return Workshop(project, HERE, config.load(HERE / "config.yml"))
-
-
-def get_pipeline(shop: Workshop) -> Pipeline:
-    """The graph."""
+def get_pipeline(region: str | None = None, role: str | None = None, **project: str | None) -> Pipeline:
+    """The graph. What is not given, `default_bucket` and the project's name too, is read from the environment."""
+    shop = Workshop.beside(__file__, region=region, role=role, **project)
     prepared = prepare(shop)
     baselined = baseline(shop, prepared)
     trained = train(shop, prepared)
     checked = checks(shop, prepared, trained)
     evaluated = evaluate(shop, prepared, trained, baselined)
     registered = register(shop, trained, evaluated, baselined, checked)
-    gated = gate(shop, evaluated, registered, METRICS)
+    gated = gate(shop, evaluated, registered)
     return shop.finish([prepared, baselined, trained, *checked.steps, evaluated, gated])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 LIBRARY = Path(__file__).resolve().parents[2]  # the folder that holds the package slipway
+SCRIPTS = Path("slipway", "tabular", "scripts")  # the programs of jobs, for a pipeline without its own
 OURS = ("pipelines", "slipway")  # the packages that travel with a job's code
 ARCHIVE = "sourcedir.tar.gz"
 
@@ -69,7 +70,7 @@ class Bundle:
 
 
 def processing(folder: Path, script: str, config: Mapping[str, Any]) -> Bundle:
-    """The bundle of a processing job: `<folder>/<script>.py`, what it imports, config.json.
+    """The bundle of a processing job: the script, what it imports, config.json.
 
     `folder` is a pipeline's, the `pipelines/churn` of a project.
     """
@@ -91,8 +92,10 @@ def serving_code(folder: Path) -> Bundle:
 
 def _with_imports(folder: Path, script: str) -> dict[str, bytes]:
     """The script at the root of the bundle, the modules that it needs at their own place."""
-    source = (folder / f"{script}.py").read_bytes()
-    return {f"{script}.py": source, **_modules(_imported(source, f"pipelines.{folder.name}"), folder.parent.parent)}
+    own = (folder / f"{script}.py").is_file()  # a pipeline's own file of this name wins
+    source = (folder if own else LIBRARY / SCRIPTS).joinpath(f"{script}.py").read_bytes()
+    package = f"pipelines.{folder.name}" if own else ".".join(SCRIPTS.parts)
+    return {f"{script}.py": source, **_modules(_imported(source, package), folder.parent.parent)}
 
 
 def _features(folder: Path) -> dict[str, bytes]:

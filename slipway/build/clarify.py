@@ -120,7 +120,7 @@ def _step(
         skip_check=skip,
         register_new_baseline=shop.parameters.new_baseline,
         fail_on_violation=True,
-        model_package_group_name=shop.name,
+        model_package_group_name=shop.group,
         **options,
     )
 

@@ -9,6 +9,7 @@ import gc
 import hashlib
 import importlib
 import importlib.metadata
+import inspect
 import json
 import logging
 import os
@@ -16,55 +17,66 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slipway.build import working_folder
 from slipway.build.bundles import LIBRARY, Bundle
-from slipway.build.project import Project, UsageError
+from slipway.build.project import ARGUMENTS, Project, UsageError
 
 KEPT = Path(".slipway", "definitions")  # below the project's folder
 LIBRARY_SOURCES = ("slipway/build", "slipway/tabular")
 
+Arguments = Mapping[str, Any]  # of get_pipeline
+
 
 @dataclass(frozen=True)
 class Compiled:
-    """A definition, and the code that its steps refer to, by step."""
+    """A definition, and the code that its steps refer to, by step.
+
+    `bucket` is where the code belongs, `group` the model package group; "" of a pipeline that another library made.
+    """
 
     name: str
     text: str
-    code: Mapping[str, Sequence[Any]]  # digest and number of objects
+    code: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # digest and number of objects
     bundles: Mapping[str, Bundle] | None = None  # None: the definition was kept from an earlier build
+    bucket: str = ""
+    group: str = ""
 
 
-def compiled(module: str, project: Project, root: Path) -> Compiled:
+def compiled(module: str, arguments: Arguments, root: Path) -> Compiled:
     """The definition of the pipeline in a module (`pipelines.churn.pipeline`) of the project in a folder.
 
-    It is read from disk if nothing has changed.
+    `arguments` are those of its `get_pipeline`. It is read from disk if nothing has changed.
     """
-    path = root / KEPT / f"{_key(module, project, root)}.json"
+    path = root / KEPT / f"{_key(module, arguments, root)}.json"
     if path.exists():
         return Compiled(**json.loads(path.read_text()))
-    fresh = build(module, project, root)
+    fresh = build(module, arguments, root)
+    if fresh.bundles is None:  # what it is made from beside these files is not known
+        return fresh
     partial = path.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):  # a checkout that cannot be written to compiles every time
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"name": fresh.name, "text": fresh.text, "code": fresh.code}))
+        partial.write_text(json.dumps({name: value for name, value in vars(fresh).items() if name != "bundles"}))
         partial.replace(path)
     return fresh
 
 
-def build(module: str, project: Project, root: Path) -> Compiled:
-    """Compile and validate; nothing is sent anywhere."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", project.region)  # the SDK makes a client while it is imported
+def build(module: str, arguments: Arguments, root: Path) -> Compiled:
+    """Compile and validate. Nothing is sent anywhere, but by a module that does so itself."""
+    if not (region := arguments.get("region")):  # all that is missing is told at once
+        region = Project.from_arguments({key: value for key, value in arguments.items() if key in ARGUMENTS}).region
+    os.environ.setdefault("AWS_DEFAULT_REGION", str(region))  # the SDK makes a client while it is imported
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # it would ask IAM before anything runs
     before = logging.getLogger().handlers[:]
     logging.disable(logging.WARNING)  # it reports every step that it takes
     gc.disable()  # what its import makes stays: looking through that again and again takes a third of the time
     try:
         with warnings.catch_warnings(action="ignore"):
-            name, definition, bundles = _defined(module, project, root)
+            pipeline, definition = _defined(module, arguments, root)
     finally:
         logging.disable(logging.NOTSET)
         logging.getLogger().handlers[:] = before
@@ -75,24 +87,40 @@ def build(module: str, project: Project, root: Path) -> Compiled:
 
     if faults := check.faults(text):
         raise UsageError("\n".join([f"the definition of {module} is not valid:", *(f"  - {f}" for f in faults)]))
-    code_of = {step: (bundle.digest, len(bundle.objects(name))) for step, bundle in bundles.items()}
-    return Compiled(name, text, code_of, bundles)
+    shop = getattr(pipeline, "workshop", None)
+    if shop is None:
+        return Compiled(str(pipeline.name), text)
+    code = {step: (bundle.digest, len(bundle.objects(shop.name))) for step, bundle in shop.bundles.items()}
+    return Compiled(shop.name, text, code, shop.bundles, shop.project.bucket, shop.group)
 
 
-def _defined(module: str, project: Project, root: Path) -> tuple[str, dict[str, Any], Mapping[str, Bundle]]:
-    """Name, definition and code of the pipeline in a module. Raises UsageError for what its code raises, with place."""
+def _defined(module: str, arguments: Arguments, root: Path) -> tuple[Any, dict[str, Any]]:
+    """The pipeline in a module, and its definition. Raises UsageError for what its code raises, with place."""
     try:
         code = _module(module, root)
-        if missing := [name for name in ("get_workshop", "get_pipeline") if not hasattr(code, name)]:
+        make = getattr(code, "get_pipeline", None)
+        if not callable(make):
             raise UsageError(
-                f"{module} has no {' and no '.join(missing)}: a pipeline is made by get_pipeline(get_workshop(project))"
+                f"{module} has no function get_pipeline(region, role, ...) that makes a pipeline of the SDK"
             )
-        shop = code.get_workshop(project)
-        return shop.name, json.loads(code.get_pipeline(shop).definition()), shop.bundles
+        pipeline = make(**taken(make, arguments, f"get_pipeline of {module}"))
+        if not hasattr(pipeline, "definition"):
+            raise UsageError(f"get_pipeline of {module} returns {type(pipeline).__name__}, not a pipeline of the SDK")
+        return pipeline, json.loads(pipeline.definition())
     except UsageError:
         raise
     except Exception as error:
         raise UsageError(f"{_place(error, root)}: {type(error).__name__}: {error}") from error
+
+
+def taken(function: Any, arguments: Arguments, name: str) -> dict[str, Any]:
+    """The arguments that a function takes of those that are there. Raises UsageError for one that it misses."""
+    parameters = inspect.signature(function).parameters.values()
+    by_name = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    if missing := [key for key, p in by_name.items() if p.default is p.empty and key not in arguments]:
+        raise UsageError(f"{name} needs {', '.join(missing)}: give it with --kwargs \"{{'{missing[0]}': ...}}\"")
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return {key: value for key, value in arguments.items() if takes_all or key in by_name}
 
 
 def _place(error: Exception, root: Path) -> str:
@@ -113,11 +141,11 @@ def _module(name: str, root: Path) -> Any:
     return importlib.import_module(name)
 
 
-def _key(module: str, project: Project, root: Path) -> str:
+def _key(module: str, arguments: Arguments, root: Path) -> str:
     """A hash of all that a definition depends on."""
     digest = hashlib.sha256()
     versions = [sys.version, *(importlib.metadata.version(name) for name in ("sagemaker", "botocore"))]
-    digest.update(json.dumps([module, asdict(project), versions]).encode())
+    digest.update(json.dumps([module, sorted(arguments.items()), versions], default=str).encode())
     for home, folder in ((root, "pipelines"), *((LIBRARY, folder) for folder in LIBRARY_SOURCES)):
         for path in sorted(path for path in (home / folder).rglob("*") if path.suffix in {".py", ".yml"}):
             digest.update(f"\0{path.relative_to(home)}\0".encode())
@@ -137,19 +165,19 @@ def _without_empty_environment(node: Any) -> Any:
     return cleaned
 
 
-def upload_code(made: Compiled, module: str, project: Project, root: Path, s3: Any) -> list[str]:
+def upload_code(made: Compiled, module: str, arguments: Arguments, root: Path, s3: Any) -> list[str]:
     """Put the code objects that the bucket does not have into it; returns their keys."""
     missing = [
         step
         for step, (digest, objects) in sorted(made.code.items())
-        if _count(s3, project.bucket, f"{made.name}/code/{digest}/") < objects
+        if _count(s3, made.bucket, f"{made.name}/code/{digest}/") < objects
     ]
     if not missing:
         return []
-    bundles = made.bundles or build(module, project, root).bundles or {}
+    bundles = made.bundles or build(module, arguments, root).bundles or {}
     contents = [item for step in missing for item in bundles[step].objects(made.name).items()]
     for key, content in contents:
-        s3.put_object(Bucket=project.bucket, Key=key, Body=content)
+        s3.put_object(Bucket=made.bucket, Key=key, Body=content)
     return [key for key, _ in contents]
 
 

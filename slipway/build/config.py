@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from slipway.build import settings_file
 from slipway.build.settings_file import Section, nearest
 from slipway.tabular import cells
+from slipway.tabular.kinds import BINARY, REGRESSION
 
 FOLDER = Path("pipelines")  # of the project that the working folder is
 SCHEMA = FOLDER / "config.schema.json"
@@ -23,6 +24,16 @@ LOWER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200, description="As the file spells it, or like it.")]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
 Share = Annotated[float, Field(ge=0.01, le=0.98)]
+Objective = Literal[
+    "binary:logistic",
+    "reg:squarederror",
+    "reg:absoluteerror",
+    "reg:pseudohubererror",
+    "reg:squaredlogerror",
+    "reg:gamma",
+    "reg:tweedie",
+    "count:poisson",
+]
 Metric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"]
 
 
@@ -117,12 +128,15 @@ class Jobs(Section):
 
 
 class Hyperparameters(Section):
-    """XGBoost's parameters by XGBoost's names; `objective` is chosen in train.py."""
+    """XGBoost's parameters by XGBoost's names."""
 
     num_round: int = Field(ge=1, le=100_000)
     early_stopping_rounds: int = Field(20, ge=0, description="0 switches early stopping off.")
     class_weight: Literal["balanced"] | Annotated[float, Field(gt=0)] = Field(
         1.0, description="Of a positive row. Other than 1 it costs ranking and calibration; see `decision`."
+    )
+    objective: Objective | None = Field(
+        None, description="What is learned. Default: binary:logistic, of a regression reg:squarederror."
     )
     eval_metric: str = "logloss"
     seed: int = Field(0, ge=0, le=2**31 - 1)
@@ -231,6 +245,9 @@ def _is_text(value: Any) -> bool:
 class Config(Section):
     """The whole of a pipeline's config.yml."""
 
+    problem: Literal["binary", "regression"] | None = Field(
+        None, description="What the label is: yes or no, or a number. Default: binary where data.label is given."
+    )
     data: Data
     split: Split
     slices: list[Name] = Field(default_factory=list, description="Columns whose values get metrics of their own.")
@@ -259,8 +276,19 @@ class Config(Section):
                 raise ValueError(f"gates: {metric!r} is not a metric of a {kind}; allowed: {allowed}")
         return self
 
+    @property
+    def kind(self) -> str:
+        """The kind of problem: BINARY or REGRESSION."""
+        return REGRESSION if self.data.label is None else BINARY
+
     def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """What the checks ask of columns that don't allow it."""
+        """What the sections ask of the columns that those don't allow."""
+        if self.problem not in (None, self.kind):
+            needs = "needs" if self.problem == BINARY else "has no"
+            yield ("problem",), f"{self.problem} {needs} data.label, which says which labels are positive"
+        objective = self.hyperparameters.objective
+        if objective and (objective == "binary:logistic") != (self.kind == BINARY):
+            yield ("hyperparameters", "objective"), f"{objective} is not for a {self.kind} problem"
         if self.decision is not None and self.data.label is None:
             yield ("decision",), "a number is not decided; data.label must say which labels are positive"
         if self.bias is not None:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slipway.build.compiled import compiled
-from slipway.build.project import Project, UsageError
+from slipway.build.project import UsageError, arguments
 from slipway.build.working_folder import work_here
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """The console command; 2 for wrong usage or a wrong config.yml."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = sys.argv[1:] if given is None else given
     try:
         root = work_here()
         options = _parser().parse_args(words)
-        text = compiled(options.module_name, Project.from_kwargs(options.kwargs, options.role_arn), root).text
+        text = compiled(options.module_name, arguments(options.kwargs, options.role_arn), root).text
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -32,9 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-n", "--module-name", required=True, help="for example pipelines.churn.pipeline")
     parser.add_argument("-f", "--file-name", help="write to this file instead of stdout")
     parser.add_argument("-role-arn", "--role-arn", help="instead of SAGEMAKER_PIPELINE_ROLE_ARN")
-    parser.add_argument(
-        "-kwargs", "--kwargs", help="dictionary: region, role, default_bucket, sagemaker_project_name, ..."
-    )
+    parser.add_argument("-kwargs", "--kwargs", help="dictionary of arguments of get_pipeline: region, role, ...")
     return parser
 
 

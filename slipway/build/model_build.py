@@ -50,7 +50,7 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
         skip_check=shop.parameters.skip_check,
         register_new_baseline=shop.parameters.new_baseline,
         fail_on_violation=False,
-        model_package_group_name=shop.name,
+        model_package_group_name=shop.group,
         cache_config=CACHE,
     )
 
@@ -69,7 +69,8 @@ def evaluate(
     It also gives the baseline's constraints room for chance; a monitor compares with those.
     """
     config = shop.config.part("data", "slices", "monitoring", "decision") | {
-        "champion_metric": shop.config.gates.champion.metric
+        "problem": shop.config.kind,
+        "champion_metric": shop.config.gates.champion.metric,
     }
     return shop.processing(
         "Evaluate",
@@ -82,20 +83,17 @@ def evaluate(
             "constraints": baselined.properties.BaselineUsedForDriftCheckConstraints,
         },
         outputs=["evaluation"],
-        env={"CHAMPION_MODEL_PACKAGE_ARN": shop.parameters.champion, "MODEL_PACKAGE_GROUP_NAME": shop.name},
+        env={"CHAMPION_MODEL_PACKAGE_ARN": shop.parameters.champion, "MODEL_PACKAGE_GROUP_NAME": shop.group},
         property_files=[REPORT],
     )
 
 
-def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep, metrics: str) -> ConditionStep:
-    """All thresholds of config.yml, and not worse than the champion by more than the margin, beyond doubt.
-
-    `metrics` is the section of evaluation.json that the thresholds are about.
-    """
-    missed: Any = shop.figures(evaluated, metrics)
+def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep) -> ConditionStep:
+    """All thresholds of config.yml, and not worse than the champion by more than the margin, beyond doubt."""
+    missed: Any = shop.figures(evaluated)
     return ConditionStep(
         "Gate",
-        conditions=shop.conditions(evaluated, metrics),
+        conditions=shop.conditions(evaluated),
         if_steps=[registered],
         else_steps=[FailStep("Fail", error_message=missed)],
     )
@@ -107,7 +105,7 @@ def register(
     """A version in the registry, with its metrics, baselines and lineage."""
     report = Join("/", [made_by(evaluated, "evaluation"), "evaluation.json"])
     arguments = shop.model(trained).register(
-        model_package_group_name=shop.name,
+        model_package_group_name=shop.group,
         content_types=["text/csv", "application/json"],
         response_types=["text/csv", "application/json"],
         inference_instances=["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"],

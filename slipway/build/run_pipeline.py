@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.build.compiled import Compiled, compiled, upload_code
-from slipway.build.project import Project, UsageError
+from slipway.build.compiled import Arguments, Compiled, compiled, upload_code
+from slipway.build.project import UsageError, arguments
 from slipway.build.run_values import declared, looked_up
 from slipway.build.working_folder import work_here
 
@@ -18,14 +18,15 @@ FINISHED = {"Succeeded", "Failed", "Stopped"}
 SAMPLE_ROWS = 5000
 
 
-def upsert(module: str, project: Project, root: Path, tags: Tags = (), description: str = "") -> tuple[Compiled, str]:
+def upsert(module: str, given: Arguments, root: Path, tags: Tags = (), description: str = "") -> tuple[Compiled, str]:
     """Make the pipeline in the account what the module says; `created`, `updated` or `unchanged`."""
     import boto3
 
-    made = compiled(module, project, root)
-    upload_code(made, module, project, root, boto3.client("s3", region_name=project.region))
-    sagemaker = boto3.client("sagemaker", region_name=project.region)
-    return made, _upsert(sagemaker, made, project.role, tags, description)
+    made, region, role = compiled(module, given, root), given.get("region"), given.get("role")
+    if not role:
+        raise UsageError("the pipeline needs a role: --role-arn, or SAGEMAKER_PIPELINE_ROLE_ARN")
+    upload_code(made, module, given, root, boto3.client("s3", region_name=region))
+    return made, _upsert(boto3.client("sagemaker", region_name=region), made, role, tags, description)
 
 
 def _upsert(sagemaker: Any, made: Compiled, role: str, tags: Tags, description: str) -> str:
@@ -46,7 +47,7 @@ def _upsert(sagemaker: Any, made: Compiled, role: str, tags: Tags, description: 
 
 def start(
     made: Compiled,
-    project: Project,
+    region: str | None,
     root: Path,
     parameters: Mapping[str, str] | None = None,
     selective: Sequence[str] = (),
@@ -57,9 +58,9 @@ def start(
     """
     import boto3
 
-    sagemaker = boto3.client("sagemaker", region_name=project.region)
-    s3 = boto3.client("s3", region_name=project.region)
-    values = looked_up(made.text, made.name, parameters or {}, sagemaker, s3, root)
+    sagemaker = boto3.client("sagemaker", region_name=region)
+    s3 = boto3.client("s3", region_name=region)
+    values = looked_up(made.text, made.group or made.name, parameters or {}, sagemaker, s3, root)
     request: dict[str, Any] = {
         "PipelineName": made.name,
         "PipelineParameters": [{"Name": name, "Value": value} for name, value in values.items()],
@@ -89,7 +90,7 @@ def training_data(made: Compiled) -> str:
     return str(declared(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
 
 
-def sample_data_url(made: Compiled, module: str, project: Project) -> str:
+def sample_data_url(made: Compiled, module: str, region: str | None) -> str:
     """Where a pipeline's default InputDataUrl has no object yet: the URL of made-up rows, else "".
 
     A project that has just been launched has no data; so its first run shows something. They lie apart from the
@@ -105,24 +106,24 @@ def sample_data_url(made: Compiled, module: str, project: Project) -> str:
     kind = module.removesuffix(".pipeline").rpartition(".")[2]
     own = training_data(made)
     address = urlparse(own)
-    s3 = boto3.client("s3", region_name=project.region)
+    s3 = boto3.client("s3", region_name=region)
     where = {"Bucket": address.netloc, "Prefix": address.path.lstrip("/")}
     if not own or kind not in sample_data.KINDS or s3.list_objects_v2(**where, MaxKeys=1).get("KeyCount"):
         return ""
     prefix = f"sample-data/{kind}/{SAMPLE_ROWS}-rows/"
-    url = f"s3://{project.bucket}/{prefix}"
+    url = f"s3://{made.bucket}/{prefix}"
     if url.startswith(own):
         raise UsageError(f"data.url in config.yml is {own}, where made-up rows would be trained on, too; name a folder")
-    if not s3.list_objects_v2(Bucket=project.bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+    if not s3.list_objects_v2(Bucket=made.bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "rows.csv")
             sample_data.write(kind, SAMPLE_ROWS, 0, 0.0, path)
-            s3.upload_file(str(path), project.bucket, f"{prefix}rows.csv")
+            s3.upload_file(str(path), made.bucket, f"{prefix}rows.csv")
     return url
 
 
 def wait(
-    arn: str, region: str, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep
+    arn: str, region: str | None, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[str, str]:
     """Report each step's transitions until the execution ends; its status and the reason of a failure."""
     import boto3
@@ -164,27 +165,28 @@ def _line(step: Mapping[str, Any]) -> str:
     return f"{step['StepName']:10s} {step['StepStatus']}{cached}" + (f" ({outcome})" if outcome else "")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(typed: Sequence[str] | None = None) -> int:
     """The console command: 0 started or succeeded, 1 failed, 2 wrong usage."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = sys.argv[1:] if typed is None else typed
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         root = work_here()
         options = _parser().parse_args(words)
-        project = Project.from_kwargs(options.kwargs, options.role_arn)
-        made, what = upsert(options.module_name, project, root, _tags(options.tags), options.description or "")
+        given = arguments(options.kwargs, options.role_arn)
+        region = given.get("region")
+        made, what = upsert(options.module_name, given, root, _tags(options.tags), options.description or "")
         print(f"pipeline {made.name} {what}", flush=True)
-        given = _pairs(options.parameters)
-        made_up = options.sample_data and "InputDataUrl" not in given
-        if url := sample_data_url(made, options.module_name, project) if made_up else "":
-            given["InputDataUrl"] = url
+        values = _pairs(options.parameters)
+        made_up = options.sample_data and "InputDataUrl" not in values
+        if url := sample_data_url(made, options.module_name, region) if made_up else "":
+            values["InputDataUrl"] = url
             print(f"no data in {training_data(made)} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}")
-        arn = start(made, project, root, given, options.selective)
+        arn = start(made, region, root, values, options.selective)
         print(arn, flush=True)
         if not options.wait:
             return 0
-        status, reason = wait(arn, project.region, lambda line: print(line, flush=True))
+        status, reason = wait(arn, region, lambda line: print(line, flush=True))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -218,9 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-role-arn", "--role-arn", help="instead of SAGEMAKER_PIPELINE_ROLE_ARN")
     parser.add_argument("-description", "--description", help="of the pipeline")
     parser.add_argument("-tags", "--tags", help='JSON: [{"Key": "team", "Value": "risk"}]')
-    parser.add_argument(
-        "-kwargs", "--kwargs", help="dictionary: region, role, default_bucket, sagemaker_project_name, ..."
-    )
+    parser.add_argument("-kwargs", "--kwargs", help="dictionary of arguments of get_pipeline: region, role, ...")
     parser.add_argument("--parameters", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
     parser.add_argument(
         "--selective", action="append", default=[], metavar="STEP", help="run only this step; repeatable"

@@ -39,10 +39,12 @@ from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 
 from slipway.build.bundles import Bundle
-from slipway.build.config import HIGHER_IS_BETTER, Config
+from slipway.build.config import HIGHER_IS_BETTER, Config, load
 from slipway.build.project import Project
 from slipway.build.session import Recording
+from slipway.tabular.kinds import BINARY, REGRESSION, SECTIONS
 
+OBJECTIVES = {BINARY: "binary:logistic", REGRESSION: "reg:squarederror"}  # unless config.yml has another
 XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
 PROCESSING = "/opt/ml/processing"
 # Each start of a container installs its code folder with pip. With the image's own setuptools that asks no package
@@ -136,6 +138,12 @@ class Workshop:
     config: Config
     bundles: dict[str, Bundle] = field(default_factory=dict)
 
+    @classmethod
+    def beside(cls, file: str, **arguments: str | None) -> "Workshop":
+        """Of the pipeline in the folder of a file, its pipeline.py; `arguments` are those of its get_pipeline."""
+        folder = Path(file).resolve().parent
+        return cls(Project.from_arguments(arguments), folder, load(folder / "config.yml"))
+
     @cached_property
     def parameters(self) -> Parameters:
         """The parameters of this pipeline."""
@@ -148,8 +156,18 @@ class Workshop:
 
     @cached_property
     def name(self) -> str:
-        """The name of the pipeline and of its model package group."""
+        """The name of the pipeline."""
         return self.project.pipeline_name(self.folder.name)
+
+    @property
+    def group(self) -> str:
+        """The name of its model package group."""
+        return self.project.group or self.name
+
+    @property
+    def section(self) -> str:
+        """The section of evaluation.json that the gate reads."""
+        return SECTIONS[self.config.kind]
 
     @cached_property
     def image(self) -> str:
@@ -204,13 +222,17 @@ class Workshop:
 
         It has no metric definitions: the image brings its own, which find what XGBoost prints, and refuses others.
         """
-        given = self.config.part("hyperparameters")["hyperparameters"] | {
-            "label": _text(self.config.data.label_column),
-            **({"decision": decision.model_dump_json()} if (decision := self.config.decision) else {}),
-            "sagemaker_program": "train.py",
-            "sagemaker_submit_directory": self.code("Train", bundle),
-            "sagemaker_region": self.project.region,  # of the bucket that this archive is in
-        }
+        given = (
+            {"objective": OBJECTIVES[self.config.kind]}
+            | self.config.part("hyperparameters")["hyperparameters"]
+            | {
+                "label": _text(self.config.data.label_column),
+                **({"decision": decision.model_dump_json()} if (decision := self.config.decision) else {}),
+                "sagemaker_program": "train.py",
+                "sagemaker_submit_directory": self.code("Train", bundle),
+                "sagemaker_region": self.project.region,  # of the bucket that this archive is in
+            }
+        )
         mlflow = self.config.mlflow
         trainer = ModelTrainer(
             training_image=self.image,
@@ -225,11 +247,14 @@ class Workshop:
             output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
             hyperparameters={key: str(value) for key, value in given.items()},
             environment=self._environment(
-                OFFLINE | ({"MLFLOW_TRACKING_URI": mlflow.tracking_uri} if mlflow else {}),
+                OFFLINE | (self._tracking(mlflow.tracking_uri) if mlflow else {}),
             ),
             input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
         )
         return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=list(RETRIES))
+
+    def _tracking(self, uri: str) -> dict[str, str]:
+        return {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": self.folder.name}
 
     def model(self, trained: TrainingStep) -> ModelBuilder:
         """What Train has made, in the image that serves it."""
@@ -251,20 +276,20 @@ class Workshop:
             sagemaker_session=self.session,
         )
 
-    def conditions(self, evaluated: ProcessingStep, section: str) -> list[Condition]:
+    def conditions(self, evaluated: ProcessingStep) -> list[Condition]:
         """The thresholds of config.yml, and not beyond doubt worse than the champion by more than the margin."""
         checks: list[Condition] = []
         for metric, parameter in self.parameters.thresholds.items():
             better = ConditionGreaterThanOrEqualTo if metric in HIGHER_IS_BETTER else ConditionLessThanOrEqualTo
-            checks.append(better(figure(evaluated, f"{section}.{metric}.value"), parameter))
+            checks.append(better(figure(evaluated, f"{self.section}.{metric}.value"), parameter))
         worse = figure(evaluated, "champion.worse_by.low")
         return [*checks, ConditionLessThanOrEqualTo(worse, self.parameters.margin)]
 
-    def figures(self, evaluated: ProcessingStep, section: str) -> Join:
+    def figures(self, evaluated: ProcessingStep) -> Join:
         """Why a model was not registered, in figures."""
         words: list[Any] = ["Not registered: "]
         for metric, parameter in self.parameters.thresholds.items():
-            words += [f"{metric} ", figure(evaluated, f"{section}.{metric}.value")]
+            words += [f"{metric} ", figure(evaluated, f"{self.section}.{metric}.value")]
             words += [f" ({threshold_name(metric)} ", parameter, "), "]
         champion = self.config.gates.champion.metric
         words += [f"worse than the champion's {champion} by ", figure(evaluated, "champion.worse_by.value")]
@@ -274,7 +299,9 @@ class Workshop:
 
     def finish(self, steps: list[Step]) -> Pipeline:
         """The pipeline of these steps."""
-        return Pipeline(self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session)
+        made = Pipeline(self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session)
+        made.workshop = self  # run-pipeline uploads the code that it has made
+        return made
 
 
 def _text(value: str) -> str:

@@ -60,7 +60,7 @@ def start(target: Target, checkout: Checkout, wish: Wish) -> str:
     module, values = f"pipelines.{wish.pipeline}.pipeline", dict(wish.parameters)
     try:
         project = _project(target)
-        made, what = run_pipeline.upsert(module, project, checkout.root)
+        made, what = run_pipeline.upsert(module, project.arguments, checkout.root)
         if not wish.as_json:
             screen.say(f"pipeline {made.name} {what}")
         trained_on = str(run_values.declared(made.text).get(INPUT, {}).get("DefaultValue", ""))
@@ -69,12 +69,12 @@ def start(target: Target, checkout: Checkout, wish: Wish) -> str:
             which = f"{wish.data}, for this run alone"
         elif INPUT in values:
             which = "as the parameter says"
-        elif url := run_pipeline.sample_data_url(made, module, project):
+        elif url := run_pipeline.sample_data_url(made, module, project.region):
             values[INPUT] = url
             which = f"{run_pipeline.SAMPLE_ROWS} made-up rows: there are no data in {trained_on} yet"
         else:
             which = "what the project trains on"
-        arn = run_pipeline.start(made, project, checkout.root, values)
+        arn = run_pipeline.start(made, project.region, checkout.root, values)
     except UsageError as fault:
         raise WrongUsage(str(fault)) from None
     if not wish.as_json:

@@ -11,8 +11,11 @@ Log = Callable[[Mapping[str, float]], None]
 
 
 @contextmanager
-def run(experiment: str, params: Mapping[str, Any], *, active: bool) -> Iterator[Log]:
-    """A run with these parameters; yields the function that logs metrics. Without a tracking URI it does nothing."""
+def run(params: Mapping[str, Any], *, active: bool) -> Iterator[Log]:
+    """A run with these parameters; yields the function that logs metrics. Without a tracking URI it does nothing.
+
+    MLflow reads the experiment from MLFLOW_EXPERIMENT_NAME, which the Train step sets to the pipeline's name.
+    """
     if not active or not os.environ.get("MLFLOW_TRACKING_URI"):
         yield lambda metrics: None  # noqa: ARG005
         return
@@ -23,7 +26,6 @@ def run(experiment: str, params: Mapping[str, Any], *, active: bool) -> Iterator
             "MLFLOW_TRACKING_URI is set (mlflow.tracking_uri in config.yml) but mlflow is not in this image: "
             "remove the setting, or use an image that has mlflow and sagemaker-mlflow"
         ) from None
-    mlflow.set_experiment(experiment)
     with mlflow.start_run(run_name=os.environ.get("TRAINING_JOB_NAME")):
         mlflow.log_params(dict(params))
         yield lambda metrics: mlflow.log_metrics(dict(metrics))

@@ -111,7 +111,7 @@ def test_every_command_of_the_readme_works(checkout: Checkout) -> None:
     said: dict[str, str] = {}
     for line in listed:
         if "diff" in line:
-            checkout.edit("pipelines/churn/train.py", "\n# a line more\n")
+            checkout.edit("slipway/tabular/scripts/train.py", "\n# a line more\n")
             said["again"] = checkout.run("make run")
         said[line] = checkout.run(line)
     assert "prod answers" in said["make run"]

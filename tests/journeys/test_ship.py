@@ -47,7 +47,7 @@ def test_a_changed_line_goes_round_as_an_update_that_no_caller_notices(mill: Lau
     )
     instances(mill, 3)
     targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
-    mill.edit("pipelines/churn/train.py", '"""Train: ', '"""Train, once more: ')
+    mill.edit("slipway/tabular/scripts/train.py", '"""Train: ', '"""Train, once more: ')
     with mill.steady_traffic("prod") as counts:
         told = mill.slipway("ship", "churn", "--approve", "auto", "--message", "once more", "--json").json
     assert set(counts) == {"answered"}, counts
@@ -73,7 +73,7 @@ def test_a_changed_line_goes_round_as_an_update_that_no_caller_notices(mill: Lau
 
 def test_a_model_that_answers_wrongly_is_stopped_in_staging(mill: Launched) -> None:
     serving = mill.serves("prod")
-    path, right = "pipelines/churn/inference.py", "model.predict(model.parse(body, content_type))"
+    path, right = "slipway/tabular/scripts/inference.py", "model.predict(model.parse(body, content_type))"
     mill.edit(path, right, f"(0.9 - {right})")
     try:
         said = mill.slipway("ship", "churn", "--approve", "auto", code=1)
@@ -105,7 +105,7 @@ def test_new_data_start_a_build_by_themselves(mill: Launched) -> None:
 
 def test_a_trip_arrives_though_the_control_plane_is_killed_twice(mill: Launched) -> None:
     """A build that is cut off has failed, as on AWS when its machine is lost; the stage is tried again."""
-    mill.edit("pipelines/churn/train.py", '"""Train', '"""Train again')
+    mill.edit("slipway/tabular/scripts/train.py", '"""Train', '"""Train again')
     known, pipeline = builds(mill), mill.project.build
     mill.slipway_push("killed on the way")
     build = until(lambda: next((e for e in builds(mill) if e not in known), ""), 20)

@@ -27,7 +27,7 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def steps() -> dict[str, Any]:
     """The arguments of the steps that the real pipeline has, by name; the model's among them."""
-    built = compiled.build("pipelines.churn.pipeline", PROJECT, ROOT)
+    built = compiled.build("pipelines.churn.pipeline", PROJECT.arguments, ROOT)
     found: dict[str, Any] = {"code": built.bundles["Train"]}
     waiting = list(json.loads(built.text)["Steps"])
     while waiting:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.abalone import prepare as own_prepare
 from slipway.build import bundles, compiled, config, working_folder
 from slipway.build.project import Project
 from slipway.tabular.evaluating import Folders
@@ -23,6 +24,8 @@ from tests.tables import table
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = {"churn": "churn", "abalone": "rings"}
+OBJECTIVES = {"binary": "binary:logistic", "regression": "reg:squarederror"}  # as slipway.build.steps has them
+CLEAN = {"abalone": own_prepare.clean}
 PROJECT = Project("demo", "arn:aws:iam::123456789012:role/Pipelines", "demo-bucket", "us-east-1")
 
 
@@ -35,7 +38,7 @@ class Made:
     config: dict[str, Any]
 
     def script(self, step: str) -> ModuleType:
-        return importlib.import_module(f"pipelines.{self.name}.{step}")
+        return importlib.import_module(f"slipway.tabular.scripts.{step}")
 
     @property
     def channels(self) -> Channels:
@@ -44,7 +47,8 @@ class Made:
 
     @property
     def params(self) -> dict[str, Any]:
-        return {**self.config["hyperparameters"], "label": LABELS[self.name]}
+        kind = self.config["problem"]
+        return {"objective": OBJECTIVES[kind], **self.config["hyperparameters"], "label": LABELS[self.name]}
 
     @property
     def folders(self) -> Folders:
@@ -54,14 +58,17 @@ class Made:
 
 def config_of(name: str) -> dict[str, Any]:
     whole = config.load(ROOT / "pipelines" / name / "config.yml")
-    return whole.model_dump(mode="json", exclude_none=True) | {"champion_metric": whole.gates.champion.metric}
+    told = {"problem": whole.kind, "champion_metric": whole.gates.champion.metric}
+    return whole.model_dump(mode="json", exclude_none=True) | told
 
 
 def make(name: str, folder: Path) -> Made:
     made = Made(name, folder, config_of(name))
     (folder / "in").mkdir()
     shutil.copy(table(name), folder / "in")
-    made.script("prepare").main(folder / "in", folder / "out", made.config)
+    made.script("prepare").main(
+        folder / "in", folder / "out", made.config, clean=CLEAN.get(name, made.script("prepare").every_row)
+    )
     bundles.serving_code(ROOT / "pipelines" / name).write(folder / "serving_code")
     one_host = Hosts(("algo-1",), "algo-1")
     made.script("train").main(made.channels, folder / "model", made.params, one_host, folder / "serving_code")
@@ -99,24 +106,24 @@ def project():
 
 @pytest.fixture(scope="session")
 def compiled_churn():
-    return compiled.build("pipelines.churn.pipeline", PROJECT, ROOT)
+    return compiled.build("pipelines.churn.pipeline", PROJECT.arguments, ROOT)
 
 
 @pytest.fixture(scope="session")
 def compiled_abalone():
-    return compiled.build("pipelines.abalone.pipeline", PROJECT, ROOT)
+    return compiled.build("pipelines.abalone.pipeline", PROJECT.arguments, ROOT)
 
 
 def build_with(name: str, **sections: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The definition of a pipeline whose config.yml had these sections too; the documents of its steps by address."""
-    from slipway.build import check  # the SDK takes seconds to load
-    from slipway.build.steps import Workshop
+    from slipway.build import check, steps  # the SDK takes seconds to load
 
     module = importlib.import_module(f"pipelines.{name}.pipeline")
     document = yaml.safe_load((ROOT / "pipelines" / name / "config.yml").read_text()) | sections
-    shop = Workshop(PROJECT, ROOT / "pipelines" / name, config.Config.model_validate(document))
-    with warnings.catch_warnings(action="ignore"):
-        text = module.get_pipeline(shop).definition()
+    with warnings.catch_warnings(action="ignore"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "load", lambda _: config.Config.model_validate(document))
+        pipeline = module.get_pipeline(**PROJECT.arguments)
+        text, shop = pipeline.definition(), pipeline.workshop
     assert check.faults(text) == []
     objects = {key: content for bundle in shop.bundles.values() for key, content in bundle.objects(shop.name).items()}
     return json.loads(text), {f"s3://{PROJECT.bucket}/{key}": content for key, content in objects.items()}

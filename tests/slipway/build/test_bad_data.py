@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from pipelines.churn import prepare
 from slipway.tabular.job import JobError
+from slipway.tabular.scripts import prepare
 from tests.slipway.conftest import config_of
 from tests.tables import table
 

@@ -98,4 +98,4 @@ def test_good_durations(definition, good):
 def test_compiling_refuses_an_invalid_definition(monkeypatch, project):
     monkeypatch.setattr(check, "faults", lambda _: ["something"])
     with pytest.raises(compiled.UsageError, match="something"):
-        compiled.build("pipelines.churn.pipeline", project, ROOT)
+        compiled.build("pipelines.churn.pipeline", project.arguments, ROOT)

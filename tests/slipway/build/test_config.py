@@ -44,7 +44,7 @@ CASES = {
         "  max_dpeth: 6",
         "unknown key 'hyperparameters.max_dpeth' (did you mean 'max_depth'?); allowed: num_round,",
     ),
-    "a misspelt section": ("gates:", "gate:", "unknown key 'gate' (did you mean 'gates'?); allowed: data,"),
+    "a misspelt section": ("gates:", "gate:", "unknown key 'gate' (did you mean 'gates'?); allowed: problem,"),
     "a misspelt type": (
         "day_mins: number",
         "day_mins: numer",

@@ -107,7 +107,7 @@ def digests(root, config):
         "Evaluate": bundles.processing(
             root / "pipelines/churn",
             "evaluate",
-            {k: config[k] for k in ("data", "slices", "monitoring", "decision", "champion_metric")},
+            {k: config[k] for k in ("data", "slices", "monitoring", "decision", "problem", "champion_metric")},
         ).digest,
     }
 
@@ -115,15 +115,15 @@ def digests(root, config):
 @pytest.mark.parametrize(
     ("file", "changed"),
     [
-        ("pipelines/churn/evaluate.py", {"Evaluate"}),
-        ("pipelines/churn/prepare.py", {"Prepare"}),
-        ("pipelines/churn/train.py", {"Train"}),
-        ("pipelines/churn/inference.py", {"Train"}),
+        ("slipway/tabular/scripts/evaluate.py", {"Evaluate"}),
+        ("slipway/tabular/scripts/prepare.py", {"Prepare"}),
+        ("slipway/tabular/scripts/train.py", {"Train"}),
+        ("slipway/tabular/scripts/inference.py", {"Train"}),
         ("slipway/tabular/charts.py", {"Evaluate"}),
         ("slipway/tabular/dealing.py", {"Prepare"}),
         ("slipway/tabular/split.py", {"Prepare", "Train", "Evaluate"}),
         ("slipway/tabular/encoder.py", {"Prepare", "Train", "Evaluate"}),
-        ("pipelines/abalone/evaluate.py", set()),
+        ("pipelines/abalone/prepare.py", set()),
         ("slipway/build/run_pipeline.py", set()),
     ],
 )
@@ -137,6 +137,17 @@ def test_an_edit_reaches_only_the_jobs_that_use_the_file(elsewhere, file, change
     assert {step for step in before if before[step] != after[step]} == changed
     monkeypatch.undo()
     assert before == digests(ROOT, config)
+
+
+def test_a_pipelines_own_script_runs_in_place_of_the_librarys(elsewhere):
+    config, path = config_of("churn"), elsewhere / "pipelines/churn/train.py"
+    before = digests(elsewhere, config)
+    path.write_text("import pipelines.churn\n")
+    own = bundles.training(path.parent).files
+    after = digests(elsewhere, config)
+    path.unlink()
+    assert (own["train.py"], "pipelines/churn/__init__.py" in own) == (b"import pipelines.churn\n", True)
+    assert {step for step in before if before[step] != after[step]} == {"Train"}
 
 
 def test_a_change_of_config_reaches_only_the_jobs_that_use_it():
@@ -168,7 +179,7 @@ def test_a_training_archive_has_the_same_bytes_every_time():
         (
             ["-n", "pipelines.churn.pipeline", "--kwargs", "{'regoin': 'x'}"],
             ENVIRONMENT,
-            "unknown regoin; allowed: region",
+            "get_pipeline takes no regoin; it takes region",
         ),
         (["-n", "pipelines.churn.pipeline", "--kwargs", "{"], ENVIRONMENT, "neither a Python nor a JSON dictionary"),
     ],
@@ -190,12 +201,12 @@ def test_code_objects_are_uploaded_once(compiled_churn, project):
         def put_object(self, **sent):
             stored[sent["Key"]] = sent["Body"]
 
-    uploaded = compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project, ROOT, S3())
+    uploaded = compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project.arguments, ROOT, S3())
     assert set(uploaded) == set(stored)
-    assert compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project, ROOT, S3()) == []
+    assert compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project.arguments, ROOT, S3()) == []
     lost = next(key for key in stored if key.endswith("prepare.py"))
     del stored[lost]
-    assert lost in compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project, ROOT, S3())
+    assert lost in compiled.upload_code(compiled_churn, "pipelines.churn.pipeline", project.arguments, ROOT, S3())
     for step in json.loads(compiled_churn.text)["Steps"][:1]:
         uri = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"]
         assert any(f"s3://{project.bucket}/{key}".startswith(f"{uri}/") for key in stored)

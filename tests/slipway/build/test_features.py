@@ -127,7 +127,7 @@ def test_evaluate_answers_raw_golden_requests(made, model):
     (inputs / "model").mkdir()
     with tarfile.open(inputs / "model/model.tar.gz", "w:gz") as tar:
         tar.add(made.model, ".")
-    asked = CONFIG.part("data", "slices", "monitoring", "decision") | {"champion_metric": "auc"}
+    asked = CONFIG.part("data", "slices", "monitoring", "decision") | {"problem": "binary", "champion_metric": "auc"}
     run(bundles.processing(made.folder, "evaluate", asked), "evaluate", folder, {})
     evaluation = folder / "processing/output/evaluation"
     golden = json.loads((evaluation / "golden.json").read_text())

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from slipway.build import run_pipeline, run_values
 from slipway.build.compiled import Compiled
-from slipway.build.project import Project, UsageError
+from slipway.build.project import Project, UsageError, arguments
 
 TEXT = json.dumps(
     {
@@ -25,7 +25,7 @@ TEXT = json.dumps(
         "Steps": [{"Name": "Prepare"}, {"Name": "Train"}],
     }
 )
-MADE = Compiled("demo-churn", TEXT, {})
+MADE = Compiled("demo-churn", TEXT, {}, bucket="demo-bucket")
 PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo-churn"
 EXECUTION = f"{PIPELINE}/execution/abcdefghijkl"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_a_run_carries_its_lineage(aws, project):
         return {"PipelineExecutionArn": EXECUTION}
 
     aws[0].start_pipeline_execution = start
-    assert run_pipeline.start(MADE, project, Path.cwd(), {"ModelApprovalStatus": "Approved"}) == EXECUTION
+    assert run_pipeline.start(MADE, project.region, Path.cwd(), {"ModelApprovalStatus": "Approved"}) == EXECUTION
     assert len(sent["DataVersion"]) == len(version)
     del sent["DataVersion"]
     assert sent == {"ModelApprovalStatus": "Approved", "CommitId": "abc123", "ChampionModelPackageArn": "none"}
@@ -113,7 +113,7 @@ def test_other_data_at_the_same_address_is_another_version(aws):
 def test_no_data_is_said_before_anything_starts(aws, project):
     aws[2].add_response("list_objects_v2", {"IsTruncated": False})
     with pytest.raises(UsageError, match="no object below s3://demo-bucket/data/"):
-        run_pipeline.start(MADE, project, Path.cwd())
+        run_pipeline.start(MADE, project.region, Path.cwd())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_no_data_is_said_before_anything_starts(aws, project):
 )
 def test_wrong_values_are_refused(aws, project, parameters, selective, message):
     with pytest.raises(UsageError, match=message):
-        run_pipeline.start(MADE, project, Path.cwd(), parameters, selective)
+        run_pipeline.start(MADE, project.region, Path.cwd(), parameters, selective)
 
 
 def test_selected_steps_take_the_rest_from_the_latest_execution(aws, project):
@@ -155,7 +155,7 @@ def test_selected_steps_take_the_rest_from_the_latest_execution(aws, project):
             },
         },
     )
-    assert run_pipeline.start(MADE, project, Path.cwd(), values, ["Train"]) == EXECUTION
+    assert run_pipeline.start(MADE, project.region, Path.cwd(), values, ["Train"]) == EXECUTION
 
 
 def steps(stub, execution, *named):
@@ -222,12 +222,14 @@ def test_pairs_need_a_value():
 
 def test_kwargs_of_aws_s_templates_go_before_the_environment(monkeypatch):
     monkeypatch.setenv("ARTIFACT_BUCKET", "from-environment")
-    project = Project.from_kwargs(
+    given = arguments(
         '{"region": "eu-west-1", "sagemaker_project_name": "p", "default_bucket": "given", "role": "r",'
-        ' "sagemaker_project_arn": "a"}'
+        ' "sagemaker_project_arn": "a", "base_job_prefix": "p-1", "model_package_group_name": "models"}'
     )
-    assert project == Project("p", "r", "given", "eu-west-1")
+    project = Project.from_arguments(given)
+    assert project == Project("p", "r", "given", "eu-west-1", group="models")
     assert project.pipeline_name("churn") == "p-churn"
+    assert Project.from_arguments(given | {"pipeline_name": "p-p-1"}).pipeline_name("churn") == "p-p-1"
 
 
 def test_a_project_without_data_takes_made_up_rows(aws, project, monkeypatch):
@@ -240,13 +242,13 @@ def test_a_project_without_data_takes_made_up_rows(aws, project, monkeypatch):
     made_up = {"Bucket": project.bucket, "Prefix": "sample-data/churn/5000-rows/", "MaxKeys": 1}
     s3.add_response("list_objects_v2", {"KeyCount": 0}, own)
     s3.add_response("list_objects_v2", {"KeyCount": 0}, made_up)
-    url = run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project)
+    url = run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project.region)
     assert url == f"s3://{project.bucket}/sample-data/churn/5000-rows/"
     [(text, place)] = uploaded
     assert (text.count("\n"), place) == (5001, (project.bucket, "sample-data/churn/5000-rows/rows.csv"))
     s3.add_response("list_objects_v2", {"KeyCount": 0}, own)
     s3.add_response("list_objects_v2", {"KeyCount": 1}, made_up)
-    assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project) == url
+    assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project.region) == url
     assert len(uploaded) == 1
 
 
@@ -257,14 +259,14 @@ def test_made_up_rows_never_lie_where_the_project_trains(url, aws, project):
     s3.add_response("list_objects_v2", {"KeyCount": 0})
     made = dataclasses.replace(MADE, text=MADE.text.replace("s3://demo-bucket/data/", url))
     with pytest.raises(UsageError, match="made-up rows would be trained on"):
-        run_pipeline.sample_data_url(made, "pipelines.churn.pipeline", project)
+        run_pipeline.sample_data_url(made, "pipelines.churn.pipeline", project.region)
 
 
 def test_a_project_with_data_takes_its_own(aws, project):
     _, _, s3 = aws
     s3.add_response("list_objects_v2", {"KeyCount": 1}, {"Bucket": "demo-bucket", "Prefix": "data/", "MaxKeys": 1})
-    assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project) == ""
+    assert run_pipeline.sample_data_url(MADE, "pipelines.churn.pipeline", project.region) == ""
 
 
 def test_no_rows_are_made_up_for_a_pipeline_of_ones_own(aws, project):
-    assert run_pipeline.sample_data_url(MADE, "pipelines.fraud.pipeline", project) == ""
+    assert run_pipeline.sample_data_url(MADE, "pipelines.fraud.pipeline", project.region) == ""

@@ -61,7 +61,7 @@ def test_drift_moves_what_it_should(tmp_path):
 MEASURE = """
 import resource, sys, yaml
 from pathlib import Path
-from pipelines.churn import prepare
+from slipway.tabular.scripts import prepare
 prepare.main(Path(sys.argv[1]), Path(sys.argv[2]), yaml.safe_load(open("pipelines/churn/config.yml")))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -8,6 +8,7 @@ import pytest
 
 from slipway.build import run_pipeline
 from slipway.build.compiled import Compiled
+from slipway.build.project import Project
 from slipway.cli import run
 from slipway.cli.checkout import Checkout
 from slipway.cli.run import Wish
@@ -22,15 +23,17 @@ def started(aws, monkeypatch, tmp_path):
     calls = {}
     uploads = []
 
-    def upsert(module, project, root):
+    def upsert(module, given, root):
+        project = Project.from_arguments(given)
         parameter = {
             "Name": "InputDataUrl",
             "DefaultValue": calls.get("trained_on", f"s3://{project.bucket}/data/churn/"),
         }
         calls["project"] = project
-        return Compiled(f"{project.name}-churn", json.dumps({"Parameters": [parameter]}), {}), "created"
+        text = json.dumps({"Parameters": [parameter]})
+        return Compiled(f"{project.name}-churn", text, bucket=project.bucket), "created"
 
-    def start(made, project, root, values):
+    def start(made, region, root, values):
         calls["values"] = values
         return EXECUTION
 

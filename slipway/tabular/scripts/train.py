@@ -1,4 +1,4 @@
-"""Train: gradient-boosted trees that count the rings of a shell. Runs on one host or on several."""
+"""Train: gradient-boosted trees; the hyperparameters say what for. Runs on one host or on several."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,13 +8,10 @@ from slipway.tabular import job, tracking, training
 from slipway.tabular.hosts import Hosts
 from slipway.tabular.training import Channels
 
-OBJECTIVE = {"objective": "reg:squarederror"}
-
 
 def main(channels: Channels, model_dir: Path, params: Mapping[str, Any], hosts: Hosts, serving_code: Path) -> None:
     """Train, and on the first host save the model with the code that serves it."""
-    params = {**OBJECTIVE, **params}
-    with tracking.run("abalone", params, active=hosts.is_first) as log:
+    with tracking.run(params, active=hosts.is_first) as log:
         booster = training.train(channels, params, hosts, serving_code)
         if booster is not None:
             training.save(booster, channels.encoder, serving_code, model_dir)

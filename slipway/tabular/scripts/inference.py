@@ -1,4 +1,4 @@
-"""Inference: what the XGBoost container calls. Raw customer rows in, the probability of leaving out.
+"""Inference: what the XGBoost container calls. Raw rows in, one prediction for each out.
 
 Request and response formats: see `slipway.tabular.serving`. A request that can't be understood raises BadRequest,
 whose message names row, column, value and what was expected; `answering` makes a 400 of it.
@@ -16,5 +16,8 @@ def model_fn(model_dir: str) -> Model:
 
 @answering
 def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
-    """One probability for each row, in JSON also from which one on a row counts as positive; body and content type."""
+    """A number for each row, of a classification the probability of yes; body and content type.
+
+    JSON also says from which probability on a row counts as positive.
+    """
     return answer(model.predict(model.parse(body, content_type)).tolist(), accept, model.threshold)
