@@ -16,6 +16,7 @@ from slipway.build.settings_file import Section, nearest
 from slipway.tabular import cells
 from slipway.tabular.kinds import BINARY, REGRESSION
 
+OBJECTIVES: dict[str, str] = {BINARY: "binary:logistic", REGRESSION: "reg:squarederror"}
 FOLDER = Path("pipelines")  # of the project that the working folder is
 SCHEMA = FOLDER / "config.schema.json"
 HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2")
@@ -296,6 +297,12 @@ class Config(Section):
         least = 2 * len(self.data.used)
         if self.explainability is not None and self.explainability.num_samples < least:
             yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The hyperparameters of Train, with what follows from the other sections."""
+        given = self.part("hyperparameters")["hyperparameters"]
+        return {"objective": OBJECTIVES[self.kind], **given, "label": self.data.label_column}
 
     def part(self, *sections: str) -> dict[str, Any]:
         """Some sections as a plain document, for a job; where the data lie is not a job's business."""

@@ -42,9 +42,8 @@ from slipway.build.bundles import Bundle
 from slipway.build.config import HIGHER_IS_BETTER, Config, load
 from slipway.build.project import Project
 from slipway.build.session import Recording
-from slipway.tabular.kinds import BINARY, REGRESSION, SECTIONS
+from slipway.tabular.kinds import SECTIONS
 
-OBJECTIVES = {BINARY: "binary:logistic", REGRESSION: "reg:squarederror"}  # unless config.yml has another
 XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
 PROCESSING = "/opt/ml/processing"
 # Each start of a container installs its code folder with pip. With the image's own setuptools that asks no package
@@ -222,17 +221,13 @@ class Workshop:
 
         It has no metric definitions: the image brings its own, which find what XGBoost prints, and refuses others.
         """
-        given = (
-            {"objective": OBJECTIVES[self.config.kind]}
-            | self.config.part("hyperparameters")["hyperparameters"]
-            | {
-                "label": _text(self.config.data.label_column),
-                **({"decision": decision.model_dump_json()} if (decision := self.config.decision) else {}),
-                "sagemaker_program": "train.py",
-                "sagemaker_submit_directory": self.code("Train", bundle),
-                "sagemaker_region": self.project.region,  # of the bucket that this archive is in
-            }
-        )
+        given = self.config.training | {
+            "label": _text(self.config.data.label_column),
+            **({"decision": decision.model_dump_json()} if (decision := self.config.decision) else {}),
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": self.code("Train", bundle),
+            "sagemaker_region": self.project.region,  # of the bucket that this archive is in
+        }
         mlflow = self.config.mlflow
         trainer = ModelTrainer(
             training_image=self.image,

@@ -33,7 +33,7 @@ def new(checkout: Checkout, wish: Wish, *, as_json: bool) -> int:
     _check_name(checkout, wish.name)
     table = tables.read(wish.data)
     guess = guessing.guess(table.columns, wish.label, wish.positive)
-    made = written.files(wish.name, table, guess, _samples(checkout, guess))
+    made = written.files(wish.name, table, guess, _samples(checkout))
     copy = checkout.root / ".slipway" / "data" / f"{wish.name}.csv"
     there = [name for name in made if (checkout.root / name).exists()]
     if table.delimiter != "," and copy.exists():
@@ -62,11 +62,10 @@ def _check_name(checkout: Checkout, name: str) -> None:
         raise UserError(f"{checkout.root / 'pipelines' / name} is there already; choose another name")
 
 
-def _samples(checkout: Checkout, guess: Guess) -> Path:
+def _samples(checkout: Checkout) -> Path:
     """A folder with the sample pipelines: the checkout's, or the one that slipway came with."""
-    sample = written.SAMPLES[guess.is_classification]
     own = checkout.root / "pipelines"
-    return own if (own / sample / "pipeline.py").is_file() else checkout.installed / "pipelines"
+    return own if (own / written.SAMPLE / "pipeline.py").is_file() else checkout.installed / "pipelines"
 
 
 def _dump(wish: Wish, table: Table, guess: Guess, data: Path, made: list[str]) -> dict[str, object]:

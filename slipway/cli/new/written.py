@@ -1,4 +1,4 @@
-"""The files of a new pipeline: config.yml from what was guessed, the scripts of the sample that is nearer, a test."""
+"""The files of a new pipeline: config.yml from what was guessed, the graph of the sample, a test."""
 
 import json
 import re
@@ -9,64 +9,28 @@ from slipway.cli.new.guess import Guess
 from slipway.cli.new.table import Table
 from slipway.cli.target import UserError
 
-SAMPLES = {True: "churn", False: "abalone"}  # by whether it is a classification
-SCRIPTS = ("__init__", "pipeline", "prepare", "train", "evaluate", "inference")
+FILES = ("__init__", "pipeline")  # of a sample: the graph is the same whatever is predicted
+SAMPLE = "churn"
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*[A-Za-z0-9_]|[A-Za-z_]")
 YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none")
-CLEAN = '''def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows that may be learned from: leave others out here.
-
-    Requests to the endpoint do not pass through it, so a column or value that it adds or changes is refused:
-    features.py is for those.
-    """
-    return batch
-'''
 FIRST_LINES = {
-    "__init__": '"""{title}. `pipeline.py` is the graph, the other files run inside its jobs."""',
+    "__init__": '"""{title}. `pipeline.py` is the graph, config.yml what may be tuned."""',
     "pipeline": '"""{title}: train boosted trees; register a model that is good enough, and no worse than the last.',
-    "prepare": '"""Prepare: raw files in; typed splits, encoder, monitoring baseline and golden requests out."""',
-    "train": '"""Train: gradient-boosted trees. Runs on one host or on several."""',
-    "inference": '"""Inference: what the XGBoost container calls. Raw rows in, {answer} out.',
 }
 
 
 def files(name: str, table: Table, guess: Guess, samples: Path) -> dict[str, str]:
-    """Everything to write, by its place in the project; `samples` is a folder pipelines/ with churn and abalone."""
+    """Everything to write, by its place in the project; `samples` is a folder pipelines/ with the sample."""
     made = {f"pipelines/{name}/config.yml": config(name, table, guess)}
-    for script in SCRIPTS:
-        sample = samples / SAMPLES[guess.is_classification] / f"{script}.py"
+    for script in FILES:
+        sample = samples / SAMPLE / f"{script}.py"
         try:
             text = sample.read_text()
         except OSError as fault:
             raise UserError(f"{sample} can't be read ({fault.strerror}): a new pipeline starts from it") from None
-        made[f"pipelines/{name}/{script}.py"] = _adapted(script, text, name, guess)
+        first = FIRST_LINES[script].format(title=name.capitalize())
+        made[f"pipelines/{name}/{script}.py"] = first + "\n" + text.partition("\n")[2]
     made[f"tests/test_{name}.py"] = Path(__file__).with_name("test.py.txt").read_text().replace("PIPELINE", name)
-    return made
-
-
-def _adapted(script: str, text: str, name: str, guess: Guess) -> str:
-    """A sample's script without what is said in it about the sample."""
-    if script in FIRST_LINES:
-        answer = f"the probability of {guess.positive!r}" if guess.is_classification else "a number"
-        first = FIRST_LINES[script].format(title=name.capitalize(), answer=answer)
-        text = first + "\n" + text.partition("\n")[2]
-    if script == "train":
-        return _replaced(text, r'tracking\.run\(".*?"', f'tracking.run("{name}"', script)
-    if script == "prepare":
-        text = text.replace("import pyarrow.compute as pc\n", "")
-        return _replaced(text, r"^def clean\(.*?(?=\n\n\n)", CLEAN.rstrip(), script)
-    if script == "inference":
-        return _replaced(text, r'"""One [a-z ]*? for each row', '"""One prediction for each row', script)
-    if script == "evaluate" and guess.is_classification:
-        names = json.dumps([guess.negative, guess.positive], ensure_ascii=False)[1:-1]
-        return re.sub(r'\("stays", "leaves"\)', lambda _: f"({names})", text)
-    return text
-
-
-def _replaced(text: str, pattern: str, by: str, script: str) -> str:
-    made, times = re.subn(pattern, lambda _: by, text, count=1, flags=re.MULTILINE | re.DOTALL)
-    if times != 1:
-        raise UserError(f"the sample's {script}.py has been changed, so that a new pipeline can't start from it")
     return made
 
 

@@ -1,5 +1,6 @@
 """Verbs that begin and end projects."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,6 +75,20 @@ def doctor(
 
     subject = verb.Subject(bucket, domain, connection, name, pipeline)
     raise typer.Exit(verb.doctor(target(), subject, as_json=as_json))
+
+
+@command(PROJECTS, "slipway upgrade --dry-run", "slipway upgrade --template ../slipway")
+def upgrade(
+    template: Annotated[
+        Path | None, typer.Option(help="A checkout of the template; the one that slipway is installed from without it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring this clone to another version: what the team has changed stays, and is shown."""
+    from slipway.cli import upgrade as verb
+
+    raise typer.Exit(verb.upgrade(checkout(), template, dry=dry_run, as_json=as_json))
 
 
 @command(PROJECTS, "slipway destroy churn-team")

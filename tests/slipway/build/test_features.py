@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = re.search(r"```python\n(.*?def features.*?)```", (ROOT / "docs/pipelines.md").read_text(), re.DOTALL)[1]
 OWN = ("day_price", "trouble", "no_messages")
 CONFIG = config.load(ROOT / "pipelines/churn/config.yml")
-HYPERPARAMETERS = {"num_round": 20, "early_stopping_rounds": 5, "label": "churn"}
+HYPERPARAMETERS = {"objective": "binary:logistic", "num_round": 20, "early_stopping_rounds": 5, "label": "churn"}
 
 
 @dataclass(frozen=True)
