@@ -152,10 +152,10 @@ def _announce(line: str) -> None:
 
 def _wrong_mapping(settings: Settings) -> str | None:
     """What is wrong with loopback.yml, said before anything is started."""
-    from loopback.runtimes.jobs.images import WrongMapping, mapped
+    from loopback.runtimes.jobs.images import WrongMapping, read_mapping
 
     try:
-        mapped((Path.cwd(), settings.state))
+        read_mapping((Path.cwd(), settings.state))
     except WrongMapping as fault:
         return str(fault)
     return None

@@ -23,7 +23,7 @@ from loopback.ministack.permissions import Permissions
 from loopback.ministack.stacks import Stacks
 from loopback.runtimes.codebuild.build import BuildDependencies as BuildMeans
 from loopback.runtimes.codebuild.builder import Builder
-from loopback.runtimes.endpoints.acceptor import Acceptor, bound
+from loopback.runtimes.endpoints.acceptor import Acceptor, listening_socket
 from loopback.runtimes.endpoints.async_inference import AsyncInference, Ends
 from loopback.runtimes.endpoints.deploy import Deployer
 from loopback.runtimes.endpoints.front import DataPlaneProxy
@@ -36,7 +36,7 @@ from loopback.runtimes.git.front import GitServer as GitFront
 from loopback.runtimes.git.guard import Guard
 from loopback.runtimes.jobs.dispatch import Dispatcher
 from loopback.runtimes.jobs.hosts import Zygote
-from loopback.runtimes.jobs.images import Images, mapped
+from loopback.runtimes.jobs.images import Images, read_mapping
 from loopback.runtimes.jobs.ports import Ports
 from loopback.services import registry
 from loopback.services.announce import Announcer
@@ -134,7 +134,7 @@ class Control:
     def __init__(self, settings: Settings) -> None:
         self.ground = _ground(settings, lambda kind, name: self.parts.changed(kind, name))  # noqa: PLW0108 - there are none yet
         context, base = self.ground.context, self.ground.base
-        images = mapped((Path.cwd(), settings.state))
+        images = read_mapping((Path.cwd(), settings.state))
         self.dispatcher = _dispatcher(self.ground, images)
         self.builder = _builder(self.ground)
         self.link = Link(settings.state / "endpoints", settings)
@@ -196,7 +196,9 @@ class Control:
         base, settings = self.ground.base, self.ground.settings
         base.add_front("/endpoints/", DataPlaneProxy(self.link.path), partial(invocation, settings.place))
         guard = _git_guard(base.permissions, settings.place) if base.permissions else None
-        git = GitFront(Bare(settings.state), self.watch.admitted, self.watch.known, self.watch.moved, guard)
+        git = GitFront(
+            Bare(settings.state), self.watch.has_connection, self.watch.has_repository, self.watch.compare, guard
+        )
         for prefix in GIT_PREFIXES:
             base.add_front(prefix, git)
 
@@ -225,7 +227,7 @@ class Control:
 
     def _door(self) -> Acceptor:
         settings = self.ground.settings
-        return Acceptor(bound(settings.port), None if settings.enforce_iam else self.link.entrance)
+        return Acceptor(listening_socket(settings.port), None if settings.enforce_iam else self.link.entrance)
 
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""

@@ -97,7 +97,7 @@ class Settings:
         return self.state / "s3"
 
     @property
-    def asked(self) -> Path:
+    def iam_usage(self) -> Path:
         """What roles were asked for, where IAM is enforced."""
         return self.state / "iam-asked.jsonl"
 

@@ -169,7 +169,7 @@ class Ministack:
         stack_requests.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
-            self.permissions = permissions.Permissions(settings.place, self._services, IamUsageLog(settings.asked))
+            self.permissions = permissions.Permissions(settings.place, self._services, IamUsageLog(settings.iam_usage))
             stack_roles.StackRoles(self.permissions)
         self._gate = gate.Gate(self._application, settings.port, checked)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)

@@ -94,7 +94,7 @@ class ProvisionedStack:
     def begin(self) -> None:
         """Ask for what the order says."""
         if self.order.verb == "delete":
-            self._id = self.found()["stack_id"]
+            self._id = self.outcome()["stack_id"]
             self.call("delete_stack", StackName=self.order.stack, ClientRequestToken=self._token)
             return
         request: dict[str, Any] = {"StackName": self.order.stack, "Capabilities": CAPABILITIES}
@@ -114,13 +114,13 @@ class ProvisionedStack:
         """The parameters that the stack has, the template still declares and the order does not name."""
         template = self.order.template or {"StackName": self.order.stack}
         declared = [entry["ParameterKey"] for entry in self.call("get_template_summary", **template)["Parameters"]]
-        return [key for key in declared if key in self.found()["parameters"] and key not in self.order.parameters]
+        return [key for key in declared if key in self.outcome()["parameters"] and key not in self.order.parameters]
 
-    def begun(self) -> bool:
+    def is_known(self) -> bool:
         """Whether the stack knows of this operation."""
         return any(event.get("ClientRequestToken") == self._token for event in self._events())
 
-    def found(self) -> dict[str, Any]:
+    def outcome(self) -> dict[str, Any]:
         """The stack's status, id, reason, parameters and outputs; status "" when there is no such stack."""
         try:
             stack = self.call("describe_stacks", StackName=self._id or self.order.stack)["Stacks"][0]
@@ -136,7 +136,7 @@ class ProvisionedStack:
             "outputs": stack.get("Outputs", []),
         }
 
-    def told(self, found: Mapping[str, Any], *, failed: bool) -> str:
+    def message(self, found: Mapping[str, Any], *, failed: bool) -> str:
         """What people are told of the stack as it is."""
         reason = first_failure(list(self._events())) if failed else ""
         text: str = reason or found["reason"] or found["status"] or "There is no such stack"

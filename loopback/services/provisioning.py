@@ -122,13 +122,13 @@ class Provisioner(Part):
         try:
             if not recovered:
                 self._move(row.name, "begin", {})
-            if not (recovered and work.begun()):
+            if not (recovered and work.is_known()):
                 work.begin()
             return self._followed(row.name, work)
         except ClientError as fault:
             message = fault.response["Error"].get("Message", str(fault))
             if work.order.verb == "update" and "No updates are to be performed" in message:
-                return "succeed", work.found()
+                return "succeed", work.outcome()
             return "fail", {"message": message[:LONGEST_MESSAGE]}
         except _Closing:
             raise
@@ -142,12 +142,12 @@ class Provisioner(Part):
         """Look at the stack until the operation has ended."""
         pause = FIRST_PAUSE
         while True:
-            found = work.found()
+            found = work.outcome()
             meaning = verdict(work.order.verb, found["status"])
             if meaning in ("succeed", "fail"):
-                return meaning, found | {"message": work.told(found, failed=meaning == "fail")}
+                return meaning, found | {"message": work.message(found, failed=meaning == "fail")}
             if meaning == "roll_back" and self._store.get(STACK_OPERATION, name).status == "IN_PROGRESS":
-                self._move(name, "roll_back", found | {"message": work.told(found, failed=True)})
+                self._move(name, "roll_back", found | {"message": work.message(found, failed=True)})
             self._pause(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 

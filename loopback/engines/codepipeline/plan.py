@@ -70,7 +70,7 @@ class Enter:
 
 
 @dataclass(frozen=True)
-class Start:
+class StartAction:
     """An action begins."""
 
     run: RunningExecution
@@ -87,7 +87,7 @@ class Abandon:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckCondition:
     """The rules of a condition begin."""
 
     run: RunningExecution
@@ -127,14 +127,14 @@ class RollBack:
 
 
 @dataclass(frozen=True)
-class Finish:
+class FinishExecution:
     """The execution is over: Succeeded, Failed, Stopped or Superseded."""
 
     run: RunningExecution
     status: str
 
 
-Move = Enter | Start | Abandon | Check | Judge | Leave | RetryStage | RollBack | Finish
+Move = Enter | StartAction | Abandon | CheckCondition | Judge | Leave | RetryStage | RollBack | FinishExecution
 
 
 def plan(facts: PipelineFacts) -> list[Move]:
@@ -159,13 +159,13 @@ def _in_stage(run: RunningExecution) -> Iterator[Move]:
     elif run.stopping:
         yield from _over(run, "Stopped")
     elif not run.said(ENTRY):
-        yield Check(run, ENTRY)
+        yield CheckCondition(run, ENTRY)
     elif run.said(ENTRY) in UNMET:
         yield from _not_entered(run)
     elif _failed(run):
         yield from _failure(run)
     else:
-        yield from (Start(run, name) for name in _due(run))
+        yield from (StartAction(run, name) for name in _due(run))
 
 
 def _looking(run: RunningExecution, kind: str) -> Iterator[Move]:
@@ -185,7 +185,7 @@ def _looking(run: RunningExecution, kind: str) -> Iterator[Move]:
 
 def _over(run: RunningExecution, status: str) -> Iterator[Move]:
     yield Leave(run, status)
-    yield Finish(run, status)
+    yield FinishExecution(run, status)
 
 
 def _not_entered(run: RunningExecution) -> Iterator[Move]:
@@ -199,7 +199,7 @@ def _not_entered(run: RunningExecution) -> Iterator[Move]:
 def _on(run: RunningExecution, status: str) -> Iterator[Move]:
     yield Leave(run, status)
     if run.last:
-        yield Finish(run, "Succeeded")
+        yield FinishExecution(run, "Succeeded")
 
 
 def _failed(run: RunningExecution) -> bool:
@@ -222,12 +222,12 @@ def _success(run: RunningExecution) -> Iterator[Move]:
     elif said in UNMET:
         yield from _failed_for_good(run, _result(run, SUCCESS))
     else:
-        yield Check(run, SUCCESS)
+        yield CheckCondition(run, SUCCESS)
 
 
 def _failure(run: RunningExecution) -> Iterator[Move]:
     if not run.said(FAILURE):
-        yield Check(run, FAILURE)
+        yield CheckCondition(run, FAILURE)
         return
     policy = _result(run, FAILURE) if FAILURE in run.here.conditions else run.here.on_failure
     if policy == "RETRY" and run.auto_retries == 0:
@@ -249,7 +249,7 @@ def _failed_for_good(run: RunningExecution, policy: str) -> Iterator[Move]:
 
 def _stopped_while_waiting(run: RunningExecution) -> Iterator[Move]:
     if run.stopping:
-        yield Finish(run, "Stopped")
+        yield FinishExecution(run, "Stopped")
 
 
 def _entries(facts: PipelineFacts) -> Iterator[Move]:
@@ -262,7 +262,7 @@ def _entries(facts: PipelineFacts) -> Iterator[Move]:
     for stage, queue in waiting.items():
         ready = queue
         if facts.mode == SUPERSEDED:
-            yield from (Finish(run, "Superseded") for run in queue[:-1])
+            yield from (FinishExecution(run, "Superseded") for run in queue[:-1])
             ready = queue[-1:]
         if stage in facts.shut:
             continue

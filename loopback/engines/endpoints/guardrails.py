@@ -92,7 +92,9 @@ def way_back(plan: DeploymentPlan, step: int) -> list[Picture]:
     return [*pictures, ALONE]
 
 
-def turned_back(plan: DeploymentPlan, at: DeploymentProgress, now: float, alarms: Mapping[str, str]) -> str | None:
+def reason_to_retreat(
+    plan: DeploymentPlan, at: DeploymentProgress, now: float, alarms: Mapping[str, str]
+) -> str | None:
     """Why a deployment must not go on; None when it may. `alarms` are states by name."""
     if at.phase not in GUARDED:
         return None

@@ -135,10 +135,10 @@ def questions(data: Dataset, config: Config, predicted: pd.Series | None) -> lis
         "group": None if group is None else frame[group].fillna(_UNGROUPED).astype(str),
     }
     answers = None if told is None else _answers(told, label, positives, config)
-    return list(_asked(data, config, frame, common, answers))
+    return list(_of_facets(data, config, frame, common, answers))
 
 
-def _asked(
+def _of_facets(
     data: Dataset, config: Config, frame: pd.DataFrame, common: Mapping[str, Any], answers: pd.Series | None
 ) -> Iterator[Question]:
     rest = pd.DataFrame({name: _typed(frame[name]) for name in data.features})

@@ -57,7 +57,7 @@ def load(config: Config, source: Path, environ: Mapping[str, str]) -> Captured:
         return Captured(data, None, kinds)
     frame[label] = pd.Series(truths, dtype=object)
     classes, reader = are_classes(frame[label]), Reader.of(config, environ)
-    told = [label for record, count in answered for label in _told(record, count, reader, classes=classes)]
+    told = [label for record, count in answered for label in _predicted_labels(record, count, reader, classes=classes)]
     return Captured(data, pd.Series(told, dtype=object), kinds)
 
 
@@ -125,7 +125,7 @@ def _ordered(row: Any, names: Sequence[str], where: str) -> list[Any]:
     return row
 
 
-def _told(record: _Record, count: int, reader: Reader, *, classes: bool) -> list[Any]:
+def _predicted_labels(record: _Record, count: int, reader: Reader, *, classes: bool) -> list[Any]:
     if record.answer is None:
         raise BadInput(f"{record.where}: the answer is not captured; a bias monitor needs CaptureMode Output")
     kind, text = record.answer

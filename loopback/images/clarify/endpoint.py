@@ -116,7 +116,7 @@ class Services:
         return ask
 
 
-def asked(invoke: Invoke, bodies: list[tuple[str, int]], threads: int = 4) -> list[str]:
+def ask_all(invoke: Invoke, bodies: list[tuple[str, int]], threads: int = 4) -> list[str]:
     """The answers to several requests, some of which are on their way at once."""
     if len(bodies) == 1:
         return [invoke(bodies[0][0])]

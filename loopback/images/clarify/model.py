@@ -43,5 +43,5 @@ class Model:
 
     def _answers(self, lines: Sequence[str]) -> list[tuple[str, int]]:
         bodies = list(self.form.bodies(lines))
-        found = endpoint.asked(self.invoke, bodies)
+        found = endpoint.ask_all(self.invoke, bodies)
         return [(body, count) for body, (_, count) in zip(found, bodies, strict=True)]

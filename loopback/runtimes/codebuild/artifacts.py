@@ -74,14 +74,14 @@ def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Arti
         if files is None:
             known = ", ".join(spec.secondary) or "none"
             raise ClientFault(
-                f"the pipeline expects {shown([output])}, for which the buildspec has no files; "
+                f"the pipeline expects {named([output])}, for which the buildspec has no files; "
                 f"secondary-artifacts of the buildspec: {known}"
             )
         found.append((output, files))
     return found
 
 
-def shown(outputs: Sequence[Artifact]) -> str:
+def named(outputs: Sequence[Artifact]) -> str:
     """Outputs by their names, for people."""
     return ", ".join("a primary artifact" if one.name == PRIMARY else f"the artifact {one.name}" for one in outputs)
 

@@ -10,7 +10,7 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import PermissionCheck
 from loopback.runtimes.codebuild import caches, zips
-from loopback.runtimes.codebuild.artifacts import Sender, shown
+from loopback.runtimes.codebuild.artifacts import Sender, named
 from loopback.runtimes.codebuild.build import Build
 from loopback.runtimes.codebuild.faults import ClientFault, PhaseFault
 from loopback.runtimes.codebuild.formats.table import CODE_COVERAGE, FORMATS, TEST
@@ -92,7 +92,7 @@ class Handover:
         if pipeline is not None:
             outputs = list(pipeline.outputs)
             if outputs and spec.artifacts is None and not spec.secondary:
-                self.say(f"The buildspec has no artifacts: nothing is uploaded for {shown(outputs)}")
+                self.say(f"The buildspec has no artifacts: nothing is uploaded for {named(outputs)}")
             else:
                 sender.to_pipeline(spec, outputs)
             return

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loopback.runtimes.endpoints.fleet import Fleet, Setup, Variant, drawn
+from loopback.runtimes.endpoints.fleet import Fleet, Setup, Variant, draw_index
 from loopback.runtimes.endpoints.instances import Instance, InstanceDependencies
 from loopback.runtimes.endpoints.pools import Pool
 from loopback.runtimes.endpoints.serverless import Sandboxes
@@ -22,7 +22,7 @@ class FleetSide:
     def choose(self) -> Pool:
         """A variant at random, by weight."""
         variants = self.fleet.variants
-        index = drawn([variant.weight for variant in variants], random.random()) if len(variants) > 1 else 0
+        index = draw_index([variant.weight for variant in variants], random.random()) if len(variants) > 1 else 0
         return self.pools[variants[index].name]
 
 
@@ -49,7 +49,7 @@ class LiveEndpoint:
         """
         side = self.sides[0]
         if len(self.sides) > 1:
-            side = self.sides[drawn([side.fleet.share for side in self.sides], random.random())]
+            side = self.sides[draw_index([side.fleet.share for side in self.sides], random.random())]
         if variant is None:
             return side, side.choose()
         for found in (side, *self.sides):

@@ -20,7 +20,7 @@ from loopback.rows.endpoints import EndpointResult, EndpointRow, FleetSpec, Inst
 from loopback.rows.row import changes
 from loopback.runtimes.endpoints.fleet import Fleet, Setup
 from loopback.runtimes.endpoints.link import FleetFailed, Link, Unreachable
-from loopback.runtimes.endpoints.unpack import FleetDependencies, unpacked
+from loopback.runtimes.endpoints.unpack import FleetDependencies, fleet_of
 from loopback.runtimes.jobs.images import UnknownImage
 from loopback.runtimes.jobs.ports import JobFault
 
@@ -111,10 +111,10 @@ class Deployer(Part):
 
     def _carry_out(self, name: str) -> None:
         with self._locks[name]:
-            if self._acted(name):
+            if self._act(name):
                 self._announce(ENDPOINT.slug, name)
 
-    def _acted(self, name: str) -> bool:
+    def _act(self, name: str) -> bool:
         """Do what the row asks for; whether there was anything to do."""
         try:
             row = EndpointRow.get(self._store, name)
@@ -146,10 +146,10 @@ class Deployer(Part):
         except (JobFault, UnknownImage, FleetFailed) as fault:
             self._settle(row.name, str(fault))
             return True
-        self._served(row.name, pending)
+        self._note_served(row.name, pending)
         return True
 
-    def _served(self, name: str, pending: FleetSpec) -> None:
+    def _note_served(self, name: str, pending: FleetSpec) -> None:
         served = changes(EndpointResult, serving=pending.deployed, pending=None, failure_reason=None)
         EndpointRow.fire(self._store, name, "serve", served)
         self._tidy(name, keep=pending.generation)
@@ -163,9 +163,9 @@ class Deployer(Part):
             row = EndpointRow.get(self._store, name)
             pending = _pending(row)
             plan, at = replace(pending.plan or DeploymentPlan(), pace=self._means.pace), _progress(pending)
-            why = guardrails.turned_back(plan, at, self._now(), self._states(plan))
+            why = guardrails.reason_to_retreat(plan, at, self._now(), self._states(plan))
             if why is None and at.phase not in (guardrails.BAKING, guardrails.TERMINATING):
-                why = self._stood(row, guardrails.picture(plan, at))
+                why = self._stand(row, guardrails.picture(plan, at))
             after = guardrails.following(plan, at, self._now())
             if why is not None and row.status == "RollingBack":
                 log.warning("%s: the old fleet does not come up: %s", name, why)
@@ -181,7 +181,7 @@ class Deployer(Part):
                 self._write(row, plan, after)
             else:
                 if after.phase == guardrails.DONE:
-                    self._served(name, pending)
+                    self._note_served(name, pending)
                 else:
                     self._settle(name, row.failure_reason or "")
                 EndpointRow.amend(self._store, name, "deployment")
@@ -191,7 +191,7 @@ class Deployer(Part):
     def _states(self, plan: DeploymentPlan) -> Mapping[str, str]:
         return self._alarm_states(plan.alarms) if plan.alarms else {}
 
-    def _stood(self, row: EndpointRow, stands: Picture) -> str | None:
+    def _stand(self, row: EndpointRow, stands: Picture) -> str | None:
         """Have a picture stand; the reason why it does not."""
         try:
             setup: list[Fleet] = []
@@ -240,7 +240,7 @@ class Deployer(Part):
         if row.status == "Updating":
             self._roll_back(name, reason)
         try:
-            self._stood(row, guardrails.ALONE)
+            self._stand(row, guardrails.ALONE)
         except Unreachable:
             log.exception("endpoint %s", name)  # the data plane comes back with what it served last
         EndpointRow.fire(self._store, name, "serve", failed | changes(EndpointResult, pending=None))
@@ -271,7 +271,7 @@ class Deployer(Part):
 
     def _fleet(self, row: EndpointRow, wanted: FleetSpec, share: float = 1.0, part: float = 1.0) -> Fleet:
         """Unpack the models and say what is to be run: this part of it. Raises JobFault, UnknownImage."""
-        return unpacked(self._means, row.endpoint, wanted, share, part)
+        return fleet_of(self._means, row.endpoint, wanted, share, part)
 
 
 def _pending(row: EndpointRow) -> FleetSpec:

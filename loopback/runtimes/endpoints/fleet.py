@@ -116,10 +116,10 @@ def capture_of(config: Mapping[str, Any] | None) -> Capture | None:
     )
 
 
-def drawn(weights: Sequence[float], chance: float) -> int:
+def draw_index(weights: Sequence[float], chance: float) -> int:
     """The index that `chance` (0 to 1, without 1) falls on; an index of weight 0 is never drawn.
 
-    >>> [drawn((0, 1, 3), chance) for chance in (0.0, 0.2, 0.3, 0.99)]
+    >>> [draw_index((0, 1, 3), chance) for chance in (0.0, 0.2, 0.3, 0.99)]
     [1, 1, 2, 2]
     """
     point = chance * sum(weights)

@@ -51,7 +51,7 @@ def recover(folder: Path) -> None:
         path.rename(path.with_suffix(READY))
 
 
-def waiting(folder: Path) -> list[Path]:
+def parcels(folder: Path) -> list[Path]:
     """The parcels that can be delivered, oldest first."""
     try:
         names = os.listdir(folder)
@@ -60,7 +60,7 @@ def waiting(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if name.endswith(READY)]
 
 
-def opened(path: Path) -> tuple[dict[str, Any], bytes]:
+def open_parcel(path: Path) -> tuple[dict[str, Any], bytes]:
     """Where a parcel goes, and its content without a last line that was cut off."""
     head, _, content = path.read_bytes().partition(b"\n")
     return json.loads(head or b"{}"), content[: content.rfind(b"\n") + 1]

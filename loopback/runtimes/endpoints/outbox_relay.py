@@ -37,7 +37,7 @@ class OutboxRelay(Part):
 
     def loop(self) -> None:
         """Once there is a data plane, or one has left something, deliver until `close`."""
-        if not outbox.waiting(self._folder):
+        if not outbox.parcels(self._folder):
             self._begun.wait()
         while not self._closing.wait(PAUSE_SECONDS):
             self.deliver()
@@ -49,8 +49,8 @@ class OutboxRelay(Part):
 
     def deliver(self) -> None:
         """Deliver what waits. A parcel that cannot be delivered now stays for later."""
-        for path in outbox.waiting(self._folder):
-            head, content = outbox.opened(path)
+        for path in outbox.parcels(self._folder):
+            head, content = outbox.open_parcel(path)
             try:
                 self._hand_over(head, content)
             except NoSuchBucket as fault:

@@ -50,7 +50,7 @@ class FleetDependencies:
         return replace(self, objects=self.acting.objects_of(role), environ=environ)
 
 
-def unpacked(means: FleetDependencies, name: str, wanted: FleetSpec, share: float, part: float) -> Fleet:
+def fleet_of(means: FleetDependencies, name: str, wanted: FleetSpec, share: float, part: float) -> Fleet:
     """The fleet with this share of the traffic, and this part of its instances. Raises JobFault, UnknownImage."""
     folder = means.folder / "models" / name.lower() / wanted.generation
 

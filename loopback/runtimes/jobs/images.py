@@ -74,7 +74,7 @@ def _allowed(image: str, runtime: Runtime) -> Runtime:
     return runtime
 
 
-def mapped(folders: Iterable[Path]) -> Images:
+def read_mapping(folders: Iterable[Path]) -> Images:
     """The images of the first loopback.yml in these folders; the table alone without one. Raises WrongMapping."""
     path = next((folder / "loopback.yml" for folder in folders if (folder / "loopback.yml").is_file()), None)
     if path is None:

@@ -111,7 +111,7 @@ def view(row: BuildProjectRow, context: Context) -> Response:
     return (
         row.request
         | badge
-        | {"arn": arn, "created": row.created, "lastModified": row.changed, "tags": tags.shown(arn, context)}
+        | {"arn": arn, "created": row.created, "lastModified": row.changed, "tags": tags.as_list(arn, context)}
     )
 
 

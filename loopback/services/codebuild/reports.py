@@ -193,4 +193,4 @@ def _arn(row: Resource | ReportGroupRow, context: Context) -> str:
 def _group(row: ReportGroupRow, context: Context) -> Response:
     arn = _arn(row, context)
     times = {"created": row.created, "lastModified": row.changed}
-    return row.request | times | {"arn": arn, "status": "ACTIVE", "tags": tags.shown(arn, context)}
+    return row.request | times | {"arn": arn, "status": "ACTIVE", "tags": tags.as_list(arn, context)}

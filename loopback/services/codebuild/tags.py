@@ -12,6 +12,6 @@ def keep(arn: str, request: Request, context: Context) -> None:
     context.store.tag(arn, {tag["key"]: tag.get("value", "") for tag in tags})
 
 
-def shown(arn: str, context: Context) -> list[Response]:
+def as_list(arn: str, context: Context) -> list[Response]:
     """The tags of a resource."""
     return [{"key": key, "value": value} for key, value in context.store.tags(arn).items()]

@@ -23,7 +23,7 @@ SHOWN = {"Created": "Pending", "Stopped": "Failed"}  # a target's status, where 
 
 
 @handles("PutLifecycleEventHookExecutionStatus", rows.SERVICE)
-def answered(request: Request, context: Context) -> Response:
+def put_status(request: Request, context: Context) -> Response:
     """What a hook function found; it counts once."""
     identity, status = request.get("lifecycleEventHookExecutionId", ""), request.get("status")
     if status not in ("Succeeded", "Failed"):

@@ -11,16 +11,16 @@ from loopback.engines.codepipeline import variables
 from loopback.engines.codepipeline.model import ENTRY, Action, parse
 from loopback.engines.codepipeline.plan import (
     Abandon,
-    Check,
+    CheckCondition,
     Enter,
-    Finish,
+    FinishExecution,
     Judge,
     Leave,
     Move,
     RetryStage,
     RollBack,
     RunningExecution,
-    Start,
+    StartAction,
 )
 from loopback.engines.codepipeline.rules import seconds_allowed
 from loopback.rows.codepipeline import (
@@ -60,9 +60,9 @@ class PlanApplier:
     def carry_out(self, pipeline: CodePipelineRow, move: Move) -> Done:
         """Write one move down."""
         match move:
-            case Start():
+            case StartAction():
                 return [self._start(move.run, move.action)], []
-            case Check():
+            case CheckCondition():
                 return self._check(move.run, move.condition), []
             case Judge():
                 self._judge(move)
@@ -76,11 +76,11 @@ class PlanApplier:
                 self._retry(move)
             case RollBack():
                 self._roll_back(pipeline, move.run)
-            case Finish():
+            case FinishExecution():
                 self._store.fire(DELIVERY, move.run.id, _EVENTS[move.status], self._why(move))
         return [], []
 
-    def _why(self, move: Finish) -> dict[str, Any]:
+    def _why(self, move: FinishExecution) -> dict[str, Any]:
         if move.status == "Superseded":
             newer = [row for row in from_rows.running(self._parent(move.run), self._store) if row.name != move.run.id]
             summary = f"Superseded by {newer[-1].name}" if newer else None
@@ -126,12 +126,12 @@ class PlanApplier:
     def _start(self, run: RunningExecution, name: str) -> ActionRow:
         action = run.here.action(name)
         assert action is not None
-        return ActionRow(**self._begun(run, action)).create(self._store, str(uuid.uuid4()), run.id)
+        return ActionRow(**self._new_row(run, action)).create(self._store, str(uuid.uuid4()), run.id)
 
     def _check(self, run: RunningExecution, kind: str) -> list[ActionRow]:
         self._note_condition(run, kind, "check", "InProgress")
         return [
-            RuleRow(**self._begun(run, rule), condition=kind).create(self._store, str(uuid.uuid4()), run.id)
+            RuleRow(**self._new_row(run, rule), condition=kind).create(self._store, str(uuid.uuid4()), run.id)
             for rule in run.here.conditions[kind].rules
         ]
 
@@ -147,7 +147,7 @@ class PlanApplier:
         noted = changes(StageResult, conditions=stage.conditions | {kind: state})
         StageRow.amend(self._store, stage.name, event, result=noted)
 
-    def _begun(self, run: RunningExecution, action: Action) -> dict[str, Any]:
+    def _new_row(self, run: RunningExecution, action: Action) -> dict[str, Any]:
         """The members of an action's or a rule's row.
 
         Where its artifacts go and what its configuration says are decided here, once.

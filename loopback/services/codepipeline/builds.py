@@ -60,7 +60,7 @@ def _start(work: ActionContext) -> Outcome:
         environment = _environment(configuration.get("EnvironmentVariables", "[]"))
     except ValueError as fault:
         return ActionEnded("ConfigurationError", f"EnvironmentVariables: {fault}")
-    project, wanted = configuration["ProjectName"], asked(work, environment)
+    project, wanted = configuration["ProjectName"], overrides_of(work, environment)
     operation = "StartBuildBatch" if _batched(work) else "StartBuild"
     work.permit(*checks("codebuild", operation, {"projectName": project}, work.context.place))
     with work.context.store.transaction():
@@ -73,7 +73,7 @@ def _start(work: ActionContext) -> Outcome:
     return Wait(0.0)  # it may have ended before anyone knew whose it is
 
 
-def asked(work: ActionContext, environment: Sequence[dict[str, Any]]) -> codebuild.BuildOverrides:
+def overrides_of(work: ActionContext, environment: Sequence[dict[str, Any]]) -> codebuild.BuildOverrides:
     """What an action wants of a build."""
     return codebuild.BuildOverrides(
         initiator=f"codepipeline/{work.row.pipeline}",

@@ -42,7 +42,7 @@ def _start(work: ActionContext) -> Outcome:
     }
     with work.context.store.transaction():
         build = codebuild.start_without_project(
-            f"codepipeline-{row.pipeline}", project, work.context, builds.asked(work, _variables(compute))
+            f"codepipeline-{row.pipeline}", project, work.context, builds.overrides_of(work, _variables(compute))
         )
         stream = f"log-group:{group}:log-stream:{build.rpartition(':')[2]}"
         log_stream = work.context.place.arn(stream, "logs")

@@ -63,7 +63,7 @@ def list_rules(request: Request, context: Context) -> Response:
 
 
 def _rule_view(row: RuleRow, version: int) -> dict[str, Any]:
-    return executions.begun_view(row, version) | {
+    return executions.common_view(row, version) | {
         "ruleExecutionId": row.name,
         "ruleName": row.action,
         "input": {

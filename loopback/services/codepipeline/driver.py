@@ -153,7 +153,7 @@ class PipelineDriver(Part):
     def _look(self, name: str) -> None:
         """Let the provider go one step on; one that is at it already looks again afterwards."""
         try:
-            row = from_rows.begun(name, self._store)
+            row = from_rows.action_or_rule(name, self._store)
         except ResourceNotFound:
             return
         if row.status != "InProgress":
@@ -195,7 +195,7 @@ class PipelineDriver(Part):
 
     def _looked(self, name: str, outcome: Outcome) -> None:
         try:
-            row = from_rows.begun(name, self._store)
+            row = from_rows.action_or_rule(name, self._store)
         except ResourceNotFound:
             return
         if row.status != "InProgress":
@@ -219,7 +219,7 @@ class PipelineDriver(Part):
 
     def _expire(self, name: str) -> None:
         try:
-            row = from_rows.begun(name, self._store)
+            row = from_rows.action_or_rule(name, self._store)
         except ResourceNotFound:
             return
         if row.status == "InProgress":

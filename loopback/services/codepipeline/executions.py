@@ -143,7 +143,7 @@ def newest_page(
     return pipelines.PAGING.of_rows(context.store, request, [newest], Items(output, show, 100))
 
 
-def begun_view(row: ActionRow, version: int) -> dict[str, Any]:
+def common_view(row: ActionRow, version: int) -> dict[str, Any]:
     """What is shown of an action and of a rule alike."""
     return {
         "pipelineExecutionId": row.parent,
@@ -173,7 +173,7 @@ def error_view(row: ActionRow) -> dict[str, str] | None:
 
 def action_view(row: ActionRow, version: int) -> dict[str, Any]:
     """One action execution, as ListActionExecutions shows it."""
-    return begun_view(row, version) | {
+    return common_view(row, version) | {
         "actionExecutionId": row.name,
         "actionName": row.action,
         "input": {

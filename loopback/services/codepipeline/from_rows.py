@@ -12,7 +12,7 @@ from loopback.services.registry import Context
 UNSEEN = ("ConfigurationError", "PermissionError", "InternalError")  # a rule that ended so said neither yes nor no
 
 
-def begun(name: str, store: Store) -> ActionRow:
+def action_or_rule(name: str, store: Store) -> ActionRow:
     """The action or the rule of that id. Raises ResourceNotFound."""
     try:
         return ActionRow.get(store, name)

@@ -16,7 +16,7 @@ from loopback.services.codepipeline.errors import (
     JobNotFoundException,
     OutputVariablesSizeExceededException,
 )
-from loopback.services.codepipeline.from_rows import begun
+from loopback.services.codepipeline.from_rows import action_or_rule
 from loopback.services.registry import Context, Request, Response, handles
 
 MOST_VARIABLE_BYTES = 122_880
@@ -44,7 +44,7 @@ def run(work: ActionContext) -> Outcome:
 
 
 def _now(work: ActionContext) -> ActionRow:
-    return begun(work.row.name, work.context.store)
+    return action_or_rule(work.row.name, work.context.store)
 
 
 def _answered(row: ActionRow) -> ActionEnded | None:
@@ -118,7 +118,7 @@ def details(request: Request, context: Context) -> Response:
 
 
 @handles("PutJobSuccessResult", pipelines.SERVICE)
-def succeeded(request: Request, context: Context) -> Response:
+def put_success(request: Request, context: Context) -> Response:
     """With a continuation token the action stays open and the function is called again with it."""
     execution = request.get("executionDetails") or {}
     variables = request.get("outputVariables") or {}
@@ -140,7 +140,7 @@ def succeeded(request: Request, context: Context) -> Response:
 
 
 @handles("PutJobFailureResult", pipelines.SERVICE)
-def failed(request: Request, context: Context) -> Response:
+def put_failure(request: Request, context: Context) -> Response:
     """The action fails with the function's message."""
     failure = request["failureDetails"]
     answer = ActionAnswer(
@@ -161,7 +161,7 @@ def _tell(job: str, context: Context, noted: dict[str, Any]) -> Response:
 
 def _row(job: str, context: Context) -> ActionRow:
     try:
-        row = begun(job, context.store)
+        row = action_or_rule(job, context.store)
     except ResourceNotFound:
         row = None
     if row is None or row.provider not in ("Lambda", "LambdaInvoke"):

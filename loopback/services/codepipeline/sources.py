@@ -54,7 +54,7 @@ def from_connection(work: ActionContext) -> Outcome:
     name = configuration["FullRepositoryId"]
     commit, branch = _commit(work, name)
     shared = {"ConnectionArn": arn, "FullRepositoryName": name}
-    return _made(work, name, commit, shared | _described(commit, branch))
+    return _archived(work, name, commit, shared | _described(commit, branch))
 
 
 def from_codecommit(work: ActionContext) -> Outcome:
@@ -64,7 +64,7 @@ def from_codecommit(work: ActionContext) -> Outcome:
     work.permit(*(PermissionCheck(f"codecommit:{action}", repository) for action in CODECOMMIT))
     commit, branch = _commit(work, name)
     committer = {"RepositoryName": name, "CommitterDate": _iso(commit.committer.seconds)}
-    return _made(work, name, commit, committer | _described(commit, branch))
+    return _archived(work, name, commit, committer | _described(commit, branch))
 
 
 def _commit(work: ActionContext, name: str) -> tuple[Commit, str]:
@@ -88,7 +88,7 @@ def _described(commit: Commit, branch: str) -> dict[str, str]:
     }
 
 
-def _made(work: ActionContext, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
+def _archived(work: ActionContext, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
     output = work.outputs[0]
     with tempfile.TemporaryDirectory() as folder:
         zipped = Path(folder) / "source.zip"

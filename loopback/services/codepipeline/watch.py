@@ -38,23 +38,23 @@ class SourceWatch(Part):
     def recover(self) -> None:
         """Compare every repository: a push may have come just before the process ended."""
         for name in repositories(self._context).names():
-            self.moved(name)
+            self.compare(name)
 
     def changed(self, kind: str, name: str) -> None:
         """A row changed: commits may have come without a push."""
-        if kind == CODECOMMIT_REPOSITORY.slug and self.known(name):
-            self.moved(name)
+        if kind == CODECOMMIT_REPOSITORY.slug and self.has_repository(name):
+            self.compare(name)
 
-    def known(self, name: str) -> bool:
+    def has_repository(self, name: str) -> bool:
         """Whether CodeCommit has a repository of that name."""
         return self._store.exists(CODECOMMIT_REPOSITORY, name)
 
-    def admitted(self, account: str, region: str, connection: str) -> bool:
+    def has_connection(self, account: str, region: str, connection: str) -> bool:
         """Whether there is such a connection."""
         place = self._context.place
         return (account, region) == (place.account, place.region) and self._store.exists(CONNECTION, connection)
 
-    def moved(self, name: str) -> None:
+    def compare(self, name: str) -> None:
         """The refs of a repository may have moved."""
         with self._lock:
             refs, seen = repositories(self._context).refs(name), self._seen(name)

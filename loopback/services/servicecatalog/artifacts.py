@@ -15,7 +15,7 @@ from loopback.engines.cloudformation.template_urls import path_style, template_l
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
 from loopback.services.servicecatalog.rows import find, made_with, new_id
-from loopback.services.servicecatalog.templates import parameters_of, parsed
+from loopback.services.servicecatalog.templates import parameters_of, parse_template
 
 SERVICE = "servicecatalog"
 TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
@@ -38,7 +38,7 @@ def read_template(properties: Mapping[str, Any], context: Context) -> dict[str, 
         body = context.objects.read(bucket, key)
     except (ServiceError, ValidationException) as fault:
         raise InvalidParametersException(f"The template cannot be read: {fault}") from None
-    parsed(body.decode(errors="replace"), url)
+    parse_template(body.decode(errors="replace"), url)
     if not properties.get("DisableTemplateValidation"):
         try:
             location = path_style(bucket, key, context.place)
@@ -129,7 +129,7 @@ def artifact_of(product: Resource, request: Request, context: Context) -> Resour
 
 def template_of(row: Resource) -> dict[str, Any]:
     """The template, parsed."""
-    return parsed(row.result["body"], row.result["url"])
+    return parse_template(row.result["body"], row.result["url"])
 
 
 def handed(row: Resource, context: Context) -> dict[str, str]:

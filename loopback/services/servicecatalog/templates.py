@@ -31,7 +31,7 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.timestamp_as_text)
 
 
-def parsed(body: str, source: str) -> dict[str, Any]:
+def parse_template(body: str, source: str) -> dict[str, Any]:
     """The template, without its intrinsic functions. Raises InvalidParametersException."""
     try:
         template = documents.yaml_value(body, _Loader)

@@ -23,7 +23,7 @@ def new() -> dict[str, Any]:
     return {"DatapointsToAlert": 1, "EvaluationPeriod": 1, "AlertStatus": "OK"}
 
 
-def judged(alert: dict[str, Any], statuses: Sequence[str], now: float) -> dict[str, Any]:
+def next_state(alert: dict[str, Any], statuses: Sequence[str], now: float) -> dict[str, Any]:
     """The alert after executions with these statuses, the latest of those in COUNTED."""
     status = "InAlert" if statuses.count("CompletedWithViolations") >= alert["DatapointsToAlert"] else "OK"
     if status == alert["AlertStatus"]:

@@ -114,7 +114,7 @@ class ScheduleProgress:
         alert = row.result["alert"]
         newest = Selection(MONITORING_EXECUTION, schedule, alerts.COUNTED, descending=True)
         statuses = [found.status for found in self._store.page(newest, alert["EvaluationPeriod"]).rows]
-        judged = alerts.judged(alert, statuses, self._now())
+        judged = alerts.next_state(alert, statuses, self._now())
         if judged != alert:
             self._store.amend(MONITORING_SCHEDULE, schedule, "alert", result={"alert": judged})
             alerts.keep_change(schedule, judged["AlertStatus"], self._context)

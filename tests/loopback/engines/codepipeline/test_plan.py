@@ -11,16 +11,16 @@ from loopback.engines.codepipeline import plan as engine
 from loopback.engines.codepipeline.model import ENTRY, FAILURE, SUCCESS, Action, Condition, Stage, Structure
 from loopback.engines.codepipeline.plan import (
     Abandon,
-    Check,
+    CheckCondition,
     Enter,
-    Finish,
+    FinishExecution,
     Judge,
     Leave,
     PipelineFacts,
     RetryStage,
     RollBack,
     RunningExecution,
-    Start,
+    StartAction,
 )
 
 
@@ -85,9 +85,9 @@ class World:
                 self.runs[run.id] = replace(
                     run, stage="InProgress", actions={}, auto_retries=0, conditions={}, rules={}
                 )
-            case Check() | Judge() | Abandon(condition="BEFORE_ENTRY" | "ON_SUCCESS" | "ON_FAILURE"):
+            case CheckCondition() | Judge() | Abandon(condition="BEFORE_ENTRY" | "ON_SUCCESS" | "ON_FAILURE"):
                 self.runs[run.id] = looked(run, move)
-            case Start(action=name):
+            case StartAction(action=name):
                 assert name not in run.actions
                 self.runs[run.id] = replace(run, actions={**run.actions, name: "InProgress"})
             case Abandon(action=name):
@@ -101,7 +101,7 @@ class World:
                 self.runs[run.id] = retried(run, move.mode)
             case RollBack():
                 self.rollbacks += 1
-            case Finish(status=status):
+            case FinishExecution(status=status):
                 assert status != "Superseded" or not run.stage, "superseded only between stages"
                 del self.runs[run.id]
                 self.ended[run.id] = status
@@ -123,7 +123,7 @@ class World:
         self.settle()
 
 
-def looked(run: RunningExecution, move: Check | Judge | Abandon) -> RunningExecution:
+def looked(run: RunningExecution, move: CheckCondition | Judge | Abandon) -> RunningExecution:
     """What a move does to a condition."""
     kind = move.condition
     if isinstance(move, Judge):
@@ -229,7 +229,7 @@ def test_stopping_waits_for_what_runs_or_gives_it_up() -> None:
     world.stop("e1", "abandon")
     assert world.ended == {"e0": "Stopped", "e1": "Stopped"}
     assert "Abandon e1" in world.moves
-    assert "Start e2" in world.moves
+    assert "StartAction e2" in world.moves
 
 
 def test_an_automatic_retry_comes_once() -> None:
@@ -296,7 +296,7 @@ def test_an_entry_that_is_refused(result: str, status: str, ended: str, at: int)
     world.says("e0", ENTRY, status)
     assert world.ended.get("e0", "") == ended
     assert "Abandon e0" in world.moves, "the other rule is not waited for"
-    assert "Start e0" not in world.moves[2:] or at == 2
+    assert "StartAction e0" not in world.moves[2:] or at == 2
     if not ended:
         assert world.runs["e0"].at == at
 

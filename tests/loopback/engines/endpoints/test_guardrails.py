@@ -22,8 +22,8 @@ from loopback.engines.endpoints.guardrails import (
     instances,
     pause,
     picture,
+    reason_to_retreat,
     retreat,
-    turned_back,
     variant_status,
     way_back,
 )
@@ -91,15 +91,15 @@ def test_rolling_replaces_in_batches() -> None:
     ],
 )
 def test_alarms_turn_a_deployment_back(phase: str, alarms: dict[str, str], turned: bool) -> None:
-    why = turned_back(CANARY, DeploymentProgress(phase, 0, 0), 1, alarms)
+    why = reason_to_retreat(CANARY, DeploymentProgress(phase, 0, 0), 1, alarms)
     assert (why is not None and why.endswith(": slow")) == turned
 
 
 def test_the_time_limit() -> None:
     plan = DeploymentPlan(wait=50, longest=600)
     at = DeploymentProgress(BAKING, 100, 690)
-    assert turned_back(plan, at, 699, {}) is None
-    assert "MaximumExecutionTimeoutInSeconds 600" in str(turned_back(plan, at, 700, {}))
+    assert reason_to_retreat(plan, at, 699, {}) is None
+    assert "MaximumExecutionTimeoutInSeconds 600" in str(reason_to_retreat(plan, at, 700, {}))
 
 
 @pytest.mark.parametrize(

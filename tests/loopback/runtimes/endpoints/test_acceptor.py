@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from loopback.runtimes.endpoints.acceptor import REST_SECONDS, SAY_SECONDS, Acceptor, Complaint, bound
+from loopback.runtimes.endpoints.acceptor import REST_SECONDS, SAY_SECONDS, Acceptor, Complaint, listening_socket
 from loopback.runtimes.endpoints.fd_receiver import Entrance, Public
 from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Client, Lost, Reply, Request, Server, message
 
@@ -73,7 +73,7 @@ def test_a_client_whose_server_goes_away_knows_it() -> None:
 @contextlib.asynccontextmanager
 async def premises(folder: Path, *, staffed: bool = True) -> AsyncIterator[int]:
     """A public port with a base that says `base` and, if staffed, a data plane that echoes; its number."""
-    listener = bound(0)
+    listener = listening_socket(0)
     port = int(listener.getsockname()[1])
     path = str(folder / "d.sock")
     entrance = Entrance(path, lambda: Public(echo, set(), port)) if staffed else None

@@ -84,7 +84,7 @@ def test_logs_and_metrics(tmp_path: Path, ends: Ends, courier: OutboxRelay) -> N
     ends.down = False
     courier.deliver()
     assert ends.data == [{"MetricName": "Invocations"}]
-    assert outbox.waiting(tmp_path) == []
+    assert outbox.parcels(tmp_path) == []
 
 
 def test_a_bucket_that_is_gone_holds_nothing_else_up(
@@ -93,5 +93,5 @@ def test_a_bucket_that_is_gone_holds_nothing_else_up(
     outbox.put(tmp_path, {"kind": "capture", "uri": "s3://gone/k"}, b"{}\n")
     outbox.put(tmp_path, {"kind": "metrics"}, b"{}\n")
     courier.deliver()
-    assert (ends.data, outbox.waiting(tmp_path)) == ([{}], [])
+    assert (ends.data, outbox.parcels(tmp_path)) == ([{}], [])
     assert "s3://gone" in caplog.text

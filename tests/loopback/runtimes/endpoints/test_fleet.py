@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loopback.runtimes.endpoints import fleet
 from loopback.runtimes.endpoints.capture import key_suffix, record
-from loopback.runtimes.endpoints.fleet import Capture, Fleet, Variant, capture_of, drawn
+from loopback.runtimes.endpoints.fleet import Capture, Fleet, Variant, capture_of, draw_index
 from loopback.runtimes.endpoints.http1 import Answer, Request
 from loopback.runtimes.endpoints.metrics import MOST_VALUES, Metrics, thinned
 
@@ -33,11 +33,11 @@ def test_a_fleet_survives_json() -> None:
     st.floats(0, 1, exclude_max=True),
 )
 def test_a_weight_of_zero_is_never_drawn(weights: list[float], chance: float) -> None:
-    assert weights[drawn(weights, chance)] > 0
+    assert weights[draw_index(weights, chance)] > 0
 
 
 def test_draws_follow_the_weights() -> None:
-    found = Counter(drawn((1, 0, 3), step / 1000) for step in range(1000))
+    found = Counter(draw_index((1, 0, 3), step / 1000) for step in range(1000))
     assert found == {0: 250, 2: 750}
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from loopback.runtimes.jobs.images import UnknownImage, WrongMapping, mapped
+from loopback.runtimes.jobs.images import UnknownImage, WrongMapping, read_mapping
 
 
 def test_a_users_image_runs_with_what_it_is_mapped_to(tmp_path: Path) -> None:
     (tmp_path / "loopback.yml").write_text(f'images:\n  "*/mine:*": host\n  "*/other:*": {sys.executable}\n')
-    images = mapped([tmp_path / "elsewhere", tmp_path])
+    images = read_mapping([tmp_path / "elsewhere", tmp_path])
     assert images.runtime("registry/mine:1").interpreter is None
     assert images.runtime("registry/other:2").interpreter == sys.executable
     with pytest.raises(UnknownImage, match=r"loopback\.yml"):
@@ -18,7 +18,7 @@ def test_a_users_image_runs_with_what_it_is_mapped_to(tmp_path: Path) -> None:
 
 
 def test_without_a_file_the_table_alone_counts(tmp_path: Path) -> None:
-    assert mapped([tmp_path]).mapped is None
+    assert read_mapping([tmp_path]).mapped is None
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_without_a_file_the_table_alone_counts(tmp_path: Path) -> None:
 def test_a_wrong_file_is_told_by_its_place(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "loopback.yml").write_text(text)
     with pytest.raises(WrongMapping, match=r"loopback\.yml") as wrong:
-        mapped([tmp_path])
+        read_mapping([tmp_path])
     assert message in str(wrong.value)

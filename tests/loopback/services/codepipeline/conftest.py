@@ -124,7 +124,7 @@ class World:
         parent = self.bare.refs("team/app").get(f"refs/heads/{branch}", "")
         contents = {name.replace("__", "."): text.encode() for name, text in files.items()}
         commit = self.bare.write("team/app", branch, contents, Note("a change", "Ann", "a@b", parent))
-        self.watch.moved("team/app")
+        self.watch.compare("team/app")
         self.settle()
         return commit
 
