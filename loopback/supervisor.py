@@ -235,7 +235,10 @@ def _die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE")
+_KEPT = (
+    *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE"),
+    *("XDG_CACHE_HOME", "SSL_CERT_FILE"),  # where environments of images are, and whom their index is trusted by
+)
 _SETTINGS = (PACE, EVENT_DAYS)
 
 

@@ -5,6 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopback.runtimes.jobs.published import Recipe, recipe
+
+PUBLISHED = "published"
+
 
 class WrongMapping(Exception):
     """loopback.yml cannot be used; the message says where and what it should look like."""
@@ -18,11 +22,12 @@ class UnknownImage(Exception):
 class Runtime:
     """How an image's programs run here.
 
-    `interpreter` is the path of a Python, or None for the warm one.
+    `interpreter` is the path of a Python, or None for the warm one. With a `recipe` it is one that is made of it.
     """
 
     name: str
     interpreter: str | None = None
+    recipe: Recipe | None = None
     refused: str | None = None
 
 
@@ -46,14 +51,31 @@ TABLE: tuple[tuple[str, Runtime], ...] = (
 
 @dataclass(frozen=True)
 class Images:
-    """The table and a user's additions: image pattern (shell wildcards) -> path of a Python, or `host`."""
+    """The table and a user's additions: image pattern (shell wildcards) -> path of a Python, `host` or `published`."""
 
     mapped: Mapping[str, str] | None = None
 
+    def of_job(self, image: str) -> Runtime:
+        """What a job's image runs with: a user's mapping, the table, or what AWS publishes. Raises UnknownImage."""
+        published = self._mapping(image) == PUBLISHED
+        try:
+            if not published:
+                return self.runtime(image)
+        except UnknownImage:
+            if (found := recipe(image)) is None:
+                raise
+            return Runtime(found.name, recipe=found)
+        if (found := recipe(image)) is None:
+            raise UnknownImage(f"loopback.yml maps {image} to `{PUBLISHED}`, and its packages are not known here")
+        return Runtime(found.name, recipe=found)
+
+    def _mapping(self, image: str) -> str | None:
+        return next((to for pattern, to in (self.mapped or {}).items() if fnmatch.fnmatchcase(image, pattern)), None)
+
     def runtime(self, image: str) -> Runtime:
-        """The runtime of an image URI. Raises UnknownImage."""
+        """What an endpoint's image runs with. Raises UnknownImage."""
         for pattern, python in (self.mapped or {}).items():
-            if fnmatch.fnmatchcase(image, pattern):
+            if fnmatch.fnmatchcase(image, pattern) and python != PUBLISHED:
                 return HOST if python == "host" else Runtime(pattern, interpreter=python)
         for pattern, runtime in TABLE:
             if fnmatch.fnmatchcase(image, pattern):
@@ -89,8 +111,9 @@ def read_mapping(folders: Iterable[Path]) -> Images:
     if not isinstance(entries, dict) or set(document) != {"images"}:
         raise WrongMapping(f'{path} must hold one key, images, with lines such as "*/my-image:*": host')
     for pattern, python in entries.items():
-        if python != "host" and not (isinstance(python, str) and Path(python).is_file()):
+        if python not in ("host", PUBLISHED) and not (isinstance(python, str) and Path(python).is_file()):
             raise WrongMapping(
-                f"{path}: image {pattern!r} is mapped to {python!r}; expected host, or the path of a Python"
+                f"{path}: image {pattern!r} is mapped to {python!r}; "
+                f"expected host, the path of a Python, or {PUBLISHED} for an environment with what AWS publishes of it"
             )
     return Images(entries)

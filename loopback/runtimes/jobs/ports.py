@@ -60,6 +60,7 @@ class Ports:
     zygote: "Zygote"
     folder: Path  # jobs work in sub-folders of it
     images: Images = field(default_factory=Images)
+    image_cache: Path | None = None  # where environments of images are kept; None for the user's cache
     clock: Callable[[], float] = time.time
     capacity: int = 20  # the most hosts that one job may have
     grace_seconds: float = 120.0  # between SIGTERM and SIGKILL, as on AWS

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from loopback.core.image_support import warn
-from loopback.runtimes.jobs import failures, supervise
+from loopback.runtimes.jobs import failures, image_environments, supervise
 from loopback.runtimes.jobs import job_dir as place
 from loopback.runtimes.jobs.hosts import HostCannotStart, HostProcess
 from loopback.runtimes.jobs.images import Runtime, UnknownImage
@@ -19,6 +19,7 @@ from loopback.runtimes.jobs.messages import HostSpec
 from loopback.runtimes.jobs.output import Output
 from loopback.runtimes.jobs.ports import CAPACITY, INTERNAL, LIMIT, Job, JobFault, Observe, Outcome, Ports, Report
 from loopback.runtimes.jobs.processing import Processing
+from loopback.runtimes.jobs.published import Recipe
 from loopback.runtimes.jobs.stopping import Stoppable, Stopped
 from loopback.runtimes.jobs.supervise import HostsEnded
 from loopback.runtimes.jobs.training import Training
@@ -157,12 +158,27 @@ class _Run:
         try:
             image = image_of(self.job)
             warn(image, datetime.now(UTC).date())
-            runtime = self.ports.images.runtime(image)
+            runtime = self.ports.images.of_job(image)
         except UnknownImage as error:
             raise JobFault(f"ClientError: {error}") from None
+        if runtime.recipe:
+            runtime = replace(runtime, interpreter=self._environment(runtime.recipe))
         self.place = place.make(self.ports.folder, self.job, count)
         self.contract = CONTRACTS[self.job.kind](self.job, self.ports, self.place, runtime)
         return self.contract
+
+    def _environment(self, recipe: Recipe) -> str:
+        """The Python of an image's environment; what is told of it is in the job's status and log. Raises JobFault."""
+        group, stream = CONTRACTS[self.job.kind].group, f"{self.job.name}/image"  # type: ignore[attr-defined]
+
+        def tell(text: str) -> None:
+            self.report("DownloadingTrainingImage", text)
+            self.ports.logs.append(group, stream, [(int(time.time() * 1000), text)])
+
+        if recipe.note:
+            self.ports.logs.append(group, stream, [(int(time.time() * 1000), recipe.note)])
+        folder = self.ports.image_cache or image_environments.cache_folder()
+        return image_environments.python_of(recipe, image_of(self.job), folder, tell)
 
     def _supervise(self, specs: list[HostSpec], contract: Contract, metrics: "_Metrics") -> HostsEnded:
         self.hosts = self._spawn(specs)

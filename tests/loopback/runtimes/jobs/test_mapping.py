@@ -27,7 +27,7 @@ def test_without_a_file_the_table_alone_counts(tmp_path: Path) -> None:
         ("images: [", "is not YAML"),
         ("- a\n", "must hold one key, images"),
         ("image:\n  x: host\n", "must hold one key, images"),
-        ('images:\n  "*/mine:*": hots\n', "'hots'; expected host, or the path of a Python"),
+        ('images:\n  "*/mine:*": hots\n', "'hots'; expected host, the path of a Python"),
         ('images:\n  "*/mine:*": /no/python\n', "'/no/python'; expected host"),
     ],
 )
