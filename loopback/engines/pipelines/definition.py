@@ -13,6 +13,7 @@ from loopback.wire import documents
 __all__ = ["Definition", "InvalidDefinition", "Parameter", "Step", "parse"]
 
 VERSION = "2020-12-01"
+NO_MLFLOW = "loopback runs no managed MLflow; leave it out, or set MLFLOW_TRACKING_URI in the steps' Environment"
 _MAX_BYTES = 1_048_576
 
 
@@ -51,6 +52,8 @@ def _document(text: str) -> dict[str, Any]:
         raise InvalidDefinition("the definition has no Steps; it must be a list of at least one")
     if not isinstance(raw.get("PipelineExperimentConfig") or {}, dict):
         raise InvalidDefinition("PipelineExperimentConfig must be an object with ExperimentName and TrialName")
+    if raw.get("MlflowConfig"):
+        raise InvalidDefinition(f"MlflowConfig: {NO_MLFLOW}")
     return raw
 
 

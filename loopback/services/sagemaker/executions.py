@@ -8,7 +8,7 @@ from loopback.core.errors import ConflictException, ResourceNotFound, Validation
 from loopback.core.kinds import EXECUTION, STEP
 from loopback.core.queries import CREATED, NAME, Selection
 from loopback.engines.pipelines import selective
-from loopback.engines.pipelines.definition import parse
+from loopback.engines.pipelines.definition import NO_MLFLOW, parse
 from loopback.engines.pipelines.parameters import InvalidParameters, bind
 from loopback.engines.pipelines.plan import HANDLED, STEPS_FAILED
 from loopback.rows.pipelines import (
@@ -40,6 +40,8 @@ def start(request: Request, context: Context) -> Response:
 
     The execution's id is made from ClientRequestToken, so a repeated request finds the execution it started.
     """
+    if "MlflowExperimentName" in request:
+        raise ValidationException(f"MlflowExperimentName: {NO_MLFLOW}")
     row = pipelines.find(request["PipelineName"], context)
     pipeline = row if "PipelineVersionId" not in request else _version(row, request["PipelineVersionId"], context)
     definition = parse(pipeline.definition, max_steps=pipelines.MOST_STEPS)
@@ -237,6 +239,8 @@ def view(row: ExecutionRow, context: Context) -> Response:
         ),
         "PipelineExecutionStatus": row.status,
         "PipelineExecutionFailureReason": _listed_reason(row.status, row.failure_reason),
+        "CreatedBy": {},
+        "LastModifiedBy": {},
         "CreationTime": row.created,
         "StartTime": row.created,
         "LastModifiedTime": row.changed,

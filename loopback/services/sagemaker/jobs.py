@@ -46,6 +46,13 @@ _TAKEN = dict.fromkeys(
 }
 OWN_METRICS = ("sagemaker-xgboost", "xgboost")  # repositories whose metrics AWS defines, in script mode too
 
+# What a training job would otherwise seem to have done.
+NOT_CARRIED_OUT = {
+    "MlflowConfig": "set MLFLOW_TRACKING_URI in Environment",
+    "ServerlessJobConfig": "give AlgorithmSpecification and ResourceConfig",
+    "ModelPackageConfig": "register the model with CreateModelPackage",
+}
+
 # AWS fills these in when a request leaves them out, and Describe shows them.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "training-job": {
@@ -65,6 +72,9 @@ def create(request: Request, context: Context, family: Family) -> Response:
         raise ValidationException(f'Could not find model "{request["ModelName"]}".')
     if family is TRAINING:
         _check_algorithm(request["AlgorithmSpecification"])
+        for member, instead in NOT_CARRIED_OUT.items():
+            if member in request:
+                raise ValidationException(f"{member}: loopback does not carry it out; {instead}")
     if family is PROCESSING and CLARIFY_IMAGE in request["AppSpecification"]["ImageUri"]:
         require_open(CLARIFY, context)
     arn = context.place.arn(f"{family.kind.slug}/{request[family.name]}")

@@ -60,7 +60,12 @@ def delete_group(request: Request, context: Context) -> Response:
 @handles("CreateModelPackage")
 def create(request: Request, context: Context) -> Response:
     """A version of a group, numbered one higher than any before, or a package with a name of its own."""
-    if ("ModelPackageGroupName" in request) == ("ModelPackageName" in request):
+    if "ModelPackageGroupName" in request and "ModelPackageName" in request:
+        raise ValidationException(
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input. "
+            "Cannot determine which one to use."
+        )
+    if "ModelPackageGroupName" not in request and "ModelPackageName" not in request:
         raise ValidationException("CreateModelPackage needs ModelPackageGroupName (a version) or ModelPackageName")
     group = ""
     doc: dict[str, Any] = {**request}

@@ -110,6 +110,8 @@ def view(row: PipelineRow, context: Context) -> Response:
         "PipelineArn": context.place.arn(f"pipeline/{row.name}"),
         "PipelineDisplayName": row.request.get("PipelineDisplayName", row.name),
         "PipelineStatus": row.status,
+        "CreatedBy": {},  # who it was is told within Studio only
+        "LastModifiedBy": {},
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
         "LastRunTime": row.last_run,
