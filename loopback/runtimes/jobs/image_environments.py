@@ -44,12 +44,12 @@ def python_of(
     """
     target = folder / recipe.folder
     python = target / "bin" / "python"
-    if (target / READY).exists():
+    if _is_whole(target):
         return str(python)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{recipe.folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (target / READY).exists():
+        if not _is_whole(target):
             base = (found or machines_python)(recipe.python)
             if base is None:
                 raise JobFault(_no_python(recipe, image))
@@ -57,6 +57,11 @@ def python_of(
             _build(recipe, image, target, base, execute)
             tell(f"the environment {recipe.name} is in {target}; later jobs use it as it is")
     return str(python)
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether an environment was made to its end, and the Python that it stands on is still there."""
+    return (target / READY).exists() and (target / "bin" / "python").exists()
 
 
 def _build(recipe: Recipe, image: str, target: Path, base: str, execute: Run) -> None:
@@ -76,7 +81,7 @@ def _build(recipe: Recipe, image: str, target: Path, base: str, execute: Run) ->
         if done.returncode:
             raise JobFault(_failed(recipe, image, done.stdout))
         (beside / READY).touch()
-        shutil.rmtree(target, ignore_errors=True)  # what an earlier version left unfinished
+        shutil.rmtree(target, ignore_errors=True)  # one whose Python has gone
         beside.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

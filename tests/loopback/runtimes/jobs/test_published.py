@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loopback.runtimes.jobs import image_environments, published
-from loopback.runtimes.jobs.images import Images, UnknownImage, mapped
+from loopback.runtimes.jobs.images import Images, UnknownImage, read_mapping
 from loopback.runtimes.jobs.ports import JobFault
 from loopback.runtimes.jobs.published import Recipe, recipe
 
@@ -106,6 +106,15 @@ def test_is_made_once_and_then_asks_nothing(tmp_path: Path) -> None:
     assert len(told) == 2
 
 
+def test_is_made_again_where_its_python_has_gone(tmp_path: Path) -> None:
+    python = Path(make(tmp_path, Uv()))
+    python.unlink()
+    python.symlink_to("/gone/python3.9")
+    make(tmp_path, uv := Uv())
+    assert len(uv.asked) == 2
+    assert python.exists()
+
+
 def test_torch_is_the_build_for_processors(tmp_path: Path) -> None:
     uv = Uv()
     make(tmp_path, uv, of=Recipe("t", "3.11", ("torch==2.5.1",), torch=True))
@@ -148,7 +157,7 @@ def test_what_an_image_runs_with(tmp_path: Path) -> None:
     (tmp_path / "loopback.yml").write_text(
         'images:\n  "*/pytorch-training:*": host\n  "*/sagemaker-scikit-learn:*": published\n  "*/mine:*": published\n'
     )
-    images = mapped([tmp_path])
+    images = read_mapping([tmp_path])
     assert images.of_job(torch).name == "host"
     found = images.of_job(sklearn).recipe
     assert found is not None
