@@ -66,7 +66,7 @@ from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
 from loopback.wire import model
 
-SERVICES = ("sagemaker", "application-autoscaling")  # ours, by botocore's names; what is not here is the base's
+SERVICES = ("sagemaker", "application-autoscaling")  # ours, by botocore's names; what is not here is ministack's
 CLOUDWATCH = "GraniteServiceVersion20100801"
 
 
@@ -129,7 +129,7 @@ def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Platform
 
 
 class Control:
-    """One control plane: the base, our services on its port, and the threads that carry work out."""
+    """One control plane: ministack, our services on its port, and the threads that carry work out."""
 
     def __init__(self, settings: Settings) -> None:
         self.ground = _ground(settings, lambda kind, name: self.parts.changed(kind, name))  # noqa: PLW0108 - there are none yet
@@ -182,7 +182,7 @@ class Control:
         )
 
     def _open_services(self) -> None:
-        """Our services on the base's port, and what of them an EventBridge rule may start."""
+        """Our services on ministack's port, and what of them an EventBridge rule may start."""
         base, context = self.ground.base, self.ground.context
         for service in (*SERVICES, *codebuild.SERVICES, *delivery.SERVICES, *catalog.SERVICES, *codedeploy.SERVICES):
             base.add_service(service, model.target_prefix(service), partial(_answer, context, service))

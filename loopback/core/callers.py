@@ -29,7 +29,7 @@ _INVOKED_HOST = re.compile(
     r"([a-f0-9]{8}\.execute-api|[a-z0-9-]+\.lambda-url\.[a-z0-9-]+|[a-z0-9-]+\.alb)\.localhost"
     r"|[a-z0-9.-]+\.elb\.amazonaws\.com"
 )
-# What the base answers on any host, before it looks at the host.
+# What ministack answers on any host, before it looks at the host.
 _ANY_HOST = re.compile(
     r"/(iceberg|v20180820/|v2/?$|v2/_catalog$|v2/email|v2/.*(/blobs/|/manifests/|/tags/list$)|oauth2/|login|logout|saml2/)"
     r"|.*/\.well-known/|/(Execute|BeginTransaction|CommitTransaction|RollbackTransaction|BatchExecute"
@@ -50,7 +50,7 @@ class Access(enum.Enum):
     PUBLIC = "a read of what the owner of a bucket lets everybody read, to be checked"
     UNSIGNED_OPERATION = "perhaps one of the operations that AWS takes without a signature, to be checked"
     NONE = "nothing: refused"
-    CLOSED = "a path of the base that is nobody's"
+    CLOSED = "a path of ministack that is nobody's"
 
 
 def refusal(host: str, origin: str | None, site: str | None, port: int) -> str | None:
@@ -58,7 +58,7 @@ def refusal(host: str, origin: str | None, site: str | None, port: int) -> str |
 
     A page in a browser can reach 127.0.0.1 through a name it controls (DNS rebinding: a foreign Host) or straight
     away: then it has a foreign Origin, or, for an image, a script or a frame, only `Sec-Fetch-Site`. `same-site` is
-    another port of this machine. Virtual-host S3 names and the base's own execute-api names end in `.localhost` or are
+    another port of this machine. Virtual-host S3 names and ministack's own execute-api names end in `.localhost` or are
     AWS's.
     """
     name = _name(host)
@@ -114,7 +114,7 @@ def _unsigned(method: str, path: str, query: Query, headers: Mapping[str, str]) 
 
 
 def _invokes(host: str, path: str) -> bool:
-    """Whether the base takes it for an invocation and nothing else, even where there is no such API or function."""
+    """Whether ministack takes it for an invocation and nothing else, even where there is no such API or function."""
     if _ANY_HOST.match(path):
         return False
     name = _name(host)

@@ -1,4 +1,4 @@
-"""Roles that a request hands to a service of the base, and what AWS says of one that the service cannot assume. Pure.
+"""Roles that a request hands to a service of ministack, and what AWS says of one that the service cannot assume. Pure.
 
 The words are those of AWS's API references and of its answers to a role that is absent, of another account, or does not
 trust the service.
@@ -93,7 +93,7 @@ _WORDS = {
 
 
 def hands_over(service: str, method: str, path: str, target: str) -> tuple[RoleMembers, ...]:
-    """Which members of a request to the base hold roles; empty for most requests, whose body nobody needs to read."""
+    """Which members of a request to ministack hold roles; empty for most requests, whose body nobody needs to read."""
     operation = target.rpartition(".")[2] or f"{method} {path}"
     return tuple(each for each in _OPERATIONS.get(service, ()) if re.fullmatch(each.where, operation))
 

@@ -47,7 +47,7 @@ class Settings:
     state: Path
     port: int = DEFAULT_PORT
     place: Place = field(default_factory=Place)
-    autosave_seconds: float = 2.0  # design: what changes in the base without a request is on disk this long after
+    autosave_seconds: float = 2.0  # design: what changes in ministack without a request is on disk this long after
     idle_seconds: float = 60.0  # without a job; then the warm process gives its memory back
     enforce_iam: bool = False  # requests are signed and allowed by policies, as on AWS; what works acts with its role
 
@@ -58,7 +58,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """The region is the caller's; the account is fixed, as the base knows it."""
+        """The region is the caller's; the account is fixed, as ministack knows it."""
         region = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or "us-east-1"
         enforce = environ.get(IAM, "") == ENFORCE
         return cls(
@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def base_database(self) -> Path:
-        """The SQLite file of what the base keeps."""
+        """The SQLite file of what ministack keeps."""
         return self.state / "base.db"
 
     @property

@@ -1,4 +1,4 @@
-"""What CloudFormation needs to make a resource of a type that the base carries out: its main action. Pure.
+"""What CloudFormation needs to make a resource of a type that ministack carries out: its main action. Pure.
 
 A stack's own types go through their service's operations. The base makes its types without asking anybody; these are
 the actions that AWS's resource handlers begin with, and the properties that hand a role to a service.

@@ -30,7 +30,7 @@ log = logging.getLogger("loopback")
 class Context:
     """What every handler may use. `changed(kind slug, name)` tells the threads that carry out work of a change.
 
-    `base` calls a JSON operation of the base's services, `invoke` a Lambda function (ARN, payload). `client` makes a
+    `base` calls a JSON operation of ministack's services, `invoke` a Lambda function (ARN, payload). `client` makes a
     boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account. `permit` asks
     IAM what a role may do; without enforcement that is everything. `is_new`: to what AWS has closed to new customers.
     """

@@ -1,4 +1,4 @@
-"""A change of an alarm's state: what the base stores of it, and what its actions and its event are made from."""
+"""A change of an alarm's state: what ministack stores of it, and what its actions and its event are made from."""
 
 import json
 from collections.abc import Mapping

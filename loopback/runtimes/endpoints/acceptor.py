@@ -1,7 +1,7 @@
 """The public port: connections whose first request is for an endpoint go to the data plane, descriptor and all.
 
 From then on the control plane has nothing to do with them: they cost it nothing and outlive it. All others, and
-those that the data plane is not there to take, are for the base's HTTP server, which takes this for its listening
+those that the data plane is not there to take, are for ministack's HTTP server, which takes this for its listening
 socket: a `Acceptor` is readable when a connection waits, and `accept` gives it.
 """
 
@@ -29,7 +29,7 @@ log = logging.getLogger("loopback")
 class Acceptor(socket.socket):
     """Made on the loop's thread. `listener` is bound; `plane` is the path of the socket that takes descriptors.
 
-    Without `plane` the base gets every connection: where IAM is enforced, requests are looked at before anybody else.
+    Without `plane` ministack gets every connection: where IAM is enforced, requests are looked at before anybody else.
     """
 
     def __init__(self, listener: socket.socket, plane: str | None) -> None:
@@ -50,7 +50,7 @@ class Acceptor(socket.socket):
         self._loop.add_reader(self._listener, self._arrive)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection for the base. Raises BlockingIOError when there is none."""
+        """The next connection for ministack. Raises BlockingIOError when there is none."""
         self.recv(1)
         return self._waiting.popleft()
 

@@ -101,7 +101,7 @@ def _watch(work: ActionContext) -> Outcome:
     """Look at the operation that was begun."""
     stack = _stack(work)
     events = _events(work) if stack else []
-    if stack is None or not events:  # the operation was never begun, or the base has lost it with a crash
+    if stack is None or not events:  # the operation was never begun, or ministack has lost it with a crash
         return Wait(0.0, AGAIN) if work.row.boot != work.boot else _never_begun(work)
     status = stack["StackStatus"]
     if status.endswith("_IN_PROGRESS"):

@@ -1,1 +1,1 @@
-"""SageMaker's control plane: what the base lacks, one file per family of operations."""
+"""SageMaker's control plane: what ministack lacks, one file per family of operations."""
