@@ -10,13 +10,15 @@ the target and after 15 below 0.9 of it. To see it sooner, with nothing but AWS'
 """
 
 import uuid
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
 from loopback.core.kinds import SCALING_POLICY
 from loopback.core.queries import Selection, among, member
-from loopback.core.store import Resource
 from loopback.engines.autoscaling.capacity import IN_MINUTES, LOW, OUT_MINUTES, fault_in_steps
+from loopback.rows.autoscaling import ScalingPolicyResult, ScalingPolicyRow
+from loopback.rows.row import changes, reading
 from loopback.services.autoscaling.resources import (
     DIMENSION,
     NAMESPACE,
@@ -42,17 +44,17 @@ def put(request: Request, context: Context) -> Response:
     target = target_of(request, context)
     name = _key(target.name, request["PolicyName"])
     known = context.store.exists(SCALING_POLICY, name)
-    before = context.store.get(SCALING_POLICY, name) if known else None
-    kind = request.get("PolicyType") or (before.doc["PolicyType"] if before else STEP)
-    if before and before.doc["PolicyType"] != kind:
-        raise ValidationException(f"The type of policy {request['PolicyName']} is {before.doc['PolicyType']}")
+    before = ScalingPolicyRow.get(context.store, name) if known else None
+    kind = request.get("PolicyType") or (before.type if before else STEP)
+    if before and before.type != kind:
+        raise ValidationException(f"The type of policy {request['PolicyName']} is {before.type}")
     doc = {**shared(request), "PolicyName": request["PolicyName"], "PolicyType": kind}
     doc[f"{kind}PolicyConfiguration"] = _checked(request, kind, target.name, context)
-    made = before.result if before else {"id": str(uuid.uuid4())}
     if before:
-        row = context.store.amend(SCALING_POLICY, name, "put", doc=doc)
+        row = before.amend(context.store, name, "put", doc=doc)
     else:
-        row = context.store.create(SCALING_POLICY, name, doc, parent=target.name, result=made)
+        new = ScalingPolicyRow(request=doc, policy=request["PolicyName"], type=kind, id=str(uuid.uuid4()))
+        row = new.create(context.store, name, target.name)
     if kind == TRACKING:
         try:
             alarms = _put_alarms(row, context)
@@ -61,10 +63,10 @@ def put(request: Request, context: Context) -> Response:
                 delete_alarms(row, context)
                 context.store.delete(SCALING_POLICY, name)
             else:
-                context.store.amend(SCALING_POLICY, name, "put", doc=before.doc)
+                before.amend(context.store, name, "put", doc=before.request)
             raise ValidationException(str(fault)) from None
-        row = context.store.amend(SCALING_POLICY, name, "alarms", result={"alarms": alarms})
-    return {"PolicyARN": arn_of(row, context), "Alarms": row.result.get("alarms", [])}
+        row = row.amend(context.store, name, "alarms", result=changes(ScalingPolicyResult, alarms=alarms))
+    return {"PolicyARN": arn_of(row, context), "Alarms": row.alarms}
 
 
 def _checked(request: Request, kind: str, resource: str, context: Context) -> dict[str, Any]:
@@ -80,12 +82,12 @@ def _checked(request: Request, kind: str, resource: str, context: Context) -> di
             raise ValidationException(f"StepAdjustments: {fault}")
         return config
     _check_tracking(config)
-    others = context.store.find(SCALING_POLICY, parent=resource)
+    others = ScalingPolicyRow.find(context.store, parent=resource)
     metrics = ("PredefinedMetricSpecification", "CustomizedMetricSpecification")
     for other in others:
-        theirs = other.doc.get(f"{TRACKING}PolicyConfiguration")
+        theirs = other.request.get(f"{TRACKING}PolicyConfiguration")
         same = theirs and all(theirs.get(name) == config.get(name) for name in metrics)
-        if same and other.doc["PolicyName"] != request["PolicyName"]:
+        if same and other.policy != request["PolicyName"]:
             raise ValidationException(
                 "Only one TargetTrackingScaling policy for a given metric specification is allowed."
             )
@@ -113,11 +115,11 @@ def _check_tracking(config: dict[str, Any]) -> None:
             raise ValidationException(f"CustomizedMetricSpecification lacks {', '.join(missing)}")
 
 
-def _put_alarms(row: Resource, context: Context) -> list[dict[str, str]]:
+def _put_alarms(row: ScalingPolicyRow, context: Context) -> list[dict[str, str]]:
     """AlarmHigh and AlarmLow, with the numbers that AWS gives them."""
-    config = row.doc[f"{TRACKING}PolicyConfiguration"]
+    config = row.config
     arn = arn_of(row, context)
-    known = [alarm["AlarmName"] for alarm in row.result.get("alarms", [])]
+    known = [alarm["AlarmName"] for alarm in row.alarms]
     sides = (
         ("AlarmHigh", "GreaterThanThreshold", config["TargetValue"], OUT_MINUTES),
         ("AlarmLow", "LessThanThreshold", round(config["TargetValue"] * LOW, 9), IN_MINUTES),
@@ -169,12 +171,12 @@ def describe(request: Request, context: Context) -> Response:
     check_kind(request)
     where = among(member("PolicyName"), request.get("PolicyNames"))
     within = Selection(SCALING_POLICY, request.get("ResourceId"), where=where)
-    return page(within, lambda row: _view(row, context), "ScalingPolicies", request, context)
+    return page(within, partial(reading(ScalingPolicyRow, _view), context=context), "ScalingPolicies", request, context)
 
 
-def _view(row: Resource, context: Context) -> dict[str, Any]:
-    shown = {"PolicyARN": arn_of(row, context), "CreationTime": row.created, "Alarms": row.result.get("alarms", [])}
-    return row.doc | shown
+def _view(row: ScalingPolicyRow, context: Context) -> dict[str, Any]:
+    shown = {"PolicyARN": arn_of(row, context), "CreationTime": row.created, "Alarms": row.alarms}
+    return row.request | shown
 
 
 @handles("DeleteScalingPolicy", service=SERVICE)
@@ -182,7 +184,7 @@ def delete(request: Request, context: Context) -> Response:
     """Remove a policy and its alarms."""
     check_kind(request)
     try:
-        row = context.store.get(SCALING_POLICY, _key(request["ResourceId"], request["PolicyName"]))
+        row = ScalingPolicyRow.get(context.store, _key(request["ResourceId"], request["PolicyName"]))
     except ResourceNotFound:
         raise ObjectNotFoundException(
             f"No scaling policy found for service namespace: {NAMESPACE}, resource ID: {request['ResourceId']}, "
@@ -193,17 +195,17 @@ def delete(request: Request, context: Context) -> Response:
     return {}
 
 
-def arn_of(row: Resource, context: Context) -> str:
+def arn_of(row: ScalingPolicyRow, context: Context) -> str:
     """The ARN of a policy, which is what alarms have among their actions."""
-    where = f"resource/{NAMESPACE}/{row.parent}:policyName/{row.doc['PolicyName']}"
-    return context.place.arn(f"scalingPolicy:{row.result['id']}:{where}", "autoscaling")
+    where = f"resource/{NAMESPACE}/{row.parent}:policyName/{row.policy}"
+    return context.place.arn(f"scalingPolicy:{row.id}:{where}", "autoscaling")
 
 
-def by_arn(arn: str, context: Context) -> Resource:
+def by_arn(arn: str, context: Context) -> ScalingPolicyRow:
     """Raises ObjectNotFoundException."""
     resource, _, name = arn.partition(f":resource/{NAMESPACE}/")[2].partition(":policyName/")
     try:
-        row = context.store.get(SCALING_POLICY, _key(resource, name))
+        row = ScalingPolicyRow.get(context.store, _key(resource, name))
     except ResourceNotFound:
         row = None
     if row is None or arn_of(row, context) != arn:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
-from loopback.core.kinds import SCALABLE_TARGET, SCALING_ACTIVITY
+from loopback.core.kinds import SCALING_ACTIVITY
 from loopback.core.queries import Selection
 from loopback.core.store import Resource
+from loopback.rows.autoscaling import ScalableTargetRow
 from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request
 
@@ -59,12 +60,12 @@ def place_of(resource: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def target_of(request: Request, context: Context) -> Resource:
+def target_of(request: Request, context: Context) -> ScalableTargetRow:
     """The target that a request is about. Raises ValidationException, ObjectNotFoundException."""
     check_kind(request)
     place_of(request["ResourceId"])
     try:
-        return context.store.get(SCALABLE_TARGET, request["ResourceId"])
+        return ScalableTargetRow.get(context.store, request["ResourceId"])
     except ResourceNotFound:
         raise ObjectNotFoundException(
             f"No scalable target registered for service namespace: {NAMESPACE}, resource ID: "

@@ -1,13 +1,15 @@
 """Scheduled actions: Put, Describe, Delete. A row's `result` has `id` and `next`, when it is due."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import SCHEDULED_ACTION
 from loopback.core.queries import Selection, among, member
-from loopback.core.store import Resource
 from loopback.engines.schedules import scheduled_actions
+from loopback.rows.autoscaling import ScheduledActionResult, ScheduledActionRow
+from loopback.rows.row import changes, reading
 from loopback.services.autoscaling.resources import (
     DIMENSION,
     NAMESPACE,
@@ -28,7 +30,7 @@ def put(request: Request, context: Context) -> Response:
     target = target_of(request, context)
     name = _key(target.name, request["ScheduledActionName"])
     known = context.store.exists(SCHEDULED_ACTION, name)
-    before: dict[str, Any] = context.store.get(SCHEDULED_ACTION, name).doc if known else {}
+    before: dict[str, Any] = ScheduledActionRow.get(context.store, name).request if known else {}
     doc = before | {key: value for key, value in request.items() if key not in ("StartTime", "EndTime")}
     doc |= shared(request) | {"Timezone": doc.get("Timezone") or "UTC"}
     doc |= {key: seconds(request[key]) for key in ("StartTime", "EndTime") if key in request}
@@ -37,10 +39,11 @@ def put(request: Request, context: Context) -> Response:
     scheduled_actions.parse(doc["Schedule"], doc["Timezone"])
     _check(doc)
     if known:
-        row = context.store.amend(SCHEDULED_ACTION, name, "put", doc=doc)
+        row = ScheduledActionRow.amend(context.store, name, "put", doc=doc)
     else:
-        row = context.store.create(SCHEDULED_ACTION, name, doc, parent=target.name, result={"id": str(uuid.uuid4())})
-    context.store.amend(SCHEDULED_ACTION, name, "plan", result={"next": following(row, row.changed)})
+        row = ScheduledActionRow(request=doc, id=str(uuid.uuid4())).create(context.store, name, target.name)
+    planned = changes(ScheduledActionResult, next=following(row, row.changed))
+    row.amend(context.store, name, "plan", result=planned)
     context.changed(SCHEDULED_ACTION.slug, name)
     return {}
 
@@ -57,10 +60,10 @@ def _check(doc: dict[str, Any]) -> None:
         raise ValidationException("EndTime must be later than StartTime")
 
 
-def following(row: Resource, moment: float) -> float | None:
+def following(row: ScheduledActionRow, moment: float) -> float | None:
     """When an action is due next after a moment, within its StartTime and EndTime; None when never again."""
-    schedule = scheduled_actions.parse(row.doc["Schedule"], row.doc["Timezone"])
-    start, end = row.doc.get("StartTime", 0.0), row.doc.get("EndTime", float("inf"))
+    schedule = scheduled_actions.parse(row.request["Schedule"], row.request["Timezone"])
+    start, end = row.request.get("StartTime", 0.0), row.request.get("EndTime", float("inf"))
     found = schedule.after(max(moment, start - 1e-3), max(row.created, start))
     return found if found is not None and found <= end else None
 
@@ -71,13 +74,15 @@ def describe(request: Request, context: Context) -> Response:
     check_kind(request)
     where = among(member("ScheduledActionName"), request.get("ScheduledActionNames"))
     within = Selection(SCHEDULED_ACTION, request.get("ResourceId"), where=where)
-    return page(within, lambda row: _view(row, context), "ScheduledActions", request, context)
+    return page(
+        within, partial(reading(ScheduledActionRow, _view), context=context), "ScheduledActions", request, context
+    )
 
 
-def _view(row: Resource, context: Context) -> dict[str, Any]:
-    where = f"resource/{NAMESPACE}/{row.parent}:scheduledActionName/{row.doc['ScheduledActionName']}"
-    arn = context.place.arn(f"scheduledAction:{row.result['id']}:{where}", "autoscaling")
-    return row.doc | {"ScheduledActionARN": arn, "CreationTime": row.created}
+def _view(row: ScheduledActionRow, context: Context) -> dict[str, Any]:
+    where = f"resource/{NAMESPACE}/{row.parent}:scheduledActionName/{row.action}"
+    arn = context.place.arn(f"scheduledAction:{row.id}:{where}", "autoscaling")
+    return row.request | {"ScheduledActionARN": arn, "CreationTime": row.created}
 
 
 @handles("DeleteScheduledAction", service=SERVICE)

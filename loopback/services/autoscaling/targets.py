@@ -1,8 +1,4 @@
-"""Scalable targets: Register, Describe, Deregister, and their tags.
-
-A row's `result` has `id` (of its ARN), `ranged` (whether the capacity was moved into the limits since they were set),
-and `out` and `in`, the last completed scale-out and scale-in as `scaling.capacity.Move`.
-"""
+"""Scalable targets: Register, Describe, Deregister, and their tags."""
 
 import contextlib
 import uuid
@@ -11,8 +7,9 @@ from typing import Any
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import SCALABLE_TARGET, SCALING_POLICY, SCHEDULED_ACTION
-from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
+from loopback.core.queries import Selection
+from loopback.rows.autoscaling import ScalableTargetResult, ScalableTargetRow, ScalingPolicyRow, target_with_id
+from loopback.rows.row import changes, reading
 from loopback.services import registry
 from loopback.services.autoscaling.resources import (
     MOST_LISTED,
@@ -43,7 +40,7 @@ def register(request: Request, context: Context) -> Response:
     endpoint, variant = place_of(request["ResourceId"])
     resource = request["ResourceId"]
     known = context.store.exists(SCALABLE_TARGET, resource)
-    before: dict[str, Any] = context.store.get(SCALABLE_TARGET, resource).doc if known else {}
+    before: dict[str, Any] = ScalableTargetRow.get(context.store, resource).request if known else {}
     if not known:
         _check_endpoint(endpoint, variant, context)
     suspended = dict.fromkeys(SUSPENDABLE, False) | before.get("SuspendedState", {})
@@ -57,10 +54,10 @@ def register(request: Request, context: Context) -> Response:
     check_limits(doc)
     with context.store.transaction():
         if known:
-            row = context.store.amend(SCALABLE_TARGET, resource, "register", doc=doc, result={"ranged": False})
+            limits = changes(ScalableTargetResult, ranged=False)
+            row = ScalableTargetRow.amend(context.store, resource, "register", doc=doc, result=limits)
         else:
-            made = {"id": uuid.uuid4().hex, "ranged": False}
-            row = context.store.create(SCALABLE_TARGET, resource, doc, result=made)
+            row = ScalableTargetRow(request=doc, id=uuid.uuid4().hex).create(context.store, resource)
         if not known:
             context.store.tag(arn_of(row, context), request.get("Tags", {}))
     context.changed(SCALABLE_TARGET.slug, resource)
@@ -93,14 +90,22 @@ def describe(request: Request, context: Context) -> Response:
     """A page of targets."""
     check_kind(request)
     if not (names := request.get("ResourceIds")):
-        return page(Selection(SCALABLE_TARGET), partial(_view, context=context), "ScalableTargets", request, context)
-    known = [context.store.get(SCALABLE_TARGET, name) for name in names if context.store.exists(SCALABLE_TARGET, name)]
+        return page(
+            Selection(SCALABLE_TARGET),
+            partial(reading(ScalableTargetRow, _view), context=context),
+            "ScalableTargets",
+            request,
+            context,
+        )
+    known = [
+        ScalableTargetRow.get(context.store, name) for name in names if context.store.exists(SCALABLE_TARGET, name)
+    ]
     shown = [_view(row, context) for row in sorted(known, key=lambda row: (row.created, row.name))]
     return PAGING.of_items(request, shown, "ScalableTargets", MOST_LISTED)
 
 
-def _view(row: Resource, context: Context) -> dict[str, Any]:
-    return row.doc | {"CreationTime": row.created, "ScalableTargetARN": arn_of(row, context)}
+def _view(row: ScalableTargetRow, context: Context) -> dict[str, Any]:
+    return row.request | {"CreationTime": row.created, "ScalableTargetARN": arn_of(row, context)}
 
 
 @handles("DeregisterScalableTarget", service=SERVICE)
@@ -110,9 +115,9 @@ def deregister(request: Request, context: Context) -> Response:
     return {}
 
 
-def forget(row: Resource, context: Context) -> None:
+def forget(row: ScalableTargetRow, context: Context) -> None:
     """Remove a target and all that hangs on it; its activities stay."""
-    policies = context.store.find(SCALING_POLICY, parent=row.name)
+    policies = ScalingPolicyRow.find(context.store, parent=row.name)
     with context.store.transaction():
         for kind in (SCALING_POLICY, SCHEDULED_ACTION):
             for child in context.store.find(kind, parent=row.name):
@@ -123,17 +128,17 @@ def forget(row: Resource, context: Context) -> None:
         delete_alarms(policy, context)
 
 
-def delete_alarms(policy: Resource, context: Context) -> None:
+def delete_alarms(policy: ScalingPolicyRow, context: Context) -> None:
     """Remove the alarms of a tracking policy; one that a composite alarm needs stays, as on AWS."""
-    for alarm in policy.result.get("alarms", []):
+    for alarm in policy.alarms:
         with contextlib.suppress(ServiceError):
             names = {"AlarmNames": [alarm["AlarmName"]]}
             context.base("monitoring", "GraniteServiceVersion20100801.DeleteAlarms", names)
 
 
-def arn_of(row: Resource, context: Context) -> str:
+def arn_of(row: ScalableTargetRow, context: Context) -> str:
     """The ARN of a scalable target."""
-    return context.place.arn(f"scalable-target/{row.result['id']}", SERVICE)
+    return context.place.arn(f"scalable-target/{row.id}", SERVICE)
 
 
 @handles("ListTagsForResource", service=SERVICE)
@@ -160,7 +165,7 @@ def untag(request: Request, context: Context) -> Response:
 
 
 def _existing(arn: str, context: Context) -> str:
-    row = context.store.first(Selection(SCALABLE_TARGET, equal=(equals("id", arn.rpartition("/")[2], "result"),)))
+    row = ScalableTargetRow.first(context.store, target_with_id(arn.rpartition("/")[2]))
     if row is None or arn_of(row, context) != arn:
         raise ResourceNotFoundException(f"{arn} does not exist")
     return arn

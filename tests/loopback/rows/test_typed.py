@@ -10,11 +10,6 @@ ROOT = Path(__file__).parents[3] / "loopback"
 UNTYPED = ("core", "engines", "rows", "images", "sandbox", "wire")  # no records, or what makes them
 NOT_YET: frozenset[str] = frozenset(
     {
-        "services/autoscaling/activities.py",
-        "services/autoscaling/policies.py",
-        "services/autoscaling/scaler.py",
-        "services/autoscaling/scheduled.py",
-        "services/autoscaling/targets.py",
         "services/provisioning.py",
         "services/sagemaker/monitoring/alerts.py",
         "services/sagemaker/monitoring/data.py",
