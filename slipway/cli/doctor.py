@@ -84,6 +84,8 @@ def _guarded(check: str, look: Callable[[], Row]) -> Row:
     try:
         return look()
     except (BotoCoreError, ClientError) as fault:
+        if isinstance(fault, ClientError) and fault.response["Error"]["Code"] == "NotImplemented":
+            return Row(check, UNKNOWN, "the AWS of this machine does not carry it out", "look in your account on AWS")
         state = FAIL if check == "credentials" else UNKNOWN
         return Row(check, state, str(fault), "give your role the permission, or ask somebody who has it")
 

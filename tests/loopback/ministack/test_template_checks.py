@@ -88,6 +88,30 @@ def test_values_and_capabilities_are_asked_for(handlers: Any, action: str) -> No
     assert refusal == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]")
 
 
+def many(count: int, section: str, member: str) -> str:
+    rows = "".join(f"  N{number}: {member}\n" for number in range(count))
+    return f"{TOPIC % 'a'}\n{section}:\n{rows}" if section != "Resources" else f"Resources:\n{rows}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            many(501, "Resources", "{Type: 'AWS::SNS::Topic'}"),
+            "Number of resources, 501, is greater than maximum allowed, 500",
+        ),
+        (many(201, "Parameters", "{Type: String, Default: a}"), "Number of parameters, 201, is greater than maximum"),
+        (many(201, "Outputs", "{Value: a}"), "Number of outputs, 201, is greater than maximum allowed, 200"),
+        (f"Resources: {{{'A' * 256}: {{Type: 'AWS::SNS::Topic'}}}}", "may not exceed 255 characters"),
+        (f"# {'a' * 51_200}\n{TOPIC % 'a'}", "Member must have length less than or equal to 51200"),
+    ],
+)
+def test_limits(handlers: Any, text: str, words: str) -> None:
+    """Source: the user guide's "CloudFormation quotas"."""
+    code, message = asked(handlers, "CreateStack", text)
+    assert (code, words in message) == ("ValidationError", True), message[-300:]
+
+
 def test_a_macro_needs_its_capability(handlers: Any) -> None:
     refusal = asked(handlers, "CreateStack", MACRO)
     assert refusal == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]")

@@ -189,3 +189,9 @@ def test_without_credentials_there_is_one_row(aws, command) -> None:
 def test_names_that_can_not_be(name, command, healthy) -> None:
     code, out, _ = command("doctor", f"--name={name}", "--json")
     assert (code, rows(out)["name"]["state"]) == (1, "FAIL")
+
+
+def test_what_the_local_aws_has_not_is_no_missing_permission(command, healthy, aws) -> None:
+    aws.answers["ListServiceQuotas"] = "NotImplemented: loopback does not carry out servicequotas"
+    _, out, _ = command("doctor", *ALL)
+    assert rows(out)["quotas"]["found"] == "the AWS of this machine does not carry it out"
