@@ -1,5 +1,9 @@
 """A nested stack is a stack: checked, exported from, updated, rolled back and deleted with the one that holds it."""
 
+import json
+import os
+import signal
+import urllib.request
 from typing import Any
 
 import pytest
@@ -25,6 +29,13 @@ LATE = (
     "Late: {Type: 'AWS::SQS::Queue', Properties: {DelaySeconds: !GetAtt Inner.Outputs.Name}}"  # fails when it is made
 )
 IMPORTER = "Resources: {P: {Type: 'AWS::SSM::Parameter', Properties: {Type: String, Value: !ImportValue shop-export}}}"
+HELD = """
+Resources:
+  Kept: {Type: "AWS::SSM::Parameter", Properties: {Type: String, Name: shop, Value: "1"}}
+  Handle: {Type: "AWS::CloudFormation::WaitConditionHandle", DependsOn: Kept}
+  Held: {Type: "AWS::CloudFormation::WaitCondition", Properties: {Handle: !Ref Handle, Timeout: "600"}}
+Outputs: {Name: {Value: !Ref Kept}}
+"""
 
 
 def child(value: str, delay: int = 0) -> str:
@@ -129,3 +140,36 @@ def test_a_nested_stack_that_cannot_be_made_leaves_nothing(account: Account) -> 
     assert named == ["DELETE_COMPLETE"]
     with pytest.raises(ClientError, match="ParameterNotFound"):
         account.value()
+
+
+def test_a_nested_stack_that_a_kill_interrupts_is_made_anew(account: Account, loopback: Any, wait_until: Any) -> None:
+    account.put("held", HELD)
+    account.stacks.create_stack(
+        StackName="shop", TemplateBody=parent("held").replace("Parameters: {Name: shop}", "Parameters: {}")
+    )
+
+    def children() -> dict[str, str]:
+        found = account.stacks.list_stacks()["StackSummaries"]
+        return {one["StackName"]: one["StackStatus"] for one in found if "-Inner-" in one["StackName"]}
+
+    def handle() -> str:
+        """The address at which the child that is being made waits for a signal; "" before it is there."""
+        for name, status in children().items():
+            resources = account.stacks.list_stack_resources(StackName=name) if status == "CREATE_IN_PROGRESS" else {}
+            for one in resources.get("StackResourceSummaries", []):
+                if one["LogicalResourceId"] == "Handle":
+                    return str(one["PhysicalResourceId"])
+        return ""
+
+    wait_until(handle, 60)
+    before, killed = handle(), loopback.found["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: loopback.found["pid"] != killed, 60)
+    wait_until(lambda: handle() not in ("", before), 60)
+    told = json.dumps({"Status": "SUCCESS", "UniqueId": "1", "Data": "", "Reason": ""}).encode()
+    urllib.request.urlopen(urllib.request.Request(handle(), told, {"Content-Type": ""}, method="PUT"), timeout=60)
+    assert account.settled("shop")["StackStatus"] == "CREATE_COMPLETE", account.reasons("shop")
+    *gone, made = sorted(children().values(), reverse=True)  # the first one, if the kill did not come before its record
+    assert (made, {*gone} <= {"DELETE_COMPLETE"}) == ("CREATE_COMPLETE", True)
+    assert account.value() == "1"
+    assert account.delete("shop") == "DELETE_COMPLETE", account.reasons("shop")
