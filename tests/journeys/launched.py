@@ -75,11 +75,11 @@ class Launched:
 
     def end(self, running: "subprocess.Popen[str]", code: int = 0) -> "Said":
         try:
-            out, err = running.communicate(timeout=120)
+            out, err = running.communicate(timeout=300)
         except subprocess.TimeoutExpired:
             running.kill()
             out, err = running.communicate()
-            pytest.fail(f"slipway has not ended within 120 s\n{out}{err}")
+            pytest.fail(f"slipway has not ended within 300 s\n{out}{err}")
         assert running.returncode == code, f"exit {running.returncode}\n{out}{err}"
         assert "Traceback" not in out + err
         return Said(out, err)
