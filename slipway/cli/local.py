@@ -1,6 +1,7 @@
 """`slipway local`: start and stop the AWS of this machine, and give it what a new account lacks."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shlex
@@ -25,6 +26,8 @@ SESSION_SECONDS = 12 * 3600  # the longest that a role's session may last
 
 def pass_on(arguments: list[str], *, quiet: bool = False) -> int:
     """Run `python -m loopback` with these arguments; its exit code. `quiet`: what it prints is not this command's."""
+    if importlib.util.find_spec("loopback") is None:  # a project has the library without it
+        raise UserError("AWS on this machine is not installed here: pip install 'slipway[local]'")
     output = sys.stderr if quiet else None
     return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment(), stdout=output)
 

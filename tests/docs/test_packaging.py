@@ -75,7 +75,7 @@ def closure(roots: dict[str, Requirement]) -> set[str]:
     ("folder", "extras", "beside"),
     [
         ("slipway", ["mcp"], IN_THE_CONTAINER),
-        ("seed_code", [], set()),
+        ("seed_code", [], {"pytest"}),  # a new project's own tests
         ("pipelines", [], IN_THE_CONTAINER),
         ("loopback", ["local", "clarify"], set()),
     ],

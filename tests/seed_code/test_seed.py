@@ -166,3 +166,33 @@ def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:
     )
     assert (made.returncode, made.stderr) == (0, f"project {tmp_path}\n")
     assert '"Train"' in (tmp_path / "definition.json").read_text()
+
+
+def test_a_new_projects_own_tests_pass_and_decide(tmp_path) -> None:
+    with unpacked(seed.project()) as archive:
+        archive.extractall(tmp_path)
+    (wheel,) = tmp_path.glob("vendor/*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / ".installed")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / ".installed")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+
+    def tested() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    done = tested()
+    assert done.returncode == 0, done.stdout
+    assert "6 passed" in done.stdout
+    prod = tmp_path / "deploy/stages/prod.yml"
+    prod.write_text(prod.read_text() + "nonsense: 1\n")
+    (tmp_path / "pipelines/churn/features.py").write_text("def features(rows):\n    return rows.iloc[1:]\n")
+    done = tested()
+    assert {line.split("::")[1].split(" ")[0] for line in done.stdout.splitlines() if line.startswith("FAILED")} == {
+        "test_the_endpoint_answers_what_training_has_made[churn]",
+        "test_the_stages_settings_are_valid[prod.yml]",
+    }
+
+
+def test_what_a_team_reads_is_small() -> None:
+    with unpacked(seed.project()) as archive:
+        lines = sum(archive.read(name).count(b"\n") for name in archive.namelist() if name.endswith(".py"))
+    assert lines <= 450
