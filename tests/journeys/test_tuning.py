@@ -50,7 +50,7 @@ SDK_PROGRAM = """
     pipeline = Pipeline(name="tuning", steps=[tune, create], sagemaker_session=session)
     pipeline.upsert(role_arn={role!r})
     execution = pipeline.start()
-    execution.wait(delay=1, max_attempts=120)
+    execution.wait(delay=1, max_attempts=300)
     print([(step["StepName"], step["StepStatus"], step.get("FailureReason")) for step in execution.list_steps()])
     print(execution.describe()["PipelineExecutionStatus"])
 """
@@ -69,7 +69,7 @@ def _data(loopback: Any) -> None:
 
 def test_the_sdks_tuning_step_and_its_best_model(shared: Any, data: None, run_python: Any) -> None:
     program = textwrap.dedent(SDK_PROGRAM.format(role=ROLE, xgboost=XGBOOST))
-    done = run_python("-c", program, env=shared.environ | {"SAGEMAKER_VALIDATE_ROLE": "false"}, timeout=240)
+    done = run_python("-c", program, env=shared.environ | {"SAGEMAKER_VALIDATE_ROLE": "false"}, timeout=400)
     assert done.stdout.strip().endswith("Succeeded"), done.stdout + done.stderr
     sagemaker = shared.client("sagemaker")
     job = sagemaker.list_hyper_parameter_tuning_jobs(NameContains="TuneIt")["HyperParameterTuningJobSummaries"][0]
@@ -111,7 +111,7 @@ def _without(loopback: Any, name: str) -> list[Any]:
 
 SLOW = """
     import os, time
-    for epoch in range(40):
+    for epoch in range(100):
         print(f"score={os.environ['SM_HP_LEVEL']}", flush=True)
         time.sleep(0.1)
 """
