@@ -11,13 +11,6 @@ UNTYPED = ("core", "engines", "rows", "images", "sandbox", "wire")  # no records
 NOT_YET: frozenset[str] = frozenset(
     {
         "services/provisioning.py",
-        "services/sagemaker/monitoring/alerts.py",
-        "services/sagemaker/monitoring/data.py",
-        "services/sagemaker/monitoring/definitions.py",
-        "services/sagemaker/monitoring/executions.py",
-        "services/sagemaker/monitoring/monitor.py",
-        "services/sagemaker/monitoring/progress.py",
-        "services/sagemaker/monitoring/schedules.py",
         "services/sagemaker/projects.py",
         "services/servicecatalog/artifacts.py",
         "services/servicecatalog/launch.py",

@@ -5,12 +5,15 @@ otherwise. Executions that failed or were stopped found nothing out, so they do 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import ALERT_CHANGE, MONITORING_SCHEDULE
 from loopback.core.queries import Selection
 from loopback.core.store import Resource
+from loopback.rows.monitoring import MonitoringAlert, MonitoringScheduleResult, MonitoringScheduleRow
+from loopback.rows.row import changes
 from loopback.services.listing import PAGING, Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -18,17 +21,10 @@ HISTORY = Listing("MonitoringAlertHistory", ALERT_CHANGE)
 COUNTED = ("Completed", "CompletedWithViolations")
 
 
-def new() -> dict[str, Any]:
-    """The alert of a new schedule."""
-    return {"DatapointsToAlert": 1, "EvaluationPeriod": 1, "AlertStatus": "OK"}
-
-
-def next_state(alert: dict[str, Any], statuses: Sequence[str], now: float) -> dict[str, Any]:
+def next_state(alert: MonitoringAlert, statuses: Sequence[str], now: float) -> MonitoringAlert:
     """The alert after executions with these statuses, the latest of those in COUNTED."""
-    status = "InAlert" if statuses.count("CompletedWithViolations") >= alert["DatapointsToAlert"] else "OK"
-    if status == alert["AlertStatus"]:
-        return alert
-    return alert | {"AlertStatus": status, "changed": now}
+    status = "InAlert" if statuses.count("CompletedWithViolations") >= alert.datapoints else "OK"
+    return alert if status == alert.status else replace(alert, status=status, changed=now)
 
 
 def keep_change(schedule: str, status: str, context: Context) -> None:
@@ -44,10 +40,8 @@ def keep_change(schedule: str, status: str, context: Context) -> None:
 def list_alerts(request: Request, context: Context) -> Response:
     """The one alert of the schedule."""
     row = _schedule(request, context)
-    alert = row.result["alert"]
-    shown = {key: alert[key] for key in ("AlertStatus", "DatapointsToAlert", "EvaluationPeriod")}
-    shown |= {"MonitoringAlertName": row.name, "CreationTime": row.created}
-    shown |= {"LastModifiedTime": alert.get("changed", row.created)}
+    shown = row.alert.view | {"MonitoringAlertName": row.name, "CreationTime": row.created}
+    shown["LastModifiedTime"] = row.created if row.alert.changed is None else row.alert.changed
     shown["Actions"] = {"ModelDashboardIndicator": {"Enabled": True}}
     return PAGING.of_items(request, [shown], "MonitoringAlertSummaries", 100)
 
@@ -75,11 +69,11 @@ def update(request: Request, context: Context) -> Response:
     wanted = {key: request[key] for key in ("DatapointsToAlert", "EvaluationPeriod")}
     if wanted["DatapointsToAlert"] > wanted["EvaluationPeriod"]:
         raise ValidationException("DatapointsToAlert must not be greater than EvaluationPeriod")
-    alert = row.result["alert"] | wanted
-    context.store.amend(MONITORING_SCHEDULE, row.name, "alert", result={"alert": alert})
+    alert = replace(row.alert, datapoints=wanted["DatapointsToAlert"], period=wanted["EvaluationPeriod"])
+    row.amend(context.store, row.name, "alert", result=changes(MonitoringScheduleResult, alert=alert))
     arn = context.place.arn(f"{MONITORING_SCHEDULE.slug}/{row.name}")
     return {"MonitoringScheduleArn": arn, "MonitoringAlertName": row.name}
 
 
-def _schedule(request: Request, context: Context) -> Resource:
-    return context.store.get(MONITORING_SCHEDULE, request["MonitoringScheduleName"])
+def _schedule(request: Request, context: Context) -> MonitoringScheduleRow:
+    return MonitoringScheduleRow.get(context.store, request["MonitoringScheduleName"])

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
-from loopback.core.kinds import ENDPOINT, PROCESSING_JOB
+from loopback.core.kinds import PROCESSING_JOB
 from loopback.core.objects import NoSuchBucket, split_uri
-from loopback.core.store import Resource
+from loopback.rows.endpoints import EndpointRow
+from loopback.rows.jobs import JobRow
 from loopback.services.registry import Context
 from loopback.services.sagemaker.monitoring import job_requests, windows
 from loopback.services.sagemaker.monitoring.definitions import capture_of
@@ -25,9 +26,9 @@ def run_of(schedule: str, config: Mapping[str, Any], spec: Spec, due: float, con
     return ScheduledRun(spec, schedule, due, window, f"{capture['DestinationS3Uri'].rstrip('/')}/{spec.endpoint}")
 
 
-def _endpoint(spec: Spec, context: Context) -> Resource:
+def _endpoint(spec: Spec, context: Context) -> EndpointRow:
     try:
-        return context.store.get(ENDPOINT, spec.endpoint.lower())
+        return EndpointRow.get(context.store, spec.endpoint.lower())
     except ResourceNotFound:
         raise ValidationException(f'Could not find endpoint "{spec.endpoint}".') from None
 
@@ -57,8 +58,9 @@ def analysis_of_merged(run: ScheduledRun, context: Context) -> dict[str, Any]:
 
 
 def _with_data(prefix: str, run: ScheduledRun, context: Context) -> list[str]:
-    serving = _endpoint(run.spec, context).result
-    variants: Sequence[str] = list((serving.get("serving") or serving.get("pending") or {}).get("variants", {}))
+    endpoint = _endpoint(run.spec, context)
+    fleet = endpoint.serving or endpoint.pending
+    variants: Sequence[str] = list(fleet.variants if fleet else ())
     hours = [f"{variant}/{hour}" for variant in variants for hour in run.window.hours]
     return [hour for hour in hours if _holds_data(f"{prefix}/{hour}/", context)]
 
@@ -79,10 +81,10 @@ def baseline(spec: Spec, context: Context) -> dict[str, str]:
     if found or not given.get("BaseliningJobName"):
         return found
     try:
-        job = context.store.get(PROCESSING_JOB, given["BaseliningJobName"])
+        job = JobRow.from_row(context.store.get(PROCESSING_JOB, given["BaseliningJobName"]))
     except ResourceNotFound:
         raise ValidationException(f"There is no baselining job named {given['BaseliningJobName']}") from None
-    folder = job.doc["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
+    folder = job.request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
     if spec.type in CLARIFY:
         return {"constraints": f"{folder}/analysis.json"}
     wanted = names if spec.type == "DataQuality" else ("constraints",)

@@ -4,9 +4,11 @@ from functools import partial
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
-from loopback.core.kinds import ENDPOINT, MONITORING_SCHEDULE, Kind
+from loopback.core.kinds import MONITORING_SCHEDULE, Kind
 from loopback.core.queries import Selection, equals, has
-from loopback.core.store import Resource
+from loopback.rows.endpoints import EndpointRow
+from loopback.rows.monitoring import MonitoringDefinitionRow
+from loopback.rows.row import reading
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoints
@@ -29,11 +31,11 @@ def create(request: Request, context: Context, kind: str) -> Response:
     return {"JobDefinitionArn": arn}
 
 
-def require_capture(name: str, context: Context) -> Resource:
+def require_capture(name: str, context: Context) -> EndpointRow:
     """The endpoint of a monitor. Raises ValidationException when it is not there or captures nothing."""
     arn = endpoints.arn_of(name, context)
     try:
-        row = context.store.get(ENDPOINT, name.lower())
+        row = EndpointRow.get(context.store, name.lower())
     except ResourceNotFound:
         raise ValidationException(f'Could not find endpoint "{arn}".') from None
     if row.status == "Failed" or not capture_of(row):
@@ -44,17 +46,16 @@ def require_capture(name: str, context: Context) -> Resource:
     return row
 
 
-def capture_of(endpoint: Resource) -> dict[str, Any] | None:
+def capture_of(endpoint: EndpointRow) -> dict[str, Any] | None:
     """The DataCaptureConfig of what the endpoint serves, or is about to serve."""
-    fleet = endpoint.result.get("serving") or endpoint.result.get("pending") or {}
-    capture: dict[str, Any] | None = fleet.get("capture")
-    return capture
+    fleet = endpoint.serving or endpoint.pending
+    return fleet.capture if fleet else None
 
 
 def describe(request: Request, context: Context, kind: str) -> Response:
     """The definition as it was created."""
-    row = context.store.get(specs.KINDS[kind], request["JobDefinitionName"])
-    return row.doc | {"JobDefinitionArn": _arn(specs.KINDS[kind], row.name, context), "CreationTime": row.created}
+    row = MonitoringDefinitionRow.from_row(context.store.get(specs.KINDS[kind], request["JobDefinitionName"]))
+    return row.request | {"JobDefinitionArn": _arn(specs.KINDS[kind], row.name, context), "CreationTime": row.created}
 
 
 def list_definitions(request: Request, context: Context, kind: str) -> Response:
@@ -62,15 +63,15 @@ def list_definitions(request: Request, context: Context, kind: str) -> Response:
     path = f"{kind}JobInput.EndpointInput.EndpointName"
     within = Selection(specs.KINDS[kind], where=filters(request, {"EndpointName": has(path)}))
     listing = Listing("JobDefinitionSummaries", within.kind)
-    return select(request, context, listing, partial(_summary, kind=kind), within)
+    return select(request, context, listing, partial(reading(MonitoringDefinitionRow, _summary), kind=kind), within)
 
 
-def _summary(row: Resource, context: Context, kind: str) -> dict[str, Any]:
+def _summary(row: MonitoringDefinitionRow, context: Context, kind: str) -> dict[str, Any]:
     return {
         "MonitoringJobDefinitionName": row.name,
         "MonitoringJobDefinitionArn": _arn(specs.KINDS[kind], row.name, context),
         "CreationTime": row.created,
-        "EndpointName": specs.of_definition(kind, row.doc).endpoint,
+        "EndpointName": specs.of_definition(kind, row.request).endpoint,
     }
 
 

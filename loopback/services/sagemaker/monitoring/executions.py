@@ -4,7 +4,8 @@ from typing import Any
 
 from loopback.core.kinds import MONITORING_EXECUTION
 from loopback.core.queries import CREATED, Selection, has, member
-from loopback.core.store import Resource
+from loopback.rows.monitoring import MonitoringExecutionRow
+from loopback.rows.row import reading
 from loopback.services.listing import TIMES, Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -26,26 +27,26 @@ FILTERS = {
 def list_executions(request: Request, context: Context) -> Response:
     """A page of executions; those of deleted schedules are still there."""
     within = Selection(MONITORING_EXECUTION, request.get("MonitoringScheduleName"), where=filters(request, FILTERS))
-    return select(request, context, LISTING, view, within)
+    return select(request, context, LISTING, reading(MonitoringExecutionRow, view), within)
 
 
-def latest(schedule: str, context: Context) -> Resource | None:
+def latest(schedule: str, context: Context) -> MonitoringExecutionRow | None:
     """The newest execution of the schedules of that name."""
-    return context.store.first(Selection(MONITORING_EXECUTION, schedule, descending=True))
+    return MonitoringExecutionRow.first(context.store, Selection(MONITORING_EXECUTION, schedule, descending=True))
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: MonitoringExecutionRow, context: Context) -> dict[str, Any]:
     """The execution as it stands."""
-    job = row.result.get("job")
+    job = row.job
     return {
         "MonitoringScheduleName": row.parent,
-        "ScheduledTime": row.doc["ScheduledTime"],
+        "ScheduledTime": row.scheduled,
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
         "MonitoringExecutionStatus": row.status,
         "ProcessingJobArn": context.place.arn(f"processing-job/{job}") if job else None,
-        "EndpointName": row.doc["EndpointName"],
-        "FailureReason": row.result.get("FailureReason"),
-        "MonitoringJobDefinitionName": row.doc.get("MonitoringJobDefinitionName"),
-        "MonitoringType": row.doc["MonitoringType"],
+        "EndpointName": row.endpoint,
+        "FailureReason": row.failure_reason,
+        "MonitoringJobDefinitionName": row.definition_name,
+        "MonitoringType": row.type,
     }

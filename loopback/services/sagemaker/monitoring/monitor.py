@@ -8,13 +8,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from loopback.core.errors import ResourceInUse, ServiceError
 from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
 from loopback.core.part import Loop, Part
-from loopback.core.store import Resource
 from loopback.engines.schedules import cron
+from loopback.rows.monitoring import MonitoringExecutionRow, MonitoringScheduleResult, MonitoringScheduleRow
+from loopback.rows.row import changes
 from loopback.services.registry import Context
 from loopback.services.sagemaker.monitoring import data, schedules, windows
 from loopback.services.sagemaker.monitoring.definitions import require_capture
@@ -93,30 +94,30 @@ class Monitor(Part):
 
     def look(self) -> float | None:
         """Do everything that is due; seconds until the next thing is, None when nothing waits."""
-        for row in self._store.find(MONITORING_SCHEDULE, status="Pending"):
+        for row in MonitoringScheduleRow.find(self._store, status="Pending"):
             self._activate(row)
-        for row in self._store.find(MONITORING_SCHEDULE, status="Scheduled"):
+        for row in MonitoringScheduleRow.find(self._store, status="Scheduled"):
             self._plan_due(row)
         for status in ("InProgress", "Stopping"):
-            for row in self._store.find(MONITORING_EXECUTION, status=status):
-                self._progress.follow(row)
-        for row in self._store.find(MONITORING_EXECUTION, status="Pending"):
-            if self._begins(row) <= self._now():
-                self._progress.begin(row)
+            for execution in MonitoringExecutionRow.find(self._store, status=status):
+                self._progress.follow(execution)
+        for execution in MonitoringExecutionRow.find(self._store, status="Pending"):
+            if self._begins(execution) <= self._now():
+                self._progress.begin(execution)
         return self._wait()
 
     def _wait(self) -> float | None:
-        times = [row.result["next"] for row in self._store.find(MONITORING_SCHEDULE, status="Scheduled")]
-        times += [self._begins(row) for row in self._store.find(MONITORING_EXECUTION, status="Pending")]
+        times = [row.next for row in MonitoringScheduleRow.find(self._store, status="Scheduled")]
+        times += [self._begins(row) for row in MonitoringExecutionRow.find(self._store, status="Pending")]
         due = [at for at in times if at is not None]
         return min(LONGEST_WAIT, max(0.0, min(due) - self._now())) if due else None
 
-    def _begins(self, execution: Resource) -> float:
-        return float(execution.doc["ScheduledTime"]) + self._settle_seconds
+    def _begins(self, execution: MonitoringExecutionRow) -> float:
+        return execution.scheduled + self._settle_seconds
 
-    def _activate(self, row: Resource) -> None:
+    def _activate(self, row: MonitoringScheduleRow) -> None:
         """Pending to Scheduled, or Failed where the endpoint or the definition is gone."""
-        config, now = row.doc["MonitoringScheduleConfig"], self._now()
+        config, now = row.config, self._now()
         recurrence = windows.recurrence(config["ScheduleConfig"]["ScheduleExpression"])
         with self._store.transaction():
             try:
@@ -126,16 +127,16 @@ class Monitor(Part):
                 self._give_up(row, fault)
                 return
             if recurrence is None:
-                self._plan(row, spec, now, f"now-{row.result['asked']}")
+                self._plan(row, spec, now, f"now-{row.asked}")
             due = cron.following(recurrence, now) if recurrence else None
-            self._store.fire(MONITORING_SCHEDULE, row.name, "schedule", {"next": due})
+            row.fire(self._store, row.name, "schedule", changes(MonitoringScheduleResult, next=due))
 
-    def _plan_due(self, row: Resource) -> None:
+    def _plan_due(self, row: MonitoringScheduleRow) -> None:
         """Plan an execution for every due time that has come, and note the next one."""
-        due, now = row.result["next"], self._now()
+        due, now = row.next, self._now()
         if due is None or due > now:
             return
-        config = row.doc["MonitoringScheduleConfig"]
+        config = row.config
         recurrence = windows.recurrence(config["ScheduleConfig"]["ScheduleExpression"])
         times: list[float] = []
         while recurrence is not None and due is not None and due <= now:
@@ -150,31 +151,32 @@ class Monitor(Part):
             for at in times[-MOST_MISSED:]:
                 if at == times[-1] or self._captured(row, spec, at):
                     self._plan(row, spec, at, str(int(at)))
-            self._store.amend(MONITORING_SCHEDULE, row.name, "due", result={"next": due})
+            row.amend(self._store, row.name, "due", result=changes(MonitoringScheduleResult, next=due))
 
-    def _give_up(self, row: Resource, fault: ServiceError) -> None:
-        self._store.fire(MONITORING_SCHEDULE, row.name, "fail", {"FailureReason": str(fault)[:LONGEST_REASON]})
+    def _give_up(self, row: MonitoringScheduleRow, fault: ServiceError) -> None:
+        failed = changes(MonitoringScheduleResult, failure_reason=str(fault)[:LONGEST_REASON])
+        row.fire(self._store, row.name, "fail", failed)
 
-    def _captured(self, row: Resource, spec: Spec, due: float) -> bool:
+    def _captured(self, row: MonitoringScheduleRow, spec: Spec, due: float) -> bool:
         """Whether an execution that was missed, because nothing ran here then, would have had data."""
         try:
-            run = data.run_of(row.name, row.doc["MonitoringScheduleConfig"], spec, due, self._context)
+            run = data.run_of(row.name, row.config, spec, due, self._context)
             return bool(data.captured(run, self._context))
         except ServiceError:
             return False
 
-    def _plan(self, row: Resource, spec: Spec, due: float, mark: str) -> None:
+    def _plan(self, row: MonitoringScheduleRow, spec: Spec, due: float, mark: str) -> None:
         """Write an execution down. Its name is its window's, so a second one for the same cannot be made."""
-        config = row.doc["MonitoringScheduleConfig"]
-        doc: dict[str, Any] = {
-            "ScheduledTime": due,
-            "EndpointName": spec.endpoint,
-            "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName"),
-            "MonitoringType": config["MonitoringType"],
-            "config": config,
-            "definition": schedules.definition_of(config, self._context),
-        }
+        config = row.config
+        new = MonitoringExecutionRow(
+            scheduled=due,
+            endpoint=spec.endpoint,
+            type=config["MonitoringType"],
+            definition_name=config.get("MonitoringJobDefinitionName"),
+            config=config,
+            definition=schedules.definition_of(config, self._context),
+        )
         try:
-            self._store.create(MONITORING_EXECUTION, f"{row.name}/{row.result['id']}/{mark}", doc, parent=row.name)
+            new.create(self._store, f"{row.name}/{row.id}/{mark}", row.name)
         except ResourceInUse:
             log.info("the execution %s of %s exists already", mark, row.name)

@@ -6,9 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ServiceError
-from loopback.core.kinds import MONITORING_EXECUTION, MONITORING_SCHEDULE, PROCESSING_JOB
+from loopback.core.kinds import MONITORING_EXECUTION, PROCESSING_JOB
 from loopback.core.queries import Selection
-from loopback.core.store import Resource
+from loopback.rows.jobs import JobRow
+from loopback.rows.monitoring import (
+    MonitoringExecutionResult,
+    MonitoringExecutionRow,
+    MonitoringScheduleResult,
+    MonitoringScheduleRow,
+)
+from loopback.rows.row import changes
 from loopback.services.registry import Context
 from loopback.services.sagemaker import jobs
 from loopback.services.sagemaker.monitoring import alerts, data, specs
@@ -34,7 +41,7 @@ class ScheduleProgress:
     def __init__(self, context: Context, now: Callable[[], float]) -> None:
         self._context, self._store, self._now = context, context.store, now
 
-    def begin(self, row: Resource) -> None:
+    def begin(self, row: MonitoringExecutionRow) -> None:
         """Pending to InProgress with its first job, or Failed with what is missing."""
         try:
             stage, request = data.first_job(self._run(row), self._context)
@@ -42,53 +49,53 @@ class ScheduleProgress:
             self._fail(row, str(fault))
             return
         with self._store.transaction():
-            self._store.fire(MONITORING_EXECUTION, row.name, "begin", {"attempt": 1})
+            row.fire(self._store, row.name, "begin", changes(MonitoringExecutionResult, attempt=1))
             self._submit(row, stage, request)
 
-    def _run(self, row: Resource) -> ScheduledRun:
-        config, definition = row.doc["config"], row.doc["definition"]
-        kind = row.doc["MonitoringType"]
-        spec = specs.of_definition(kind, definition) if definition else specs.of_inline(config[specs.INLINE])
-        return data.run_of(row.parent, config, spec, row.doc["ScheduledTime"], self._context)
+    def _run(self, row: MonitoringExecutionRow) -> ScheduledRun:
+        config, definition = row.config, row.definition
+        spec = specs.of_definition(row.type, definition) if definition else specs.of_inline(config[specs.INLINE])
+        return data.run_of(row.parent, config, spec, row.scheduled, self._context)
 
-    def _submit(self, row: Resource, stage: str, request: dict[str, Any]) -> None:
+    def _submit(self, row: MonitoringExecutionRow, stage: str, request: dict[str, Any]) -> None:
         """Write the job down, together with the execution that waits for it."""
         name = _job_name(row, stage, uuid.uuid4().hex[:SUFFIX_DIGITS])
+        named = {**request, "ProcessingJobName": name}
         with self._store.transaction():
-            self._store.amend(MONITORING_EXECUTION, row.name, stage, result={"stage": stage, "job": name})
-            jobs.create({**request, "ProcessingJobName": name}, self._context, jobs.PROCESSING)
+            row.amend(self._store, row.name, stage, result=changes(MonitoringExecutionResult, stage=stage, job=name))
+            jobs.create(named, self._context, jobs.PROCESSING)
 
-    def follow(self, row: Resource) -> None:
+    def follow(self, row: MonitoringExecutionRow) -> None:
         """See what became of the job."""
         try:
-            job = self._store.get(PROCESSING_JOB, row.result["job"])
+            job = JobRow.from_row(self._store.get(PROCESSING_JOB, row.job or ""))
         except ResourceNotFound:
-            self._fail(row, f"The processing job {row.result['job']} was deleted")
+            self._fail(row, f"The processing job {row.job} was deleted")
             return
         if job.status == "Stopping" and row.status == "InProgress":
-            self._store.fire(MONITORING_EXECUTION, row.name, "stop")
+            row.fire(self._store, row.name, "stop")
         elif job.status == "Stopped":
-            secondary = job.result.get("secondary")
-            self._end(row, "halt", {"FailureReason": secondary if secondary != "Stopped" else None})
+            reason = job.secondary if job.secondary != "Stopped" else None
+            self._end(row, "halt", changes(MonitoringExecutionResult, failure_reason=reason))
         elif job.status == "Failed":
             self._failed(row, job)
-        elif job.status == "Completed" and row.result["stage"] == "merge":
+        elif job.status == "Completed" and row.stage == "merge":
             self._analyze_merged(row)
         elif job.status == "Completed":
-            violated = str(job.result.get("ExitMessage")).startswith("CompletedWithViolations")
+            violated = str(job.outcome.get("ExitMessage")).startswith("CompletedWithViolations")
             self._end(row, "violate" if violated else "complete", {})
 
-    def _failed(self, row: Resource, job: Resource) -> None:
+    def _failed(self, row: MonitoringExecutionRow, job: JobRow) -> None:
         """A job that loopback lost is made anew; any other failure is the execution's."""
-        attempt = row.result["attempt"]
-        if not job.result.get("failure_kind") or attempt == ATTEMPTS or row.status == "Stopping":
-            self._fail(row, job.result.get("FailureReason") or "The processing job failed")
+        if not job.failure_kind or row.attempt == ATTEMPTS or row.status == "Stopping":
+            self._fail(row, job.failure_reason or "The processing job failed")
             return
         with self._store.transaction():
-            self._store.amend(MONITORING_EXECUTION, row.name, "again", result={"attempt": attempt + 1})
-            self._submit(row, row.result["stage"], job.doc)
+            again = changes(MonitoringExecutionResult, attempt=row.attempt + 1)
+            row.amend(self._store, row.name, "again", result=again)
+            self._submit(row, row.stage, job.request)
 
-    def _analyze_merged(self, row: Resource) -> None:
+    def _analyze_merged(self, row: MonitoringExecutionRow) -> None:
         try:
             request = data.analysis_of_merged(self._run(row), self._context)
         except ServiceError as fault:
@@ -96,34 +103,34 @@ class ScheduleProgress:
             return
         self._submit(row, "analysis", request)
 
-    def _fail(self, row: Resource, reason: str) -> None:
-        self._end(row, "fail", {"FailureReason": reason[:LONGEST_REASON]})
+    def _fail(self, row: MonitoringExecutionRow, reason: str) -> None:
+        self._end(row, "fail", changes(MonitoringExecutionResult, failure_reason=reason[:LONGEST_REASON]))
 
-    def _end(self, row: Resource, event: str, result: dict[str, Any]) -> None:
+    def _end(self, row: MonitoringExecutionRow, event: str, result: dict[str, Any]) -> None:
         """The execution has ended; the schedule's alert may change with it."""
         with self._store.transaction():
-            self._store.fire(MONITORING_EXECUTION, row.name, event, result)
+            row.fire(self._store, row.name, event, result)
             self._alert(row.parent)
         self._context.changed(MONITORING_EXECUTION.slug, row.name)
 
     def _alert(self, schedule: str) -> None:
         try:
-            row = self._store.get(MONITORING_SCHEDULE, schedule)
+            row = MonitoringScheduleRow.get(self._store, schedule)
         except ResourceNotFound:
             return
-        alert = row.result["alert"]
+        alert = row.alert
         newest = Selection(MONITORING_EXECUTION, schedule, alerts.COUNTED, descending=True)
-        statuses = [found.status for found in self._store.page(newest, alert["EvaluationPeriod"]).rows]
+        statuses = [found.status for found in self._store.page(newest, alert.period).rows]
         judged = alerts.next_state(alert, statuses, self._now())
         if judged != alert:
-            self._store.amend(MONITORING_SCHEDULE, schedule, "alert", result={"alert": judged})
-            alerts.keep_change(schedule, judged["AlertStatus"], self._context)
+            row.amend(self._store, schedule, "alert", result=changes(MonitoringScheduleResult, alert=judged))
+            alerts.keep_change(schedule, judged.status, self._context)
 
 
-def _job_name(row: Resource, stage: str, fresh: str) -> str:
+def _job_name(row: MonitoringExecutionRow, stage: str, fresh: str) -> str:
     """AWS's: the kind, the minute, and 24 digits which an analysis shares with the merge before it."""
-    before = str(row.result.get("job", ""))
+    before = row.job or ""
     follows_merge = stage == "analysis" and before.startswith(MERGE_PREFIX)
     suffix = before.rpartition("-")[2] if follows_merge else fresh
-    prefix = MERGE_PREFIX if stage == "merge" else ANALYSIS_PREFIXES[row.doc["MonitoringType"]]
-    return f"{prefix}{datetime.fromtimestamp(row.doc['ScheduledTime'], UTC):%Y%m%d%H%M}-{suffix}"[:LONGEST_NAME]
+    prefix = MERGE_PREFIX if stage == "merge" else ANALYSIS_PREFIXES[row.type]
+    return f"{prefix}{datetime.fromtimestamp(row.scheduled, UTC):%Y%m%d%H%M}-{suffix}"[:LONGEST_NAME]

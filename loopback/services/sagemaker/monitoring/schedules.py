@@ -5,17 +5,19 @@ A row's `result` has `endpoint` (its name), `id` (of this life of the name), `ne
 """
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
 from loopback.core.kinds import ALERT_CHANGE, MONITORING_EXECUTION, MONITORING_SCHEDULE
 from loopback.core.queries import Selection, has
-from loopback.core.store import Resource
+from loopback.rows.monitoring import MonitoringDefinitionRow, MonitoringScheduleResult, MonitoringScheduleRow
+from loopback.rows.row import changes, reading
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.closed import MODEL_MONITOR, require_open
-from loopback.services.sagemaker.monitoring import alerts, executions, specs, windows
+from loopback.services.sagemaker.monitoring import executions, specs, windows
 from loopback.services.sagemaker.monitoring.definitions import require_capture
 from loopback.services.sagemaker.monitoring.specs import Spec
 from loopback.services.sagemaker.tags import keep_tags
@@ -35,10 +37,9 @@ def create(request: Request, context: Context) -> Response:
     require_open(MODEL_MONITOR, context)
     name = request["MonitoringScheduleName"]
     config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
-    doc = request | {"MonitoringScheduleConfig": config}
+    new = MonitoringScheduleRow(request=request, config=config, id=uuid.uuid4().hex[:12], asked=1, endpoint=endpoint)
     with context.store.transaction():
-        result = {"id": uuid.uuid4().hex[:12], "next": None, "asked": 1, "alert": alerts.new(), "endpoint": endpoint}
-        context.store.create(MONITORING_SCHEDULE, name, doc, result=result)
+        new.create(context.store, name)
         keep_tags(arn_of(name, context), request, context)
     context.changed(MONITORING_SCHEDULE.slug, name)
     return {"MonitoringScheduleArn": arn_of(name, context)}
@@ -74,7 +75,7 @@ def definition_of(config: dict[str, Any], context: Context) -> dict[str, Any] | 
     if not name:
         return None
     try:
-        return context.store.get(specs.KINDS[kind], name).doc
+        return MonitoringDefinitionRow.from_row(context.store.get(specs.KINDS[kind], name)).request
     except ResourceNotFound:
         other = [other for other, row_kind in specs.KINDS.items() if context.store.exists(row_kind, name)]
         hint = f"; the one of that name is of type {other[0]}" if other else ""
@@ -88,9 +89,9 @@ def update(request: Request, context: Context) -> Response:
     if row.status == "Pending":
         raise ConflictException(f"The monitoring schedule {row.name} is Pending; wait until it is Scheduled")
     config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
-    doc, result = row.doc | {"MonitoringScheduleConfig": config}, {"next": None, "endpoint": endpoint}
+    result = changes(MonitoringScheduleResult, next=None, endpoint=endpoint)
     with context.store.transaction():
-        context.store.amend(MONITORING_SCHEDULE, row.name, "configure", doc=doc, result=result)
+        replace(row, config=config).with_doc(context.store, "configure", result)
         if row.status != "Stopped":
             _ask_again(row, "update", context)
     context.changed(MONITORING_SCHEDULE.slug, row.name)
@@ -107,9 +108,9 @@ def start(request: Request, context: Context) -> Response:
     return {}
 
 
-def _ask_again(row: Resource, event: str, context: Context) -> None:
-    result = {"asked": row.result["asked"] + 1, "FailureReason": None, "next": None}
-    context.store.fire(MONITORING_SCHEDULE, row.name, event, result)
+def _ask_again(row: MonitoringScheduleRow, event: str, context: Context) -> None:
+    result = changes(MonitoringScheduleResult, asked=row.asked + 1, failure_reason=None, next=None)
+    row.fire(context.store, row.name, event, result)
 
 
 @handles("StopMonitoringSchedule")
@@ -117,7 +118,7 @@ def stop(request: Request, context: Context) -> Response:
     """No further executions; one that runs goes on, as on AWS."""
     row = _find(request, context)
     if row.status != "Stopped":
-        context.store.fire(MONITORING_SCHEDULE, row.name, "stop", {"next": None})
+        row.fire(context.store, row.name, "stop", changes(MonitoringScheduleResult, next=None))
         context.changed(MONITORING_SCHEDULE.slug, row.name)
     return {}
 
@@ -143,34 +144,40 @@ def describe(request: Request, context: Context) -> Response:
     """The schedule as it stands, with its latest execution."""
     row = _find(request, context)
     latest = executions.latest(row.name, context)
-    shown = view(row, context) | {"MonitoringScheduleConfig": row.doc["MonitoringScheduleConfig"]}
-    shown |= {"FailureReason": row.result.get("FailureReason")}
+    shown = view(row, context) | {"MonitoringScheduleConfig": row.config}
+    shown |= {"FailureReason": row.failure_reason}
     return shown | {"LastMonitoringExecutionSummary": executions.view(latest, context) if latest else None}
 
 
 @handles("ListMonitoringSchedules")
 def list_schedules(request: Request, context: Context) -> Response:
     """A page of schedules."""
-    return select(request, context, LISTING, view, Selection(MONITORING_SCHEDULE, where=filters(request, FILTERS)))
+    return select(
+        request,
+        context,
+        LISTING,
+        reading(MonitoringScheduleRow, view),
+        Selection(MONITORING_SCHEDULE, where=filters(request, FILTERS)),
+    )
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: MonitoringScheduleRow, context: Context) -> dict[str, Any]:
     """The schedule as List shows it."""
-    config = row.doc["MonitoringScheduleConfig"]
+    config = row.config
     return {
         "MonitoringScheduleName": row.name,
         "MonitoringScheduleArn": arn_of(row.name, context),
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
         "MonitoringScheduleStatus": row.status,
-        "EndpointName": row.result.get("endpoint"),
+        "EndpointName": row.endpoint,
         "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName"),
         "MonitoringType": config["MonitoringType"],
     }
 
 
-def _find(request: Request, context: Context) -> Resource:
-    return context.store.get(MONITORING_SCHEDULE, request["MonitoringScheduleName"])
+def _find(request: Request, context: Context) -> MonitoringScheduleRow:
+    return MonitoringScheduleRow.get(context.store, request["MonitoringScheduleName"])
 
 
 def arn_of(name: str, context: Context) -> str:
