@@ -325,7 +325,9 @@ def test_a_stage_s_stack_makes_drift_an_alarm_and_asks_for_retraining(monitored:
     monitored.sagemaker.create_endpoint(EndpointName="demo-prod", EndpointConfigName="c")
     described = lambda: monitored.sagemaker.describe_endpoint(EndpointName="demo-prod")  # noqa: E731
     monitored.wait(lambda: described()["EndpointStatus"] == "InService", 30)
-    monitored.put("code/monitor_preprocessor.py", (DEPLOY / "monitor_preprocessor.py").read_text())
+    monitored.put(
+        "code/monitor_preprocessor.py", (DEPLOY.parent / "slipway/deploy/monitor_preprocessor.py").read_text()
+    )
     stacks = monitored.loopback.client("cloudformation")
     given = {"StackName": "mon", "Capabilities": ["CAPABILITY_NAMED_IAM"], "Parameters": parameters(STACK)}
     stacks.create_stack(TemplateBody=(DEPLOY / "monitoring.yml").read_text(), **given)
