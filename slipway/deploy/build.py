@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slipway.build.project import UsageError
-from slipway.deploy import explained, monitors, parameters, promotion, stage, versions
+from slipway.deploy import explained, monitors, own_monitors, parameters, promotion, stage, versions
 from slipway.deploy.parameters import Release
 from slipway.deploy.stage import Stage
 from slipway.deploy.versions import NEWEST, NotDeployableError, NothingApprovedError
@@ -93,7 +93,7 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     """The content of every file to write, that of every object for the bucket, and what to tell."""
     wanted, available = _stages(found), found.model_monitor == "yes"
     watched = {name: monitors.watching(settings, available=available) for name, settings in wanted.items()}
-    stages = wanted if available else {name: monitors.without(settings) for name, settings in wanted.items()}
+    stages = {name: monitors.possible(settings, available=available) for name, settings in wanted.items()}
     package, how = _version(services.sagemaker, found, stages)
     release = Release(
         project=found.sagemaker_project_name,
@@ -144,9 +144,14 @@ def _monitoring(
     for name, settings in stages.items():
         attribution = monitors.explained(settings, endpoints[name], registered)
         configuration = monitors.configuration(settings, name, endpoints[name], arns, record, attribution)
+        facts = (
+            endpoints[name]["Parameters"] | configuration["Parameters"] | {"ModelPackageArn": record["ModelPackageArn"]}
+        )
+        own = own_monitors.of_stage(settings, facts, record["Image"], monitors.SCRIPT.read_bytes())
+        configuration["Parameters"] |= own.parameters
         written[_value(found, f"export-{name}-monitoring-config")] = _json(configuration)
-        objects |= {monitors.script_key(): monitors.SCRIPT.read_bytes()} if monitors.wanted(settings) else {}
-        objects |= {attribution.key: attribution.config} if attribution else {}
+        objects |= {monitors.script_key(): monitors.SCRIPT.read_bytes()} if monitors.loads_script(settings) else {}
+        objects |= {**own.objects} | ({attribution.key: attribution.config} if attribution else {})
     return written, objects
 
 

@@ -13,13 +13,15 @@ from slipway.deploy.stage_rules import MONITORS
 from slipway.deploy.versions import NotDeployableError
 
 SCRIPT = Path(__file__).with_name("monitor_preprocessor.py")
-CRON = {"off": "", "hourly": "cron(0 * ? * * *)", "daily": "cron(0 0 ? * * *)"}
+MINUTE = {"slipway": 15, "sagemaker": 0}  # Model Monitor waits by itself until captures have arrived
+CRON = {"off": "", "hourly": "cron({} * ? * * *)", "daily": "cron({} 0 ? * * *)"}
 WINDOW_HOURS = {"hourly": 1, "daily": 24}
 PROBLEMS = {"binary_classification_metrics": "BinaryClassification", "regression_metrics": "Regression"}
 
 # parameter: argument of slipway.deploy.build, environment variable
 ARNS = {
     "MonitoringRoleArn": ("monitoring-role", "MONITORING_ROLE_ARN"),
+    "ScheduleRoleArn": ("schedule-role", "SCHEDULE_ROLE_ARN"),
     "WatchRoleArn": ("watch-role", "WATCH_ROLE_ARN"),
     "RetrainRoleArn": ("retrain-role", "RETRAIN_ROLE_ARN"),
     "RetrainPipelineArn": ("retrain-pipeline", "MODELBUILD_PIPELINE_ARN"),
@@ -47,8 +49,10 @@ def wanted(stage: Stage) -> bool:
     return any(getattr(stage.monitor, name) != "off" for name in MONITORS)
 
 
-def without(stage: Stage) -> Stage:
-    """The stage with all its monitors off."""
+def possible(stage: Stage, *, available: bool) -> Stage:
+    """The stage without monitors that the account has no service for. `available`: it has Model Monitor."""
+    if available or stage.monitor.engine == "slipway":
+        return stage
     off: dict[str, Any] = {**dict.fromkeys(MONITORS, "off"), "retrain": False}
     return stage.model_copy(update={"monitor": stage.monitor.model_copy(update=off)})
 
@@ -59,7 +63,14 @@ def watching(stage: Stage, *, available: bool) -> str:
     on = ", ".join(f"{name} {frequency}" for name, frequency in chosen.items() if frequency != "off")
     if not on:
         return "nothing: its monitors are off"
-    return on if available else f"nothing: the account has no Model Monitor, which {on} needs"
+    if wanted(possible(stage, available=available)):
+        return on
+    return f"nothing: the account has no Model Monitor, which {on} needs with engine: sagemaker"
+
+
+def loads_script(stage: Stage) -> bool:
+    """Whether Model Monitor's container gets the preprocessor; jobs of our own have it in their code."""
+    return stage.monitor.engine == "sagemaker" and wanted(stage)
 
 
 def script_key() -> str:
@@ -93,12 +104,13 @@ def configuration(
     shared = ("SageMakerProjectName", "StageName", "NotificationTopicArn", "VpcSubnetIds", "VpcSecurityGroupIds")
     parameters = {
         **{key: given[key] for key in (*shared, "CaptureKmsKeyId", "VolumeKmsKeyId") if key in given},
+        "Engine": monitor.engine,
         "ReportPath": f"s3://{bucket}/monitoring/{name}",
         "PreprocessorUri": f"s3://{bucket}/{script_key()}",
-        "DataQualitySchedule": CRON[monitor.data_quality],
-        "ModelQualitySchedule": CRON[monitor.model_quality],
-        "BiasSchedule": CRON[monitor.bias],
-        "AttributionSchedule": CRON[monitor.explainability],
+        "DataQualitySchedule": CRON[monitor.data_quality].format(MINUTE[monitor.engine]),
+        "ModelQualitySchedule": CRON[monitor.model_quality].format(MINUTE[monitor.engine]),
+        "BiasSchedule": CRON[monitor.bias].format(MINUTE[monitor.engine]),
+        "AttributionSchedule": CRON[monitor.explainability].format(MINUTE[monitor.engine]),
         "RetrainCoolDownHours": text(monitor.cool_down_hours),
         **({"MissingWords": record["MissingWords"]} if record.get("MissingWords") else {}),
         **dict(_baselines(name, monitor, record)),
@@ -164,7 +176,9 @@ def _model_quality(name: str, record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _arns(name: str, monitor: Monitor, arns: Mapping[str, str]) -> dict[str, str]:
-    needed = {parameter: arns.get(parameter, "") for parameter in ARNS if monitor.retrain or "Retrain" not in parameter}
+    unused = {"ScheduleRoleArn"} if monitor.engine == "sagemaker" else set()
+    unused |= set() if monitor.retrain else {"RetrainRoleArn", "RetrainPipelineArn"}
+    needed = {parameter: arns.get(parameter, "") for parameter in ARNS if parameter not in unused}
     missing = [f"--{ARNS[key][0]} or ${ARNS[key][1]}" for key, arn in needed.items() if not arn]
     if missing:
         raise UsageError(f"not given, and needed by the monitors of {name}.yml: {', '.join(missing)}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from slipway.deploy import own_monitors
 from slipway.deploy.stage import Stage
 from slipway.deploy.versions import NotDeployableError
 
@@ -54,6 +55,7 @@ def record(
         "EvaluationReport": lineage.get("EvaluationReport") or _statistics(package),
         "GoldenRequests": lineage.get("GoldenRequests"),
         "DriftCheckBaselines": package.get("DriftCheckBaselines"),
+        "Image": own_monitors.image_of(package),
         "MetricsSection": section,
         "Metrics": dict(_metrics(report.get(section, {}))),
         "EvaluationRows": report.get("rows"),

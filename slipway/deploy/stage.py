@@ -176,6 +176,10 @@ class Tests(Section):
 class Monitor(Section):
     """Which monitors watch this stage, how often, and what drift starts."""
 
+    engine: Literal["slipway", "sagemaker"] = Field(
+        default="slipway",
+        description="Jobs of the project's own, or SageMaker Model Monitor and Clarify, closed to new customers.",
+    )
     data_quality: Frequency = "off"
     model_quality: Frequency = "off"
     bias: Frequency = "off"

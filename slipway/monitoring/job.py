@@ -19,9 +19,8 @@ from slipway.analysis.errors import BadInput
 from slipway.analysis.metrics import Metric
 from slipway.analysis.source import CAPTURE, Source
 from slipway.monitoring import captured_files, publish
-from slipway.monitoring.settings import MODEL_QUALITY, Folders, MonitorSettings
+from slipway.monitoring.settings import MODEL_QUALITY, PREPROCESSOR, Folders, MonitorSettings
 
-PREPROCESSOR = "monitor_preprocessor.py"  # beside the program
 ANSWER = "0"  # the first column of what the endpoint answered: a probability, a class or a number
 MESSAGE_BYTES = 1024  # of an ExitMessage
 

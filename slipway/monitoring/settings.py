@@ -15,6 +15,7 @@ MONITORS = (DATA_QUALITY, MODEL_QUALITY)
 # values of the pipeline's parameters when nothing is asked for
 AT_START, SCHEDULED = "start", "no"
 PROCESSING = "/opt/ml/processing"
+PREPROCESSOR = "monitor_preprocessor.py"  # beside the program
 _REQUIRED = ("monitor", "endpoint", "schedule", "captures", "started", "hours")
 
 

@@ -10,8 +10,9 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from slipway.deploy import build, monitors, stage
+from slipway.deploy import build, stage
 from slipway.deploy.build import Services
+from slipway.monitoring import code
 
 from .resolved import Stack
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 GROUP = "demo-churn"
 ARN = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{GROUP}/"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 ENVIRONMENT = {
     "MODEL_EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/Serve",
     "SOURCE_MODEL_PACKAGE_GROUP_NAME": GROUP,
@@ -26,6 +28,7 @@ ENVIRONMENT = {
     "SAGEMAKER_PROJECT_NAME": "demo",
     "ARTIFACT_BUCKET": "demo-bucket",
     "MONITORING_ROLE_ARN": "arn:aws:iam::123456789012:role/Monitor",
+    "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/Schedule",
     "WATCH_ROLE_ARN": "arn:aws:iam::123456789012:role/Watch",
     "RETRAIN_ROLE_ARN": "arn:aws:iam::123456789012:role/Retrain",
     "MODELBUILD_PIPELINE_ARN": "arn:aws:codepipeline:us-east-1:123456789012:demo-modelbuild",
@@ -46,6 +49,7 @@ class World:
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "us-east-1"}
         self.sagemaker, self.s3 = boto3.client("sagemaker", **keys), boto3.client("s3", **keys)
         self.registry, self.bucket = Stubber(self.sagemaker), Stubber(self.s3)
+        self.sent = {}
 
     def describes(self, version, **changes):
         package = {
@@ -57,6 +61,7 @@ class World:
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": []},
             "ModelApprovalStatus": "Approved",
+            "InferenceSpecification": {"Containers": [{"Image": IMAGE}]},
             "CustomerMetadataProperties": {
                 "CommitId": "abc123",
                 "DataVersion": "v1",
@@ -79,10 +84,12 @@ class World:
 
     def reports(self, report=REPORT):
         self.gets("run/evaluation.json", report)
-        script = monitors.SCRIPT.read_bytes()
-        self.bucket.add_response(
-            "put_object", {}, {"Bucket": "demo-bucket", "Key": monitors.script_key(), "Body": script}
-        )
+        self.s3.meta.events.register("provide-client-params.s3.PutObject", self._sent)
+        for _ in range(len(code.files(b"")) + 1):  # of the monitors' jobs, and the definition of a pipeline
+            self.bucket.add_response("put_object", {})
+
+    def _sent(self, params, **_more):
+        self.sent[params["Key"]] = params["Body"]
 
     def run(self, *arguments, **environment):
         with self.registry, self.bucket:
@@ -175,17 +182,36 @@ def test_the_record_of_the_promotion(world, folder):
     assert "export MODEL_METRICS='auc 0.9700, f1 0.9000'" in variables
 
 
-def test_without_model_monitor_the_monitors_are_left_out(world, folder, capsys):
+def test_what_the_monitors_of_our_own_need_is_uploaded(world, folder):
+    world.describes(7)
+    world.reports()
+    assert world.run(MODEL_PACKAGE_ARN=f"{ARN}7", MODEL_MONITOR="no") == 0  # they need none
+    given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
+    definition = json.loads(world.sent[given["DataQualityDefinition"]])
+    job = definition["Steps"][0]["Arguments"]
+    assert job["AppSpecification"]["ImageUri"] == IMAGE
+    sources = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in job["ProcessingInputs"]}
+    assert sources["stats"] == "s3://demo-bucket/base/statistics.json"
+    folder_of_code = sources["code"].removeprefix("s3://demo-bucket/")
+    uploaded = {key.removeprefix(f"{folder_of_code}/") for key in world.sent if key.startswith(folder_of_code)}
+    assert uploaded == set(code.files(b""))
+    assert read(folder, "promotion.json")["Watched"]["prod"] == "data_quality hourly"
+
+
+def test_without_model_monitor_its_monitors_are_left_out(world, folder, capsys):
     world.describes(7, DriftCheckBaselines={})
     world.gets("run/evaluation.json", REPORT)
-    assert world.run(MODEL_PACKAGE_ARN=f"{ARN}7", MODEL_MONITOR="no") == 0
+    text = "capture: {sampling_percent: 20}\nmonitor: {engine: sagemaker, data_quality: hourly, retrain: true}"
+    assert world.run(*staged(folder, text), MODEL_MONITOR="no") == 0
     for name in build.NAMES:
         given = read(folder, f"{name}-monitoring-config-export.json")["Parameters"]
         assert {key: value for key, value in given.items() if key.endswith("Schedule") and value} == {}
         assert not given.get("RetrainPipelineArn")
     watched = read(folder, "promotion.json")["Watched"]
     assert watched["staging"] == "nothing: its monitors are off"
-    assert watched["prod"] == "nothing: the account has no Model Monitor, which data_quality hourly needs"
+    assert watched["prod"] == (
+        "nothing: the account has no Model Monitor, which data_quality hourly needs with engine: sagemaker"
+    )
     assert f"prod is watched by {watched['prod']}" in capsys.readouterr().out
 
 
@@ -247,7 +273,7 @@ def test_an_explainability_monitor_s_configuration_is_uploaded(world, folder):
     world.bucket.add_response("put_object", {})
     sent = []
     world.s3.meta.events.register("provide-client-params.s3.PutObject", lambda params, **_: sent.append(params))
-    text = "capture: {sampling_percent: 100}\nmonitor: {explainability: hourly}"
+    text = "capture: {sampling_percent: 100}\nmonitor: {engine: sagemaker, explainability: hourly}"
     assert world.run(*staged(folder, text)) == 0
     given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
     (config,) = [put for put in sent if put["Key"].endswith(".json")]

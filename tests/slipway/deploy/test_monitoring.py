@@ -134,6 +134,37 @@ def test_the_end_of_every_monitors_job_is_heard(stack, job, hears):
     assert any(fnmatch(job, pattern) for pattern in patterns) == hears
 
 
+OWN = {"Engine": "slipway", "DataQualitySchedule": "cron(15 * ? * * *)"}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "status", "hears"),
+    [
+        ("demo-prod-data-quality", "Succeeded", True),
+        ("demo-prod-model-quality", "Failed", True),
+        ("demo-prod-data-quality", "Executing", False),
+        ("demo-churn", "Succeeded", False),
+    ],
+)
+def test_the_end_of_a_pipeline_of_our_own_is_heard(stack, pipeline, status, hears):
+    pattern = stack(**OWN).resources["JobEndedRule"]["Properties"]["EventPattern"]
+    assert pattern["detail-type"] == ["SageMaker Model Building Pipeline Execution Status Change"]
+    start = pattern["detail"]["pipelineArn"][0]["prefix"]["equals-ignore-case"].rpartition("/")[2]
+    assert (pipeline.startswith(start) and status in pattern["detail"]["currentPipelineExecutionStatus"]) == hears
+
+
+def test_an_engine_makes_its_own_resources_and_the_same_alarms(stack):
+    own, aws = set(stack(**OWN, **RETRAIN).resources), set(stack(**RETRAIN).resources)
+    assert own - aws == {"DataQualityPipeline", "DataQualityTimer"}
+    assert aws - own == {"DataQualityJobDefinition", "DataQualityMonitor"}
+
+
+def test_an_execution_that_could_not_begin_in_its_hour_is_given_up(stack):
+    timer = stack(**OWN).properties("DataQualityTimer")
+    assert timer["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < 45 * 60  # begun at a quarter past
+    assert timer["Name"] == "<DataQualityPipeline>"
+
+
 def test_it_makes_no_role(stack):
     assert not [r for r in stack(**EVERYTHING, **RETRAIN).resources.values() if r["Type"].startswith("AWS::IAM")]
 
@@ -198,7 +229,9 @@ class TestWatch:
                 "sagemaker": SimpleNamespace(list_monitoring_executions=listed),
                 "cloudwatch": SimpleNamespace(put_metric_data=lambda **request: self.put.append(request)),
             }
-            return Function("WatchFunction", monkeypatch, services, ENDPOINT="demo-prod", SCHEDULES="a,b")
+            return Function(
+                "WatchFunction", monkeypatch, services, ENDPOINT="demo-prod", SCHEDULES="a,b", ENGINE="sagemaker"
+            )
 
         return make
 
@@ -218,6 +251,69 @@ class TestWatch:
         assert watch(*answers)() == told
         found = {entry["MetricName"]: bool(entry["Value"]) for request in self.put for entry in request["MetricData"]}
         assert found == told
+
+
+class TestWatchOfOurOwn:
+    """The same figures, from the executions of pipelines."""
+
+    @pytest.fixture
+    def watch(self, monkeypatch):
+        def make(*answers):
+            pages = {"a": [], "b": []}
+            for pipeline, executions in answers:
+                pages[pipeline].append(executions)
+            messages = {}
+
+            def listed(PipelineName, **_more):  # noqa: N803 - AWS's names
+                page, found = pages[PipelineName], []
+                executions = page.pop(0) if len(page) > 1 else page[0] if page else []
+                for number, (status, message, *name) in enumerate(executions):
+                    arn = f"{PipelineName}-{len(page)}-{number}"
+                    messages[arn] = message
+                    shown = {"PipelineExecutionDisplayName": name[0]} if name else {}
+                    found.append({"PipelineExecutionArn": arn, "PipelineExecutionStatus": status, **shown})
+                return {"PipelineExecutionSummaries": found}
+
+            def steps(PipelineExecutionArn):  # noqa: N803
+                job = {"ProcessingJob": {"Arn": f"arn:job/{PipelineExecutionArn}"}}
+                return {"PipelineExecutionSteps": [{"Metadata": job}]}
+
+            sagemaker = SimpleNamespace(
+                list_pipeline_executions=listed,
+                list_pipeline_execution_steps=steps,
+                describe_processing_job=lambda ProcessingJobName: {"ExitMessage": messages[ProcessingJobName]},  # noqa: N803
+            )
+            services = {
+                "sagemaker": sagemaker,
+                "cloudwatch": SimpleNamespace(put_metric_data=lambda **request: None),
+            }
+            return Function(
+                "WatchFunction", monkeypatch, services, ENDPOINT="demo-prod", SCHEDULES="a,b", ENGINE="slipway"
+            )
+
+        return make
+
+    GOOD = ("Succeeded", "Completed: Job completed successfully with no violations.")
+    BAD = ("Succeeded", "CompletedWithViolations: Job completed successfully with 2 violations.")
+    IDLE = ("Succeeded", "NoData: demo-prod captured nothing")
+    BROKEN, RUNNING = ("Failed", ""), ("Executing", "")
+
+    @pytest.mark.parametrize(
+        ("answers", "told"),
+        [
+            ([("a", [GOOD]), ("b", [GOOD])], {"Violated": False, "Failed": False}),
+            ([("a", [GOOD]), ("b", [BAD, GOOD])], {"Violated": True, "Failed": False}),
+            ([("a", [GOOD, BAD])], {"Violated": False, "Failed": False}),
+            ([("a", [BROKEN, GOOD])], {"Failed": True}),
+            ([("a", [IDLE, BAD])], {"Failed": True}),  # an hour without requests says nothing of drift
+            ([("a", [RUNNING]), ("a", [BAD])], {"Violated": True, "Failed": False}),
+            ([("a", [RUNNING, GOOD])], {"Violated": False, "Failed": False}),
+            ([("a", [(*BAD, "asked-20261130-081500"), GOOD])], {"Violated": False, "Failed": False}),
+            ([], {}),
+        ],
+    )
+    def test_the_latest_execution_that_ended_counts(self, watch, answers, told):
+        assert watch(*answers)() == told
 
 
 class TestRetrain:

@@ -23,8 +23,9 @@ RECORD = {
     "DriftCheckBaselines": {"ModelDataQuality": BASELINE},
 }
 CAPTURED = "capture: {sampling_percent: 20}\n"
-HOURLY = CAPTURED + "monitor: {data_quality: hourly}"
-LABELLED = CAPTURED + "monitor: {model_quality: hourly, ground_truth: labels/}"
+AWS = CAPTURED + "monitor: {engine: sagemaker, "
+HOURLY = AWS + "data_quality: hourly}"
+LABELLED = AWS + "model_quality: hourly, ground_truth: labels/}"
 
 
 @pytest.fixture
@@ -47,12 +48,23 @@ def configured(tmp_path, monkeypatch):
 
 def test_the_default_of_production(configured):
     given, stack = configured((ROOT / stage.STAGES / "prod.yml").read_text())
-    assert given["DataQualitySchedule"] == "cron(0 * ? * * *)"
+    assert (given["Engine"], given["DataQualitySchedule"]) == ("slipway", "cron(15 * ? * * *)")
     assert given["DataQualityStatisticsUri"] == "s3://bucket/base/statistics.json"
     assert given["ReportPath"] == "s3://bucket/monitoring/prod"
     assert given["NotificationTopicArn"] == RELEASE.topic
     assert given["RetrainPipelineArn"] == ARNS["RetrainPipelineArn"]
-    assert {"DataQualityMonitor", "ViolationAlarm", "RetrainFunction"} <= set(stack.resources)
+    assert {"DataQualityPipeline", "DataQualityTimer", "ViolationAlarm", "RetrainFunction"} <= set(stack.resources)
+    assert not {"DataQualityMonitor", "DataQualityJobDefinition"} & set(stack.resources)
+    assert stack.properties("DataQualityTimer")["Target"]["RoleArn"] == ARNS["ScheduleRoleArn"]
+    assert stack.properties("DataQualityPipeline")["PipelineName"] == "demo-prod-data-quality"
+
+
+def test_the_engine_sagemaker_is_model_monitor(configured):
+    given, stack = configured(HOURLY)
+    assert (given["Engine"], given["DataQualitySchedule"]) == ("sagemaker", "cron(0 * ? * * *)")
+    assert "DataQualityMonitor" in stack.resources
+    assert not {"DataQualityPipeline", "DataQualityTimer"} & set(stack.resources)
+    assert "ScheduleRoleArn" not in given
 
 
 def test_the_default_of_staging_is_a_stack_with_nothing_that_costs(configured):
@@ -74,7 +86,7 @@ def test_without_retrain_drift_only_tells_people(configured):
     ],
 )
 def test_where_labels_are_and_when_they_are_complete(configured, frequency, labels, uri, window):
-    given, stack = configured(f"{CAPTURED}monitor: {{model_quality: {frequency}, ground_truth: '{labels}'}}")
+    given, stack = configured(f"{AWS}model_quality: {frequency}, ground_truth: '{labels}'}}")
     assert (given["GroundTruthUri"], given["LabelsFrom"], given["LabelsTo"]) == (uri, *window)
     assert given["ProblemType"] == "Regression"
     assert "ModelQualityBaselineConfig" not in stack.properties("ModelQualityJobDefinition")
@@ -96,7 +108,7 @@ CHECKED = RECORD | {
 
 
 def test_bias_compares_what_the_model_did_with_what_it_did(configured):
-    text = CAPTURED + "monitor: {bias: hourly, ground_truth: labels, labels_after_hours: 2}"
+    text = AWS + "bias: hourly, ground_truth: labels, labels_after_hours: 2}"
     given, stack = configured(text, CHECKED)
     definition = stack.properties("BiasJobDefinition")
     assert definition["ModelBiasAppSpecification"]["ConfigUri"] == "s3://bucket/code/1/analysis_config.json"
@@ -109,7 +121,7 @@ def test_bias_compares_what_the_model_did_with_what_it_did(configured):
 
 
 def test_explanations_ask_a_model_of_the_same_version(configured):
-    given, stack = configured(CAPTURED + "monitor: {explainability: daily}", CHECKED)
+    given, stack = configured(AWS + "explainability: daily}", CHECKED)
     model = stack.properties("AttributionModel")
     assert model["ModelName"] == given["AttributionModelName"]
     assert model["Containers"] == [{"ModelPackageName": "arn:package/7"}]
@@ -139,14 +151,14 @@ REFUSED = {
         "arn:package/7 has no DriftCheckBaselines.ModelDataQuality.Statistics",
     ),
     "a version without a bias baseline": (
-        CAPTURED + "monitor: {bias: daily, ground_truth: labels}",
+        AWS + "bias: daily, ground_truth: labels}",
         RECORD,
         ARNS,
         NotDeployableError,
         "DriftCheckBaselines.Bias.ConfigFile, which monitor.bias of prod.yml compares with",
     ),
     "a version that nobody has explained": (
-        CAPTURED + "monitor: {explainability: daily}",
+        AWS + "explainability: daily}",
         RECORD,
         ARNS,
         NotDeployableError,
@@ -176,7 +188,7 @@ def test_what_a_version_says_of_its_answers_and_its_gaps_reaches_the_monitors(co
         "DecisionThreshold": 0.37,
         "MissingWords": "WyIiXQ==",
     }
-    text = CAPTURED + "monitor: {data_quality: hourly, model_quality: hourly, ground_truth: labels/}"
+    text = AWS + "data_quality: hourly, model_quality: hourly, ground_truth: labels/}"
     given, stack = configured(text, record=says)
     assert (given["ProbabilityThreshold"], given["MissingWords"]) == ("0.37", "WyIiXQ==")
     environment = stack.properties("DataQualityJobDefinition")["DataQualityAppSpecification"]["Environment"]

@@ -13,6 +13,7 @@ from slipway.analysis import data_quality
 from slipway.analysis.source import Source
 from slipway.deploy import monitor_preprocessor
 from slipway.monitoring import job
+from slipway.monitoring.settings import PREPROCESSOR
 
 SCRIPT = Path(monitor_preprocessor.__file__)
 
@@ -108,7 +109,7 @@ class Monitor:
         }
         folder = self.base / "code"
         folder.mkdir(exist_ok=True)
-        (folder / job.PREPROCESSOR).write_text(SCRIPT.read_text())
+        (folder / PREPROCESSOR).write_text(SCRIPT.read_text())
         clients = {"s3": self.s3, "cloudwatch": self.cloudwatch}
         self.code = job.main(given, folder, self.base, clients.__getitem__)
         return (self.base / "output/message").read_text()

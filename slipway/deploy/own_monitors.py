@@ -1,0 +1,104 @@
+"""The monitors of a stage whose engine is slipway: the definitions of their pipelines, and the code of their jobs."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.deploy.stage import Stage
+from slipway.deploy.versions import NotDeployableError
+from slipway.monitoring import code, settings
+from slipway.monitoring.definition import MonitorJob, Resources, definition
+
+CODE, CONFIG = "monitoring/code", "monitoring/config"  # folders of the artifact bucket
+# monitor: what its pipeline and its schedule are called after the endpoint, and the parameter that names its definition
+KINDS = {
+    settings.DATA_QUALITY: ("data-quality", "DataQualityDefinition"),
+    settings.MODEL_QUALITY: ("model-quality", "ModelQualityDefinition"),
+}
+HOURS = {"hourly": 1, "daily": 24}
+
+
+@dataclass(frozen=True)
+class OwnMonitors:
+    """What a stage's stack is told, and what has to lie in the bucket before it is made."""
+
+    parameters: Mapping[str, str]
+    objects: Mapping[str, bytes]
+
+
+def of_stage(stage: Stage, given: Mapping[str, str], image: str, preprocessor: bytes) -> OwnMonitors:
+    """`given` are the parameters of the stage's stack so far; `image` is the version's own.
+
+    Raises NotDeployableError for a version that names no image.
+    """
+    kinds = [kind for kind in KINDS if getattr(stage.monitor, kind) != "off"]
+    if stage.monitor.engine != "slipway" or not kinds:
+        return OwnMonitors({}, {})
+    if not image:
+        raise NotDeployableError("the version names no image, which its monitors run on")
+    files = code.files(preprocessor)
+    folder = f"{CODE}/{code.digest(files)}"
+    objects = {f"{folder}/{name}": content for name, content in files.items()}
+    parameters = {}
+    for kind in kinds:
+        job = _job(kind, stage, given, image, folder)
+        body = json.dumps(definition(job), indent=1, sort_keys=True).encode()
+        key = f"{CONFIG}/{hashlib.sha256(body).hexdigest()[:16]}/{job.schedule}.json"
+        objects[key] = body
+        parameters[KINDS[kind][1]] = key
+    return OwnMonitors(parameters, objects)
+
+
+def _job(kind: str, stage: Stage, given: Mapping[str, str], image: str, folder: str) -> MonitorJob:
+    endpoint = f"{given['SageMakerProjectName']}-{given['StageName']}"
+    bucket = given["ReportPath"].split("/")[2]
+    baseline, environ = (_data_quality if kind == settings.DATA_QUALITY else _model_quality)(stage, given)
+    return MonitorJob(
+        monitor=kind,
+        endpoint=endpoint,
+        schedule=f"{endpoint}-{KINDS[kind][0]}",
+        image=image,
+        role=given["MonitoringRoleArn"],
+        region=given["ModelPackageArn"].split(":")[3],
+        code=f"s3://{bucket}/{folder}",
+        captures=given["DataCaptureUploadPath"],
+        report=given["ReportPath"],
+        hours=HOURS[getattr(stage.monitor, kind)],
+        baseline=baseline,
+        environ=environ,
+        resources=Resources(
+            volume_key=given.get("VolumeKmsKeyId", ""),
+            output_key=given.get("CaptureKmsKeyId", ""),
+            subnets=_listed(given.get("VpcSubnetIds", "")),
+            security_groups=_listed(given.get("VpcSecurityGroupIds", "")),
+        ),
+    )
+
+
+def _data_quality(_stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    baseline = {"stats": given["DataQualityStatisticsUri"], "constraints": given["DataQualityConstraintsUri"]}
+    words = {"missing_words": given["MissingWords"]} if given.get("MissingWords") else {}
+    return baseline, words
+
+
+def _model_quality(stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    uri = given.get("ModelQualityConstraintsUri", "")
+    threshold = {"probability_threshold": given["ProbabilityThreshold"]} if given.get("ProbabilityThreshold") else {}
+    return {"constraints": uri} if uri else {}, {
+        "labels": given["GroundTruthUri"],
+        "labels_after_hours": str(stage.monitor.labels_after_hours),
+        "problem_type": given["ProblemType"],
+        **threshold,
+    }
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
+def image_of(package: Mapping[str, Any]) -> str:
+    """The image that a version is served with; empty where it names none."""
+    containers = (package.get("InferenceSpecification") or {}).get("Containers") or [{}]
+    return str(containers[0].get("Image", ""))
