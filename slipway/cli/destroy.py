@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from slipway.cli import launch, screen, stacks
+from slipway.cli import launch, own_monitors, screen, stacks
 from slipway.cli.target import Target, UserError
 
 STAGES = ("prod", "staging")
@@ -181,6 +181,10 @@ def _clear_stage(target: Target, place: Place, stage: str, say: stacks.Say) -> N
     """Monitors go before the endpoint they watch, the endpoint with its stack, and then what was left of scaling."""
     endpoint = f"{place.name}-{stage}"
     _delete_monitors(target, endpoint, say)
+    for schedule in own_monitors.delete_timers(target, endpoint):
+        say(f"deleted schedule {schedule}")
+    for pipeline in own_monitors.named(endpoint):  # a stack can't delete a pipeline while it runs
+        _until_none(target, partial(_stop_runs, target, pipeline, say))
     for stack in (place.part(f"monitor-{stage}"), place.part(f"deploy-{stage}")):
         if stacks.delete(target, stack):
             say(f"deleted stack {stack}")

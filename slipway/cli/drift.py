@@ -90,7 +90,8 @@ def _note(listed: list[Execution]) -> str:
         return ""
     when = f"the execution of {newest.at.astimezone(UTC):%d %b %H:%M} UTC"
     reason = f": {newest.reason}" if newest.reason else ""
-    return f"{when} {'failed' if newest.status == 'Failed' else 'is ' + newest.status}{reason}"
+    told = {"Failed": "failed", "NoData": "had no data"}.get(newest.status, f"is {newest.status}")
+    return f"{when} {told}{reason.replace(': NoData:', ':')}"
 
 
 def failed(monitor: Monitor) -> bool:

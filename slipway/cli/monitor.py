@@ -11,11 +11,12 @@ from typing import Any
 from rich.live import Live
 from rich.text import Text
 
-from slipway.cli import drift, monitor_executions, monitor_job, projects, screen
+from slipway.cli import drift, monitor_executions, monitor_job, own_monitors, projects, screen
 from slipway.cli.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.cli.drift_report.executions import Execution
 from slipway.cli.drift_report.report import DATA_QUALITY, MODEL_QUALITY
 from slipway.cli.monitor_executions import LABELLED, Schedule
+from slipway.cli.own_monitors import Timer
 from slipway.cli.target import Target, UserError, WrongUsage
 
 POLL_SECONDS = 0.3  # of the local AWS; the real one is asked every five seconds
@@ -47,6 +48,8 @@ def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
     own, equal to what the schedule would run: image, script, environment, baseline and role are those of the schedule's
     job definition. It reads the running hour too, and starts neither an alarm nor a retraining. The caller needs
     iam:PassRole for the monitor's role, and s3:PutObject below the monitor's reports, for the list of captures.
+
+    A monitor of ours is a pipeline, which runs at once: the caller needs sagemaker:StartPipelineExecution.
     """
     project = projects.needed(target)
     endpoint = drift.stage_endpoint(project, stage)
@@ -61,9 +64,11 @@ def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
             screen.say(f"started {name}; when it has ended: slipway drift {stage}")
         return 0
     job = watch(target, name, quiet=as_json)
+    reason = " ".join((job.get("ExitMessage") or job.get("FailureReason") or "without a reason").split())
     if job["ProcessingJobStatus"] != "Completed":
-        reason = job.get("ExitMessage") or job.get("FailureReason") or "without a reason"
-        raise UserError(f"The job {name} ended {job['ProcessingJobStatus']}: {' '.join(reason.split())}")
+        raise UserError(f"The job {name} ended {job['ProcessingJobStatus']}: {reason}")
+    if reason.startswith("NoData"):
+        raise UserError(f"{reason}; send requests and wait for the capture, or look farther back with --hours")
     asked = {schedule.name: monitor_executions.of_job(job)}
     report = drift.gather(target, project, stage, options.history_hours, asked)
     return drift.show(report, drift.Wishes(opens=False), as_json=as_json)
@@ -90,6 +95,8 @@ def _schedule(target: Target, endpoint: str, stage: str, kind: str) -> Schedule:
 
 def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
     """Start the job; its name. Raises UserError where there is nothing to analyze."""
+    if schedule.own:
+        return _started(target, own_monitors.start(target, schedule.name, hours, now))
     definition = monitor_executions.definition(target, schedule)
     if not definition["input"]:
         raise UserError(f"The schedule {schedule.name} watches batch transforms; only those of endpoints can be run")
@@ -113,6 +120,16 @@ def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
     target.client("s3").put_object(Bucket=place, Key=key, Body=body)
     target.client("sagemaker").create_processing_job(**request)
     return str(request["ProcessingJobName"])
+
+
+def _started(target: Target, execution: str) -> str:
+    """The name of an execution's job, once it has one. Raises UserError when the execution ends without."""
+    while not (job := own_monitors.job_of(target, execution)):
+        found = target.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=execution)
+        if found["PipelineExecutionStatus"] in ("Failed", "Stopped"):
+            raise UserError(f"{execution} ended without a job: {found.get('FailureReason', 'no reason is told')}")
+        time.sleep(_pause(target))
+    return job.rpartition("/")[2]
 
 
 def _captures(target: Target, endpoint: str) -> tuple[str, list[str]]:
@@ -151,7 +168,11 @@ def watch(target: Target, name: str, *, quiet: bool) -> dict[str, Any]:
             said = status
             if status in FINAL:
                 return job
-            time.sleep(POLL_SECONDS if target.local else 5.0)
+            time.sleep(_pause(target))
+
+
+def _pause(target: Target) -> float:
+    return POLL_SECONDS if target.local else 5.0
 
 
 def status(target: Target, *, as_json: bool) -> None:
@@ -191,22 +212,30 @@ def status(target: Target, *, as_json: bool) -> None:
 
 
 def _state(target: Target, stage: str, schedule: Schedule) -> dict[str, Any]:
-    found = target.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=schedule.name)
-    config = found["MonitoringScheduleConfig"].get("ScheduleConfig") or {}
+    timer, fault = _timer(target, schedule)
     last = next(iter(monitor_executions.executions(target, schedule, 0, most=1)), None)
     state: dict[str, Any] = {
         "stage": stage,
         "endpoint": schedule.endpoint,
         "schedule": schedule.name,
         "type": schedule.type,
-        "expression": config.get("ScheduleExpression", ""),
-        "status": schedule.status,
+        "expression": timer.expression,
+        "status": timer.state,
         "time": None,
         "execution": "",
         "violations": None,
-        "message": found.get("FailureReason") or "no execution yet",
+        "message": fault or "no execution yet",
     }
     return state | _of_execution(target, schedule, last) if last else state
+
+
+def _timer(target: Target, schedule: Schedule) -> tuple[Timer, str]:
+    """When it looks, and what is wrong with that."""
+    if schedule.own:
+        return own_monitors.timer(target, schedule.name), ""
+    found = target.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=schedule.name)
+    config = found["MonitoringScheduleConfig"].get("ScheduleConfig") or {}
+    return Timer(schedule.status, config.get("ScheduleExpression", "")), found.get("FailureReason") or ""
 
 
 def _of_execution(target: Target, schedule: Schedule, last: Execution) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from slipway.analysis.errors import BadInput
+from slipway.cli import own_monitors
 from slipway.cli.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.cli.drift_report.executions import Execution
 from slipway.cli.drift_report.report import DATA_QUALITY, MODEL_QUALITY, Documents
 from slipway.cli.monitor_job import job_prefix
 from slipway.cli.target import Target, UserError
+from slipway.monitoring.settings import MonitorSettings
 
 _MOST = 100  # executions that are looked at
 LABELLED = (MODEL_QUALITY, MODEL_BIAS)
@@ -23,13 +26,17 @@ Doc = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A monitoring schedule. `definition` is empty when the schedule has its job definition inline."""
+    """What looks at an endpoint again and again: a schedule of Model Monitor, or a pipeline of ours (`own`).
+
+    `definition` is empty when a schedule has its job definition inline.
+    """
 
     name: str
     type: str
     status: str
     endpoint: str
     definition: str = ""
+    own: bool = False
 
 
 def schedules(target: Target, endpoint: str) -> list[Schedule]:
@@ -46,6 +53,9 @@ def schedules(target: Target, endpoint: str) -> list[Schedule]:
         for page in pages
         for entry in page["MonitoringScheduleSummaries"]
     ]
+    found += [
+        Schedule(name, kind, "", endpoint, own=True) for name, kind in own_monitors.pipelines(target, endpoint).items()
+    ]
     return sorted(found, key=lambda schedule: (schedule.type, schedule.name))
 
 
@@ -54,11 +64,23 @@ def executions(target: Target, schedule: Schedule, hours: float, most: int = _MO
 
     Violations are not read yet.
     """
+    if schedule.own:
+        return _own(target, schedule, hours, most)
     found = sorted((*_scheduled(target, schedule, most), *_asked(target, schedule, most)), key=_time, reverse=True)
     if not found:
         return []
     oldest = found[0].at - timedelta(hours=hours)
     return [execution for execution in found if execution.at >= oldest][:most]
+
+
+def _own(target: Target, schedule: Schedule, hours: float, most: int) -> list[Execution]:
+    """Each costs two calls, so those that are too old are not asked about."""
+    found: list[Execution] = []
+    for execution in islice(own_monitors.executions(target, schedule.name), most):
+        if found and execution.at < found[0].at - timedelta(hours=hours):
+            break
+        found.append(execution)
+    return found
 
 
 def _time(execution: Execution) -> datetime:
@@ -131,15 +153,23 @@ def described(target: Target, job: str) -> dict[str, Any]:
 
 
 def folder_of(job: Doc) -> str:
-    """Where a job writes its documents."""
+    """Where a job writes its documents. A job of ours writes those of its hour into a folder of the hour."""
     uri: str = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
-    return uri.rstrip("/")
+    environ = job.get("Environment") or {}
+    if not {"monitor", "started", "asked"} <= environ.keys():
+        return uri.rstrip("/")
+    try:
+        return f"{uri.rstrip('/')}/{MonitorSettings.from_environment(environ).folder}"
+    except BadInput as fault:
+        raise UserError(f"{job['ProcessingJobArn']} does not say which hour it looked at: {fault}") from None
 
 
 def documents(target: Target, schedule: Schedule, execution: Execution) -> Documents:
     """What an execution found, and the baseline that it compared with, which later ones may not have any more."""
     job = described(target, execution.job)
-    baseline = _given(job) or baseline_uris(target, definition(target, schedule), schedule.type)
+    baseline = _given(job)
+    if not baseline and not schedule.own:
+        baseline = baseline_uris(target, definition(target, schedule), schedule.type)
     found = "analysis" if schedule.type in _ANALYSIS else "statistics"
     uris = {found: f"{execution.folder}/{found}.json"}
     if execution.violations:
@@ -157,12 +187,23 @@ def labels(target: Target, schedule: Schedule, execution: Execution) -> str:
     """What the job that joined the requests with their labels said; empty where there is none."""
     if schedule.type not in LABELLED or execution.asked:
         return ""
+    if schedule.own:
+        return _told_of_labels(str(described(target, execution.job).get("ExitMessage") or ""))
     name = f"groundtruth-merge-{execution.at.astimezone(UTC):%Y%m%d%H%M}"
     for entry in _jobs(target, name):
         job = described(target, entry["ProcessingJobArn"])
         if (job.get("Environment") or {}).get("sagemaker_monitoring_schedule_name") == schedule.name:
             return str(job.get("ExitMessage") or "").removeprefix("Completed: ")
     return ""
+
+
+def _told_of_labels(message: str) -> str:
+    """What an exit message of ours says beside how the execution ended.
+
+    >>> _told_of_labels("Completed: Job completed successfully with no violations. merged 5 of 6 captured records.")
+    'merged 5 of 6 captured records.'
+    """
+    return message[message.find("merged ") :] if "merged " in message else ""
 
 
 def _given(job: Doc) -> dict[str, str]:

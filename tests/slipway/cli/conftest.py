@@ -21,7 +21,9 @@ class Aws:
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {
-            "GetCallerIdentity": {"Account": "111122223333", "Arn": "arn:aws:iam::1:user/me"}
+            "GetCallerIdentity": {"Account": "111122223333", "Arn": "arn:aws:iam::1:user/me"},
+            "ListPipelines": {"PipelineSummaries": []},  # no monitor of our own
+            "DeleteSchedule": "ResourceNotFoundException: Schedule does not exist.",
         }
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.clients: dict[str, Any] = {}
