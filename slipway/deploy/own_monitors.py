@@ -96,9 +96,3 @@ def _model_quality(stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, st
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
-
-
-def image_of(package: Mapping[str, Any]) -> str:
-    """The image that a version is served with; empty where it names none."""
-    containers = (package.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    return str(containers[0].get("Image", ""))

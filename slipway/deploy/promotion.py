@@ -7,7 +7,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from slipway.deploy import own_monitors
 from slipway.deploy.stage import Stage
 from slipway.deploy.versions import NotDeployableError
 
@@ -55,7 +54,7 @@ def record(
         "EvaluationReport": lineage.get("EvaluationReport") or _statistics(package),
         "GoldenRequests": lineage.get("GoldenRequests"),
         "DriftCheckBaselines": package.get("DriftCheckBaselines"),
-        "Image": own_monitors.image_of(package),
+        "Image": _image(package),
         "MetricsSection": section,
         "Metrics": dict(_metrics(report.get(section, {}))),
         "EvaluationRows": report.get("rows"),
@@ -95,6 +94,12 @@ def told(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"registered metrics: {summary(document) or 'none: the staging test can not pass'}"
     for stage, monitors in document["Watched"].items():
         yield f"{stage} is watched by {monitors}"
+
+
+def _image(package: Mapping[str, Any]) -> str:
+    """The image that a version is served with; empty where it names none."""
+    containers = (package.get("InferenceSpecification") or {}).get("Containers") or [{}]
+    return str(containers[0].get("Image", ""))
 
 
 def _metrics(section: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:

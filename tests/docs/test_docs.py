@@ -84,7 +84,10 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     assert named <= targets
 
 
-PROJECT = ("pipelines", "deploy", "codebuild", "seed_code", "slipway/build", "slipway/tabular", "slipway/deploy")
+PROJECT = (
+    *("pipelines", "deploy", "codebuild", "seed_code"),
+    *(f"slipway/{part}" for part in ("build", "tabular", "deploy", "monitoring", "analysis")),
+)
 
 
 def test_a_project_does_not_know_where_it_runs() -> None:
