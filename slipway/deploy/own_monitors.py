@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from slipway.deploy.stage import Stage
 from slipway.deploy.versions import NotDeployableError
