@@ -273,10 +273,14 @@ def _quotas(target: Target, pipeline: str) -> Row:
 
 def _model_monitor(target: Target) -> Row:
     """No call that changes nothing tells whether a new customer may make a monitor; that some are there does."""
+    stages = model_monitor.asked_for(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    if not stages:
+        return Row("model monitor", OK, "not needed: the stages are watched by jobs of their own")
     if there := model_monitor.in_use(target):
         return Row("model monitor", OK, f"this account uses it: {there}")
     found = f"{model_monitor.CLOSED}, and nothing of it is here: reading does not tell whether monitors can be made"
-    return Row("model monitor", UNKNOWN, found, f"if they can't: slipway launch NAME {model_monitor.WITHOUT}")
+    fix = f"if they can't: leave `engine: sagemaker` out of deploy/stages/{stages[0]}.yml"
+    return Row("model monitor", UNKNOWN, found, fix)
 
 
 def quota_names(pipeline: str, root: Path) -> dict[str, int]:

@@ -4,8 +4,10 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from slipway.build import working_folder
 from slipway.cli import model_monitor, publish, screen, stacks
 from slipway.cli.target import Target, UserError, WrongUsage
 
@@ -57,7 +59,8 @@ def _doubt(target: Target, wish: Wish) -> str:
     """What a person should know of the monitors; empty where it is said or certain."""
     from botocore.exceptions import ClientError
 
-    if model_monitor.PARAMETER in wish.parameters:
+    stages = model_monitor.asked_for(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    if model_monitor.PARAMETER in wish.parameters or not stages:
         return ""
     try:
         certain = model_monitor.in_use(target)
@@ -68,8 +71,9 @@ def _doubt(target: Target, wish: Wish) -> str:
     if certain:
         return ""
     return (
-        f"{model_monitor.CLOSED}; whether this account may use it can't be told ({seen}). If it may not, monitors of "
-        f"the stages fail after a release: launch with {model_monitor.WITHOUT}"
+        f"{model_monitor.CLOSED}; whether this account may use it can't be told ({seen}). If it may not, the monitors "
+        f"of {' and '.join(stages)} fail after a release: leave `engine: sagemaker` out of "
+        f"{' and '.join(f'deploy/stages/{name}.yml' for name in stages)}, or launch with {model_monitor.WITHOUT}"
     )
 
 

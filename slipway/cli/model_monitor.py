@@ -1,10 +1,30 @@
-"""Whether the account has SageMaker Model Monitor, as far as reading tells: it is closed to new customers."""
+"""SageMaker Model Monitor, which is closed to new customers: who asks for it, and whether the account has it."""
+
+from pathlib import Path
+from typing import Any
 
 from slipway.cli.target import Target
 
 CLOSED = "Model Monitor is closed to new customers"
 WITHOUT = "--parameter ModelMonitor=no"
 PARAMETER = "ModelMonitor"
+_MONITORS = ("data_quality", "model_quality", "bias", "explainability")
+
+
+def asked_for(root: Path) -> tuple[str, ...]:
+    """The stages of a checkout whose monitors are Model Monitor's; by default they are the project's own jobs."""
+    import yaml
+
+    def asks(path: Path) -> bool:
+        try:
+            document = yaml.safe_load(path.read_text()) or {}
+        except (OSError, yaml.YAMLError):
+            return False  # the build of the deployment says what is wrong with it
+        monitor: dict[str, Any] = document.get("monitor") or {} if isinstance(document, dict) else {}
+        on = any(monitor.get(name) not in (None, False, "off") for name in _MONITORS)
+        return on and monitor.get("engine") == "sagemaker"
+
+    return tuple(path.stem for path in sorted((root / "deploy" / "stages").glob("*.yml")) if asks(path))
 
 
 def in_use(target: Target) -> str:

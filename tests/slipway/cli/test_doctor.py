@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.cli import doctor
+from slipway.cli import doctor, model_monitor
 
 CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/abc-1"
 BUCKET = "slipway-templates-111122223333-eu-west-1"
@@ -83,7 +83,10 @@ def test_all_is_well(command, healthy) -> None:
     ("definitions", "state"),
     [([{"MonitoringJobDefinitionName": "dq"}], "ok"), ([], "unknown"), ("AccessDeniedException: no more", "unknown")],
 )
-def test_model_monitor_is_certain_only_where_something_of_it_is(command, healthy, aws, definitions, state) -> None:
+def test_model_monitor_is_certain_only_where_something_of_it_is(
+    command, healthy, aws, monkeypatch, definitions, state
+) -> None:
+    monkeypatch.setattr(model_monitor, "asked_for", lambda _: ("prod",))
     answer = definitions if isinstance(definitions, str) else {"JobDefinitionSummaries": definitions}
     aws.answers |= {
         "ListMonitoringSchedules": {"MonitoringScheduleSummaries": []},
@@ -94,7 +97,14 @@ def test_model_monitor_is_certain_only_where_something_of_it_is(command, healthy
     assert (row["state"], code) == (state, 0)
     if definitions == []:
         assert "closed to new customers" in row["found"]
-        assert row["fix"].endswith("slipway launch NAME --parameter ModelMonitor=no")
+        assert row["fix"].endswith("leave `engine: sagemaker` out of deploy/stages/prod.yml")
+
+
+def test_model_monitor_is_not_needed_by_monitors_of_our_own(command, healthy, aws) -> None:
+    code, out, _ = command("doctor", *ALL)
+    row = rows(out)["model monitor"]
+    assert (row["state"], row["found"], code) == ("ok", "not needed: the stages are watched by jobs of their own", 0)
+    assert not aws.asked("ListMonitoringSchedules")
 
 
 @pytest.mark.parametrize(
