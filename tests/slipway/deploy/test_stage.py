@@ -149,9 +149,24 @@ RULES = {
         1,
         "monitor.data_quality: found hourly, needs capture: without it there is nothing to monitor; allowed: off",
     ),
-    "a monitor of a capture that is off": (
-        "capture: {sampling_percent: 0}\nmonitor:\n  explainability: daily",
+    "a monitor that only Clarify has": (
+        "capture: {sampling_percent: 5}\nmonitor:\n  explainability: daily",
         3,
+        "monitor.explainability: found daily, which engine: slipway does not watch; set engine: sagemaker",
+    ),
+    "bias without Clarify": (
+        "capture: {sampling_percent: 5}\nmonitor:\n  ground_truth: labels/\n  engine: slipway\n  bias: daily",
+        5,
+        "monitor.bias: found daily, which engine: slipway does not watch; set engine: sagemaker",
+    ),
+    "an engine that there is not": (
+        "monitor: {engine: evidently}",
+        1,
+        "monitor.engine: found 'evidently'",
+    ),
+    "a monitor of a capture that is off": (
+        "capture: {sampling_percent: 0}\nmonitor:\n  engine: sagemaker\n  explainability: daily",
+        4,
         "monitor.explainability: found daily, needs capture",
     ),
     "model quality without labels": (
