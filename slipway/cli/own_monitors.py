@@ -22,7 +22,7 @@ def named(endpoint: str) -> dict[str, str]:
 
 def pipelines(target: Target, endpoint: str) -> dict[str, str]:
     """Those that are there."""
-    pages = target.client("sagemaker").get_paginator("list_pipelines").paginate(PipelineNamePrefix=f"{endpoint}-")
+    pages = target.client("sagemaker").get_paginator("list_pipelines").paginate(PipelineNamePrefix=endpoint)
     there = {entry["PipelineName"] for page in pages for entry in page["PipelineSummaries"]}
     return {name: kind for name, kind in named(endpoint).items() if name in there}
 
