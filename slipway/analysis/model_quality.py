@@ -99,7 +99,7 @@ def analyze(given: Source, problem: str, columns: Columns, rules: Mapping[str, A
         "dataset": {"item_count": found.rows},
         f"{section}_metrics": shown | found.pictures,
     }
-    suggested = {name: _constraint(name, value) for name, value in found.values.items() if "constant" not in name}
+    suggested = {name: constraint(name, value) for name, value in found.values.items() if "constant" not in name}
     return ModelQuality(found, statistics, {"version": 0.0, f"{section}_constraints": suggested}, broken)
 
 
@@ -244,7 +244,8 @@ def _spread(count: int, measure: Callable[[npt.NDArray[np.int64]], Metrics]) -> 
     return {name: float(np.std([draw[name] for draw in draws])) for name in draws[0]}
 
 
-def _constraint(name: str, value: float) -> dict[str, Any]:
+def constraint(name: str, value: float) -> dict[str, Any]:
+    """The limit that a metric of this value suggests."""
     worse = "GreaterThanThreshold" if name in _WORSE_WHEN_GREATER else "LessThanThreshold"
     return {"threshold": value, "comparison_operator": worse}
 

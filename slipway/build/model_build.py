@@ -119,7 +119,9 @@ def register(
         ),
         drift_check_baselines=DriftCheckBaselines(
             model_data_statistics=document(baselined.properties.BaselineUsedForDriftCheckStatistics),
-            model_data_constraints=document(Join("/", [made_by(evaluated, "evaluation"), "constraints.json"])),
+            model_data_constraints=document(_evaluated(evaluated, "constraints")),
+            model_statistics=document(_evaluated(evaluated, "model_quality_statistics")),
+            model_constraints=document(_evaluated(evaluated, "model_quality_constraints")),
             **checked.baselines,
         ),
         metadata_properties=MetadataProperties(
@@ -130,6 +132,11 @@ def register(
         customer_metadata_properties=_lineage(shop, evaluated, report),
     )
     return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
+
+
+def _evaluated(evaluated: ProcessingStep, name: str) -> Join:
+    """A document that Evaluate has written."""
+    return Join("/", [made_by(evaluated, "evaluation"), f"{name}.json"])
 
 
 def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from slipway.analysis import quality_baseline
 from slipway.tabular import allowances, champion, scoring
 from slipway.tabular.columns import Columns
 from slipway.tabular.job import JobError
@@ -119,6 +120,19 @@ def limits(folders: Folders, hour_rows: int) -> dict[str, Any]:
     folders.output.mkdir(parents=True, exist_ok=True)
     (folders.output / "constraints.json").write_text(json.dumps(document, indent=1))
     return {"monitoring": allowed}
+
+
+def quality_limits(folders: Folders, scored: Scored, hour_rows: int, threshold: float | None = None) -> None:
+    """Write what the monitor of model quality compares with; `threshold` is a classifier's, None is a regression."""
+    labels, scores = (np.asarray(values, dtype=np.float64) for values in (scored.labels, scored.scores))
+    statistics, constraints = (
+        quality_baseline.of_regression(labels, scores, hour_rows)
+        if threshold is None
+        else quality_baseline.of_binary(labels, scores, threshold, hour_rows)
+    )
+    folders.output.mkdir(parents=True, exist_ok=True)
+    for name, document in (("statistics", statistics), ("constraints", constraints)):
+        (folders.output / f"model_quality_{name}.json").write_text(json.dumps(document, indent=1, allow_nan=False))
 
 
 def write(folders: Folders, model: Model, report: Mapping[str, Any]) -> None:

@@ -1,0 +1,122 @@
+"""How good predictions are whose truth nobody knows yet: confidence-based performance estimation (CBPE).
+
+A calibrated probability says how often such a prediction is right, so the sums of probabilities are the expected
+cells of the confusion matrix (NannyML, "Confidence-based Performance Estimation"; Humblot-Renaux and others, 2024, for
+metrics as distributions). It follows a drift of the requests. It does not see that the same requests have come to
+mean something else: that needs labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from slipway.analysis.sketch import Floats
+
+DRAWS = 400
+CELLS = 1000
+INTERVAL = (2.5, 97.5)  # percent
+
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric, and between which values it is in 95 of 100 cases where the probabilities are right."""
+
+    value: float
+    low: float
+    high: float
+
+
+def binary(probabilities: Floats, positive: npt.NDArray[np.bool_], seed: int = 0) -> dict[str, Estimate]:
+    """Of calibrated probabilities of class 1, and which rows were told to be of it. Empty without rows.
+
+    Rows are put into cells of like probability on the same side of the decision; how many of a cell's rows are
+    positive is then drawn many times.
+    """
+    if not len(probabilities):
+        return {}
+    sizes, means, sides = _cells(probabilities, positive)
+    expected = _of_counts((sizes * means)[None, :], sizes, sides)
+    chance = np.random.default_rng(seed)  # equal rows, equal figures
+    drawn = _of_counts(chance.binomial(sizes.astype(np.int64), means, (DRAWS, len(sizes))).astype(float), sizes, sides)
+    return {name: _told(values[0], drawn[name]) for name, values in expected.items()}
+
+
+def _cells(probabilities: Floats, positive: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """Rows, mean probability and side (1: told positive) of each cell; probabilities ascend within a side."""
+    parts = []
+    for side in (False, True):
+        rows = np.sort(probabilities[positive == side])
+        parts += [
+            (len(cell), float(cell.mean()), float(side)) for cell in np.array_split(rows, CELLS // 2) if len(cell)
+        ]
+    sizes, means, sides = (np.array(values) for values in zip(*parts, strict=True))
+    return sizes.astype(float), np.clip(means, 0, 1), sides
+
+
+def _of_counts(hits: Floats, sizes: Floats, sides: Floats) -> dict[str, Floats]:
+    """The metrics for the positives of each cell, one row a draw."""
+    tp, fn = (hits * sides).sum(axis=1), (hits * (1 - sides)).sum(axis=1)
+    told, others = float(sizes @ sides), float(sizes @ (1 - sides))
+    fp, tn = told - tp, others - fn
+    return {
+        "accuracy": (tp + tn) / sizes.sum(),
+        "precision": _share(tp, tp + fp),
+        "recall": _share(tp, tp + fn),
+        "f1": _share(2 * tp, 2 * tp + fp + fn),
+        "auc": _auc(hits, sizes),
+    }
+
+
+def _auc(hits: Floats, sizes: Floats) -> Floats:
+    """The area under the ROC curve; cells come in the order of their probabilities, rows of one cell are ties."""
+    misses = sizes - hits
+    below = np.cumsum(misses, axis=1) - misses / 2
+    return _share((hits * below).sum(axis=1), hits.sum(axis=1) * misses.sum(axis=1))
+
+
+def multiclass(probabilities: Floats, told: Codes, seed: int = 0) -> dict[str, Estimate]:
+    """Of calibrated probabilities (a row of them a prediction, one for each class) and of the class that was told.
+
+    Accuracy, and precision, recall and f1 as means over the classes. Empty without rows.
+    """
+    if not len(probabilities):
+        return {}
+    classes = probabilities.shape[1]
+    expected = np.stack([probabilities[told == each].sum(axis=0) for each in range(classes)])
+    chance = np.random.default_rng(seed)
+    sums = np.cumsum(probabilities, axis=1)
+    drawn = np.empty((DRAWS, classes, classes))
+    for draw in range(DRAWS):
+        truth = np.minimum((chance.random((len(told), 1)) > sums).sum(axis=1), classes - 1)
+        drawn[draw] = np.bincount(told * classes + truth, minlength=classes * classes).reshape(classes, classes)
+    figures = _of_matrices(expected[None])
+    spread = _of_matrices(drawn)
+    return {name: _told(values[0], spread[name]) for name, values in figures.items()}
+
+
+def _of_matrices(matrices: Floats) -> dict[str, Floats]:
+    """The metrics of confusion matrices: told class (rows) by true class (columns)."""
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    told, true = matrices.sum(axis=2), matrices.sum(axis=1)
+    return {
+        "accuracy": hits.sum(axis=1) / matrices.sum(axis=(1, 2)),
+        "precision": _share(hits, told).mean(axis=1),
+        "recall": _share(hits, true).mean(axis=1),
+        "f1": _share(2 * hits, told + true).mean(axis=1),
+    }
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    """0 of nothing is 0."""
+    found: Floats = np.divide(part, whole, out=np.zeros_like(np.asarray(part, dtype=float)), where=whole > 0)
+    return found
+
+
+def _told(value: float, drawn: Floats) -> Estimate:
+    low, high = np.percentile(drawn, INTERVAL)
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)))

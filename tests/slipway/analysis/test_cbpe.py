@@ -1,0 +1,127 @@
+"""Estimated figures against a simulated truth, and calibration against scikit-learn's."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics
+from sklearn.isotonic import IsotonicRegression
+
+from slipway.analysis import cbpe
+from slipway.analysis.calibration import Calibration
+
+NAMES = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+def worth(scores):
+    """What a score is really worth: this model is too sure of itself."""
+    return 0.2 + 0.6 * scores
+
+
+def rows(seed, count, shift=1.0):
+    """Scores whose distribution `shift` moves, and what became of the rows."""
+    chance = np.random.default_rng(seed)
+    scores = chance.beta(0.8 * shift, 0.8, count)
+    return scores, (chance.random(count) < worth(scores)).astype(float)
+
+
+def realized(scores, labels):
+    told = scores >= 0.5
+    return {
+        "accuracy": metrics.accuracy_score(labels, told),
+        "precision": metrics.precision_score(labels, told),
+        "recall": metrics.recall_score(labels, told),
+        "f1": metrics.f1_score(labels, told),
+        "auc": metrics.roc_auc_score(labels, scores),
+    }
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    return Calibration.fitted(*rows(1, 20_000))
+
+
+@pytest.mark.parametrize("shift", [1.0, 0.5, 2.0])
+def test_the_estimate_follows_a_drift_of_the_requests(calibration, shift):
+    scores, labels = rows(2, 50_000, shift)
+    found = cbpe.binary(calibration.of(scores), scores >= 0.5)
+    truth = realized(scores, labels)
+    assert {name: found[name].value for name in NAMES} == pytest.approx(truth, abs=0.02)
+
+
+def test_without_calibration_it_would_believe_the_model():
+    scores, labels = rows(3, 50_000)
+    believed = cbpe.binary(scores, scores >= 0.5)["accuracy"].value
+    assert believed > realized(scores, labels)["accuracy"] + 0.1
+
+
+def test_the_interval_holds_the_truth_in_about_95_of_100_cases(calibration):
+    within = dict.fromkeys(NAMES, 0)
+    for seed in range(200):
+        scores, labels = rows(1000 + seed, 400)
+        found, truth = cbpe.binary(calibration.of(scores), scores >= 0.5), realized(scores, labels)
+        for name in NAMES:
+            within[name] += found[name].low <= truth[name] <= found[name].high
+    assert all(180 <= count <= 200 for count in within.values()), within
+
+
+def test_fewer_rows_make_a_wider_interval(calibration):
+    few, many = (cbpe.binary(calibration.of(scores), scores >= 0.5) for scores in (rows(4, 100)[0], rows(4, 10_000)[0]))
+    assert all(few[name].high - few[name].low > many[name].high - many[name].low for name in NAMES)
+
+
+def test_several_classes_follow_the_truth():
+    chance = np.random.default_rng(5)
+    probabilities = chance.dirichlet([0.5, 0.7, 1.0], 30_000)
+    truth = (chance.random((30_000, 1)) > np.cumsum(probabilities, axis=1)).sum(axis=1)
+    told = probabilities.argmax(axis=1)
+    found = cbpe.multiclass(probabilities, told)
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, told),
+        "precision": metrics.precision_score(truth, told, average="macro"),
+        "recall": metrics.recall_score(truth, told, average="macro"),
+        "f1": metrics.f1_score(truth, told, average="macro"),
+    }
+    assert {name: found[name].value for name in expected} == pytest.approx(expected, abs=0.01)
+    assert all(found[name].low <= found[name].value <= found[name].high for name in expected)
+
+
+def test_equal_rows_give_equal_figures(calibration):
+    scores = rows(6, 500)[0]
+    first, second = (cbpe.binary(calibration.of(scores), scores >= 0.5) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_one_kind_of_answer_only(positive):
+    found = cbpe.binary(np.array([0.3, 0.4]), np.array([positive, positive]))
+    assert found["accuracy"].value == pytest.approx(0.35 if positive else 0.65)
+    assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found.values())
+
+
+def test_without_rows_there_is_nothing_to_say():
+    assert cbpe.binary(np.empty(0), np.empty(0, dtype=bool)) == {}
+    assert cbpe.multiclass(np.empty((0, 3)), np.empty(0, dtype=np.int64)) == {}
+
+
+def test_calibration_is_isotonic_regression():
+    scores, labels = rows(7, 5000)
+    found = Calibration.fitted(scores, labels)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+    at = np.linspace(0.05, 0.95, 50)
+    assert found.of(at) == pytest.approx(theirs.predict(at), abs=0.02)  # ours keeps half a row of doubt
+    assert (np.diff(found.probabilities) >= 0).all()
+    assert found.of(np.array([-1.0, 2.0])).tolist() == [found.probabilities[0], found.probabilities[-1]]
+
+
+def test_a_calibration_is_written_and_read():
+    found = Calibration.fitted(*rows(8, 2000))
+    again = Calibration.read(json.loads(json.dumps(found.document())))
+    at = np.linspace(0, 1, 11)
+    assert again.of(at).tolist() == found.of(at).tolist()
+
+
+def test_too_few_rows_of_a_class_make_no_calibration():
+    scores, labels = rows(9, 1000)
+    assert Calibration.fitted(scores, np.zeros_like(labels)) is None
+    assert Calibration.fitted(scores[:60], labels[:60]) is None
