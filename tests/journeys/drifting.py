@@ -62,7 +62,7 @@ class Mill:
         environ |= {"SAGEMAKER_PROJECT_NAME": "plant"}
         command = [sys.executable, "-m", "slipway", *arguments, "--json"]
         done = subprocess.run(
-            command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=90
+            command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert done.stdout, done.stderr
