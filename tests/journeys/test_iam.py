@@ -255,7 +255,10 @@ UNASKED = {
     "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
     "only after a job has failed": "build/WhyAJobFailed",
     "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints */ShadowedModels",
-    "only after an hour's monitor has ended": "watch/Metrics",
+    "only after an hour's monitor has ended": "watch/Metrics watch/ExitMessages",
+    "only at a quarter past the hour": "schedule/Monitors",
+    "only where a stage's monitors are Model Monitor's": "watch/Executions",
+    "AWS reads a pipeline's definition for whoever makes the pipeline": "cloudformation/MonitorDefinitions",
 }
 
 
