@@ -138,6 +138,8 @@ def _monitoring(
 ) -> tuple[dict[str, str], dict[str, bytes]]:
     """The files of the monitors, and the objects that their containers load: none where no stage has a monitor."""
     arns = {parameter: _value(found, argument) for parameter, (argument, _) in monitors.ARNS.items()}
+    if any(settings.monitor.model_quality != "off" for settings in stages.values()):
+        record = _with_documents(record, s3)
     explains = any(settings.monitor.explainability != "off" for settings in stages.values())
     registered = explained.registered(s3, record) if explains else {}
     written, objects = {found.export_monitoring_template: MONITORING.read_text()}, dict[str, bytes]()
@@ -153,6 +155,15 @@ def _monitoring(
         objects |= {monitors.script_key(): monitors.SCRIPT.read_bytes()} if monitors.loads_script(settings) else {}
         objects |= {**own.objects} | ({attribution.key: attribution.config} if attribution else {})
     return written, objects
+
+
+def _with_documents(record: Mapping[str, Any], s3: Any) -> Mapping[str, Any]:
+    """Without limits of model quality that are not there: an Evaluate of a team's own may not write them."""
+    baselines = record["DriftCheckBaselines"] or {}
+    uri = ((baselines.get("ModelQuality") or {}).get("Constraints") or {}).get("S3Uri")
+    if not uri or explained.exists(s3, uri):
+        return record
+    return {**record, "DriftCheckBaselines": {**baselines, "ModelQuality": {}}}
 
 
 def _version(sagemaker: Any, found: argparse.Namespace, stages: Mapping[str, Stage]) -> tuple[dict[str, Any], str]:

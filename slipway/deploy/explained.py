@@ -26,7 +26,7 @@ def registered(s3: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     config = promotion.read(s3, uri, "explainability configuration")
     beside = str((documents.get("Constraints") or {}).get("S3Uri", "")).rpartition("/")[0] + f"/{BASELINE}"
     shap = config.get("methods", {}).get("shap", {})
-    if "baseline" not in shap and _exists(s3, beside):
+    if "baseline" not in shap and exists(s3, beside):
         shap.pop("num_clusters", None)
         shap["baseline"] = beside
     return config
@@ -55,6 +55,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _exists(s3: Any, uri: str) -> bool:
+def exists(s3: Any, uri: str) -> bool:
+    """Whether there is an object, or are any below a folder."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))

@@ -198,6 +198,24 @@ def test_what_the_monitors_of_our_own_need_is_uploaded(world, folder):
     assert read(folder, "promotion.json")["Watched"]["prod"] == "data_quality hourly"
 
 
+@pytest.mark.parametrize(("there", "judged"), [(1, True), (0, False)])
+def test_limits_that_an_evaluation_has_not_written_are_left_out(world, folder, there, judged):
+    limits = {"ContentType": "application/json", "S3Uri": "s3://demo-bucket/run/model_quality_constraints.json"}
+    world.describes(7, DriftCheckBaselines={"ModelQuality": {"Constraints": limits}})
+    world.gets("run/evaluation.json", REPORT)
+    asked = {"Bucket": "demo-bucket", "Prefix": "run/model_quality_constraints.json", "MaxKeys": 1}
+    world.bucket.add_response("list_objects_v2", {"KeyCount": there}, asked)
+    world.s3.meta.events.register("provide-client-params.s3.PutObject", world._sent)
+    for _ in range(len(code.files(b"")) + 1):
+        world.bucket.add_response("put_object", {})
+    text = "capture: {sampling_percent: 9}\nmonitor: {model_quality: hourly, ground_truth: labels/}"
+    assert world.run(*staged(folder, text)) == 0
+    given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
+    job = json.loads(world.sent[given["ModelQualityDefinition"]])["Steps"][0]["Arguments"]
+    assert ("constraints" in {entry["InputName"] for entry in job["ProcessingInputs"]}) == judged
+    assert job["Environment"]["problem_type"] == "BinaryClassification"
+
+
 def test_without_model_monitor_its_monitors_are_left_out(world, folder, capsys):
     world.describes(7, DriftCheckBaselines={})
     world.gets("run/evaluation.json", REPORT)
