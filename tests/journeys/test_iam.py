@@ -126,7 +126,7 @@ def _failed(client: Any, pipeline: str, execution: str) -> dict[str, Any] | None
 
 def test_a_job_reads_its_inputs_with_its_role(site: Site) -> None:
     sagemaker = site.client("sagemaker")
-    name = sagemaker.list_pipelines()["PipelineSummaries"][0]["PipelineName"]
+    name = f"{site.project.name}-churn"
     with site.without("pipeline", "s3:GetObject"):
         arn = sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
         until(
@@ -255,11 +255,11 @@ UNASKED = {
     "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
     "only after a job has failed": "build/WhyAJobFailed",
     "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints */ShadowedModels",
-    "only after an hour's monitor has ended": "watch/Metrics watch/ExitMessages",
-    "only at a quarter past the hour": "schedule/Monitors",
     "only where a stage's monitors are Model Monitor's": "watch/Executions",
     "AWS reads a pipeline's definition for whoever makes the pipeline": "cloudformation/MonitorDefinitions",
 }
+# Asked for when a monitor's hour comes, which may be while these stories run.
+AT_A_QUARTER_PAST = ("schedule/Monitors", "watch/ExitMessages", "watch/Metrics")
 
 
 def test_every_statement_is_asked_for_or_has_its_reason(site: Site) -> None:
@@ -270,6 +270,7 @@ def test_every_statement_is_asked_for_or_has_its_reason(site: Site) -> None:
         site.client("lambda").invoke(FunctionName=f"{site.project.name}-prod-{function}")
     site.client("s3").put_object(Bucket=site.project.bucket, Key="data/other/rows.csv", Body=b"3\n")
     until(lambda: "events/Build" not in site.unasked(), 10)
-    unasked, patterns = site.unasked(), " ".join(UNASKED.values()).split()
+    unasked = [each for each in site.unasked() if each not in AT_A_QUARTER_PAST]
+    patterns = " ".join(UNASKED.values()).split()
     assert [each for each in unasked if not any(fnmatch.fnmatch(each, pattern) for pattern in patterns)] == []
     assert [pattern for pattern in patterns if not fnmatch.filter(unasked, pattern)] == []  # a reason for nothing
