@@ -75,7 +75,7 @@ from loopback.services.codeconnections import connections as _connections  # noq
 from loopback.services.codedeploy import handlers as _codedeploy  # noqa: F401
 from loopback.services.codepipeline import handlers as _codepipeline  # noqa: F401
 from loopback.services.sagemaker import code_repositories, domains, endpoint_configs, endpoints, projects  # noqa: F401
-from loopback.services.sagemaker.monitoring import definitions, executions, schedules  # noqa: F401
+from loopback.services.sagemaker.monitoring import alerts, definitions, executions, schedules  # noqa: F401
 from loopback.services.sagemaker.search import operations as _search  # noqa: F401
 from loopback.services.sagemaker.tuning import tuning_jobs  # noqa: F401
 from loopback.services.servicecatalog import handlers as _servicecatalog  # noqa: F401
@@ -153,7 +153,8 @@ def _fill_monitoring(store: Store, number: int) -> None:
         "DataQualityAppSpecification": {}, "DataQualityJobInput": inside, "DataQualityJobOutputConfig": {},
         "JobResources": {"ClusterConfig": {}}, "RoleArn": ROLE})  # fmt: skip
     config = {"MonitoringType": "DataQuality", "MonitoringJobDefinitionName": "row-000001"}
-    result = {"endpoint": "e", "alert": {"AlertStatus": "OK"}}
+    alert = {"AlertStatus": "OK", "DatapointsToAlert": 1, "EvaluationPeriod": 1}
+    result = {"endpoint": "e", "alert": alert}
     seed(store, MONITORING_SCHEDULE, number, lambda _: {"MonitoringScheduleConfig": config}, result=lambda _: result)
     seed(store, MONITORING_EXECUTION, number, lambda i: {"ScheduledTime": START + i, "EndpointName": "e",
          "MonitoringType": "DataQuality"}, parent=lambda _: "row-000001",
