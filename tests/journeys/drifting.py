@@ -150,10 +150,15 @@ class Mill:
         with ThreadPoolExecutor(4) as senders:
             list(senders.map(send, range(0, len(rows), at_once)))
 
-    def has_captured(self) -> bool:
-        """Whether a request of production has arrived in the bucket."""
-        prefix = "datacapture-prod/plant-prod/"
-        return bool(self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
+    def captured(self, stage: str, about: str = "") -> int:
+        """How many requests to a stage have arrived in the bucket, some seconds after their answers.
+
+        `about` is a text that their records have.
+        """
+        prefix = f"datacapture-{stage}/plant-{stage}/"
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return sum(about in line for key in keys for line in self.read(f"s3://{self.bucket}/{key}").splitlines())
 
     def versions(self) -> list[int]:
         """The newest first."""
