@@ -8,7 +8,7 @@ DATA ?=
 PORT ?= 4566
 PACE ?= 60
 BIN := .venv/bin
-TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml deploy/endpoint.yml deploy/monitoring.yml
+TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml seed_code/project_roles.yml deploy/endpoint.yml deploy/monitoring.yml
 CHECKOV := checkov==3.3.30
 TRY := python3.12 python3.11 python3
 # Hundreds of Pythons start in the tests and below loopback; each would compile all that it imports.

@@ -1,6 +1,6 @@
 """One operation on one stack, as CloudFormation's clients see it: begin it, look at it, say why it failed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from loopback.services.registry import Context
 
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 FAULT_PAUSE = 0.2  # seconds, doubled with each
 MOST_FAULTS = 5  # lost connections and answers of 5xx in a row
 LONGEST_MESSAGE = 4096
@@ -39,7 +39,8 @@ class Order:
     """What is asked of CloudFormation. `verb` is create, update or delete, `role` an ARN or "" for the account.
 
     `template` is {"TemplateURL": ...}, {"TemplateBody": ...} or, where an update keeps it or none is needed, empty. An
-    update keeps the values of the parameters that it does not name.
+    update keeps the values of the parameters that it does not name. `capabilities` are what the service that orders it
+    gives: Service Catalog all, SageMaker none, since CreateProject has no field for them.
     """
 
     verb: str
@@ -48,6 +49,7 @@ class Order:
     template: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    capabilities: Sequence[str] = ()
 
 
 def verdict(verb: str, status: str) -> str:
@@ -97,7 +99,7 @@ class ProvisionedStack:
             self._id = self.outcome()["stack_id"]
             self.call("delete_stack", StackName=self.order.stack, ClientRequestToken=self._token)
             return
-        request: dict[str, Any] = {"StackName": self.order.stack, "Capabilities": CAPABILITIES}
+        request: dict[str, Any] = {"StackName": self.order.stack, "Capabilities": list(self.order.capabilities)}
         request |= {"ClientRequestToken": self._token, **self.order.template}
         tags = {key: value for key, value in self.order.tags.items() if not key.startswith("aws:")}  # AWS's own stay
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -22,6 +22,7 @@ from loopback.services.provisioned_stack import LONGEST_MESSAGE, Order, Provisio
 from loopback.services.registry import Context
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 2.0, 1.5  # seconds between two looks at a stack
+INSUFFICIENT = "InsufficientCapabilitiesException"  # its message does not say what it is
 log = logging.getLogger("loopback")
 
 Owner = tuple[str, str]  # the slug of a kind, and a name
@@ -126,10 +127,11 @@ class Provisioner(Part):
                 work.begin()
             return self._followed(row.name, work)
         except ClientError as fault:
-            message = fault.response["Error"].get("Message", str(fault))
+            message, code = fault.response["Error"].get("Message", str(fault)), fault.response["Error"]["Code"]
             if work.order.verb == "update" and "No updates are to be performed" in message:
                 return "succeed", work.outcome()
-            return "fail", {"message": message[:LONGEST_MESSAGE]}
+            told = f"{code}: {message}" if code == INSUFFICIENT else message
+            return "fail", {"message": told[:LONGEST_MESSAGE]}
         except _Closing:
             raise
         except Exception:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from slipway.cli import launch, own_monitors, screen, stacks
+from slipway.cli import launch, own_monitors, roles, screen, stacks
 from slipway.cli.target import Target, UserError
 
 STAGES = ("prod", "staging")
 ONGOING = ("InProgress",)
-GONE = ("DeleteCompleted",)
 PENDING = 300.0  # seconds that a monitoring schedule may take to be gone
 
 
@@ -31,8 +30,8 @@ class Place:
 
 def locate(target: Target, name: str) -> Place | None:
     """Where a project is; None when there is no such project (any more)."""
-    project = described(target, name)
-    if project is None or project["ProjectStatus"] in GONE:
+    project = launch.described(target, name)
+    if project is None or project["ProjectStatus"] in launch.GONE:
         return None
     stack = launch.stack_of(project)
     found = (stacks.describe(target, stack) if stack else None) or {}
@@ -43,37 +42,9 @@ def locate(target: Target, name: str) -> Place | None:
     return Place(name, project["ProjectId"], given.get("Pipeline", "churn"), stacks.outputs(found))
 
 
-def described(target: Target, name: str) -> dict[str, Any] | None:
-    """DescribeProject, or None when there is no such project."""
-    from botocore.exceptions import ClientError
-
-    try:
-        found: dict[str, Any] = target.client("sagemaker").describe_project(ProjectName=name)
-    except ClientError as fault:
-        if missing(fault):
-            return None
-        raise
-    return found
-
-
-def missing(fault: Any) -> bool:
-    """Whether AWS says that there is no such thing. Its services have five ways to."""
-    code, text = fault.response["Error"]["Code"], fault.response["Error"].get("Message", "").lower()
-    return "NotFound" in code or (
-        code in ("ValidationException", "ValidationError")
-        and any(s in text for s in ("not exist", "not find", "not found"))
-    )
-
-
 def destroy(target: Target, name: str, *, as_json: bool) -> int:
     """Exit code 0: nothing that costs money is left."""
     place = locate(target, name)
-    if place is None:
-        if as_json:
-            screen.show_json({"project": name, "done": [], "retained": []})
-        else:
-            screen.say(f"there is no project {name} on {target.title}: nothing to do")
-        return 0
     done: list[str] = []
 
     def say(text: str) -> None:
@@ -81,11 +52,19 @@ def destroy(target: Target, name: str, *, as_json: bool) -> int:
         if not as_json:
             screen.say(f"  {text}")
 
+    if place is None:
+        _delete_roles(target, name, say)  # of a launch or an end that was cut off
+        if as_json:
+            screen.show_json({"project": name, "done": done, "retained": []})
+        elif not done:
+            screen.say(f"there is no project {name} on {target.title}: nothing to do")
+        return 0
     _stop_deliveries(target, place, say)
     for stage in STAGES:
         _clear_stage(target, place, stage, say)
     _delete_pipeline(target, f"{name}-{place.pipeline}", say)
     _delete_project(target, name, say)
+    _delete_roles(target, name, say)
     kept = retained(place)
     if as_json:
         screen.show_json({"project": name, "done": done, "retained": kept})
@@ -106,14 +85,14 @@ def _stop_deliveries(target: Target, place: Place, say: stacks.Say) -> None:
         try:
             events.disable_rule(Name=rule)
         except ClientError as fault:
-            if not missing(fault):
+            if not launch.missing(fault):
                 raise
     for pipeline in (place.part("modelbuild"), place.part("modeldeploy")):
         try:
             pages = client.get_paginator("list_pipeline_executions").paginate(pipelineName=pipeline)
             running = [e for page in pages for e in page["pipelineExecutionSummaries"] if e["status"] in ONGOING]
         except ClientError as fault:
-            if not missing(fault):
+            if not launch.missing(fault):
                 raise
             continue
         for execution in running:
@@ -146,7 +125,7 @@ def _stop_builds(target: Target, project: str, say: stacks.Say) -> bool:
     try:
         ids = client.list_builds_for_project(projectName=project, sortOrder="DESCENDING")["ids"]
     except ClientError as fault:
-        if not missing(fault):
+        if not launch.missing(fault):
             raise
         return False
     builds = client.batch_get_builds(ids=ids)["builds"] if ids else []
@@ -166,7 +145,7 @@ def _stop_runs(target: Target, pipeline: str, say: stacks.Say) -> bool:
         newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
         found = client.list_pipeline_executions(PipelineName=pipeline, **newest)["PipelineExecutionSummaries"]
     except ClientError as fault:
-        if not missing(fault):
+        if not launch.missing(fault):
             raise
         return False
     for execution in found:
@@ -199,7 +178,7 @@ def _delete_monitors(target: Target, endpoint: str, say: stacks.Say) -> None:
     try:
         names = [s["MonitoringScheduleName"] for page in pages for s in page["MonitoringScheduleSummaries"]]
     except ClientError as fault:
-        if not missing(fault):
+        if not launch.missing(fault):
             raise
         return
     for name in names:
@@ -216,7 +195,7 @@ def _delete_monitor(client: Any, name: str, pause: float) -> None:
         try:
             client.delete_monitoring_schedule(MonitoringScheduleName=name)
         except ClientError as fault:
-            if missing(fault):
+            if launch.missing(fault):
                 return
             if "Pending" not in str(fault):
                 raise
@@ -241,7 +220,7 @@ def _delete_pipeline(target: Target, pipeline: str, say: stacks.Say) -> None:
     try:
         target.client("sagemaker").delete_pipeline(PipelineName=pipeline)
     except ClientError as fault:
-        if not missing(fault):
+        if not launch.missing(fault):
             raise
         return
     say(f"deleted the SageMaker pipeline {pipeline}")
@@ -249,13 +228,13 @@ def _delete_pipeline(target: Target, pipeline: str, say: stacks.Say) -> None:
 
 def _delete_project(target: Target, name: str, say: stacks.Say) -> None:
     client = target.client("sagemaker")
-    project = described(target, name)
+    project = launch.described(target, name)
     if project is None:
         return
     if project["ProjectStatus"] != "DeleteInProgress":
         client.delete_project(ProjectName=name)
     until = time.monotonic() + stacks.LONGEST
-    while (project := described(target, name)) and project["ProjectStatus"] not in GONE:
+    while (project := launch.described(target, name)) and project["ProjectStatus"] not in launch.GONE:
         if project["ProjectStatus"] == "DeleteFailed":
             stack = launch.stack_of(project)
             why = stacks.first_failure(stacks.events(target, stack)[::-1]) if stack else ""
@@ -265,7 +244,13 @@ def _delete_project(target: Target, name: str, say: stacks.Say) -> None:
         if time.monotonic() > until:
             raise UserError(f"project {name} is still {project['ProjectStatus']} after an hour; repeat later")
         time.sleep(stacks.pause(target))
-    say(f"deleted project {name} with its pipelines, builds, functions, rules and roles")
+    say(f"deleted project {name} with its pipelines, builds, functions and rules")
+
+
+def _delete_roles(target: Target, name: str, say: stacks.Say) -> None:
+    """Those that launch made for this project; after everything that acts with them."""
+    if roles.remove_own(target, name):
+        say(f"deleted the project's roles, stack {roles.own_stack(name)}")
 
 
 def retained(place: Place) -> list[dict[str, str]]:

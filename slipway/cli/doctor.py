@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from slipway.build import working_folder
-from slipway.cli import destroy, launch, model_monitor, publish, screen
-from slipway.cli.target import Target
+from slipway.cli import launch, model_monitor, projects, publish, roles, screen, wishes
+from slipway.cli.target import Target, UserError
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
 XGBOOST = "3.2-0"
@@ -58,6 +58,7 @@ def examine(target: Target, subject: Subject) -> Iterator[Row]:
     checks: dict[str, Callable[[], Row]] = {
         "region": lambda: _region(target),
         "launch role": lambda: _launch_role(target),
+        "account's roles": lambda: _account_roles(target),
         "template": lambda: _template(target, bucket),
         "template tag": lambda: _template_tag(target, bucket),
         "bucket CORS": lambda: _cors(target, bucket),
@@ -72,6 +73,7 @@ def examine(target: Target, subject: Subject) -> Iterator[Row]:
         checks |= {
             "name": lambda: _name(subject.name),
             "model package group": lambda: _group(target, subject),
+            "project's roles": lambda: _project_roles(target, subject.name),
             "events role": lambda: _events_role(target, subject.name),
         }
     for check, look in checks.items():
@@ -112,6 +114,41 @@ def _launch_role(target: Target) -> Row:
     if lacking := sorted({"cloudformation.amazonaws.com", "sagemaker.amazonaws.com"} - trusted):
         return Row("launch role", FAIL, f"{role} does not trust {', '.join(lacking)}", make)
     return Row("launch role", OK, role)
+
+
+def _account_roles(target: Target) -> Row:
+    """Studio's click and --account-roles need them."""
+    check, prefix = "account's roles", roles.account_prefix(target.region)
+    if lacking := roles.absent(target, prefix):
+        return Row(check, FAIL, _lacking(lacking), "slipway publish --roles")
+    return Row(check, OK, f"{prefix}-build and {len(roles.SUFFIXES) - 1} more")
+
+
+def _lacking(names: list[str]) -> str:
+    return f"no role {names[0]}" + (f", nor {len(names) - 1} more" if names[1:] else "")
+
+
+def _project_roles(target: Target, name: str) -> Row:
+    """Its own, the account's or, in a project of 0.2 and before, those of its stack."""
+    check, project = "project's roles", launch.described(target, name)
+    if project is None:
+        return Row(check, UNKNOWN, f"there is no project {name} yet; launching makes them", f"slipway launch {name}")
+    prefix = _prefix(target, project)
+    if lacking := roles.absent(target, prefix):
+        fix = f"slipway destroy {name}, and launch it again; or make them of roles/project_roles.yml"
+        return Row(check, FAIL, _lacking(lacking), fix)
+    if prefix == roles.older_prefix(project["ProjectId"]):
+        return Row(check, OK, f"{prefix}-..., in its stack", "before UpdateProject: docs/launch.md, Older projects")
+    return Row(check, OK, f"{prefix}-build and {len(roles.SUFFIXES) - 1} more")
+
+
+def _prefix(target: Target, project: dict[str, Any]) -> str:
+    """What a project's roles are called; one of 0.2 and before does not say."""
+    try:
+        told = projects.outputs(target, project)
+    except UserError:  # its creation failed before there was anything
+        told = {}
+    return told.get("RolePrefix") or roles.older_prefix(project["ProjectId"])
 
 
 def _list(value: Any) -> list[Any]:
@@ -188,16 +225,16 @@ def _connection(target: Target, arn: str) -> Row:
 
 
 def _name(name: str) -> Row:
-    if launch.NAME.fullmatch(name) and len(name) <= launch.LONGEST_NAME:
-        return Row("name", OK, f"{name}: {len(name)} of {launch.LONGEST_NAME} characters")
-    want = f"lower-case letters, digits and hyphens, a letter first, at most {launch.LONGEST_NAME}"
+    if wishes.NAME.fullmatch(name) and len(name) <= wishes.LONGEST_NAME:
+        return Row("name", OK, f"{name}: {len(name)} of {wishes.LONGEST_NAME} characters")
+    want = f"lower-case letters, digits and hyphens, a letter first, at most {wishes.LONGEST_NAME}"
     return Row("name", FAIL, f"{name} ({len(name)} characters)", want)
 
 
 def _group(target: Target, subject: Subject) -> Row:
     """A new project makes its group; an existing project has it."""
     group = f"{subject.name}-{subject.pipeline}"
-    there, project = _group_there(target, group), destroy.described(target, subject.name)
+    there, project = _group_there(target, group), launch.described(target, subject.name)
     if there and project is None:
         fix = f"delete its versions, then: aws sagemaker delete-model-package-group --model-package-group-name {group}"
         return Row("model package group", FAIL, f"{group} is there, and no project {subject.name}", fix)
@@ -210,7 +247,7 @@ def _group_there(target: Target, group: str) -> bool:
     try:
         target.client("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
     except ClientError as fault:
-        if destroy.missing(fault):
+        if launch.missing(fault):
             return False
         raise
     return True
@@ -218,22 +255,24 @@ def _group_there(target: Target, group: str) -> bool:
 
 def _events_role(target: Target, name: str) -> Row:
     """Without it the rules of a project match, and nothing starts: nobody notices for weeks."""
-    project = destroy.described(target, name)
+    project = launch.described(target, name)
     if project is None:
         return Row(
             "events role", UNKNOWN, f"there is no project {name} yet; launching makes it", f"slipway launch {name}"
         )
-    iam, role = target.client("iam"), f"sagemaker-{project['ProjectId']}-events"
+    iam, role = target.client("iam"), f"{_prefix(target, project)}-events"
     try:
         found = iam.get_role(RoleName=role)["Role"]
     except iam.exceptions.NoSuchEntityException:
         detail = f"no role {role}: new data and the schedule start nothing"
-        return Row("events role", FAIL, detail, "update the project's stack")
+        return Row("events role", FAIL, detail, "update the stack with its roles")
     trusted = [
         s for st in found["AssumeRolePolicyDocument"]["Statement"] for s in _list(st["Principal"].get("Service", []))
     ]
     if "events.amazonaws.com" not in trusted:
-        return Row("events role", FAIL, f"{role} does not trust events.amazonaws.com", "update the project's stack")
+        return Row(
+            "events role", FAIL, f"{role} does not trust events.amazonaws.com", "update the stack with its roles"
+        )
     return Row("events role", OK, found["Arn"])
 
 

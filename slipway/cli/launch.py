@@ -1,36 +1,19 @@
 """`slipway launch`: make a project from the published template, follow it, and say what to do first."""
 
-import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from slipway.build import working_folder
-from slipway.cli import model_monitor, publish, screen, stacks
-from slipway.cli.target import Target, UserError, WrongUsage
+from slipway.cli import model_monitor, publish, roles, screen, stacks
+from slipway.cli.target import Target, UserError
+from slipway.cli.wishes import Wish, bucket_name, makes_roles, parameters, reach
 
-NAME = re.compile(r"[a-z](-*[a-z0-9])*")
-LONGEST_NAME = 32
-CONNECTION = re.compile(r"arn:[\w-]+:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+")
 ENDED = ("CreateCompleted", "CreateFailed", "DeleteInProgress", "DeleteFailed", "DeleteCompleted")
+GONE = ("DeleteCompleted",)
 LONGEST = 1800.0  # seconds
 Tell = Callable[[list[dict[str, Any]]], None]  # is given all events of the stack so far, the oldest first
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a person asked for."""
-
-    name: str
-    source: str = "codecommit"
-    repository: str = ""
-    branch: str = "main"
-    pipeline: str = "churn"
-    bucket: str = ""
-    role: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
 
 
 def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
@@ -44,7 +27,7 @@ def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
     parameters(wish)
     if not as_json and (doubt := _doubt(target, wish)):
         screen.say(doubt, style="yellow")
-    role = begin(target, wish)
+    role = begin(target, wish, None if as_json else screen.say)
     if not as_json:
         screen.say_styled(f"[bold]{wish.name}[/bold] on {target.title}, made by {role or 'you'}")
     found = end(target, wish.name, None if as_json else tell)
@@ -77,73 +60,78 @@ def _doubt(target: Target, wish: Wish) -> str:
     )
 
 
-def begin(target: Target, wish: Wish) -> str:
-    """Have the project made, once nothing speaks against it; the role that makes it, "" for the caller."""
+def begin(target: Target, wish: Wish, say: stacks.Say | None = None) -> str:
+    """Have the project made, once nothing speaks against it; the role that makes it, "" for the caller.
+
+    Its own roles come first: CreateProject can give no capability, so the template makes none.
+    """
     given = parameters(wish)
     bucket = wish.bucket or publish.default_bucket(target)
-    _published(target, bucket)
+    for key in (publish.TEMPLATE_KEY, roles.TEMPLATE_KEY):
+        _published(target, bucket, key)
     _free(target, wish)
+    role = wish.role or publish.launch_role(target)
+    if not makes_roles(wish):
+        if wish.account_roles:
+            _account_has_roles(target)
+        _create(target, wish.name, bucket, given, role)
+        return role
+    boundary = given.pop(roles.BOUNDARY, "")
+    given.setdefault("ArtifactBucketName", bucket_name(wish.name))
+    reached = {"SeedBucket": bucket, **reach(wish.name, given), roles.BOUNDARY: boundary}
+    if say:
+        say(f"its roles first: stack {roles.own_stack(wish.name)}")
+    given["RolePrefix"] = roles.make_own(target, publish.roles_url(target, bucket), wish.name, reached)
+    try:
+        _create(target, wish.name, bucket, given, role)
+    except BaseException as fault:
+        if left := roles.take_back(target, wish.name):
+            raise UserError(f"{fault}{left}") from None
+        raise
+    return role
+
+
+def _account_has_roles(target: Target) -> None:
+    """A project without them would fail half-way. Raises UserError."""
+    if lacking := roles.absent(target, roles.account_prefix(target.region)):
+        raise UserError(f"the account has no role {lacking[0]} for projects; make them: slipway publish --roles")
+
+
+def _create(target: Target, name: str, bucket: str, given: Mapping[str, str], role: str) -> None:
     provider = {
         "TemplateName": "slipway",
         "TemplateURL": publish.template_url(target, bucket),
         "Parameters": [{"Key": key, "Value": value} for key, value in given.items()],
     }
-    role = wish.role or publish.launch_role(target)
     if role:
         provider["RoleARN"] = role
-    target.client("sagemaker").create_project(
-        ProjectName=wish.name, TemplateProviders=[{"CfnTemplateProvider": provider}]
-    )
-    return role
+    target.client("sagemaker").create_project(ProjectName=name, TemplateProviders=[{"CfnTemplateProvider": provider}])
 
 
 def end(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
-    """Wait for a project that is being made; it as `described` says it. Raises UserError when it failed."""
+    """Wait for a project that is being made; it as `told` says it. Raises UserError when it failed."""
     project = follow(target, name, tell)
     if project["ProjectStatus"] != "CreateCompleted":
+        why = _why(target, project)
+        if stack := stack_of(project):
+            stacks.settled(target, stack)  # what is rolled back may still need its roles
+        left = roles.take_back(target, name)
         raise UserError(
-            f"project {name} is {project['ProjectStatus']}: {_why(target, project)}. "
+            f"project {name} is {project['ProjectStatus']}: {why}{left}. "
             f"Remove what there is of it with: slipway destroy {name}"
         )
-    return described(target, project)
+    return told(target, project)
 
 
-def parameters(wish: Wish) -> dict[str, str]:
-    """The template's parameters. Raises WrongUsage for a wish that could only fail later, half-way."""
-    if len(wish.name) > LONGEST_NAME or not NAME.fullmatch(wish.name):
-        raise WrongUsage(
-            f"{wish.name!r} can't name a project: lower-case letters, digits and hyphens, a letter first, "
-            f"at most {LONGEST_NAME}"
-        )
-    made = {"Pipeline": wish.pipeline, "RepositoryBranch": wish.branch}
-    if wish.source in ("codecommit", "s3"):
-        made["SourceType"] = {"codecommit": "CodeCommit", "s3": "S3"}[wish.source]
-        if wish.source == "s3" and wish.repository:
-            raise WrongUsage(
-                "--repository goes with codecommit or a connection; an S3 source is a zip in the project's bucket"
-            )
-    elif CONNECTION.fullmatch(wish.source):
-        made |= {"SourceType": "CodeConnection", "CodeConnectionArn": wish.source}
-        if "/" not in wish.repository:
-            raise WrongUsage("--repository owner/name is needed with a connection: an empty repository there")
-    else:
-        raise WrongUsage(f"--source {wish.source!r} is neither codecommit, nor s3, nor the ARN of a connection")
-    if wish.repository:
-        made["RepositoryName"] = wish.repository
-    return made | wish.parameters
-
-
-def _published(target: Target, bucket: str) -> None:
+def _published(target: Target, bucket: str, key: str) -> None:
     from botocore.exceptions import ClientError
 
     try:
-        target.client("s3").head_object(Bucket=bucket, Key=publish.TEMPLATE_KEY)
+        target.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as fault:
         code = fault.response["Error"]["Code"]
         what = "is not there" if code in ("404", "NoSuchBucket", "NoSuchKey") else f"can't be read ({code})"
-        raise UserError(
-            f"s3://{bucket}/{publish.TEMPLATE_KEY} {what}; publish it with: slipway publish --bucket {bucket}"
-        ) from None
+        raise UserError(f"s3://{bucket}/{key} {what}; publish it with: slipway publish --bucket {bucket}") from None
 
 
 def _free(target: Target, wish: Wish) -> None:
@@ -151,6 +139,8 @@ def _free(target: Target, wish: Wish) -> None:
     from botocore.exceptions import ClientError
 
     group = f"{wish.name}-{wish.pipeline}"
+    if (project := described(target, wish.name)) and project["ProjectStatus"] not in GONE:
+        raise UserError(f"project {wish.name} is there already ({project['ProjectStatus']}): choose another name")
     try:
         target.client("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
     except ClientError:
@@ -180,6 +170,28 @@ def follow(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
         time.sleep(stacks.pause(target))
 
 
+def described(target: Target, name: str) -> dict[str, Any] | None:
+    """DescribeProject, or None when there is no such project."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found: dict[str, Any] = target.client("sagemaker").describe_project(ProjectName=name)
+    except ClientError as fault:
+        if missing(fault):
+            return None
+        raise
+    return found
+
+
+def missing(fault: Any) -> bool:
+    """Whether AWS says that there is no such thing. Its services have five ways to."""
+    code, text = fault.response["Error"]["Code"], fault.response["Error"].get("Message", "").lower()
+    return "NotFound" in code or (
+        code in ("ValidationException", "ValidationError")
+        and any(s in text for s in ("not exist", "not find", "not found"))
+    )
+
+
 def stack_of(project: dict[str, Any]) -> str:
     """The id of a project's stack; empty while there is none, or when Service Catalog has it."""
     for provider in project.get("TemplateProviderDetails", []):
@@ -199,7 +211,7 @@ def _why(target: Target, project: dict[str, Any]) -> str:
     return next((message for message in messages if message), "AWS gives no reason")
 
 
-def described(target: Target, project: dict[str, Any]) -> dict[str, Any]:
+def told(target: Target, project: dict[str, Any]) -> dict[str, Any]:
     """The project and what its stack says about itself."""
     stack = stacks.describe(target, stack_of(project)) if stack_of(project) else None
     return {

@@ -104,12 +104,12 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
     import time
 
     from slipway.cli import launch as launching
-    from slipway.cli import model_monitor, publish
+    from slipway.cli import model_monitor, publish, wishes
 
     began = time.monotonic()
     client = target.client("codeconnections")
     arn = client.create_connection(ProviderType="GitHub", ConnectionName="local")["ConnectionArn"]
-    wish = launching.Wish(
+    wish = wishes.Wish(
         target.project,
         source=arn,
         repository=f"slipway/{target.project}",

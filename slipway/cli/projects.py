@@ -65,7 +65,7 @@ def find(target: Target, name: str = "") -> Project | None:
         return None
     if not found["ProjectStatus"].endswith("Completed"):
         raise UserError(f"Project {name} is {found['ProjectStatus']}; wait for its end: slipway doctor tells more")
-    return Project(name, found["ProjectId"], _outputs(target, found))
+    return Project(name, found["ProjectId"], outputs(target, found))
 
 
 def needed(target: Target) -> Project:
@@ -79,7 +79,8 @@ def needed(target: Target) -> Project:
     return project
 
 
-def _outputs(target: Target, found: Mapping[str, Any]) -> dict[str, str]:
+def outputs(target: Target, found: Mapping[str, Any]) -> dict[str, str]:
+    """What a project's stack or provisioned product says of itself; `found` is DescribeProject's answer."""
     for provider in found.get("TemplateProviderDetails", []):
         stack = provider.get("CfnTemplateProviderDetail", {}).get("StackDetail", {}).get("Id")
         if stack:

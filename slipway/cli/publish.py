@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import seed_code
-from slipway.cli import screen, stacks
+from slipway.cli import roles, screen, stacks
 from slipway.cli.target import Target, UserError, WrongUsage
 
 SEED_CODE = Path(seed_code.__file__).resolve().parent
@@ -36,6 +37,7 @@ class Options:
     roles: bool = False
     service_catalog: bool = False
     principal: str = ""
+    boundary: str = ""
 
 
 def publish(target: Target, options: Options, *, as_json: bool) -> None:
@@ -43,6 +45,8 @@ def publish(target: Target, options: Options, *, as_json: bool) -> None:
     bucket = options.bucket or default_bucket(target)
     if not _BUCKET.fullmatch(bucket):
         raise WrongUsage(f"--bucket {bucket}: a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens")
+    if options.boundary and not options.roles:
+        raise WrongUsage("--boundary is of the roles that --roles makes")
     archives = _archives()
     done = [("bucket", bucket, _bucket(target, bucket)), ("CORS", ORIGIN, _cors(target, bucket))]
     keys = {}
@@ -51,12 +55,18 @@ def publish(target: Target, options: Options, *, as_json: bool) -> None:
         done.append(
             (name, f"s3://{bucket}/{keys[name]}", f"{_object(target, bucket, keys[name], archive)} ({archive})")
         )
-    template = render((SEED_CODE / "project.yml").read_text(), bucket, keys["project"], keys["checkin"])
+    defaults = {"SeedBucket": bucket, "SeedKey": keys["project"], "CheckinKey": keys["checkin"]}
+    text = (SEED_CODE / "project.yml").read_text()
+    template = render(text, defaults | {"RolePrefix": roles.account_prefix(target.region)})
     done.append(("template", template_url(target, bucket), _template(target, bucket, template)))
+    result = _text(target, bucket, roles.TEMPLATE_KEY, (SEED_CODE / "project_roles.yml").read_text())
+    done.append(("roles template", f"s3://{bucket}/{roles.TEMPLATE_KEY}", result))
     if options.domain:
         done.append(("domain", options.domain, _domain(target, options.domain, bucket)))
     if options.roles:
-        done.append(("roles", ROLES_STACK, _roles(target, bucket)))
+        done.append(("launch role", ROLES_STACK, _roles(target, bucket)))
+        where = roles_url(target, bucket)
+        done.append(("roles", roles.OF_ACCOUNT, roles.make_for_account(target, where, bucket, options.boundary)))
     if options.service_catalog:
         version = hashlib.sha256(template.encode()).hexdigest()[:16]
         done.append(("portfolio", PORTFOLIO_STACK, _portfolio(target, bucket, options, version)))
@@ -82,13 +92,22 @@ def default_bucket(target: Target) -> str:
 
 def template_url(target: Target, bucket: str) -> str:
     """As CreateProject wants it."""
+    return _url(target, bucket, TEMPLATE_KEY)
+
+
+def roles_url(target: Target, bucket: str) -> str:
+    """The template of the roles, as CreateStack wants it."""
+    return _url(target, bucket, roles.TEMPLATE_KEY)
+
+
+def _url(target: Target, bucket: str, key: str) -> str:
     suffix = "amazonaws.com.cn" if target.region.startswith("cn-") else "amazonaws.com"
-    return f"https://{bucket}.s3.{target.region}.{suffix}/{TEMPLATE_KEY}"
+    return f"https://{bucket}.s3.{target.region}.{suffix}/{key}"
 
 
-def render(text: str, bucket: str, seed: str, checkin: str) -> str:
-    """The template with the places of the zips as defaults, so that nobody has to type them."""
-    for name, value in (("SeedBucket", bucket), ("SeedKey", seed), ("CheckinKey", checkin)):
+def render(text: str, defaults: Mapping[str, str]) -> str:
+    """The template with the places of the zips and the account's roles as defaults: nobody has to type them."""
+    for name, value in defaults.items():
         text, times = re.subn(
             rf"^(  {name}:\n    Type: String\n)", rf"\g<1>    Default: {value}\n", text, flags=re.MULTILINE
         )
@@ -170,18 +189,23 @@ def _object(target: Target, bucket: str, key: str, archive: Any) -> str:
 
 
 def _template(target: Target, bucket: str, text: str) -> str:
+    result = _text(target, bucket, TEMPLATE_KEY, text)
+    target.client("s3").put_object_tagging(Bucket=bucket, Key=TEMPLATE_KEY, Tagging={"TagSet": [VISIBLE]})
+    return result
+
+
+def _text(target: Target, bucket: str, key: str, text: str) -> str:
     from botocore.exceptions import ClientError
 
     s3 = target.client("s3")
     try:
-        same = s3.get_object(Bucket=bucket, Key=TEMPLATE_KEY)["Body"].read() == text.encode()
+        same = s3.get_object(Bucket=bucket, Key=key)["Body"].read() == text.encode()
     except ClientError as fault:
         if _code(fault) not in ("404", "NoSuchKey"):
             raise
         same = False
     if not same:
-        s3.put_object(Bucket=bucket, Key=TEMPLATE_KEY, Body=text.encode(), ContentType="application/yaml")
-    s3.put_object_tagging(Bucket=bucket, Key=TEMPLATE_KEY, Tagging={"TagSet": [VISIBLE]})
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/yaml")
     return "as it was" if same else "uploaded"
 
 
@@ -209,7 +233,11 @@ def domain_location(target: Target, arn: str) -> str:
 
 
 def _roles(target: Target, bucket: str) -> str:
-    return stacks.deploy(target, ROLES_STACK, SEED_CODE / "roles.yml", {"TemplateBucket": bucket})
+    return stacks.deploy(target, ROLES_STACK, _body("roles.yml"), {"TemplateBucket": bucket})
+
+
+def _body(name: str) -> dict[str, str]:
+    return {"TemplateBody": (SEED_CODE / name).read_text()}
 
 
 def launch_role_name(target: Target) -> str:
@@ -246,4 +274,4 @@ def _portfolio(target: Target, bucket: str, options: Options, version: str) -> s
         "LaunchRoleArn": role,
         "PrincipalArn": principal,
     }
-    return stacks.deploy(target, PORTFOLIO_STACK, SEED_CODE / "portfolio.yml", given)
+    return stacks.deploy(target, PORTFOLIO_STACK, _body("portfolio.yml"), given)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from slipway.cli.target import Target, UserError
@@ -34,6 +33,11 @@ def describe(target: Target, name: str) -> dict[str, Any] | None:
 def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     """What a stack says about itself."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
+    """What a stack was made with."""
+    return {given["ParameterKey"]: given.get("ParameterValue", "") for given in stack.get("Parameters", [])}
 
 
 def events(target: Target, stack: str) -> list[dict[str, Any]]:
@@ -69,15 +73,18 @@ def lines(found: list[dict[str, Any]], said: set[str]) -> Iterator[str]:
         yield f"{event['ResourceStatus']:<16} {event['LogicalResourceId']} ({event['ResourceType']}){reason}"
 
 
-def deploy(target: Target, name: str, template: Path, parameters: Mapping[str, str]) -> str:
-    """Create or update; `created`, `updated` or `unchanged`. Raises UserError with the first resource that failed."""
+def deploy(target: Target, name: str, template: Mapping[str, str], given: Mapping[str, str]) -> str:
+    """Create or update; `created`, `updated` or `unchanged`. Raises UserError with the first resource that failed.
+
+    `template` is {"TemplateBody": ...} or {"TemplateURL": ...}; `given` are its parameters.
+    """
     from botocore.exceptions import ClientError
 
     client, present = target.client("cloudformation"), describe(target, name)
     request = {
         "StackName": name,
-        "TemplateBody": template.read_text(),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        **template,
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
     if present and present["StackStatus"] in NEVER_MADE:  # CloudFormation can only delete it
@@ -92,7 +99,7 @@ def deploy(target: Target, name: str, template: Path, parameters: Mapping[str, s
             if "No updates are to be performed" in str(fault):
                 return "unchanged"
             raise
-    ended = _settled(target, name)
+    ended = settled(target, name)
     if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         why = first_failure(events(target, name)) or (ended or {}).get("StackStatusReason", "no reason given")
         raise UserError(f"stack {name} failed: {why}")
@@ -104,16 +111,16 @@ def delete(target: Target, name: str) -> bool:
     found = describe(target, name)
     if found is None:
         return False
-    _settled(target, name)  # a stack that is being changed can't be deleted
+    settled(target, name)  # a stack that is being changed can't be deleted
     target.client("cloudformation").delete_stack(StackName=found["StackId"])
-    ended = _settled(target, found["StackId"])
+    ended = settled(target, found["StackId"])
     if ended is not None:
         why = first_failure(events(target, found["StackId"])[::-1]) or ended.get("StackStatusReason", "no reason given")
         raise UserError(f"stack {name} could not be deleted: {why}")
     return True
 
 
-def _settled(target: Target, name: str) -> dict[str, Any] | None:
+def settled(target: Target, name: str) -> dict[str, Any] | None:
     """The stack when nothing is going on with it any more; None when it is gone."""
     until = time.monotonic() + LONGEST
     while (found := describe(target, name)) and found["StackStatus"].endswith("_IN_PROGRESS"):

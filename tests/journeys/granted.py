@@ -20,7 +20,7 @@ class Site:
         self.account = "arn:aws:iam::000000000000:role/"
 
     def role(self, name: str) -> str:
-        return f"sagemaker-{self.project.id}-{name}"
+        return f"{self.project.outputs['RolePrefix']}-{name}"
 
     def client(self, service: str) -> Any:
         return self.mill.client(service)

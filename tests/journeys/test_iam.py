@@ -192,7 +192,7 @@ def _status(stacks: Any, name: str) -> str:
 
 
 def test_a_rule_calls_no_function_whose_policy_does_not_let_it(site: Site) -> None:
-    client, function = site.client("lambda"), site.role("start")
+    client, function = site.client("lambda"), f"sagemaker-{site.project.id}-start"
     policy = json.loads(client.get_policy(FunctionName=function)["Policy"])
     number, log = site.mill.registered(), site.mill.loopback.state / "loopback.log"
     before = len(site.executions(site.project.deploy))

@@ -32,7 +32,8 @@ def slipway(loopback) -> Callable[..., Any]:
 
 def test_a_project_begins_and_ends(slipway, loopback) -> None:
     published = slipway("publish", "--roles")
-    assert {row["part"] for row in published} == {"bucket", "CORS", "project", "checkin", "template", "roles"}
+    parts = {"bucket", "CORS", "project", "checkin", "template", "roles template", "launch role", "roles"}
+    assert {row["part"] for row in published} == parts
     again = slipway("publish", "--roles")
     assert {row["result"].partition(" (")[0] for row in again} <= {"as it was", "unchanged"}
     health = {row["check"]: row["state"] for row in slipway("doctor", "--name", "mill")}
@@ -53,14 +54,23 @@ def test_a_project_begins_and_ends(slipway, loopback) -> None:
     kinds = {rule["Name"].rpartition("-")[2] for rule in rules}
     assert kinds == {"approved", "source", "action", "step", "waiting"}
     health = {row["check"]: row for row in slipway("doctor", "--name", "mill")}
-    assert health["events role"]["state"] == "ok"
+    assert (health["events role"]["state"], health["project's roles"]["state"]) == ("ok", "ok")
+    iam = loopback.client("iam")
+    own = {role for role in role_names(iam) if role.startswith("slipway-mill-use1-")}
+    assert len(own) == 14
+    assert told["RolePrefix"] == "slipway-mill-use1"
 
     ended = slipway("destroy", "mill", "--yes")
     assert any(told["ArtifactBucketName"] in item["what"] for item in ended["retained"])
     names = [found["name"] for found in codepipeline.list_pipelines()["pipelines"]]
     assert [name for name in names if "-mill-" in name] == []
     assert loopback.client("s3").head_bucket(Bucket=told["ArtifactBucketName"])
+    assert own.isdisjoint(role_names(iam))
     assert slipway("destroy", "mill", "--yes")["done"] == []
+
+
+def role_names(iam: Any) -> set[str]:
+    return {role["RoleName"] for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]}
 
 
 def took(codepipeline: Any, pipeline: str) -> str:

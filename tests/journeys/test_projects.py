@@ -32,6 +32,14 @@ FAILING = """
     Type: AWS::SSM::Parameter
     Properties: {Type: String, Name: /projects/broken, Value: !ImportValue nobody-exports-this}
 """
+WITH_ROLE = """
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Sub of-${SageMakerProjectName}
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: sagemaker.amazonaws.com}, Action: sts:AssumeRole}]
+"""
 WAITING = """
   Wait:
     Type: AWS::CloudFormation::WaitCondition
@@ -130,6 +138,24 @@ def test_a_template_that_fails_is_rolled_back_and_told(site: Site) -> None:
         assert site.ended(name)["ProjectStatus"] == "DeleteCompleted"
 
 
+def test_a_template_with_roles_is_refused_since_nobody_can_give_the_capability(site: Site) -> None:
+    """CreateProject's CfnTemplateProvider has no field for capabilities; botocore's model is the judge of that."""
+    members = site.sagemaker.meta.service_model.shape_for("CfnCreateTemplateProvider").members
+    assert [name for name in members if "apabilit" in name] == []
+    failed = site.create("powerful", site.put(WITH_ROLE))
+    assert failed["ProjectStatus"] == "CreateFailed"
+    told = "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]"
+    assert detail(failed)["StatusMessage"] == told
+    site.sagemaker.delete_project(ProjectName="powerful")
+    assert site.ended("powerful")["ProjectStatus"] == "DeleteCompleted"
+    url = site.put()
+    assert site.create("powerful", url)["ProjectStatus"] == "CreateCompleted"
+    site.sagemaker.update_project(ProjectName="powerful", TemplateProvidersToUpdate=[provider(site.put(WITH_ROLE))])
+    assert site.ended("powerful")["ProjectStatus"] == "UpdateFailed"
+    site.sagemaker.delete_project(ProjectName="powerful")
+    assert site.ended("powerful")["ProjectStatus"] == "DeleteCompleted"
+
+
 def test_what_a_kill_cuts_off_is_carried_on(loopback: Any, wait_until: Any) -> None:
     site = Site(loopback, wait_until)
     site.s3.create_bucket(Bucket="bucket")
@@ -176,7 +202,7 @@ def test_the_same_template_as_a_product(site: Site) -> None:
         Tags=[{"Key": "sagemaker:studio-visibility", "Value": "true"}],
         ProvisioningArtifactParameters={
             "Name": "v1",
-            "Info": {"LoadTemplateFromURL": site.put()},
+            "Info": {"LoadTemplateFromURL": site.put(WITH_ROLE)},  # Service Catalog gives the capabilities
             "Type": "CLOUD_FORMATION_TEMPLATE",
         },
     )

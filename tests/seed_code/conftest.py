@@ -44,6 +44,13 @@ def resources(project) -> dict[str, Any]:
     return project["Resources"]
 
 
+@pytest.fixture(scope="session")
+def roles() -> dict[str, Any]:
+    """The resources of project_roles.yml."""
+    found: dict[str, Any] = template("project_roles.yml")["Resources"]
+    return found
+
+
 def resolved(node: Any, values: dict[str, str]) -> Any:
     """Names with parameters put in; what only AWS knows stays as {...}."""
     if isinstance(node, dict) and set(node) == {"Ref"}:

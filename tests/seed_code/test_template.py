@@ -1,4 +1,4 @@
-"""What project.yml, roles.yml and portfolio.yml promise."""
+"""What project.yml, project_roles.yml, roles.yml and portfolio.yml promise."""
 
 import json
 import re
@@ -12,11 +12,13 @@ import yaml
 from loopback.engines.eventbridge.inputs import handed
 from slipway.build.project import NEEDED
 from slipway.cli import verbs
+from slipway.cli.roles import own_prefix
 from slipway.deploy import build, promotion, versions
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = ("project.yml", "roles.yml", "portfolio.yml")
+TEMPLATES = ("project.yml", "project_roles.yml", "roles.yml", "portfolio.yml")
 LONGEST = {"SageMakerProjectName": "n" * 32, "SageMakerProjectId": "i" * 20, "Pipeline": "p" * 30}
+LONGEST_PREFIX = {"RolePrefix": own_prefix("n" * 32, "us-isob-east-1")}
 LIMITS = {  # property that names a resource: how long AWS lets it be
     ("AWS::IAM::Role", "RoleName"): 64,
     ("AWS::Lambda::Function", "FunctionName"): 64,
@@ -44,6 +46,10 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
+def role(suffix):
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{RolePrefix}}-{suffix}"}
+
+
 def of_type(resources, kind):
     return {name: resource for name, resource in resources.items() if resource["Type"] == kind}
 
@@ -59,7 +65,7 @@ def test_cfn_lint_has_nothing_to_say() -> None:
     assert (found.stdout.strip(), found.stderr, found.returncode) == ("", "", 0)
 
 
-@pytest.mark.parametrize("name", ["project.yml", "roles.yml"])
+@pytest.mark.parametrize("name", ["project_roles.yml", "roles.yml"])
 def test_no_policy_allows_every_action(name, template_of) -> None:
     allowed = []
     for resource in template_of(name)["Resources"].values():
@@ -72,7 +78,7 @@ def test_no_policy_allows_every_action(name, template_of) -> None:
     assert [action for action in allowed if "*" in action] == []
 
 
-@pytest.mark.parametrize("name", ["project.yml", "roles.yml"])
+@pytest.mark.parametrize("name", ["project_roles.yml", "roles.yml"])
 def test_every_star_has_its_reason(name) -> None:
     lines = (ROOT / "seed_code" / name).read_text().splitlines()
     stars = [number for number, line in enumerate(lines) if 'Resource: "*"' in line]
@@ -82,8 +88,8 @@ def test_every_star_has_its_reason(name) -> None:
         assert lines[begin - 1].lstrip().startswith("#"), lines[star - 3 : star + 1]
 
 
-def test_every_role_can_be_bounded_and_trusts_one_service(resources) -> None:
-    for name, role in of_type(resources, "AWS::IAM::Role").items():
+def test_every_role_can_be_bounded_and_trusts_one_service(roles) -> None:
+    for name, role in roles.items():
         boundary = role["Properties"]["PermissionsBoundary"]
         assert boundary["Fn::If"][:2] == ["Bounded", {"Ref": "PermissionsBoundaryArn"}], name
         (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
@@ -102,7 +108,7 @@ def test_every_rule_can_start_what_it_targets(resources) -> None:
             if name in TELLING:
                 assert target["Arn"] == publishes["Resource"]
             elif "Fn::Sub" in target["Arn"]:
-                assert target["RoleArn"] == {"Fn::GetAtt": "EventsRole.Arn"}, name
+                assert target["RoleArn"] == role("events"), name
             else:
                 assert {"Fn::GetAtt": f"{name}.Arn"} in permitted
 
@@ -149,12 +155,12 @@ def test_a_message_says_what_why_and_what_to_do(name, given, resources, put_in) 
         )
 
 
-def test_the_events_role_starts_modelbuild_and_nothing_else(resources) -> None:
-    (build,) = statements(resources["EventsRole"])
+def test_the_events_role_starts_modelbuild_and_nothing_else(resources, roles) -> None:
+    (build,) = statements(roles["EventsRole"])
     assert build["Action"] == "codepipeline:StartPipelineExecution"
-    assert (
-        build["Resource"]["Fn::Sub"].rpartition(":")[2]
-        == resources["ModelBuildPipeline"]["Properties"]["Name"]["Fn::Sub"]
+    name = resources["ModelBuildPipeline"]["Properties"]["Name"]["Fn::Sub"]
+    assert build["Resource"]["Fn::Sub"].rpartition(":")[2] == name.replace("SageMakerProjectName", "Project").replace(
+        "SageMakerProjectId", "ProjectId"
     )
 
 
@@ -257,22 +263,24 @@ def test_every_buildspec_is_there(name, resources) -> None:
     assert (ROOT / resources[name]["Properties"]["Source"]["BuildSpec"]).is_file()
 
 
-def test_the_longest_names_fit(resources, put_in) -> None:
+def test_the_longest_names_fit(resources, roles, put_in) -> None:
     checked = 0
-    for name, resource in resources.items():
+    for name, resource in (resources | roles).items():
         for (kind, member), limit in LIMITS.items():
             if resource["Type"] == kind:
-                text = put_in(resource["Properties"][member], LONGEST)
+                text = put_in(resource["Properties"][member], LONGEST | LONGEST_PREFIX)
+                text = text["Fn::If"][2] if "Fn::If" in text else text
                 assert len(text) <= limit, (name, text)
                 checked += 1
     assert checked > 20
 
 
-def test_code_and_policies_fit(resources, template_of, put_in) -> None:
-    longest = LONGEST | {"AWS::Partition": "aws", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "1" * 12}
+def test_code_and_policies_fit(resources, roles, template_of, put_in) -> None:
+    longest = LONGEST | LONGEST_PREFIX | {"Project": "n" * 32, "ProjectId": "p-*", "ArtifactBucket": "b" * 63}
+    longest |= {"AWS::Partition": "aws", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "1" * 12}
     for name, resource in of_type(resources, "AWS::Lambda::Function").items():
         assert len(resource["Properties"]["Code"]["ZipFile"]) <= INLINE_CODE, name
-    for name, role in of_type(resources, "AWS::IAM::Role").items():
+    for name, role in roles.items():
         size = len(json.dumps(put_in(list(statements(role)), longest), separators=(",", ":")))
         assert size <= POLICIES_OF_A_ROLE, (name, size)
     for name, policy in of_type(template_of("roles.yml")["Resources"], "AWS::IAM::ManagedPolicy").items():

@@ -6,7 +6,7 @@ from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT, PROVISIONED_P
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
 from loopback.services import provisioning
-from loopback.services.provisioned_stack import Order
+from loopback.services.provisioned_stack import CAPABILITIES, Order
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.artifacts import artifact_of, handed, product_of
 from loopback.services.servicecatalog.errors import (
@@ -54,7 +54,7 @@ def provision(request: Request, context: Context) -> Response:
     template, values = handed(artifact, context), _values(request)
     with context.store.transaction():
         row = context.store.create(PROVISIONED_PRODUCT, new_id("pp"), doc)
-        order = Order("create", _stack(row.name, context), doc["role"], template, values, tags)
+        order = Order("create", _stack(row.name, context), doc["role"], template, values, tags, CAPABILITIES)
         return _begin(row, order, {"IdempotencyToken": request["ProvisionToken"]}, context)
 
 
@@ -94,7 +94,7 @@ def update(request: Request, context: Context) -> Response:
     doc = row.doc | {"artifact": artifact, "tags": tags}
     with context.store.transaction():
         context.store.fire(PROVISIONED_PRODUCT, row.name, "change")
-        order = Order("update", _stack(row.name, context), doc["role"], template, _values(request), tags)
+        order = Order("update", _stack(row.name, context), doc["role"], template, _values(request), tags, CAPABILITIES)
         return _begin(row, order, {"IdempotencyToken": request["UpdateToken"], "after": doc}, context)
 
 

@@ -21,10 +21,13 @@ from slipway.cli.command_line import (
     "slipway publish --roles --domain d-abcdefghijkl",
     "slipway publish --service-catalog --principal arn:aws:iam::111122223333:role/DataScientist",
 )
-def publish(
+def publish(  # noqa: PLR0913, PLR0917 - the options of a command
     bucket: Annotated[str, typer.Option(help="Where to; slipway-templates-ACCOUNT-REGION without it.")] = "",
     domain: Annotated[str, typer.Option(help="The Studio domain that shall offer it.")] = "",
-    roles: Annotated[bool, typer.Option("--roles", help="Also make the launch role and the policy for users.")] = False,
+    roles: Annotated[
+        bool, typer.Option("--roles", help="Also make the account's roles: to launch, of projects.")
+    ] = False,
+    boundary: Annotated[str, typer.Option(help="ARN of the policy that no role of a project may exceed.")] = "",
     service_catalog: Annotated[bool, typer.Option("--service-catalog", help="Also make a product of it.")] = False,
     principal: Annotated[str, typer.Option(help="Who may launch the product: the ARN of a role.")] = "",
     as_json: Json = False,
@@ -33,7 +36,7 @@ def publish(
     checkout().need_template()
     from slipway.cli import publish as verb
 
-    options = verb.Options(bucket, domain, roles, service_catalog, principal)
+    options = verb.Options(bucket, domain, roles, service_catalog, principal, boundary)
     verb.publish(target(), options, as_json=as_json)
 
 
@@ -41,6 +44,7 @@ def publish(
     PROJECTS,
     "slipway launch churn-team",
     "slipway launch churn-team --source s3 --parameter NotificationEmail=ml@example.com",
+    "slipway launch churn-team --account-roles",
 )
 def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str, typer.Argument(help="The project's name.")],
@@ -51,13 +55,17 @@ def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     parameter: Annotated[list[str] | None, typer.Option(help="k=v, of the template. Repeatable.")] = None,
     bucket: Annotated[str, typer.Option(help="Where it was published to.")] = "",
     role: Annotated[str, typer.Option(help="Launch role; the one of `publish --roles` without it.")] = "",
+    account_roles: Annotated[
+        bool, typer.Option("--account-roles", help="Take the account's roles, and make none for the project.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a project from the published template; show what there is then, and what to do first."""
     from slipway.cli import launch as verb
+    from slipway.cli import wishes
 
     given = pairs(parameter or [], "--parameter")
-    wish = verb.Wish(name, source, repository, branch, pipeline, bucket, role, given)
+    wish = wishes.Wish(name, source, repository, branch, pipeline, bucket, role, account_roles, given)
     raise typer.Exit(verb.launch(target(), wish, as_json=as_json))
 
 

@@ -53,6 +53,7 @@ def test_the_stack_of_a_project(sagemaker: Any, stacks: FakeStacks, finish: Any)
     finish()
     (asked,) = stacks.asked("create_stack")
     assert asked["StackName"] == f"SP-{identity}"
+    assert asked["Capabilities"] == []  # CreateProject has no field for them
     assert asked["TemplateURL"] == "https://s3.us-east-1.amazonaws.com/bucket/t.yaml"
     assert {entry["ParameterKey"]: entry["ParameterValue"] for entry in asked["Parameters"]} == {
         "Size": "1",

@@ -61,7 +61,7 @@ def running(aws) -> dict[str, object]:
 @pytest.fixture
 def launched(aws) -> dict[str, list[str]]:
     """A project with both stages."""
-    stacks = {"sagemaker-demo-p-1-deploy-prod", "sagemaker-demo-p-1-deploy-staging", "SP-p-1"}
+    stacks = {"sagemaker-demo-p-1-deploy-prod", "sagemaker-demo-p-1-deploy-staging", "SP-p-1", "slipway-roles-demo"}
     there = {"project": True}
 
     def described(request):
@@ -122,8 +122,10 @@ def test_in_the_order_that_aws_needs(aws, command, launched) -> None:
         "deleted monitoring schedule demo-staging-quality",
         "deleted stack sagemaker-demo-p-1-deploy-staging",
         "deleted the SageMaker pipeline demo-abalone",
-        "deleted project demo with its pipelines, builds, functions, rules and roles",
+        "deleted project demo with its pipelines, builds, functions and rules",
+        "deleted the project's roles, stack slipway-roles-demo",
     ]
+    assert aws.order("DeleteProject", "DeleteStack")[-2:] == ["DeleteProject", "DeleteStack"]
     assert aws.order("DisableRule", "DeleteStack")[0] == "DisableRule"
 
 
@@ -141,7 +143,15 @@ def test_a_second_time_there_is_nothing_to_do(aws, command, launched) -> None:
     aws.calls.clear()
     code, out, _ = command("destroy", "demo", "--yes")
     assert (code, out) == (0, "there is no project demo on AWS: nothing to do\n")
-    assert [name for name, _ in aws.calls] == ["DescribeProject"]
+    assert [name for name, _ in aws.calls] == ["DescribeProject", "DescribeStacks"]
+
+
+def test_roles_that_are_left_alone_are_taken_away(aws, command, launched) -> None:
+    """Of a launch that was cut off before there was a project, or of an end before its last step."""
+    aws.answers["DescribeProject"] = GONE
+    code, out, _ = command("destroy", "demo", "--yes", "--json")
+    done = ["deleted the project's roles, stack slipway-roles-demo"]
+    assert (code, json.loads(out)) == (0, {"project": "demo", "done": done, "retained": []})
 
 
 def test_what_an_interrupted_one_left_is_finished(aws, command, launched) -> None:
@@ -153,7 +163,7 @@ def test_what_an_interrupted_one_left_is_finished(aws, command, launched) -> Non
         "DeletePipeline": "ResourceNotFound: gone",
     }
     code, out, _ = command("destroy", "demo", "--yes", "--json")
-    assert (code, json.loads(out)["done"][-1].startswith("deleted project demo")) == (0, True)
+    assert (code, json.loads(out)["done"][-2].startswith("deleted project demo")) == (0, True)
 
 
 def test_a_stack_that_can_not_go_stops_it_with_the_reason(aws, command, launched) -> None:

@@ -28,6 +28,8 @@ def trusts(*services: str):
 @pytest.fixture
 def healthy(aws) -> None:
     quotas = [{"QuotaName": name, "Value": 4.0, "QuotaCode": "L-1"} for name in doctor.quota_names("churn", ROOT)]
+    output = {"OutputKey": "RolePrefix", "OutputValue": "slipway-demo-euw1"}
+    provider = {"CfnTemplateProviderDetail": {"StackDetail": {"Id": "SP-p-1"}}}
     aws.answers |= {
         "GetRole": trusts("cloudformation", "sagemaker", "events"),
         "HeadObject": {},
@@ -44,7 +46,8 @@ def healthy(aws) -> None:
             "Connection": {"ConnectionName": "code", "ProviderType": "GitHub", "ConnectionStatus": "AVAILABLE"}
         },
         "DescribeModelPackageGroup": "ValidationException: does not exist",
-        "DescribeProject": {"ProjectId": "p-1"},
+        "DescribeProject": {"ProjectName": "demo", "ProjectId": "p-1", "TemplateProviderDetails": [provider]},
+        "DescribeStacks": {"Stacks": [{"Outputs": [output]}]},
     }
 
 
@@ -62,6 +65,7 @@ def test_all_is_well(command, healthy) -> None:
             "credentials",
             "region",
             "launch role",
+            "account's roles",
             "template",
             "template tag",
             "bucket CORS",
@@ -72,6 +76,7 @@ def test_all_is_well(command, healthy) -> None:
             "connection",
             "name",
             "model package group",
+            "project's roles",
             "events role",
         ),
         "ok",
@@ -120,7 +125,17 @@ def test_model_monitor_is_not_needed_by_monitors_of_our_own(command, healthy, aw
         (
             "GetRole",
             trusts("sagemaker", "cloudformation"),
-            ("events role", "does not trust events.amazonaws.com", "update the project's stack"),
+            ("events role", "does not trust events.amazonaws.com", "update the stack with its roles"),
+        ),
+        (
+            "GetRole",
+            "NoSuchEntity: none",
+            ("account's roles", "no role SlipwayProjects-eu-west-1-build, nor 12 more", "slipway publish --roles"),
+        ),
+        (
+            "GetRole",
+            "NoSuchEntity: none",
+            ("project's roles", "no role slipway-demo-euw1-build, nor 12 more", "slipway destroy demo"),
         ),
         ("HeadObject", "404: Not Found", ("template", "is not there", f"slipway publish --bucket {BUCKET}")),
         ("GetObjectTagging", {"TagSet": []}, ("template tag", "no tag sagemaker:studio-visibility=true", "publish")),
@@ -154,6 +169,14 @@ def test_a_group_that_an_earlier_project_left(aws, command, healthy) -> None:
     code, out, _ = command("doctor", *ALL)
     found = rows(out)
     assert (code, found["model package group"]["state"], found["events role"]["state"]) == (1, "FAIL", "unknown")
+
+
+def test_an_older_project_has_its_roles_in_its_stack(aws, command, healthy) -> None:
+    """Of 0.2 and before: its stack does not say what its roles are called."""
+    aws.answers["DescribeStacks"] = {"Stacks": [{"Outputs": []}]}
+    row = rows(command("doctor", *ALL)[1])["project's roles"]
+    assert (row["state"], row["found"]) == ("ok", "sagemaker-p-1-..., in its stack")
+    assert row["fix"] == "before UpdateProject: docs/launch.md, Older projects"
 
 
 def test_quotas_that_are_too_small(aws, command, healthy) -> None:

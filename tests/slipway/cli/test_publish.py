@@ -67,6 +67,8 @@ def test_everything_is_put_in_its_place(aws, command, shelf) -> None:
     assert f"  SeedBucket:\n    Type: String\n    Default: {BUCKET}\n" in text
     assert f"    Default: {seed}\n" in text
     assert f"    Default: {checkin}\n" in text
+    assert "  RolePrefix:\n    Type: String\n    Default: SlipwayProjects-eu-west-1\n" in text
+    assert shelf["roles/project_roles.yml"] == Path(publish.SEED_CODE / "project_roles.yml").read_bytes()
 
 
 def test_a_second_time_changes_nothing(aws, command, shelf) -> None:
@@ -128,26 +130,61 @@ class TestDomain:
 
 def test_roles_whose_first_creation_failed_are_made_anew(aws, command, shelf) -> None:
     """CloudFormation can only delete a stack in ROLLBACK_COMPLETE."""
-    there = ["ROLLBACK_COMPLETE"]
+    there = stacks_played(aws, {"slipway-roles": "ROLLBACK_COMPLETE"})
+    assert command("publish", "--roles")[0] == 0
+    assert there == {"slipway-roles": "CREATE_COMPLETE", "slipway-project-roles": "CREATE_COMPLETE"}
+    assert aws.asked("UpdateStack") == []
 
-    def described(_request):
-        if not there:
-            return "ValidationError: Stack slipway-roles does not exist"
-        made = {"StackName": "slipway-roles", "StackId": "id", "CreationTime": "2026-01-01T00:00:00Z"}
-        return {"Stacks": [made | {"StackStatus": there[0]}]}
 
-    def deleted(_request):
-        there.clear()
+def stacks_played(aws, there):
+    """CloudFormation with these stacks, by their status; what is made has the parameters that it was made with."""
+    given = {}
+
+    def described(request):
+        name = request["StackName"]
+        if name not in there:
+            return f"ValidationError: Stack {name} does not exist"
+        made = {"StackName": name, "StackId": name, "Parameters": given.get(name, [])}
+        return {"Stacks": [made | {"StackStatus": there[name]}]}
+
+    def deleted(request):
+        del there[request["StackName"]]
         return {}
 
-    def created(_request):
-        there.append("CREATE_COMPLETE")
-        return {"StackId": "id"}
+    def created(request):
+        there[request["StackName"]], given[request["StackName"]] = "CREATE_COMPLETE", request["Parameters"]
+        return {"StackId": request["StackName"]}
 
-    aws.answers |= {"DescribeStacks": described, "DeleteStack": deleted, "CreateStack": created}
+    aws.answers |= {"DescribeStacks": described, "DeleteStack": deleted, "CreateStack": created, "UpdateStack": created}
+    return there
+
+
+BOUNDARY = "arn:aws:iam::111122223333:policy/limits"
+
+
+def test_the_account_s_roles_and_their_boundary(aws, command, shelf) -> None:
+    stacks_played(aws, {})
+    assert command("publish", "--roles", "--boundary", BOUNDARY)[0] == 0
     assert command("publish", "--roles")[0] == 0
-    assert there == ["CREATE_COMPLETE"]
-    assert aws.asked("UpdateStack") == []
+    made, changed = (
+        request
+        for request in aws.asked("CreateStack", "UpdateStack")
+        if request["StackName"] == "slipway-project-roles"
+    )
+    assert made["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
+    assert made["TemplateURL"] == f"https://{BUCKET}.s3.eu-west-1.amazonaws.com/roles/project_roles.yml"
+    expected = {
+        "RolePrefix": "SlipwayProjects-eu-west-1",
+        "SeedBucket": BUCKET,
+        "PermissionsBoundaryArn": BOUNDARY,  # which stays where nothing is said of it
+    }
+    for request in (made, changed):
+        assert {p["ParameterKey"]: p["ParameterValue"] for p in request["Parameters"]} == expected
+
+
+def test_a_boundary_is_of_roles(aws, command, shelf) -> None:
+    code, _, err = command("publish", "--boundary", BOUNDARY)
+    assert (code, "--boundary is of the roles that --roles makes" in err, shelf) == (2, True, {})
 
 
 class TestServiceCatalog:
@@ -209,4 +246,4 @@ class TestServiceCatalog:
 def test_a_template_that_lacks_a_parameter() -> None:
     text = Path(publish.SEED_CODE / "project.yml").read_text().replace("  SeedKey:\n", "  SeedName:\n")
     with pytest.raises(UserError, match="no parameter SeedKey"):
-        publish.render(text, "b", "k", "c")
+        publish.render(text, {"SeedBucket": "b", "SeedKey": "k"})

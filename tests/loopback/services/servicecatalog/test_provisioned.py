@@ -40,6 +40,7 @@ def test_a_launch(catalog: Any, offered: str, stacks: FakeStacks, finish: Any) -
     identity = record["ProvisionedProductId"]
     assert asked["StackName"] == f"SC-000000000000-{identity}"
     assert asked["TemplateBody"] == TEMPLATE.decode()
+    assert asked["Capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
     assert {tag["Key"]: tag["Value"] for tag in asked["Tags"]} == {
         "team": "a",
         "cost": "ml",
