@@ -18,6 +18,7 @@ SUFFIXES = (
     "pipeline",
     "promotion",
     "retrain",
+    "schedule",
     "seed",
     "start",
     "watch",

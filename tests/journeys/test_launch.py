@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+
+from tests.journeys.conftest import until
 
 pytestmark = pytest.mark.journey
 
@@ -71,6 +74,70 @@ def test_a_project_begins_and_ends(slipway, loopback) -> None:
 
 def role_names(iam: Any) -> set[str]:
     return {role["RoleName"] for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]}
+
+
+def test_a_click_in_studio_takes_the_account_s_roles(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """IAM enforced, somebody who has the use policy alone, the launch role, and a request as Studio sends it."""
+    monkeypatch.setenv("LOOPBACK_IAM", "enforce")
+    loopback, slipway = request.getfixturevalue("loopback"), request.getfixturevalue("slipway")
+    published = {row["part"]: row["where"] for row in slipway("publish", "--roles")}
+    iam = loopback.client("iam")
+    stack = loopback.client("cloudformation").describe_stacks(StackName="slipway-roles")["Stacks"][0]
+    told = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    sagemaker = somebody(loopback, told["UsePolicyArn"])
+    given = {"SourceType": "CodeCommit", "DataPrefix": "", "ModelMonitor": "no"}
+    provider = {
+        "TemplateName": "slipway",
+        "TemplateURL": published["template"],
+        "RoleARN": told["LaunchRoleArn"],
+        "Parameters": [{"Key": key, "Value": value} for key, value in given.items()],
+    }
+    sagemaker.create_project(ProjectName="clicked", TemplateProviders=[{"CfnTemplateProvider": provider}])
+    project = until(lambda: ended(sagemaker, "clicked"), 60)
+    assert project["ProjectStatus"] == "CreateCompleted", project
+    assert [role for role in role_names(iam) if role.startswith(("sagemaker-", "slipway-clicked"))] == []
+    codepipeline = loopback.client("codepipeline")
+    pipeline = f"sagemaker-clicked-{project['ProjectId']}-modelbuild"
+    assert codepipeline.get_pipeline(name=pipeline)["pipeline"]["roleArn"].endswith(
+        "role/SlipwayProjects-us-east-1-codepipeline"
+    )
+    executions = until(lambda: over(codepipeline, pipeline), 120)
+    assert [execution["status"] for execution in executions] == ["Succeeded"]
+    versions = loopback.client("sagemaker").list_model_packages(ModelPackageGroupName="clicked-churn")
+    assert len(versions["ModelPackageSummaryList"]) == 1
+
+
+def somebody(loopback: Any, policy: str) -> Any:
+    """SageMaker's client of a role with that policy."""
+    iam = loopback.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName="people", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="people", PolicyArn=policy)
+    given = loopback.client("sts").assume_role(RoleArn=arn, RoleSessionName="studio")["Credentials"]
+    return boto3.client(
+        "sagemaker",
+        endpoint_url=f"http://127.0.0.1:{loopback.port}",
+        region_name="us-east-1",
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+
+
+def ended(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = sagemaker.describe_project(ProjectName=name)
+    return found if found["ProjectStatus"].endswith(("Completed", "Failed")) else None
+
+
+def over(codepipeline: Any, pipeline: str) -> list[dict[str, Any]]:
+    """The executions of a pipeline, once none of them runs."""
+    found: list[dict[str, Any]] = codepipeline.list_pipeline_executions(pipelineName=pipeline)[
+        "pipelineExecutionSummaries"
+    ]
+    return [] if any(execution["status"] == "InProgress" for execution in found) else found
 
 
 def took(codepipeline: Any, pipeline: str) -> str:
