@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from slipway.cli.roles import SUFFIXES
 from tests.journeys.conftest import until
 
 pytestmark = pytest.mark.journey
@@ -60,7 +61,7 @@ def test_a_project_begins_and_ends(slipway, loopback) -> None:
     assert (health["events role"]["state"], health["project's roles"]["state"]) == ("ok", "ok")
     iam = loopback.client("iam")
     own = {role for role in role_names(iam) if role.startswith("slipway-mill-use1-")}
-    assert len(own) == 14
+    assert own == {f"slipway-mill-use1-{suffix}" for suffix in (*SUFFIXES, "seedcheckin")}
     assert told["RolePrefix"] == "slipway-mill-use1"
 
     ended = slipway("destroy", "mill", "--yes")
