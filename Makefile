@@ -1,7 +1,8 @@
 # The commands a person needs; CI runs the same. Everything lands in .venv and .slipway, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run test check scan bench cdk lock clean
+.PHONY: help run test check coverage scan bench cdk lock clean
 
+COVERED := 82  # percent of lines and branches; not below what it was
 PIPELINE ?= churn
 PROJECT ?= $(if $(filter churn,$(PIPELINE)),slipway,slipway-$(PIPELINE))
 DATA ?=
@@ -15,7 +16,7 @@ TRY := python3.12 python3.11 python3
 unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: export LOOPBACK_PACE := $(PACE)
 run: .venv/installed  ## this checkout, all the way to production on this machine: make run [PIPELINE=] [DATA=FILE] [APPROVE=auto]
@@ -31,6 +32,9 @@ check: .venv/installed  ## the fast part of `make test`
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys
+
+coverage: .venv/installed  ## the unit tests again, and the share of lines and branches that they run
+	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys --cov --cov-report=term --cov-fail-under=$(COVERED)
 
 scan: .venv/installed  ## the templates through cfn-lint and a security scan, which has an environment of its own
 	$(BIN)/cfn-lint $(TEMPLATES)
