@@ -132,7 +132,7 @@ def up(parsed: argparse.Namespace) -> int:
     found, ours = supervisor.start_detached(settings)
     if not ours:
         return _already(found, settings)
-    print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {_shown(settings.state)}")
+    print(f"loopback is up at {found['url']} after {time.time() - began:.1f} s; state in {_relative(settings.state)}")
     return 0
 
 
@@ -161,7 +161,7 @@ def _wrong_mapping(settings: Settings) -> str | None:
     return None
 
 
-def _shown(path: Path) -> str:
+def _relative(path: Path) -> str:
     """A path as one would type it here."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 

@@ -61,7 +61,7 @@ local = typer.Typer(
 app.add_typer(local, name="local", rich_help_panel=LOCAL)
 
 
-def completed(kind: str) -> Callable[[str], list[str]]:
+def complete_names(kind: str) -> Callable[[str], list[str]]:
     """What the shell offers for a name: those of a kind that the account has and that begin like it."""
 
     def complete(incomplete: str) -> list[str]:
@@ -86,7 +86,7 @@ Pipeline = Annotated[
         "--pipeline",
         "-p",
         help="A pipeline's name or ARN; the only one, or the project's, without it.",
-        autocompletion=completed("pipelines"),
+        autocompletion=complete_names("pipelines"),
     ),
 ]
 Group = Annotated[
@@ -95,7 +95,7 @@ Group = Annotated[
         "--pipeline",
         "-p",
         help="A model package group's name or ARN; the only one, or the project's.",
-        autocompletion=completed("groups"),
+        autocompletion=complete_names("groups"),
     ),
 ]
 Stage = Annotated[str, typer.Argument(help="staging or prod.", autocompletion=lambda: ["staging", "prod"])]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.cli import screen
-from slipway.cli.least_policy import Asked, Statement, generalised, least, statements
+from slipway.cli.least_policy import Asked, Statement, generalise, least_policy, statements
 from slipway.cli.target import Target, UserError, WrongUsage
 
 RECORD = "iam-asked.jsonl"
@@ -17,7 +17,7 @@ def show(target: Target, state: Path, role: str, *, policy: bool, as_json: bool)
     """All roles that were asked for something; of one role what, whether it may, and what it has beyond that."""
     if not target.local:
         raise WrongUsage("slipway iam tells what the AWS of this machine has recorded; the environment points at AWS")
-    asked = recorded(state)
+    asked = read_record(state)
     if not role:
         if policy:
             raise WrongUsage(f"--policy needs a role; recorded: {', '.join(sorted(asked))}")
@@ -27,12 +27,12 @@ def show(target: Target, state: Path, role: str, *, policy: bool, as_json: bool)
     if name not in asked:
         raise UserError(f"nothing has asked role {name} for anything; recorded: {', '.join(sorted(asked))}")
     if policy:
-        screen.show_json(least(asked[name]))
+        screen.show_json(least_policy(asked[name]))
         return
-    _show_role(name, asked[name], attached(target, name), as_json=as_json)
+    _show_role(name, asked[name], allow_statements(target, name), as_json=as_json)
 
 
-def recorded(state: Path) -> dict[str, list[Asked]]:
+def read_record(state: Path) -> dict[str, list[Asked]]:
     """What roles were asked for while IAM was enforced, by role. Raises UserError where nothing was."""
     found: dict[str, list[Asked]] = defaultdict(list)
     path = state / RECORD
@@ -44,7 +44,7 @@ def recorded(state: Path) -> dict[str, list[Asked]]:
     return found
 
 
-def attached(target: Target, role: str) -> list[Statement]:
+def allow_statements(target: Target, role: str) -> list[Statement]:
     """The Allow statements of a role's policies, its own and managed ones; none where the role is gone."""
     iam = target.client("iam")
     found: list[Statement] = []
@@ -61,7 +61,7 @@ def attached(target: Target, role: str) -> list[Statement]:
     return found
 
 
-def refused(asked: list[Asked], had: list[Statement]) -> list[Asked]:
+def not_allowed(asked: list[Asked], had: list[Statement]) -> list[Asked]:
     """What no statement allows."""
     return [one for one in asked if not any(statement.allows(one) for statement in had)]
 
@@ -69,9 +69,9 @@ def refused(asked: list[Asked], had: list[Statement]) -> list[Asked]:
 def _show_roles(target: Target, asked: dict[str, list[Asked]], *, as_json: bool) -> None:
     rows = []
     for role, entries in sorted(asked.items()):
-        had = attached(target, role)
+        had = allow_statements(target, role)
         unused = [action for statement in had for action in statement.unused(entries)]
-        rows.append((role, len({one.action for one in entries}), len(refused(entries, had)), len(unused)))
+        rows.append((role, len({one.action for one in entries}), len(not_allowed(entries, had)), len(unused)))
     columns = ("role", "asked", "refused", "unused")
     if as_json:
         screen.show_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -83,7 +83,7 @@ def _show_roles(target: Target, asked: dict[str, list[Asked]], *, as_json: bool)
 
 def _show_role(role: str, asked: list[Asked], had: list[Statement], *, as_json: bool) -> None:
     rows = [
-        (one.action, generalised(one.resource), next((s.policy for s in had if s.allows(one)), "refused"))
+        (one.action, generalise(one.resource), next((s.policy for s in had if s.allows(one)), "refused"))
         for one in sorted(asked)
     ]
     unused = [(statement, action) for statement in had for action in statement.unused(asked)]
@@ -92,7 +92,7 @@ def _show_role(role: str, asked: list[Asked], had: list[Statement], *, as_json: 
             "role": role,
             "asked": [{"action": a, "resource": r, "allowed_by": p} for a, r, p in dict.fromkeys(rows)],
             "unused": [{"policy": s.policy, "statement": s.sid, "action": action} for s, action in unused],
-            "least_policy": least(asked),
+            "least_policy": least_policy(asked),
         }
         screen.show_json(document)
         return

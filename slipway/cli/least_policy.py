@@ -71,14 +71,14 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def least(asked: Iterable[Asked]) -> dict[str, Any]:
+def least_policy(asked: Iterable[Asked]) -> dict[str, Any]:
     """A policy that allows this. Generated parts of names become *, objects their bucket's first folder."""
     resources: dict[str, set[str]] = defaultdict(set)
     for one in asked:
-        resources[one.action].add(generalised(one.resource))
+        resources[one.action].add(generalise(one.resource))
     actions: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for action, named in resources.items():
-        actions[action.partition(":")[0], tuple(widest(named))].append(action)
+        actions[action.partition(":")[0], tuple(without_covered(named))].append(action)
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -88,7 +88,7 @@ def least(asked: Iterable[Asked]) -> dict[str, Any]:
     }
 
 
-def generalised(resource: str) -> str:
+def generalise(resource: str) -> str:
     """A resource without what is another one in the next run."""
     found = _ARN.fullmatch(resource)
     if found is None:
@@ -109,7 +109,7 @@ def _without_generated(name: str) -> str:
     return re.sub(r"\*(-\*)+", ANY, _NUMBER.sub(ANY, _GENERATED.sub(ANY, known)))
 
 
-def widest(resources: Iterable[str]) -> Sequence[str]:
+def without_covered(resources: Iterable[str]) -> Sequence[str]:
     """The patterns without those that another one covers, in order."""
     distinct = sorted(set(resources))
     return [one for one in distinct if not any(other != one and matches(other, one) for other in distinct)]

@@ -40,7 +40,7 @@ def execute(
     found = activity.since(target, began)
     try:
         if follow:
-            with shown(quiet=as_json) as show:
+            with display(quiet=as_json) as show:
                 for found in looks(lambda: activity.since(target, began), time.monotonic, time.sleep):
                     show(found)
     except KeyboardInterrupt:
@@ -85,7 +85,7 @@ def looks(
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[Show]:
+def display(*, quiet: bool) -> Iterator[Show]:
     """How a look is shown: drawn over the last one, or a line for each change; not at all when quiet."""
     if quiet:
         yield lambda _: None

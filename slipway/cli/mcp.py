@@ -45,12 +45,12 @@ def tools(*, changes: bool) -> dict[str, Any]:
 
 def schema(command: Any) -> dict[str, Any]:
     """The JSON schema of what a verb takes."""
-    properties = {parameter.name: _property(parameter) for parameter in offered(command)}
-    required = [parameter.name for parameter in offered(command) if parameter.required]
+    properties = {parameter.name: _property(parameter) for parameter in tool_parameters(command)}
+    required = [parameter.name for parameter in tool_parameters(command) if parameter.required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def offered(command: Any) -> list[Any]:
+def tool_parameters(command: Any) -> list[Any]:
     """Arguments and options of a verb that a tool has."""
     return [parameter for parameter in command.params if parameter.name not in UNOFFERED]
 
@@ -69,7 +69,7 @@ def _property(parameter: Any) -> dict[str, Any]:
 
 def command_line(name: str, command: Any, given: Mapping[str, Any]) -> list[str]:
     """The words of a verb's command line. A value can't be taken for an option. Raises UserError."""
-    known = {parameter.name: parameter for parameter in offered(command)}
+    known = {parameter.name: parameter for parameter in tool_parameters(command)}
     if unknown := sorted(set(given) - set(known)):
         raise UserError(f"{name} takes no {', '.join(unknown)}; it takes: {', '.join(known) or 'nothing'}")
     options: list[str] = []
@@ -123,7 +123,7 @@ def _server(commands: Mapping[str, Any]) -> Any:
     from mcp import types
     from mcp.server.lowlevel import Server
 
-    async def listed(_context: Any, _request: Any) -> Any:
+    async def list_tools(_context: Any, _request: Any) -> Any:
         return types.ListToolsResult(
             tools=[
                 types.Tool(
@@ -136,7 +136,7 @@ def _server(commands: Mapping[str, Any]) -> Any:
             ]
         )
 
-    async def called(_context: Any, request: Any) -> Any:
+    async def call_tool(_context: Any, request: Any) -> Any:
         try:
             if request.name not in commands:
                 raise UserError(f"there is no tool {request.name}; there are: {', '.join(commands)}")
@@ -150,6 +150,6 @@ def _server(commands: Mapping[str, Any]) -> Any:
         "slipway",
         version=metadata.version("slipway"),
         instructions=INSTRUCTIONS,
-        on_list_tools=listed,
-        on_call_tool=called,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
     )

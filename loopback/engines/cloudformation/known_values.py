@@ -17,16 +17,16 @@ def known_values(
     """The properties with every function's value, `UNKNOWN` where it depends on one of the resources `made`."""
     pruned = _without_nothing(live(dict(properties), conditions))
 
-    def known(value: Any) -> Any:
+    def value_of(value: Any) -> Any:
         if function_of(value):
             return UNKNOWN if _is_later(value, made) else resolve(value)
         if isinstance(value, dict):
-            return {key: known(item) for key, item in value.items()}
+            return {key: value_of(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [known(item) for item in value]
+            return [value_of(item) for item in value]
         return UNKNOWN if isinstance(value, str) and DYNAMIC in value else value
 
-    return {key: known(value) for key, value in pruned.items()}
+    return {key: value_of(value) for key, value in pruned.items()}
 
 
 def _is_later(value: Any, made: frozenset[str]) -> bool:

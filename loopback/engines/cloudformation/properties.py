@@ -85,7 +85,7 @@ def _object(value: dict[str, Any], part: Schema, whole: Schema, path: str, tell:
     members, patterns = part.get("properties", {}), part.get("patternProperties", {})
     made = {}
     for key, item in value.items():
-        inner = members.get(key) or next((s for p, s in patterns.items() if _found(p, key)), None)
+        inner = members.get(key) or next((s for p, s in patterns.items() if _has_match(p, key)), None)
         if inner is None and part.get("additionalProperties") is False:
             tell(f"{path}: extraneous key [{key}] is not permitted")
         made[key] = item if inner is None else _value(item, inner, whole, f"{path}/{key}", tell)
@@ -166,7 +166,7 @@ def _scalar_faults(value: Any, part: Schema) -> Iterator[str]:
     if isinstance(value, str):
         yield from _size(len(value), part, "minLength", "maxLength", "length")
         pattern = part.get("pattern")
-        if pattern and not _found(pattern, value):
+        if pattern and not _has_match(pattern, value):
             yield f"failed validation constraint for keyword [pattern]: {value} must match {pattern}"
     elif not isinstance(value, bool):
         yield from _size(value, part, "minimum", "maximum", "value")
@@ -180,13 +180,13 @@ def _size(size: float, part: Schema, least: str, most: str, noun: str) -> Iterat
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
+def _expression(pattern: str) -> re.Pattern[str] | None:
     try:
         return re.compile(pattern)
     except re.error:  # a few are of another dialect; a service checks its own members anyway
         return None
 
 
-def _found(pattern: str, text: str) -> bool:
-    compiled = _compiled(pattern)
+def _has_match(pattern: str, text: str) -> bool:
+    compiled = _expression(pattern)
     return compiled is None or compiled.search(text) is not None

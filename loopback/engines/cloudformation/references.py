@@ -29,7 +29,8 @@ def check_references(template: Template, conditions: Conditions, has_attribute: 
     for output in outputs.values():
         _check_text(output["Value"], template)
     _check_what_is_made(template, conditions)
-    if circle := _circle({name: _needed(resource, conditions) for name, resource in _made(resources, conditions)}):
+    needs = {name: _needed(resource, conditions) for name, resource in _resources_to_make(resources, conditions)}
+    if circle := _circle(needs):
         raise InvalidTemplate(f"Circular dependency between resources: [{', '.join(circle)}]")
 
 
@@ -142,20 +143,20 @@ def _check_text(value: Any, template: Template) -> None:
         raise InvalidTemplate(NOT_TEXT)
 
 
-def _made(resources: Mapping[str, Any], conditions: Conditions) -> list[tuple[str, Any]]:
+def _resources_to_make(resources: Mapping[str, Any], conditions: Conditions) -> list[tuple[str, Any]]:
     return [(name, one) for name, one in resources.items() if conditions.get(one.get("Condition", ""), True)]
 
 
 def _check_what_is_made(template: Template, conditions: Conditions) -> None:
     """Raises InvalidTemplate where something that is made refers to a resource that is not."""
     resources = template.get("Resources", {})
-    missing = resources.keys() - {name for name, _ in _made(resources, conditions)}
+    missing = resources.keys() - {name for name, _ in _resources_to_make(resources, conditions)}
     if not missing:
         return
     for section in ("Resources", "Outputs"):
         wanted = {
             use.name
-            for _, one in _made(template.get(section, {}), conditions)
+            for _, one in _resources_to_make(template.get(section, {}), conditions)
             for use in uses(live(_values(one), conditions))
             if use.function in ("Ref", "Fn::GetAtt", "Fn::Sub")
         }

@@ -63,7 +63,7 @@ def _compare(kind: str, left: Any, right: Any) -> bool:
     ordered = kind not in ("Equals", "NotEquals")
     if _family(left) != _family(right) or _family(left) == "other" or (ordered and _family(left) == "boolean"):
         raise Incomparable(
-            f"{kind} cannot compare {_shown(left)} with {_shown(right)}; "
+            f"{kind} cannot compare {_value_and_type(left)} with {_value_and_type(right)}; "
             "both must be numbers or both strings (check the types of the parameters)"
         )
     return _COMPARE[kind](left, right)
@@ -77,7 +77,7 @@ def _family(value: Any) -> str:
     return "string" if isinstance(value, str) else "other"
 
 
-def _shown(value: Any) -> str:
+def _value_and_type(value: Any) -> str:
     return f"{json.dumps(value, default=str)[:80]} ({type(value).__name__})"
 
 

@@ -11,7 +11,7 @@ from slipway.cli.command_line import (
     Stage,
     app,
     command,
-    completed,
+    complete_names,
     target,
 )
 from slipway.cli.sections import Sections, examples
@@ -22,7 +22,7 @@ def endpoints(
     name: Annotated[
         str,
         typer.Argument(
-            help="An endpoint's name or ARN; all of the account without it.", autocompletion=completed("endpoints")
+            help="An endpoint's name or ARN; all of the account without it.", autocompletion=complete_names("endpoints")
         ),
     ] = "",
     as_json: Json = False,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipway.cli.least_policy import Asked, generalised, least, matches, statements, widest
+from slipway.cli.least_policy import Asked, generalise, least_policy, matches, statements, without_covered
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1f3e5d7c-aaaa-4bbb-8ccc-123456789abc"
 SAGEMAKER = "arn:aws:sagemaker:eu-west-1:111122223333:"
@@ -33,7 +33,7 @@ SAGEMAKER = "arn:aws:sagemaker:eu-west-1:111122223333:"
     ],
 )
 def test_what_is_generated_is_not_named(resource, pattern):
-    assert generalised(resource) == pattern
+    assert generalise(resource) == pattern
     assert matches(pattern, resource)
 
 
@@ -45,7 +45,7 @@ def test_actions_on_the_same_resources_share_a_statement():
         Asked("s3:ListBucket", "arn:aws:s3:::bucket"),
         Asked("logs:PutLogEvents", "*"),
     ]
-    policy = least(asked)
+    policy = least_policy(asked)
     assert policy == {
         "Version": "2012-10-17",
         "Statement": [
@@ -59,8 +59,8 @@ def test_actions_on_the_same_resources_share_a_statement():
 
 
 def test_a_pattern_covers_what_it_matches():
-    assert widest(["a/b", "a/*", "b"]) == ["a/*", "b"]
-    assert widest(["x/*", "x/*"]) == ["x/*"]
+    assert without_covered(["a/b", "a/*", "b"]) == ["a/*", "b"]
+    assert without_covered(["x/*", "x/*"]) == ["x/*"]
 
 
 POLICY = {

@@ -79,4 +79,4 @@ def test_the_endpoint_answers_what_training_has_made(folder: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("deploy/stages/*.yml")), ids=lambda path: path.name)
 def test_the_stages_settings_are_valid(path: Path) -> None:
-    stage.load(path)
+    assert stage.load(path)  # what is wrong in the file is raised, with its line
