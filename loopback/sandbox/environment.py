@@ -5,6 +5,7 @@ import os
 import site
 import sys
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -12,10 +13,18 @@ _PACKAGE = Path(__file__).parents[1]
 def own_environment() -> tuple[str, ...]:
     """What runs this program: its interpreter, its packages, loopback and slipway, without what lies beside these."""
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
-    library = importlib.util.find_spec("slipway")  # its analysis is what the monitors' stand-in runs
-    folders = list(library.submodule_search_locations or []) if library else []
+    folders = [*_package_folders("slipway"), *_package_folders("loopback")]  # the monitors' stand-in runs an analysis
     found = (*interpreter_folders(sys.executable), *user, str(_PACKAGE), *folders)
     return tuple(dict.fromkeys(path for path in found if Path(path) != _PACKAGE.parent))
+
+
+def _package_folders(name: str) -> list[str]:
+    """Where a package is found: by the path of this process, and as it is installed, should that be elsewhere."""
+    installed: list[Any] = [
+        finder for finder in sys.meta_path if getattr(finder, "__module__", "").startswith("__editable__")
+    ]
+    specs = [importlib.util.find_spec(name), *(finder.find_spec(name) for finder in installed)]
+    return [folder for spec in specs if spec for folder in spec.submodule_search_locations or ()]
 
 
 def interpreter_folders(python: str) -> tuple[str, ...]:
