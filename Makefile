@@ -47,13 +47,18 @@ bench: .venv/installed  ## measure against the floor and the peers; writes bench
 cdk:  ## install AWS's CDK for its journey, with npm: tests/journeys/test_cdk.py
 	npm install --prefix tests/journeys/cdk --no-audit --no-fund --no-package-lock
 
+# What builds install: the same versions, for the Python of CodeBuild's image.
+OF_PROJECT := --constraints requirements.lock --python-version 3.12 --generate-hashes --no-annotate --no-header
 lock: .venv/installed  ## write requirements.lock from pyproject.toml: the newest versions that it admits, with hashes
 	$(BIN)/uv pip compile -q --upgrade --all-extras --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q $(OF_PROJECT) -o seed_code/files/requirements.lock pyproject.toml
+	printf 'pydantic\npyyaml\n' | $(BIN)/uv pip compile -q $(OF_PROJECT) -o deploy/requirements.txt -
 
 clean:  ## stop loopback; delete its state and the environment
 	-@test ! -x $(BIN)/slipway || $(BIN)/slipway local down
 	rm -rf .venv .slipway
 
+# The import compiles the SageMaker SDK once: builds see .venv read-only, and each would do it again.
 .venv/installed: requirements.lock pyproject.toml
 	@python=; for try in $(TRY); do \
 	  if $$try -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then python=$$try; break; fi; \
@@ -64,4 +69,5 @@ clean:  ## stop loopback; delete its state and the environment
 	$(BIN)/python -m pip install -qqq --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" && \
 	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e . && \
+	$(BIN)/python -c 'import slipway.build.model_build' && \
 	touch $@

@@ -130,7 +130,7 @@ def wait(
 
     sagemaker = boto3.client("sagemaker", region_name=region)
     seen: dict[str, str] = {}
-    pause = 0.25
+    waited = 0.0
     while True:
         status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
         reasons = []
@@ -146,8 +146,9 @@ def wait(
                 reasons.append(f"{step['StepName']}: {_reason(sagemaker, step)}")
         if status["PipelineExecutionStatus"] in FINISHED:
             return status["PipelineExecutionStatus"], "\n".join(reasons) or status.get("FailureReason", "")
+        pause = min(max(0.25, waited / 10), 10)  # what ended is seen a tenth of its time later
         sleep(pause)
-        pause = min(pause * 1.3, 10)
+        waited += pause
 
 
 def _reason(sagemaker: Any, step: Mapping[str, Any]) -> str:

@@ -131,11 +131,16 @@ def test_no_file_of_a_project_says_where_it_runs() -> None:
     assert telling == []
 
 
+def blocks(lock: str) -> dict[str, str]:
+    """The pins of a lock by their names, each with its hashes."""
+    return {block.partition("==")[0]: block for block in re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())}
+
+
 def test_the_pins_are_those_that_are_tested() -> None:
-    tested = set((ROOT / "requirements.lock").read_text().split())
-    pins = [line for line in (ROOT / "seed_code/files/requirements.lock").read_text().splitlines() if line[:1] != "#"]
-    assert [pin for pin in pins if pin not in tested] == []
-    assert [pin for pin in pins if pin.startswith(("sagemaker==", "boto3==", "pydantic==", "pyyaml=="))] != []
+    tested, pins = blocks("requirements.lock"), blocks("seed_code/files/requirements.lock")
+    assert [name for name, pin in pins.items() if pin != tested.get(name)] == []
+    assert {"sagemaker", "boto3", "pydantic", "pyyaml"} <= set(pins)
+    assert [name for name, pin in pins.items() if "--hash=sha256:" not in pin] == []
 
 
 def test_a_new_project_compiles_its_pipeline(tmp_path) -> None:

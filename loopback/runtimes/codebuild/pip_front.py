@@ -1,19 +1,38 @@
-"""pip for builds. What is installed already is told at once; anything else is pip's own work.
+"""pip for builds. What is installed already is told at once, a pure wheel is unpacked; the rest is pip's own work.
 
-pip takes seconds to find out that a lock file of two hundred packages asks for nothing new. `pip install -r FILE` whose
-lines are all `name==version`, all of them here, with all that they depend on, needs nothing of it. Run as a program by
-the Python of a build, so it imports nothing of loopback.
+pip takes seconds to find out that a lock file of two hundred packages asks for nothing new, and to compile every module
+of a wheel of which a build imports a few. `pip install -r FILE` whose lines are all `name==version`, all of them here,
+with all that they depend on, needs nothing of it; nor does `pip install --no-index --no-deps -r FILE` whose lines are
+wheels with their hashes. Run as a program by the Python of a build, so it imports nothing of loopback.
 """
 
+import base64
+import configparser
+import hashlib
+import json
 import os
 import re
 import sys
+import sysconfig
+import zipfile
+from dataclasses import dataclass
 from importlib.metadata import PathDistribution
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 Installed = dict[str, Path]  # normalized name -> its dist-info folder, the first on the path
-_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)")
+_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)(\s+--hash=sha256:[0-9a-f]{64})*")
+_WHEEL = re.compile(
+    r"(\S+/)?(?P<name>\w+)-(?P<version>[^-\s]+)-py3-none-any\.whl\s+--hash=sha256:(?P<sha256>[0-9a-f]{64})"
+)
 _FLAGS = frozenset({"-q", "--quiet", "--no-input", "--disable-pip-version-check"})
+_ALONE = frozenset({"--no-index", "--no-deps"})  # what says that a wheel is all that is to be installed
+_COMMAND = """#!{python}
+import sys
+from {module} import {imported}
+if __name__ == '__main__':
+    sys.argv[0] = sys.argv[0].removesuffix('.exe')
+    sys.exit({function}())
+"""
 
 
 def normal(name: str) -> str:
@@ -34,16 +53,25 @@ def files_of(arguments: list[str]) -> list[str] | None:
     return files or None
 
 
+def lines_of(text: str) -> list[str]:
+    """The requirements of a file, each in one line, without comments."""
+    joined = re.sub(r"\\\n", " ", re.sub(r"(?m)(^|\s)#.*$", "", text))
+    return [line.strip() for line in joined.splitlines() if line.strip()]
+
+
 def pins(text: str) -> dict[str, str] | None:
-    """Version by name, or None when a line is anything but `name==version`."""
-    found = {}
-    for line in text.splitlines():
-        plain = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
-        if plain:
-            pin = _PIN.fullmatch(plain)
-            if pin is None:
-                return None
-            found[normal(pin[1])] = pin[2]
+    """Version by name, or None when a line is anything but `name==version`, with or without hashes.
+
+    pip compares hashes with what it downloads, and not with what is installed.
+    """
+    found: dict[str, str] = {}
+    lines = lines_of(text)
+    hashed = [line for line in lines if " --hash=" in line]
+    for line in lines:
+        pin = _PIN.fullmatch(line)
+        if pin is None or (hashed and line not in hashed):  # pip refuses a file of which some lines have none
+            return None
+        found[normal(pin[1])] = pin[2]
     return found
 
 
@@ -101,9 +129,115 @@ def nothing_to_do(arguments: list[str]) -> list[str] | None:
         return None
 
 
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel of pure Python, its bytes those that a requirement's hash names."""
+
+    path: Path
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def info(self) -> str:
+        """The folder that describes it."""
+        return f"{self.name}-{self.version}.dist-info"
+
+
+def wheel_in(arguments: list[str], own: Path, here: Installed) -> Wheel | None:
+    """The one wheel that is asked for; None where only pip can tell what is to be done.
+
+    pip has the words for a hash that differs, and takes away what `own`, the packages of this Python alone, has of an
+    earlier version.
+    """
+    files = files_of([item for item in arguments if item not in _ALONE])
+    lines = [line for file in files or () for line in lines_of(Path(file).read_text())]
+    asked = _WHEEL.fullmatch(lines[0]) if len(lines) == 1 and set(arguments) >= _ALONE else None
+    if asked is None:
+        return None
+    wheel = Wheel(Path(lines[0].split()[0]), asked["name"], asked["version"], asked["sha256"])
+    place = here.get(normal(wheel.name))
+    if place and (place.parent == own or _version(place) == wheel.version):
+        return None
+    return wheel if hashlib.sha256(wheel.path.read_bytes()).hexdigest() == wheel.sha256 else None
+
+
+def unpack(wheel: Wheel, packages: Path, commands: Path) -> bool:
+    """Put its files and its commands where pip would, uncompiled; False, and nothing done, where that takes pip."""
+    from packaging.specifiers import SpecifierSet
+
+    with zipfile.ZipFile(wheel.path) as archive:
+        names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+        parts = [PurePosixPath(name).parts for name in names]
+        if any(".." in part or part[0] == "/" or part[0].endswith(".data") for part in parts):
+            return False
+        contents = {name: archive.read(name) for name in names}
+    if b"Root-Is-Purelib: true" not in contents.get(f"{wheel.info}/WHEEL", b"").splitlines():
+        return False
+    python = re.search(rb"(?m)^Requires-Python: (.+)$", contents[f"{wheel.info}/METADATA"])
+    if python and ".".join(map(str, sys.version_info[:3])) not in SpecifierSet(python[1].decode().strip()):
+        return False
+    scripts = _scripts(contents.get(f"{wheel.info}/entry_points.txt", b"").decode())
+    hashes = {"archive_info": {"hash": f"sha256={wheel.sha256}", "hashes": {"sha256": wheel.sha256}}}
+    contents |= {
+        f"{wheel.info}/INSTALLER": b"pip\n",
+        f"{wheel.info}/REQUESTED": b"",
+        f"{wheel.info}/direct_url.json": json.dumps({**hashes, "url": wheel.path.resolve().as_uri()}).encode(),
+    }
+    contents[f"{wheel.info}/RECORD"] = _record(contents, wheel.info, scripts, os.path.relpath(commands, packages))
+    for name, content in contents.items():
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_bytes(content)
+    for name, text in scripts.items():
+        (commands / name).write_text(text)
+        (commands / name).chmod(0o755)
+    return True
+
+
+def _scripts(entry_points: str) -> dict[str, str]:
+    """The commands of a package, run by the Python that installs it."""
+    sections = configparser.ConfigParser(delimiters=("=",))
+    sections.optionxform = lambda optionstr: optionstr  # type: ignore[method-assign]  # names keep their case
+    sections.read_string(entry_points)
+    if not sections.has_section("console_scripts"):
+        return {}
+    found = {}
+    for name, place in sections.items("console_scripts"):
+        module, _, function = (part.strip() for part in place.partition(":"))
+        imported = function.partition(".")[0]
+        found[name] = _COMMAND.format(python=sys.executable, module=module, imported=imported, function=function)
+    return found
+
+
+def _record(contents: dict[str, bytes], info: str, scripts: dict[str, str], commands: str) -> bytes:
+    """The list of what was installed, with hashes, as a wheel has one itself."""
+    every = {**contents, **{f"{commands}/{name}": text.encode() for name, text in scripts.items()}}
+    every.pop(f"{info}/RECORD", None)
+    lines = [f"{name},sha256={_digest(content)},{len(content)}" for name, content in sorted(every.items())]
+    return "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def unpacked(arguments: list[str]) -> list[str] | None:
+    """What pip would say of a wheel that was unpacked; None where none was."""
+    try:
+        packages, commands = (Path(sysconfig.get_path(name)) for name in ("purelib", "scripts"))
+        wheel = wheel_in(arguments, packages, installed(sys.path))
+        if wheel is None or not unpack(wheel, packages, commands):
+            return None
+    except Exception:  # noqa: BLE001 - pip has better words for whatever is wrong
+        return None
+    return [f"Successfully installed {wheel.name}-{wheel.version}"]
+
+
 def main() -> int:
     """The exit status."""
     told = nothing_to_do(sys.argv[1:])
+    if told is None:
+        told = unpacked(sys.argv[1:])
     if told is not None:
         quiet = {"-q", "--quiet"} & set(sys.argv)
         print("\n".join([] if quiet else told))

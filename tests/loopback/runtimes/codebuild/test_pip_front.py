@@ -1,11 +1,16 @@
 """When pip has nothing to do, and when only pip can tell."""
 
+import hashlib
+import subprocess
 import sys
+import venv
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from loopback.runtimes.codebuild import pip_front
 from loopback.runtimes.codebuild.pip_front import files_of, installed, nothing_to_do, pins, satisfied
 
 
@@ -35,6 +40,11 @@ def test_what_is_asked_for(arguments: str, files: list[str] | None) -> None:
         ("a==1; python_version > '3'", None),
         ("a[x]==1", None),
         ("a==1 --hash=sha256:0", None),
+        (
+            f"a==1 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}\nb==2 --hash=sha256:{'0' * 64}",
+            {"a": "1", "b": "2"},
+        ),
+        (f"a==1 --hash=sha256:{'0' * 64}\nb==2\n", None),
         ("-e .", None),
         ("--index-url x\na==1", None),
         ("a==1.*", None),
@@ -83,3 +93,89 @@ def test_the_whole_way(tmp_path: Path) -> None:
     lock.write_text("packaging==0.0.1\n")
     assert nothing_to_do(["install", "-r", str(lock)]) is None
     assert nothing_to_do(["install", "-r", str(tmp_path / "nope")]) is None
+
+
+INFO = "tool-1.2+ab.dist-info"
+PARTS = {
+    "tool/__init__.py": "def main():\n    print('hello')\n",
+    "tool/data.txt": "x",
+    f"{INFO}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    f"{INFO}/METADATA": "Metadata-Version: 2.1\nName: tool\nVersion: 1.2+ab\nRequires-Python: >=3.11\n",
+    f"{INFO}/entry_points.txt": "[console_scripts]\nhello = tool:main\n",
+    f"{INFO}/RECORD": "",
+}
+ALONE = ["install", "--quiet", "--no-index", "--no-deps", "-r", "requirements.txt"]
+
+
+def requirement(folder: Path, parts: dict[str, str], sha256: str = "") -> None:
+    """Write a wheel, and the requirement that names it."""
+    path = folder / "tool-1.2+ab-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    digest = sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "requirements.txt").write_text(f"# why\n./{path.name} --hash=sha256:{digest}\n")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """What an environment has of the package, without what is compiled and the lists of it."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {
+        name: path.read_bytes()
+        for name, path in found.items()
+        if "tool" in name and not name.endswith((".pyc", "/RECORD"))
+    }
+
+
+def python_of(folder: Path) -> list[str]:
+    """A new environment's Python, which sees the packages that are installed here, as that of a build does."""
+    venv.create(folder, symlinks=True, with_pip=False)
+    [packages] = folder.glob("lib/*/site-packages")
+    (packages / "_machine.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    return [str(folder / "bin/python")]
+
+
+def test_a_wheel_is_installed_as_pip_does_it(tmp_path: Path) -> None:
+    requirement(tmp_path, PARTS)
+    by_pip, by_front = python_of(tmp_path / "pip"), python_of(tmp_path / "front")
+    subprocess.run([*by_pip, "-m", "pip", *ALONE], cwd=tmp_path, check=True)
+    program = str(Path(pip_front.__file__))
+    subprocess.run([*by_front, program, *ALONE], cwd=tmp_path, check=True, env={"PATH": ""})
+    assert tree(tmp_path / "front") == tree(tmp_path / "pip")
+    told = subprocess.run([tmp_path / "front/bin/hello"], capture_output=True, text=True, check=True).stdout
+    assert told == subprocess.run([tmp_path / "pip/bin/hello"], capture_output=True, text=True, check=True).stdout
+    checked = [*by_front, "-m", "pip", "uninstall", "--yes", "--quiet", "tool"]  # by what RECORD lists
+    subprocess.run(checked, check=True)
+    assert tree(tmp_path / "front") == {}
+
+
+@pytest.mark.parametrize(
+    ("parts", "sha256"),
+    [
+        (PARTS, "0" * 64),
+        ({**PARTS, f"{INFO}/WHEEL": "Root-Is-Purelib: false\n"}, ""),
+        ({**PARTS, f"{INFO}/METADATA": "Requires-Python: >=3.99\n"}, ""),
+        ({**PARTS, "tool-1.2+ab.data/scripts/x": ""}, ""),
+        ({**PARTS, "../outside.py": ""}, ""),
+        ({**PARTS, "/outside.py": ""}, ""),
+    ],
+)
+def test_what_only_pip_can_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: dict[str, str], sha256: str
+) -> None:
+    requirement(tmp_path, parts, sha256)
+    monkeypatch.chdir(tmp_path)
+    wheel = pip_front.wheel_in(ALONE, tmp_path / "packages", {})
+    assert wheel is None or not pip_front.unpack(wheel, tmp_path / "packages", tmp_path / "bin")
+    assert not (tmp_path / "packages").exists()
+
+
+def test_an_earlier_version_is_for_pip_to_take_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requirement(tmp_path, PARTS)
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "packages"
+    assert pip_front.wheel_in(ALONE, own, {"tool": own / "tool-1.0.dist-info"}) is None
+    assert pip_front.wheel_in(ALONE, own, {"tool": tmp_path / "elsewhere" / INFO}) is None
+    assert pip_front.wheel_in(ALONE, own, {"tool": tmp_path / "elsewhere/tool-1.0.dist-info"}) is not None
+    assert pip_front.wheel_in([*ALONE, "more"], own, {}) is None
+    assert pip_front.wheel_in(["install", "-r", "requirements.txt"], own, {}) is None
