@@ -69,5 +69,5 @@ clean:  ## stop loopback; delete its state and the environment
 	$(BIN)/python -m pip install -qqq --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" && \
 	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e . && \
-	$(BIN)/python -c 'import slipway.build.model_build' && \
+	AWS_DEFAULT_REGION=us-east-1 $(BIN)/python -c 'import slipway.build.model_build' && \
 	touch $@
