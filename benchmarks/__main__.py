@@ -97,7 +97,7 @@ def _measure(name: str, rows: list[Row], parsed: argparse.Namespace) -> str | No
     """Run one benchmark, printing its rows; what went wrong, or None."""
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
-        for row in BENCHMARKS[name](Bench(folder, parsed.quick, _prefixed(name), parsed.long)):
+        for row in BENCHMARKS[name](Bench(folder, parsed.quick, _prefixed_printer(name), parsed.long)):
             rows.append(row)
             _progress("")
             print(table.line(row), flush=True)
@@ -109,7 +109,7 @@ def _measure(name: str, rows: list[Row], parsed: argparse.Namespace) -> str | No
     return None
 
 
-def _prefixed(name: str) -> Callable[[str], None]:
+def _prefixed_printer(name: str) -> Callable[[str], None]:
     return lambda text: _progress(f"{name}: {text}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import definitions, local_aws, processes
 from benchmarks.bench import Bench
 from benchmarks.local_aws import LocalAws
-from benchmarks.rows import Goal, Row, interleaved
+from benchmarks.rows import Goal, Row, measure_in_turns
 
 SMALL, LARGE = 5_000, 1_000_000
 LARGE_ROUNDS = 3
@@ -25,7 +25,7 @@ def small(bench: Bench) -> Iterator[Row]:
         churn = Churn(aws, bench, SMALL)
         bench.progress("warm-up")
         churn.ours()
-        ours, floor = interleaved(churn.ours, churn.floor, bench.rounds, bench.progress)
+        ours, floor = measure_in_turns(churn.ours, churn.floor, bench.rounds, bench.progress)
     yield Row(f"churn pipeline, {SMALL:,} rows", "s", ours, Goal("ratio", 1.2), floor, note=SAME)
 
 
@@ -35,7 +35,7 @@ def large(bench: Bench) -> Iterator[Row]:
         bench.progress("warm-up")
         Churn(aws, bench, SMALL).ours()
         churn = Churn(aws, bench, LARGE)
-        ours, floor = interleaved(churn.ours, churn.floor, LARGE_ROUNDS, bench.progress)
+        ours, floor = measure_in_turns(churn.ours, churn.floor, LARGE_ROUNDS, bench.progress)
         yield Row(f"churn pipeline, {LARGE:,} rows", "s", ours, Goal("ratio", 1.05), floor, note=SAME)
         ours, floor = processes.peaks(aws.supervisor, churn.ours, churn.floor, bench.progress)
     name = f"churn pipeline, {LARGE:,} rows: peak memory of the jobs"
@@ -55,12 +55,12 @@ class Churn:
         s3.create_bucket(Bucket=definitions.BUCKET)
         s3.upload_file(str(path), definitions.BUCKET, f"raw/{self.name}/churn.csv")
         bench.progress("compiling")
-        made = self._compiled(s3)
+        made = self._compile_pipeline(s3)
         local_aws.put_pipeline(self.sagemaker, self.name, json.loads(made.text))
         self.setup = bench.folder / f"setup-{rows}.json"
         self.setup.write_text(json.dumps(self._floor_setup(made)))
 
-    def _compiled(self, s3: Any) -> Any:
+    def _compile_pipeline(self, s3: Any) -> Any:
         from slipway.build import compiled
         from slipway.build.project import Project
 
@@ -102,10 +102,10 @@ class Churn:
 
 def _hyperparameters(texts: dict[str, str]) -> dict[str, Any]:
     """As script mode hands them to the job: JSON where it is JSON, without those of the toolkit."""
-    return {name: _decoded(text) for name, text in texts.items() if not name.startswith("sagemaker_")}
+    return {name: _decode(text) for name, text in texts.items() if not name.startswith("sagemaker_")}
 
 
-def _decoded(text: str) -> Any:
+def _decode(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import definitions, local_aws, processes
 from benchmarks.bench import Bench
 from benchmarks.local_aws import LocalAws
-from benchmarks.rows import Goal, Row, interleaved
+from benchmarks.rows import Goal, Row, measure_in_turns
 
 ROUNDS = 7
 COMPILE = ("-m", "slipway.build.get_pipeline_definition", "-n", "pipelines.churn.pipeline")
@@ -28,12 +28,12 @@ def measure(bench: Bench) -> Iterator[Row]:
             command = partial(processes.run, [*_slipway(), *arguments], environ)
             bench.progress("warm-up")
             command()
-            ours, floor = interleaved(command, _nothing, ROUNDS, bench.progress)
+            ours, floor = measure_in_turns(command, _nothing, ROUNDS, bench.progress)
             yield Row(f"slipway {arguments[0]}", "s", ours, Goal("ours", limit, below=True), floor, note=NOTE)
         bench.progress("compiling the first time")
         again = partial(processes.run, [sys.executable, *COMPILE], environ)
         again()
-        ours, floor = interleaved(again, _nothing, ROUNDS, bench.progress)
+        ours, floor = measure_in_turns(again, _nothing, ROUNDS, bench.progress)
         name = "compiling an unchanged pipeline again"
         yield Row(name, "s", ours, Goal("ours", 0.5, below=True), floor, note="get-pipeline-definition; " + NOTE)
 

@@ -35,6 +35,6 @@ def environment(name: str, packages: tuple[str, ...]) -> Path:
     return folder / "bin"
 
 
-def same(*packages: str) -> tuple[str, ...]:
+def shared_pins(*packages: str) -> tuple[str, ...]:
     """These packages at the versions that ours runs with."""
     return tuple(f"{name}=={version(name)}" for name in packages)

@@ -44,7 +44,7 @@ class Monitor:
         self._analyze("baseline", self._window(0, BASELINE_ROWS, 0, 0.0), against=False)
         made = folder / "baseline-out"
         statistics, constraints = (json.loads((made / f"{name}.json").read_text()) for name in DOCUMENTS)
-        widened, _ = allowances.widened(statistics, constraints, load(CONFIG).monitoring.hour_rows)
+        widened, _ = allowances.widen(statistics, constraints, load(CONFIG).monitoring.hour_rows)
         (made / "constraints.json").write_text(json.dumps(widened))
 
     def violations(self, rows: int, number: int, drift: float) -> list[str]:
@@ -88,7 +88,7 @@ def _with_gaps(rows: pa.Table, chance: np.random.Generator) -> pa.Table:
     return rows.append_column("town", pa.array([f"town {place}" for place in places]))
 
 
-def measured(windows: int, sizes: tuple[int, ...], drifts: tuple[float, ...]) -> dict[tuple[int, float], Counter[str]]:
+def measure(windows: int, sizes: tuple[int, ...], drifts: tuple[float, ...]) -> dict[tuple[int, float], Counter[str]]:
     """By rows and drift: how many windows had violations (key ""), and how many each violation."""
     found: dict[tuple[int, float], Counter[str]] = {}
     with tempfile.TemporaryDirectory(prefix="false-alarms-") as folder:
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.false_alarms", description=__doc__)
     parser.add_argument("--windows", type=int, default=200)
     given = parser.parse_args(arguments)
-    found = measured(given.windows, SIZES, DRIFTS)
+    found = measure(given.windows, SIZES, DRIFTS)
     print(f"windows with violations, of {given.windows}\n")
     print("| rows in the window |" + "".join(f" drift {drift:g} |" for drift in DRIFTS))
     print("|---|" + "---|" * len(DRIFTS))

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import churn_data, definitions, local_aws, orchestrators, processes, workload
 from benchmarks.bench import Bench
 from benchmarks.local_aws import Failed, LocalAws
-from benchmarks.rows import Goal, Row, interleaved
+from benchmarks.rows import Goal, Row, measure_in_turns
 
 SMALL, LARGE = 5_000, 1_000_000
 LARGE_ROUNDS = 3
@@ -21,7 +21,7 @@ def small(bench: Bench) -> Iterator[Row]:
         pipeline = Pipeline(aws, bench.folder, SMALL)
         bench.progress("warm-up")
         pipeline.ours()
-        ours, floor = interleaved(pipeline.ours, pipeline.floor, bench.rounds, bench.progress)
+        ours, floor = measure_in_turns(pipeline.ours, pipeline.floor, bench.rounds, bench.progress)
         pipeline.require_versions(bench.rounds + 1)
         peer, told = orchestrators.beside(pipeline.raw, bench.folder, ours, PEER_ROUNDS, bench.progress)
     yield Row(f"five steps, {SMALL:,} rows", "s", ours, Goal("ratio", 1.2), floor, peer, details=told)
@@ -33,7 +33,7 @@ def large(bench: Bench) -> Iterator[Row]:
         pipeline = Pipeline(aws, bench.folder, LARGE)
         bench.progress("warm-up")
         Pipeline(aws, bench.folder, SMALL).ours()
-        ours, floor = interleaved(pipeline.ours, pipeline.floor, LARGE_ROUNDS, bench.progress)
+        ours, floor = measure_in_turns(pipeline.ours, pipeline.floor, LARGE_ROUNDS, bench.progress)
         # before the peers, whose time would let the warm process leave
         memory = processes.peaks(aws.supervisor, pipeline.ours, pipeline.floor, bench.progress)
         peer, told = orchestrators.beside(pipeline.raw, bench.folder, ours, 1, bench.progress)

@@ -20,7 +20,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         warm = processes.tree(aws.supervisor, processes.parents())
         warm_memory = processes.alone_mb(warm)
         bench.progress("waiting until the warm process has left")
-        pids = _settled(aws.supervisor, len(warm))
+        pids = _wait_until_settled(aws.supervisor, len(warm))
         memory = processes.alone_mb(pids)
         bench.progress(f"{len(pids)} processes, idle for {SECONDS:.0f} s")
         before = processes.cpu_seconds(pids)
@@ -33,7 +33,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     )
 
 
-def _settled(supervisor: int, busy: int) -> list[int]:
+def _wait_until_settled(supervisor: int, busy: int) -> list[int]:
     """The processes once there are fewer of them than `busy`, or after MOST_SECONDS."""
     deadline = time.monotonic() + MOST_SECONDS
     while True:

@@ -13,7 +13,7 @@ from benchmarks.bench import Bench
 from benchmarks.loads import CONNECTIONS, Load
 from benchmarks.local_aws import Failed, LocalAws
 from benchmarks.rows import Goal, Row
-from benchmarks.served import CAPTURE, Served, http, prepared
+from benchmarks.served import CAPTURE, Served, http, prepare
 
 NAME = "loaded"
 QUICK_SECONDS, SECONDS, LONG_SECONDS = 10.0, 120.0, 600.0
@@ -27,9 +27,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     seconds = QUICK_SECONDS if bench.quick else LONG_SECONDS if bench.long else SECONDS
     warm = QUICK_WARM_SECONDS if bench.quick else WARM_SECONDS
     with local_aws.running() as aws:
-        served = prepared(aws, bench)
+        served = prepare(aws, bench)
         served.endpoint(NAME, DataCaptureConfig=CAPTURE)
-        request, port = signed(aws, served), aws.url.rpartition(":")[2]
+        request, port = sign_request(aws, served), aws.url.rpartition(":")[2]
         bench.progress(f"warming up for {warm:.0f} s")
         first = loads.load(port, request, warm)
         time.sleep(1.0)
@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         time.sleep(1.0)
         after = processes.alone_mb(plane(aws))
         bench.progress("counting what was captured")
-        records, events = captured(aws, first.answers + found.answers)
+        records, events = count_captured_records(aws, first.answers + found.answers)
     yield from _rows(found, seconds, (first.answers + found.answers, records, events), (before, after))
 
 
@@ -63,7 +63,7 @@ def _rows(found: Load, seconds: float, counts: tuple[int, int, int], memory: tup
     yield Row("InvokeEndpoint, memory at the end", "MB", after, Goal("ratio", 1.05), before, note=told, details=[told])
 
 
-def signed(aws: LocalAws, served: Served) -> bytes:
+def sign_request(aws: LocalAws, served: Served) -> bytes:
     """The bytes that boto3 would send."""
     client, seen = aws.client("sagemaker-runtime"), dict[str, Any]()
 
@@ -105,7 +105,7 @@ def plane(aws: LocalAws) -> list[int]:
     raise Failed("loopback has no data plane")
 
 
-def captured(aws: LocalAws, expected: int) -> tuple[int, int]:
+def count_captured_records(aws: LocalAws, expected: int) -> tuple[int, int]:
     """Records and different event ids in S3, once there are as many as were answered or none come any more."""
     s3, seen, events, records = aws.client("s3"), set[str](), set[str](), 0
     deadline = time.monotonic() + DELIVERY_SECONDS

@@ -53,7 +53,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Launch once; then some changes of one line."""
     trips, changes = list[Trip](), QUICK_CHANGES if bench.quick else CHANGES
     checkout = bench.folder / "checkout"
-    copied(ROOT, checkout)
+    copy_tracked_files(ROOT, checkout)
     for start, value in CHOSEN.items():
         set_line(checkout / STAGE, start, value)
     with local_aws.running() as aws:
@@ -68,10 +68,10 @@ def measure(bench: Bench) -> Iterator[Row]:
     production = statistics.median(trip.production for trip in trips)
     shown = sorted(trips, key=lambda trip: trip.production)[len(trips) // 2]
     yield Row(f"{name} staging, in service and tested", "s", staging, Goal("ours", 30.0), note=note)
-    yield Row(f"{name} production", "s", production, Goal("ours", 45.0), note=note, details=drawn(shown.spans))
+    yield Row(f"{name} production", "s", production, Goal("ours", 45.0), note=note, details=draw_spans(shown.spans))
 
 
-def copied(root: Path, folder: Path) -> None:
+def copy_tracked_files(root: Path, folder: Path) -> None:
     """The tracked files of a checkout, as they are now."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False)
     if listed.returncode:
@@ -103,7 +103,7 @@ def ship(aws: LocalAws, checkout: Path) -> dict[str, Any]:
     return told
 
 
-def drawn(spans: Sequence[dict[str, Any]]) -> list[str]:
+def draw_spans(spans: Sequence[dict[str, Any]]) -> list[str]:
     """The spans as bars on one scale."""
     from slipway.cli import waterfall
 

@@ -44,7 +44,7 @@ def length(head: bytes) -> int:
     return int(head[start:].partition(b"\r")[0])
 
 
-def connected(address: str) -> socket.socket:
+def connect(address: str) -> socket.socket:
     """A connection to a port of this machine, or to a Unix socket."""
     made = socket.socket(socket.AF_INET if address.isdigit() else socket.AF_UNIX)
     if address.isdigit():
@@ -59,7 +59,7 @@ def run(address: str, connections: int, seconds: float, request: bytes) -> dict[
     other, first = 0, b""
     clock = time.perf_counter
     for _ in range(connections):
-        made = Connection(connected(address))
+        made = Connection(connect(address))
         waiting[made.socket.fileno()] = made
         poll.register(made.socket, select.EPOLLIN)
     began = clock()

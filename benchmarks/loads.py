@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.local_aws import Failed
-from benchmarks.served import CSV, http, stopped
+from benchmarks.served import CSV, http, stop
 
 CONNECTIONS = 16
 GENERATOR, NULL_SERVER = Path(__file__).with_name("load.py"), Path(__file__).with_name("null_server.py")
@@ -65,4 +65,4 @@ def ceiling(folder: Path, seconds: float) -> Load:
             time.sleep(0.01)
         return load(path, http("/invocations", b"1,2", CSV), seconds)
     finally:
-        stopped(process)
+        stop(process)

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import local_aws, processes
 from benchmarks.bench import Bench
 from benchmarks.local_aws import ACCOUNT
-from benchmarks.rows import Goal, Row, interleaved
+from benchmarks.rows import Goal, Row, measure_in_turns
 
 FEW, MANY = 200, 100_000
 EXECUTIONS, WARM = 10_000, 500
@@ -50,7 +50,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     few, many = (_state(bench.folder / str(number), number) for number in (FEW, MANY))
     yield _pages(bench, few, many)
     rounds = 3 if bench.quick else 5
-    ours, floor = interleaved(lambda: _start(many), lambda: _start(bench.folder / "empty"), rounds, bench.progress)
+    ours, floor = measure_in_turns(lambda: _start(many), lambda: _start(bench.folder / "empty"), rounds, bench.progress)
     yield Row(f"start with {MANY:,} rows", "s", ours, Goal("ratio", 1.5), floor, note="floor: an empty state folder")
     yield _memory(bench, 2000 if bench.quick else EXECUTIONS)
 
@@ -60,7 +60,7 @@ def _pages(bench: Bench, few: Path, many: Path) -> Row:
     with local_aws.running(few) as small, local_aws.running(many) as large:
         found = []
         for service, operation, request in PAGES:
-            ours, floor = interleaved(
+            ours, floor = measure_in_turns(
                 *(_request(getattr(aws.client(service), operation), request) for aws in (large, small)),
                 REQUESTS,
                 lambda _, name=operation: bench.progress(name),
@@ -76,13 +76,13 @@ def _pages(bench: Bench, few: Path, many: Path) -> Row:
 def _request(call: Callable[..., Any], request: Doc) -> Callable[[], float]:
     """The milliseconds of five requests, divided by five."""
 
-    def measured() -> float:
+    def measure_request() -> float:
         began = time.perf_counter()
         for _ in range(5):
             call(**request)
         return 200 * (time.perf_counter() - began)
 
-    return measured
+    return measure_request
 
 
 def _start(state: Path) -> float:

@@ -10,7 +10,7 @@ from benchmarks.environments import NotInstalled
 from benchmarks.loads import CONNECTIONS, Load
 from benchmarks.peers import Peer
 from benchmarks.rows import Goal, Row
-from benchmarks.served import CSV, TREES, Served, http, prepared
+from benchmarks.served import CSV, TREES, Served, http, prepare
 
 SECONDS, QUICK_SECONDS = 10.0, 2.0
 ROUNDS, QUICK_ROUNDS = 3, 1
@@ -24,12 +24,12 @@ def measure(bench: Bench) -> Iterator[Row]:
     """One row and 100 rows a request, by one process and by as many as an instance has without being told."""
     seconds = QUICK_SECONDS if bench.quick else SECONDS
     with contextlib.ExitStack() as stack:
-        served = prepared(stack.enter_context(local_aws.running()), bench)
+        served = prepare(stack.enter_context(local_aws.running()), bench)
         bench.progress("how much the generator can send")
         most = loads.ceiling(bench.folder, seconds)
         servers, absent = _servers(served, bench, stack)
         for rows, goal in GOALS.items():
-            found = _interleaved(servers, rows, seconds, bench)
+            found = _measure_in_turns(servers, rows, seconds, bench)
             yield _row(f"model server, one process, {rows} row{'s'[: rows > 1]} a request", found, goal, absent, most)
 
 
@@ -42,7 +42,7 @@ def _servers(served: Served, bench: Bench, stack: contextlib.ExitStack) -> tuple
         before = set(served.instances())
         served.endpoint(name.replace(" ", "-"), workers=workers)
         (path,) = set(served.instances()) - before
-        servers[name] = _straight(path, served)
+        servers[name] = _ask_server(path, served)
     for name, start in (("multi-model-server", peers.multi_model_server), ("MLflow", peers.mlflow)):
         bench.progress(f"starting {name}")
         try:
@@ -52,7 +52,7 @@ def _servers(served: Served, bench: Bench, stack: contextlib.ExitStack) -> tuple
     return servers, absent
 
 
-def _straight(path: Path, served: Served) -> Ask:
+def _ask_server(path: Path, served: Served) -> Ask:
     return lambda rows, seconds: loads.load(path, http("/invocations", served.body(rows), CSV), seconds)
 
 
@@ -61,7 +61,7 @@ def _peer(peer: Peer, served: Served) -> Ask:
     return lambda rows, seconds: loads.load(str(peer.port), peer.request(body(served, rows)), seconds)
 
 
-def _interleaved(servers: dict[str, Ask], rows: int, seconds: float, bench: Bench) -> dict[str, Load]:
+def _measure_in_turns(servers: dict[str, Ask], rows: int, seconds: float, bench: Bench) -> dict[str, Load]:
     """The best load of each, in turns: what else runs on this machine only ever makes them slower."""
     found: dict[str, list[Load]] = {name: [] for name in servers}
     rounds = QUICK_ROUNDS if bench.quick else ROUNDS

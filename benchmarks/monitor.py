@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import churn_data, profilers
 from benchmarks.bench import Bench
 from benchmarks.local_aws import Failed
-from benchmarks.rows import Goal, Row, interleaved
+from benchmarks.rows import Goal, Row, measure_in_turns
 
 ROWS, QUICK_ROWS, TIMES, ROUNDS = 1_000_000, 100_000, 10, 3
 HEADER, CAPTURE = '{"csv": {"header": true}}', '{"sagemakerCaptureJson": {}}'
@@ -84,7 +84,7 @@ def _run(code: str, *arguments: str, environ: Mapping[str, str] | None = None) -
 
 def small(bench: Bench) -> Iterator[Row]:
     """One baseline, one check."""
-    work = _prepared(bench, QUICK_ROWS if bench.quick else ROWS)
+    work = _prepare(bench, QUICK_ROWS if bench.quick else ROWS)
     share = work.rows / ROWS
     yield _beside(work, bench, f"monitor: baseline of {work.rows:,} rows", 1.3 * share, BASELINE)
     yield _beside(work, bench, f"monitor: {work.rows:,} captured records", 3.0 * share, CHECK)
@@ -109,7 +109,7 @@ CHECK = Task("captured", "a.jsonl", CAPTURE, against="requests")
 def _beside(work: Work, bench: Bench, name: str, limit: float, task: Task) -> Row:
     """Ours and the floor in turns; then the others, on the same files."""
     source = work.folder / task.folder / task.file
-    ours, floor = interleaved(
+    ours, floor = measure_in_turns(
         lambda: work.analyze(task.folder, task.kind, against=task.against),
         lambda: work.read(f"{task.folder}/{task.file}"),
         ROUNDS,
@@ -123,14 +123,14 @@ def _beside(work: Work, bench: Bench, name: str, limit: float, task: Task) -> Ro
 
 def large(bench: Bench) -> Iterator[Row]:
     """Ten times the rows against once; the floor is once."""
-    work = _prepared(bench, ROWS)
+    work = _prepare(bench, ROWS)
     many = work.folder / "many"
     many.mkdir()
     for number in range(TIMES):
         os.link(work.folder / "baseline" / "a.csv", many / f"{number}.csv")
     peaks: dict[str, float] = {}
 
-    def measured(source: str) -> Callable[[], float]:
+    def measure_source(source: str) -> Callable[[], float]:
         def measure() -> float:
             seconds = work.analyze(source, HEADER)
             peaks[source] = work.last["peak"]
@@ -138,13 +138,13 @@ def large(bench: Bench) -> Iterator[Row]:
 
         return measure
 
-    ours, once = interleaved(measured("many"), measured("baseline"), ROUNDS, bench.progress)
+    ours, once = measure_in_turns(measure_source("many"), measure_source("baseline"), ROUNDS, bench.progress)
     name = f"monitor: baseline of {TIMES * ROWS:,} rows"
     yield Row(name, "s", ours, Goal("ratio", 10.5), once, note="floor: a tenth of the rows")
     yield Row(f"{name}, peak", "MB", peaks["many"], Goal("ratio", 1.5), peaks["baseline"], note="floor: the same")
 
 
-def _prepared(bench: Bench, rows: int) -> Work:
+def _prepare(bench: Bench, rows: int) -> Work:
     """`baseline` has features and label; `requests` is the baseline of what is captured; `captured` has both sides."""
     bench.progress("writing the files")
     frame = churn_data.make(rows)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import definitions, local_aws, processes
 from benchmarks.bench import Bench
-from benchmarks.rows import Goal, Row, interleaved
+from benchmarks.rows import Goal, Row, measure_in_turns
 
 STEPS = 200
 PUBLISHED_CHAIN = "not installed; published ms a step: Prefect 5.9, Kedro 9.1, Kubeflow local 65, Metaflow 296"
@@ -26,11 +26,11 @@ def measure(bench: Bench) -> Iterator[Row]:
         local_aws.run_pipeline(sagemaker, "fan-out")
 
         rounds = 2 if bench.quick else 5
-        ours, floor = interleaved(
+        ours, floor = measure_in_turns(
             lambda: local_aws.run_pipeline(sagemaker, "chain"), _chain_floor, rounds, bench.progress
         )
         yield Row(f"{STEPS} no-ops, chain", "s", ours, Goal("ours", 3.0), floor, note=f"peer: {PUBLISHED_CHAIN}")
-        ours, floor = interleaved(
+        ours, floor = measure_in_turns(
             lambda: local_aws.run_pipeline(sagemaker, "fan-out"), _fan_out_floor, rounds, bench.progress
         )
         yield Row(f"{STEPS} no-ops, fan-out", "s", ours, Goal("ours", 2.5), floor, note=f"peer: {PUBLISHED_FAN_OUT}")

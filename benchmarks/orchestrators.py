@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.environments import NotInstalled, environment, same
+from benchmarks.environments import NotInstalled, environment, shared_pins
 from benchmarks.local_aws import Failed, bare_environment
 from benchmarks.rows import median
 
@@ -27,7 +27,7 @@ class Orchestrator:
 
     def run(self, raw: Path, folder: Path) -> float:
         """Seconds from the start of its process to its end. Raises NotInstalled, Failed."""
-        python = environment(self.name, self.packages + same(*WORK)) / "python"
+        python = environment(self.name, self.packages + shared_pins(*WORK)) / "python"
         out = folder / self.name
         out.mkdir(parents=True)
         environ = {**bare_environment(), **self.environ, "HOME": str(out), "USERNAME": "benchmark"}
@@ -67,7 +67,7 @@ def beside(
     told: list[str] = []
     for each in ORCHESTRATORS:
         try:
-            seconds = _measured(each, raw, folder, rounds, progress)
+            seconds = _measure(each, raw, folder, rounds, progress)
         except NotInstalled as reason:
             told.append(f"{each.name:<10} not installed: {reason}")
             continue
@@ -76,7 +76,7 @@ def beside(
     return min(found, default=None), told
 
 
-def _measured(each: Orchestrator, raw: Path, folder: Path, rounds: int, progress: Callable[[str], None]) -> float:
+def _measure(each: Orchestrator, raw: Path, folder: Path, rounds: int, progress: Callable[[str], None]) -> float:
     progress(f"{each.name}, warm-up")
     each.run(raw, folder)  # the first one also compiles what it imports
     return median(lambda: each.run(raw, folder), rounds, lambda text: progress(f"{each.name}, {text}"))

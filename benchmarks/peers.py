@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.environments import NotInstalled, environment, same
+from benchmarks.environments import NotInstalled, environment, shared_pins
 from benchmarks.local_aws import bare_environment, free_low_port, free_port
-from benchmarks.served import CSV, Served, http, stopped
+from benchmarks.served import CSV, Served, http, stop
 
 START_SECONDS = 60.0
 MMS = ("multi-model-server==1.1.11", "sagemaker-inference==1.10.1", "setuptools<80")
@@ -43,7 +43,7 @@ def multi_model_server(served: Served, folder: Path) -> Iterator[Peer]:
     """With one worker, SageMaker's inference toolkit and the template's script. Raises NotInstalled."""
     if shutil.which("java") is None:
         raise NotInstalled("it needs Java, which is not here")
-    binaries = environment("multi-model-server", MMS + same(*SAME))
+    binaries = environment("multi-model-server", MMS + shared_pins(*SAME))
     home = folder / "multi-model-server"
     home.mkdir()
     port = free_low_port()
@@ -136,7 +136,7 @@ def _running(peer: Peer, body: bytes, command: list[str], environ: dict[str, str
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 15)
-        stopped(process)
+        stop(process)
 
 
 def _answers(port: int, request: bytes) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.environments import NotInstalled, environment, same
+from benchmarks.environments import NotInstalled, environment, shared_pins
 from benchmarks.local_aws import Failed, bare_environment
 
 DATA = ("numpy", "pandas", "pyarrow")
@@ -82,7 +82,7 @@ class Profiler:
 
     def run(self, source: Path, baseline: Path) -> Profile:
         """Look through a CSV file (`source` is the baseline) or captured records. Raises NotInstalled, Failed."""
-        python = environment(self.name, self.packages + same(*DATA)) / "python"
+        python = environment(self.name, self.packages + shared_pins(*DATA)) / "python"
         done = subprocess.run(
             [str(python), "-W", "ignore", "-c", self.script, str(source), str(baseline)],
             env=bare_environment() | TELL_NOBODY,

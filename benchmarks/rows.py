@@ -74,7 +74,9 @@ class Row:
         }
 
 
-def interleaved(ours: Measure, floor: Measure, rounds: int, progress: Callable[[str], None]) -> tuple[float, float]:
+def measure_in_turns(
+    ours: Measure, floor: Measure, rounds: int, progress: Callable[[str], None]
+) -> tuple[float, float]:
     """The medians of measuring ours, floor, ours, floor, ...: what disturbs the machine disturbs both."""
     found: tuple[list[float], list[float]] = ([], [])
     for number in range(1, rounds + 1):

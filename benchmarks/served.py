@@ -67,7 +67,7 @@ class Served:
         return "\n".join(self.rows[:rows]).encode()
 
 
-def prepared(aws: LocalAws, bench: Bench) -> Served:
+def prepare(aws: LocalAws, bench: Bench) -> Served:
     """Train the model."""
     churn = Churn(aws, bench, SMALL)
     bench.progress("training")
@@ -118,7 +118,7 @@ def http(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
 CSV = {"Host": "localhost", "Content-Type": "text/csv", "Accept": "text/csv"}
 
 
-def stopped(process: "subprocess.Popen[Any]") -> None:
+def stop(process: "subprocess.Popen[Any]") -> None:
     """End a process of ours, and wait until it has ended."""
     process.terminate()
     try:

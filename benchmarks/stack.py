@@ -9,7 +9,7 @@ from benchmarks import definitions, local_aws
 from benchmarks.bench import Bench
 from benchmarks.local_aws import ROOT, Failed
 from benchmarks.rows import Goal, Row
-from benchmarks.served import Served, prepared
+from benchmarks.served import Served, prepare
 
 ROUNDS, QUICK_ROUNDS = 5, 3
 GROUP = "stack"
@@ -20,11 +20,11 @@ def measure(bench: Bench) -> Iterator[Row]:
     """The median of some stacks, each of its own name and deleted before the next."""
     rounds, found = QUICK_ROUNDS if bench.quick else ROUNDS, list[float]()
     with local_aws.running() as aws:
-        served = prepared(aws, bench)
-        package = _approved(served)
+        served = prepare(aws, bench)
+        package = _approve_version(served)
         for number in range(rounds + 1):  # the first starts the data plane
             bench.progress(f"round {number} of {rounds}")
-            found.append(_created(served, package, f"round{number}"))
+            found.append(_time_creation(served, package, f"round{number}"))
     first, *others = found
     note = f"median of {rounds}; the first, which starts the data plane, took {first:.2f} s"
     details = [f"{note}: {', '.join(f'{seconds:.2f}' for seconds in others)}"]
@@ -32,7 +32,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     yield Row("CreateStack of staging to InService", "s", median, Goal("ours", 3.0), note=note, details=details)
 
 
-def _approved(served: Served) -> str:
+def _approve_version(served: Served) -> str:
     """The ARN of an approved version."""
     sagemaker = served.aws.client("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
@@ -48,7 +48,7 @@ def _approved(served: Served) -> str:
     return str(created["ModelPackageArn"])
 
 
-def _created(served: Served, package: str, project: str) -> float:
+def _time_creation(served: Served, package: str, project: str) -> float:
     """Seconds from before CreateStack until DescribeEndpoint says InService. Raises Failed."""
     from slipway.deploy import parameters, stage
 

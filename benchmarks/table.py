@@ -13,13 +13,13 @@ COLUMNS = (("name", 58), ("ours", 10), ("floor", 10), ("peer", 8), ("ratio", 7),
 
 def header() -> str:
     """The names of the columns."""
-    return _aligned([name for name, _ in COLUMNS])
+    return _align([name for name, _ in COLUMNS])
 
 
 def line(row: Row) -> str:
     """One row, and its details below it; what was not measured is a dash."""
     figures = [_figure(value) for value in (row.ours, row.floor, row.peer, row.ratio)]
-    told = _aligned([f"{row.name}, {row.unit}", *figures, row.goal.text(row.unit), "yes" if row.met else "NO"])
+    told = _align([f"{row.name}, {row.unit}", *figures, row.goal.text(row.unit), "yes" if row.met else "NO"])
     return "\n".join([told, *(f"    {detail}" for detail in row.details)])
 
 
@@ -29,7 +29,7 @@ def _figure(value: float | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _aligned(cells: Sequence[str]) -> str:
+def _align(cells: Sequence[str]) -> str:
     first, *rest = zip(cells, (width for _, width in COLUMNS), strict=True)
     return "  ".join([f"{first[0]:<{first[1]}}", *(f"{cell:>{width}}" for cell, width in rest)])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seed_code import wheel
-from slipway.cli.archive import MANIFEST, Archive, manifest, packed
+from slipway.cli.archive import MANIFEST, Archive, manifest, pack
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("pipelines", "deploy", "codebuild")
@@ -25,7 +25,7 @@ class SeedError(Exception):
 def project(root: Path = ROOT) -> Archive:
     """The files of a new project."""
     contents = files(root)
-    return packed({**contents, MANIFEST: manifest(contents)})
+    return pack({**contents, MANIFEST: manifest(contents)})
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -40,7 +40,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 def checkin(root: Path = ROOT) -> Archive:
     """The build that pushes them."""
-    return packed(_contents(dict(_below(root / CHECKIN, root / CHECKIN))))
+    return pack(_contents(dict(_below(root / CHECKIN, root / CHECKIN))))
 
 
 def _library(root: Path) -> dict[str, bytes]:

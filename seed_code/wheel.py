@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.cli.archive import packed
+from slipway.cli.archive import pack
 
 PACKAGE = "slipway"
 FOLDER = "vendor"
@@ -45,7 +45,7 @@ def build(root: Path) -> Wheel:
         for path in sorted((root / PACKAGE).rglob("*"))
         if path.is_file() and not _is_left_out(path.relative_to(root))
     }
-    described = {name: text.encode() for name, text in _described(about).items()}
+    described = {name: text.encode() for name, text in _metadata_files(about).items()}
     digest = hashlib.sha256()
     for name, content in sorted({**files, **described}.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -54,7 +54,7 @@ def build(root: Path) -> Wheel:
     whole = {**files, **{f"{info}/{name}": content for name, content in described.items()}}
     whole[f"{info}/METADATA"] = whole[f"{info}/METADATA"].replace(b"@", version.encode(), 1)
     whole[f"{info}/RECORD"] = _record(whole, info)
-    return Wheel(version, packed(whole).content)
+    return Wheel(version, pack(whole).content)
 
 
 def _is_left_out(path: Path) -> bool:
@@ -62,7 +62,7 @@ def _is_left_out(path: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
-def _described(about: Mapping[str, Any]) -> dict[str, str]:
+def _metadata_files(about: Mapping[str, Any]) -> dict[str, str]:
     """The files about the package, the version still to be written where the `@` is."""
     metadata = ["Metadata-Version: 2.1", f"Name: {about['name']}", "Version: @", f"Summary: {about['description']}"]
     metadata += [f"Requires-Python: {about['requires-python']}"]

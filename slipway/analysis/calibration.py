@@ -24,7 +24,7 @@ class Calibration:
     probabilities: Floats
 
     @classmethod
-    def fitted(cls, scores: Floats, labels: Floats) -> Calibration | None:
+    def fit(cls, scores: Floats, labels: Floats) -> Calibration | None:
         """From rows that the model has not seen; None where there are too few of a class to tell."""
         positives = int((labels == 1).sum())
         if min(positives, len(labels) - positives) < LEAST:
@@ -32,7 +32,7 @@ class Calibration:
         points, places = np.unique(scores, return_inverse=True)
         sizes = np.bincount(places).astype(np.float64)
         hits = np.bincount(places, weights=(labels == 1).astype(np.float64)).astype(np.float64)
-        blocks = _pooled(hits, sizes)
+        blocks = _pool_neighbours(hits, sizes)
         first = np.cumsum([0, *(count for _, _, count in blocks)])[:-1]
         last = np.cumsum([count for _, _, count in blocks]) - 1
         # half a positive in one row more: a few rows of one class are no proof that there is no other
@@ -54,7 +54,7 @@ class Calibration:
         return found
 
 
-def _pooled(hits: Floats, sizes: Floats) -> list[tuple[float, float, int]]:
+def _pool_neighbours(hits: Floats, sizes: Floats) -> list[tuple[float, float, int]]:
     """(positives, rows, points) of neighbours put together until no share is below the one before."""
     blocks: list[tuple[float, float, int]] = []
     for hit, size in zip(hits.tolist(), sizes.tolist(), strict=True):

@@ -40,24 +40,24 @@ def rows_of(
     """The rows of the records of one file, each with the number of its line."""
     for number, record in records:
         try:
-            yield from _preprocessed(record, preprocess) if preprocess else _rows(record, sides)
+            yield from _preprocess(record, preprocess) if preprocess else _rows(record, sides)
         except EncodingMismatch:
             raise
         except ValueError as error:
             raise BadInput(f"{path.name}, line {number}: {error}") from error
 
 
-def judged(paths: Sequence[Path]) -> Iterator[Row]:
+def merged_rows(paths: Sequence[Path]) -> Iterator[Row]:
     """Merged records: the columns of the response as `0`, `1`, ... (or its keys), and `groundTruth`."""
     for path in paths:
         for number, record in json_lines(path):
             try:
-                yield from _judged(record)
+                yield from _merged_rows(record)
             except ValueError as error:
                 raise BadInput(f"{path.name}, line {number}: {error}") from error
 
 
-def _judged(record: Mapping[str, Any]) -> Iterator[Row]:
+def _merged_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     response, truth = (record.get("captureData") or {}).get("endpointOutput"), record.get("groundTruthData")
     if response is None or truth is None:
         raise ValueError("the record lacks captureData.endpointOutput or groundTruthData")
@@ -66,7 +66,7 @@ def _judged(record: Mapping[str, Any]) -> Iterator[Row]:
         raise ValueError(f"the response has {len(answers)} rows and groundTruthData has {len(labels)}")
     for values, known in zip(answers, labels, strict=True):
         told = values if isinstance(values, dict) else {str(index): value for index, value in enumerate(values)}
-        yield {**told, "groundTruth": next(iter(_named(known).values()))}
+        yield {**told, "groundTruth": next(iter(_name_values(known).values()))}
 
 
 def _as_text(truth: Any) -> Mapping[str, Any]:
@@ -88,25 +88,25 @@ def load_preprocessor(script: Path) -> Preprocess:
 
 def load(script: Path, function: str) -> Callable[..., Any]:
     """A function of a user's script, whose errors become BadInput."""
-    handler = _guarded(script.name, lambda: runpy.run_path(str(script)).get(function))
+    handler = _call_code(script.name, lambda: runpy.run_path(str(script)).get(function))
     if not callable(handler):
         raise BadInput(f"{script.name} defines no function {function}")
 
     @functools.wraps(handler)
-    def guarded(*arguments: Any) -> Any:
-        return _guarded(f"{function} of {script.name}", lambda: handler(*arguments))
+    def call_handler(*arguments: Any) -> Any:
+        return _call_code(f"{function} of {script.name}", lambda: handler(*arguments))
 
-    return guarded
+    return call_handler
 
 
-def _guarded(name: str, call: Callable[[], Any]) -> Any:
+def _call_code(name: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:
         raise BadInput(f"{name} raised {type(error).__name__}: {error}") from error
 
 
-def _preprocessed(record: Mapping[str, Any], preprocess: Preprocess) -> Iterator[Row]:
+def _preprocess(record: Mapping[str, Any], preprocess: Preprocess) -> Iterator[Row]:
     result = preprocess(_record(record))
     for row in result if isinstance(result, list) else [result]:
         if not isinstance(row, dict):
@@ -161,7 +161,7 @@ def _rows(record: Mapping[str, Any], sides: Sequence[str]) -> Iterator[Row]:
     for index in range(max(len(request), len(response))):
         before = response[index] if response else []
         after = request[index] if request else []
-        yield _joined(before, after)
+        yield _join_sides(before, after)
 
 
 def _check_encodings(data: Mapping[str, Any], sides: Sequence[str]) -> None:
@@ -182,13 +182,13 @@ def _by_request(request: Sequence[Any], response: Sequence[Any]) -> list[Any]:
     raise ValueError(f"the request has {len(request)} rows and the response {len(response)}")
 
 
-def _joined(response: Any, request: Any) -> Row:
+def _join_sides(response: Any, request: Any) -> Row:
     if isinstance(response, dict) or isinstance(request, dict):
-        return {**_named(request), **_named(response)}
+        return {**_name_values(request), **_name_values(response)}
     return {f"_c{index}": value for index, value in enumerate([*response, *request])}
 
 
-def _named(values: Any) -> Row:
+def _name_values(values: Any) -> Row:
     return values if isinstance(values, dict) else {f"_c{index}": value for index, value in enumerate(values)}
 
 

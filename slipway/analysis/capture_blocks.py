@@ -37,7 +37,7 @@ def batches(paths: Sequence[Path], sides: Sequence[str]) -> Iterator[Any]:
 
 
 def _records(first: int, lines: bytes, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    return datasets.numbered(lines.split(b"\n"), first, path)
+    return datasets.parse_lines(lines.split(b"\n"), first, path)
 
 
 def _blocks(path: Path) -> Iterator[Block]:

@@ -43,7 +43,7 @@ def binary(probabilities: Floats, positive: npt.NDArray[np.bool_], seed: int = 0
     expected = _of_counts((sizes * means)[None, :], sizes, sides)
     chance = np.random.default_rng(seed)  # equal rows, equal figures
     drawn = _of_counts(chance.binomial(sizes.astype(np.int64), means, (DRAWS, len(sizes))).astype(float), sizes, sides)
-    return {name: _told(values[0], drawn[name]) for name, values in expected.items()}
+    return {name: _estimate_with_interval(values[0], drawn[name]) for name, values in expected.items()}
 
 
 def _cells(probabilities: Floats, positive: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
@@ -96,7 +96,7 @@ def multiclass(probabilities: Floats, told: Codes, seed: int = 0) -> dict[str, E
         drawn[draw] = np.bincount(told * classes + truth, minlength=classes * classes).reshape(classes, classes)
     figures = _of_matrices(expected[None])
     spread = _of_matrices(drawn)
-    return {name: _told(values[0], spread[name]) for name, values in figures.items()}
+    return {name: _estimate_with_interval(values[0], spread[name]) for name, values in figures.items()}
 
 
 def _of_matrices(matrices: Floats) -> dict[str, Floats]:
@@ -117,6 +117,6 @@ def _share(part: Floats, whole: Floats) -> Floats:
     return found
 
 
-def _told(value: float, drawn: Floats) -> Estimate:
+def _estimate_with_interval(value: float, drawn: Floats) -> Estimate:
     low, high = np.percentile(drawn, INTERVAL)
     return Estimate(float(value), float(min(low, value)), float(max(high, value)))

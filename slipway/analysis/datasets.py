@@ -36,7 +36,7 @@ def read_csv(paths: Sequence[Path], *, header: bool) -> Iterator[Any]:
     for path in paths:
         own = _csv_names(path, header=header)
         if names and own != names:
-            raise BadInput(f"{path.name} has the columns {_shown(own)}; {paths[0].name} has {_shown(names)}")
+            raise BadInput(f"{path.name} has the columns {_name_list(own)}; {paths[0].name} has {_name_list(names)}")
         names = own
         try:
             yield from pa.csv.open_csv(
@@ -71,10 +71,10 @@ def read_parquet(paths: Sequence[Path]) -> Iterator[Any]:
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank."""
     with path.open("rb") as file:
-        yield from numbered(file, 1, path)
+        yield from parse_lines(file, 1, path)
 
 
-def numbered(lines: Iterable[bytes], first: int, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def parse_lines(lines: Iterable[bytes], first: int, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of the lines of a file that are not blank, from the line `first` on."""
     for number, line in enumerate(lines, first):
         if not line.strip():
@@ -137,5 +137,5 @@ def _json_document(path: Path) -> list[dict[str, Any]]:
     return [flat(row) for row in rows]
 
 
-def _shown(names: Sequence[str]) -> str:
+def _name_list(names: Sequence[str]) -> str:
     return f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''} ({len(names)})"

@@ -17,14 +17,14 @@ def numeric(first: Sketch, second: Sketch, *, robust: bool) -> float:
     """The largest difference of the two cumulative distributions; `robust` takes off what chance explains."""
     at = np.unique(np.concatenate([*first.buffers, *second.buffers]))
     apart = np.abs(first.ranks(at) / first.count - second.ranks(at) / second.count)
-    return _corrected(float(apart.max()), first.count, second.count, robust=robust)
+    return _correct_for_chance(float(apart.max()), first.count, second.count, robust=robust)
 
 
 def categorical(first: Mapping[str, int], second: Mapping[str, int], *, robust: bool) -> float:
     """The largest difference in the share of one value."""
     n, m = sum(first.values()), sum(second.values())
     apart = max(abs(first.get(value, 0) / n - second.get(value, 0) / m) for value in {*first, *second})
-    return _corrected(apart, n, m, robust=robust)
+    return _correct_for_chance(apart, n, m, robust=robust)
 
 
 def chi_squared_p(baseline: Mapping[str, int], current: Mapping[str, int]) -> float:
@@ -44,5 +44,5 @@ def chi_squared_p(baseline: Mapping[str, int], current: Mapping[str, int]) -> fl
     return float(chi2_contingency(table, correction=True).pvalue)
 
 
-def _corrected(distance: float, n: int, m: int, *, robust: bool) -> float:
+def _correct_for_chance(distance: float, n: int, m: int, *, robust: bool) -> float:
     return max(0.0, distance - _CRITICAL * math.sqrt((n + m) / (n * m))) if robust else distance

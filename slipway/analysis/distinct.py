@@ -25,9 +25,9 @@ class Distinct:
 
     def adding(self, texts: Any) -> Distinct:
         """With the texts of an Arrow array too; repeated ones change nothing."""
-        return self.merged(Distinct(_hashes(texts)))
+        return self.merge(Distinct(_hashes(texts)))
 
-    def merged(self, other: Distinct) -> Distinct:
+    def merge(self, other: Distinct) -> Distinct:
         """For the texts of both."""
         return Distinct(np.unique(np.concatenate([self.smallest, other.smallest]))[:KEPT])
 
@@ -47,24 +47,24 @@ def _hashes(texts: Any) -> Hashes:
         padded = pc.ascii_rpad(texts, width, "\0").cast(pa.binary(width))
         words = np.frombuffer(padded.buffers()[1], dtype="<u8", count=len(texts) * width // _WORD)
         words = words.reshape(len(texts), -1)
-        return _summed(words)
+        return _hash_rows(words)
     return np.array([_hash(text) for text in texts.to_pylist()], dtype=np.uint64)
 
 
 def _hash(text: str) -> int:
     content = text.encode()
     words = np.frombuffer(content + b"\0" * (-len(content) % _WORD), dtype="<u8").reshape(1, -1)
-    return int(_summed(words)[0]) if content else 0
+    return int(_hash_rows(words)[0]) if content else 0
 
 
-def _summed(words: Hashes) -> Hashes:
+def _hash_rows(words: Hashes) -> Hashes:
     total = np.zeros(len(words), dtype=np.uint64)
     for place in range(words.shape[1]):
-        total += _mixed(words[:, place] * np.uint64(2 * place + 1))
-    return _mixed(total)
+        total += _mix_bits(words[:, place] * np.uint64(2 * place + 1))
+    return _mix_bits(total)
 
 
-def _mixed(values: Hashes) -> Hashes:
+def _mix_bits(values: Hashes) -> Hashes:
     """Spread numbers evenly over 64 bits (the finalizer of splitmix64); 0 stays 0."""
     values = values * np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

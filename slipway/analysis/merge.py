@@ -44,7 +44,7 @@ def merge(captured: Path, labels: Path, output: Path) -> Tally:
     tally.labels = len(truths)
     for folder, paths in _hours(captured).items():
         lines = []
-        for identity, record in _captured(paths):
+        for identity, record in _captured_records(paths):
             tally.captured += 1
             if identity in truths:
                 used.add(identity)
@@ -82,7 +82,7 @@ def _hours(source: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _captured(paths: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _captured_records(paths: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(id, record): the caller's inferenceId where there is one, else the eventId."""
     for path in paths:
         for _, record in datasets.json_lines(path):

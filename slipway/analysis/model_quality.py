@@ -277,7 +277,7 @@ def _classes(given: Source, columns: Columns) -> multiclass.Classes:
 def _table(given: Source) -> Any:
     """The data set; merged captures give the columns `0`, `1`, ... of the response and `groundTruth`."""
     if given.format == CAPTURE and given.preprocess is None:
-        found = datasets.batches(capture.judged(datasets.files(given.path)))
+        found = datasets.batches(capture.merged_rows(datasets.files(given.path)))
     else:
         found = source.chunks(given, [])
     chunks = list(found)

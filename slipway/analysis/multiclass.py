@@ -27,7 +27,7 @@ class Classes:
     @classmethod
     def of(cls, truth: Sequence[Any], predicted: Sequence[Any]) -> Classes:
         """From labels as they were written; `1` and `1.0` are one class."""
-        texts = [_normal(value) for value in (*truth, *predicted)]
+        texts = [_normalize_label(value) for value in (*truth, *predicted)]
         labels, codes = np.unique(np.array(texts, dtype=str), return_inverse=True)
         return cls(tuple(map(str, labels)), codes[: len(truth)], codes[len(truth) :])
 
@@ -44,9 +44,9 @@ class Classes:
 
 def metrics(data: Classes) -> Metrics:
     """The metrics, and those of always telling the commonest class."""
-    found = _weighted(data)
+    found = _weighted_metrics(data)
     commonest = np.full_like(data.truth, np.bincount(data.truth).argmax())
-    always = _weighted(Classes(data.labels, data.truth, commonest))
+    always = _weighted_metrics(Classes(data.labels, data.truth, commonest))
     return found | {f"{name}_best_constant_classifier": value for name, value in always.items()}
 
 
@@ -58,7 +58,7 @@ def confusion(data: Classes) -> dict[str, dict[str, int]]:
     }
 
 
-def _weighted(data: Classes) -> Metrics:
+def _weighted_metrics(data: Classes) -> Metrics:
     matrix = data.matrix
     hits, actual, told = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     weights = actual / actual.sum()
@@ -80,7 +80,7 @@ def _shares(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _normal(value: Any) -> str:
+def _normalize_label(value: Any) -> str:
     text = str(value).strip()
     try:
         number = float(text)

@@ -41,7 +41,7 @@ class Moments:
         squares = float(((numbers - mean) ** 2).sum())
         return cls(len(numbers), mean, squares, float(numbers.sum()), float(numbers.min()), float(numbers.max()))
 
-    def merged(self, other: Moments) -> Moments:
+    def merge(self, other: Moments) -> Moments:
         """Of the numbers of both."""
         count = self.count + other.count
         if not self.count or not other.count:
@@ -98,7 +98,7 @@ class ColumnProfile:
             return "Fractional"
         return "Integral" if self.integral else "Unknown"
 
-    def merged(self, other: ColumnProfile) -> ColumnProfile:
+    def merge(self, other: ColumnProfile) -> ColumnProfile:
         """Of the values of both."""
         categories = None
         if self.categories is not None and other.categories is not None:
@@ -110,10 +110,10 @@ class ColumnProfile:
             self.fractional + other.fractional,
             self.texts + other.texts,
             self.in_domain + other.in_domain,
-            self.moments.merged(other.moments),
-            self.sketch.merged(other.sketch),
+            self.moments.merge(other.moments),
+            self.sketch.merge(other.sketch),
             categories,
-            self.distinct.merged(other.distinct),
+            self.distinct.merge(other.distinct),
         )
 
     def _take_texts(self, found: Measured, domain: Collection[str]) -> None:
@@ -150,11 +150,13 @@ class DatasetProfile:
                 raise UnreadableColumn(f"column {name!r} {error}") from error
         return cls(chunk.num_rows, columns)
 
-    def merged(self, other: DatasetProfile) -> DatasetProfile:
+    def merge(self, other: DatasetProfile) -> DatasetProfile:
         """Of the rows of both; a column that one of them lacks is missing in its rows."""
         names = {**self.columns, **other.columns}
         columns = {
-            name: self.columns.get(name, _absent(self.rows)).merged(other.columns.get(name, _absent(other.rows)))
+            name: self.columns.get(name, _missing_column(self.rows)).merge(
+                other.columns.get(name, _missing_column(other.rows))
+            )
             for name in names
         }
         return DatasetProfile(self.rows + other.rows, columns)
@@ -171,9 +173,9 @@ def profile(chunks: Iterable[Any], domains: Mapping[str, Collection[str]] | None
         for chunk in chunks:
             waiting.append(pool.submit(DatasetProfile.of, chunk, domains or {}))
             if len(waiting) > ahead:
-                total = total.merged(waiting.popleft().result())
+                total = total.merge(waiting.popleft().result())
         for left in waiting:
-            total = total.merged(left.result())
+            total = total.merge(left.result())
     return total
 
 
@@ -221,5 +223,5 @@ def _numerical_statistics(column: ColumnProfile, common: Mapping[str, int]) -> d
     }
 
 
-def _absent(rows: int) -> ColumnProfile:
+def _missing_column(rows: int) -> ColumnProfile:
     return ColumnProfile(rows=rows)

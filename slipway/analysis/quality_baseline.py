@@ -28,7 +28,7 @@ def of_binary(labels: Floats, scores: Floats, threshold: float, hour_rows: int) 
     """(statistics, constraints) of a binary classification; the statistics also say what a score is worth."""
     data = Outcomes(labels, (scores >= threshold).astype(float), scores)
     statistics, constraints = _documents("binary_classification", data, model_quality.binary, hour_rows)
-    calibration = Calibration.fitted(scores, labels)
+    calibration = Calibration.fit(scores, labels)
     if calibration is not None:
         statistics["calibration"] = calibration.document() | {"threshold": threshold}
     return statistics, constraints

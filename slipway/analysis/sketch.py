@@ -42,7 +42,7 @@ class Sketch:
         self.buffers[0] = np.concatenate([self.buffers[0], values])
         self._shrink()
 
-    def merged(self, other: Sketch) -> Sketch:
+    def merge(self, other: Sketch) -> Sketch:
         """A sketch of the numbers of both."""
         levels = max(len(self.buffers), len(other.buffers))
         both = [np.concatenate([_level(self, i), _level(other, i)]) for i in range(levels)]
@@ -54,7 +54,7 @@ class Sketch:
         """The buffers for `sketch.data`."""
         return [np.sort(buffer).tolist() for buffer in self.buffers]
 
-    def weighted(self) -> tuple[Floats, Floats]:
+    def weighted_points(self) -> tuple[Floats, Floats]:
         """(points, cumulative weight up to and including each point), points ascending."""
         points = np.concatenate(self.buffers)
         weights = np.concatenate([np.full(len(b), float(1 << level)) for level, b in enumerate(self.buffers)])
@@ -63,14 +63,14 @@ class Sketch:
 
     def ranks(self, at: Floats) -> Floats:
         """How many of the numbers are <= each of `at`."""
-        points, cumulative = self.weighted()
+        points, cumulative = self.weighted_points()
         below = np.searchsorted(points, at, side="right")
         return np.concatenate([[0.0], cumulative])[below]
 
     def histogram(self, low: float, high: float) -> list[dict[str, Any]]:
         """Ten buckets of equal width from `low` to `high`; the last one includes its upper bound."""
         edges = np.linspace(low, high, BUCKETS + 1)
-        points, cumulative = self.weighted()
+        points, cumulative = self.weighted_points()
         before = np.concatenate([[0.0], cumulative])[np.searchsorted(points, edges, side="left")]
         before[0], before[-1] = 0.0, float(self.count)
         return [

@@ -34,19 +34,19 @@ def chunks(source: Source, known: Sequence[str]) -> Iterator[Any]:
     elif source.format == "parquet":
         found = datasets.read_parquet(paths)
     else:
-        found = _captured(source, paths)
+        found = _captured_batches(source, paths)
     for chunk in found:
-        yield _kept(_named(chunk, known), source.excluded)
+        yield _drop_columns(_name_columns(chunk, known), source.excluded)
 
 
-def _captured(source: Source, paths: Sequence[Path]) -> Iterator[Any]:
+def _captured_batches(source: Source, paths: Sequence[Path]) -> Iterator[Any]:
     sides = source.options.get("captureIndexNames") or capture.SIDES
     if source.preprocess is None:
         return capture_blocks.batches(paths, sides)
     return datasets.batches(capture.rows(paths, sides, source.preprocess))
 
 
-def _named(chunk: Any, known: Sequence[str]) -> Any:
+def _name_columns(chunk: Any, known: Sequence[str]) -> Any:
     """Headerless data is called `_c0`, `_c1`, ...; the baseline may know better."""
     own = chunk.schema.names
     automatic = all(name == f"_c{index}" for index, name in enumerate(own))
@@ -55,6 +55,6 @@ def _named(chunk: Any, known: Sequence[str]) -> Any:
     return chunk.rename_columns([*known[: len(own)], *own[len(known) :]])
 
 
-def _kept(chunk: Any, excluded: frozenset[str]) -> Any:
+def _drop_columns(chunk: Any, excluded: frozenset[str]) -> Any:
     left = [name for name in chunk.schema.names if name not in excluded]
     return chunk.select(left) if excluded else chunk

@@ -121,7 +121,7 @@ def _drift(column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str
         baseline = Sketch.read(distribution["kll"]["sketch"]["data"])
         if not baseline.count:
             return None
-        return _judged(distances.numeric(baseline, column.sketch, robust=robust), rules["comparison_threshold"])
+        return _judge_distance(distances.numeric(baseline, column.sketch, robust=robust), rules["comparison_threshold"])
     if not distribution.get("categorical", {}).get("buckets") or column.categories is None:
         return None
     counts = {bucket["value"]: int(bucket["count"]) for bucket in distribution["categorical"]["buckets"]}
@@ -130,10 +130,10 @@ def _drift(column: ColumnProfile, feature: Mapping[str, Any], rules: Mapping[str
         p_value = distances.chi_squared_p(counts, column.categories)
         text = f"Chi-squared p-value: {p_value} is below threshold: {threshold}"
         return p_value, text if p_value < threshold else ""
-    return _judged(distances.categorical(counts, column.categories, robust=robust), threshold)
+    return _judge_distance(distances.categorical(counts, column.categories, robust=robust), threshold)
 
 
-def _judged(distance: float, threshold: float) -> tuple[float, str]:
+def _judge_distance(distance: float, threshold: float) -> tuple[float, str]:
     text = f"Baseline drift distance: {distance} exceeds threshold: {threshold}"
     return distance, text if distance > threshold else ""
 

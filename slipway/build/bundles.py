@@ -95,7 +95,7 @@ def _with_imports(folder: Path, script: str) -> dict[str, bytes]:
     own = (folder / f"{script}.py").is_file()  # a pipeline's own file of this name wins
     source = (folder if own else LIBRARY / SCRIPTS).joinpath(f"{script}.py").read_bytes()
     package = f"pipelines.{folder.name}" if own else ".".join(SCRIPTS.parts)
-    return {f"{script}.py": source, **_modules(_imported(source, package), folder.parent.parent)}
+    return {f"{script}.py": source, **_modules(_imported_modules(source, package), folder.parent.parent)}
 
 
 def _features(folder: Path) -> dict[str, bytes]:
@@ -116,11 +116,11 @@ def _modules(waiting: set[str], root: Path) -> dict[str, bytes]:
             continue
         files[path] = (_home(name, root) / path).read_bytes()
         package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
-        waiting |= _imported(files[path], package) | {name.rpartition(".")[0]}
+        waiting |= _imported_modules(files[path], package) | {name.rpartition(".")[0]}
     return files
 
 
-def _imported(source: bytes, package: str) -> set[str]:
+def _imported_modules(source: bytes, package: str) -> set[str]:
     """The modules of ours that a file of a package imports; of `from a import b`, b may be a module of a."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):

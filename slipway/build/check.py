@@ -72,19 +72,19 @@ def _names(steps: list[dict[str, Any]]) -> Iterator[str]:
             yield f"step {step['Name']}: cache duration {expires!r} is not ISO 8601, as P30D is"
 
 
-def _found(node: Any) -> Iterator[dict[str, Any]]:
+def _find_references(node: Any) -> Iterator[dict[str, Any]]:
     """Every Get and JsonGet below a node, branches of other steps included."""
     if isinstance(node, dict):
         if "Get" in node or "Std:JsonGet" in node:
             yield node
         for value in node.values():
-            yield from _found(value)
+            yield from _find_references(value)
     elif isinstance(node, list):
         for value in node:
-            yield from _found(value)
+            yield from _find_references(value)
 
 
-def _own(step: Mapping[str, Any]) -> dict[str, Any]:
+def _without_branches(step: Mapping[str, Any]) -> dict[str, Any]:
     """A step without the steps of its branches."""
     arguments = {k: v for k, v in step["Arguments"].items() if k not in BRANCHES}
     return {**step, "Arguments": arguments}
@@ -94,7 +94,7 @@ def _references(definition: Mapping[str, Any], steps: list[dict[str, Any]]) -> I
     declared = {parameter["Name"] for parameter in definition.get("Parameters", [])}
     by_name = {step["Name"]: step for step in steps}
     for step in steps:
-        for node in _found(_own(step)):
+        for node in _find_references(_without_branches(step)):
             kind, _, rest = str(node.get("Get", "")).partition(".")
             name = rest.split(".")[0].split("[")[0]
             if kind == "Parameters" and name not in declared:
@@ -140,7 +140,7 @@ def _cycles(steps: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _implicit(step: Mapping[str, Any]) -> Iterator[str]:
-    for node in _found(_own(step)):
+    for node in _find_references(_without_branches(step)):
         for get in (node.get("Get", ""), node.get("Std:JsonGet", {}).get("PropertyFile", {}).get("Get", "")):
             if str(get).startswith("Steps."):
                 yield get.split(".")[1].split("[")[0]
@@ -160,7 +160,7 @@ def _arguments(step: dict[str, Any]) -> Iterator[str]:
     request = {name_member: "x", **_without_references(shape, step["Arguments"])}
     report = ParamValidator().validate(request, shape)
     problems = report.generate_report().splitlines() if report.has_errors() else []
-    for problem in [*problems, *_outside(shape, request, "")]:
+    for problem in [*problems, *_unknown_values(shape, request, "")]:
         yield f"step {step['Name']}: {problem}"
 
 
@@ -179,16 +179,16 @@ def _without_references(shape: Shape, value: Any) -> Any:
     return value
 
 
-def _outside(shape: Shape, value: Any, path: str) -> Iterator[str]:
+def _unknown_values(shape: Shape, value: Any, path: str) -> Iterator[str]:
     """Members that the API does not have, strings outside an enumeration: botocore leaves both to the service."""
     if shape.type_name == "structure" and isinstance(value, dict):
         for key, item in value.items():
             if key in shape.members:
-                yield from _outside(shape.members[key], item, f"{path}.{key}")
+                yield from _unknown_values(shape.members[key], item, f"{path}.{key}")
             else:
                 yield f"{path}.{key}: the API has no such member"
     elif shape.type_name == "list" and isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _outside(shape.member, item, f"{path}[{index}]")
+            yield from _unknown_values(shape.member, item, f"{path}[{index}]")
     elif shape.type_name == "string" and shape.enum and isinstance(value, str) and value not in shape.enum:
         yield f"{path}: {value!r} is not one of {', '.join(shape.enum[:6])}, ..."

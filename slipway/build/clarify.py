@@ -22,7 +22,7 @@ from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
 
 from slipway.build.config import Bias, Explainability
-from slipway.build.steps import CACHE, STEP_RETRIES, Workshop, document, made_by
+from slipway.build.steps import CACHE, STEP_RETRIES, Workshop, document, output_uri
 from slipway.tabular import cells
 
 POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
@@ -51,7 +51,7 @@ def checks(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> C
     if bias or explainability:
         model = ModelStep("Model", step_args=shop.model(trained).build(), retry_policies=[STEP_RETRIES])
         checked.steps.append(model)
-        asked = _asked(shop, model)
+        asked = _model_config(shop, model)
     if bias:
         _bias(shop, bias, prepared, asked, checked)
     if explainability:
@@ -59,7 +59,7 @@ def checks(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> C
     return checked
 
 
-def _asked(shop: Workshop, model: ModelStep) -> ModelConfig:
+def _model_config(shop: Workshop, model: ModelStep) -> ModelConfig:
     return ModelConfig(
         model_name=model.properties.ModelName,
         instance_count=1,
@@ -101,7 +101,7 @@ def _rows(shop: Workshop, prepared: ProcessingStep, step: str, name: str) -> Dat
     data = shop.config.data
     label = data.label_column
     return DataConfig(
-        s3_data_input_path=Join("/", [made_by(prepared, "checked"), f"{name}.csv"]),
+        s3_data_input_path=Join("/", [output_uri(prepared, "checked"), f"{name}.csv"]),
         s3_output_path=shop.output(step),
         s3_analysis_config_output_path=f"s3://{shop.project.bucket}/{shop.name}",  # the session knows better
         label=label,

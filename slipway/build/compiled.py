@@ -46,7 +46,7 @@ class Compiled:
     group: str = ""
 
 
-def compiled(module: str, arguments: Arguments, root: Path) -> Compiled:
+def compile_pipeline(module: str, arguments: Arguments, root: Path) -> Compiled:
     """The definition of the pipeline in a module (`pipelines.churn.pipeline`) of the project in a folder.
 
     `arguments` are those of its `get_pipeline`. It is read from disk if nothing has changed.
@@ -76,7 +76,7 @@ def build(module: str, arguments: Arguments, root: Path) -> Compiled:
     gc.disable()  # what its import makes stays: looking through that again and again takes a third of the time
     try:
         with warnings.catch_warnings(action="ignore"):
-            pipeline, definition = _defined(module, arguments, root)
+            pipeline, definition = _define_pipeline(module, arguments, root)
     finally:
         logging.disable(logging.NOTSET)
         logging.getLogger().handlers[:] = before
@@ -94,7 +94,7 @@ def build(module: str, arguments: Arguments, root: Path) -> Compiled:
     return Compiled(shop.name, text, code, shop.bundles, shop.project.bucket, shop.group)
 
 
-def _defined(module: str, arguments: Arguments, root: Path) -> tuple[Any, dict[str, Any]]:
+def _define_pipeline(module: str, arguments: Arguments, root: Path) -> tuple[Any, dict[str, Any]]:
     """The pipeline in a module, and its definition. Raises UsageError for what its code raises, with place."""
     try:
         code = _module(module, root)
@@ -103,7 +103,7 @@ def _defined(module: str, arguments: Arguments, root: Path) -> tuple[Any, dict[s
             raise UsageError(
                 f"{module} has no function get_pipeline(region, role, ...) that makes a pipeline of the SDK"
             )
-        pipeline = make(**taken(make, arguments, f"get_pipeline of {module}"))
+        pipeline = make(**select_arguments(make, arguments, f"get_pipeline of {module}"))
         if not hasattr(pipeline, "definition"):
             raise UsageError(f"get_pipeline of {module} returns {type(pipeline).__name__}, not a pipeline of the SDK")
         return pipeline, json.loads(pipeline.definition())
@@ -113,7 +113,7 @@ def _defined(module: str, arguments: Arguments, root: Path) -> tuple[Any, dict[s
         raise UsageError(f"{_place(error, root)}: {type(error).__name__}: {error}") from error
 
 
-def taken(function: Any, arguments: Arguments, name: str) -> dict[str, Any]:
+def select_arguments(function: Any, arguments: Arguments, name: str) -> dict[str, Any]:
     """The arguments that a function takes of those that are there. Raises UsageError for one that it misses."""
     parameters = inspect.signature(function).parameters.values()
     by_name = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slipway.build.compiled import compiled
+from slipway.build.compiled import compile_pipeline
 from slipway.build.project import UsageError, arguments
 from slipway.build.working_folder import work_here
 
@@ -16,7 +16,7 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         root = work_here()
         options = _parser().parse_args(words)
-        text = compiled(options.module_name, arguments(options.kwargs, options.role_arn), root).text
+        text = compile_pipeline(options.module_name, arguments(options.kwargs, options.role_arn), root).text
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

@@ -21,7 +21,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 
 from slipway.build import bundles
 from slipway.build.clarify import Checked
-from slipway.build.steps import CACHE, REPORT, STEP_RETRIES, Workshop, document, made_by
+from slipway.build.steps import CACHE, REPORT, STEP_RETRIES, Workshop, document, output_uri
 from slipway.tabular import cells
 
 
@@ -42,7 +42,7 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
     return QualityCheckStep(
         "Baseline",
         quality_check_config=DataQualityCheckConfig(
-            baseline_dataset=made_by(prepared, "baseline"),
+            baseline_dataset=output_uri(prepared, "baseline"),
             dataset_format=DatasetFormat.csv(header=True),
             output_s3_uri=shop.output("Baseline"),
         ),
@@ -57,7 +57,7 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
 
 def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
     """Boosted trees with early stopping, on one instance or several."""
-    channels = {name: made_by(prepared, name) for name in ("train", "validation", "encoder")}
+    channels = {name: output_uri(prepared, name) for name in ("train", "validation", "encoder")}
     return shop.training(bundles.training(shop.folder), channels)
 
 
@@ -77,8 +77,8 @@ def evaluate(
         bundles.processing(shop.folder, "evaluate", config),
         inputs={
             "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
-            "test": made_by(prepared, "test"),
-            "golden": made_by(prepared, "golden"),
+            "test": output_uri(prepared, "test"),
+            "golden": output_uri(prepared, "golden"),
             "statistics": baselined.properties.BaselineUsedForDriftCheckStatistics,
             "constraints": baselined.properties.BaselineUsedForDriftCheckConstraints,
         },
@@ -103,7 +103,7 @@ def register(
     shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: QualityCheckStep, checked: Checked
 ) -> ModelStep:
     """A version in the registry, with its metrics, baselines and lineage."""
-    report = Join("/", [made_by(evaluated, "evaluation"), "evaluation.json"])
+    report = Join("/", [output_uri(evaluated, "evaluation"), "evaluation.json"])
     arguments = shop.model(trained).register(
         model_package_group_name=shop.group,
         content_types=["text/csv", "application/json"],
@@ -119,9 +119,9 @@ def register(
         ),
         drift_check_baselines=DriftCheckBaselines(
             model_data_statistics=document(baselined.properties.BaselineUsedForDriftCheckStatistics),
-            model_data_constraints=document(_evaluated(evaluated, "constraints")),
-            model_statistics=document(_evaluated(evaluated, "model_quality_statistics")),
-            model_constraints=document(_evaluated(evaluated, "model_quality_constraints")),
+            model_data_constraints=document(_evaluation_document(evaluated, "constraints")),
+            model_statistics=document(_evaluation_document(evaluated, "model_quality_statistics")),
+            model_constraints=document(_evaluation_document(evaluated, "model_quality_constraints")),
             **checked.baselines,
         ),
         metadata_properties=MetadataProperties(
@@ -134,9 +134,9 @@ def register(
     return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
 
 
-def _evaluated(evaluated: ProcessingStep, name: str) -> Join:
+def _evaluation_document(evaluated: ProcessingStep, name: str) -> Join:
     """A document that Evaluate has written."""
-    return Join("/", [made_by(evaluated, "evaluation"), f"{name}.json"])
+    return Join("/", [output_uri(evaluated, "evaluation"), f"{name}.json"])
 
 
 def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str
         "DataVersion": parameters.data_version,
         "PipelineExecutionArn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
         "EvaluationReport": report,
-        "GoldenRequests": Join("/", [made_by(evaluated, "evaluation"), "golden.json"]),
+        "GoldenRequests": Join("/", [output_uri(evaluated, "evaluation"), "golden.json"]),
         "ChampionModelPackageArn": parameters.champion,
         **_missing_words(shop.config.data.missing),
     }

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.build.compiled import Arguments, Compiled, compiled, upload_code
+from slipway.build.compiled import Arguments, Compiled, compile_pipeline, upload_code
 from slipway.build.project import UsageError, arguments
-from slipway.build.run_values import declared, looked_up
+from slipway.build.run_values import declared_parameters, looked_up
 from slipway.build.working_folder import work_here
 
 Tags = Sequence[Mapping[str, str]]
@@ -22,7 +22,7 @@ def upsert(module: str, given: Arguments, root: Path, tags: Tags = (), descripti
     """Make the pipeline in the account what the module says; `created`, `updated` or `unchanged`."""
     import boto3
 
-    made, region, role = compiled(module, given, root), given.get("region"), given.get("role")
+    made, region, role = compile_pipeline(module, given, root), given.get("region"), given.get("role")
     if not role:
         raise UsageError("the pipeline needs a role: --role-arn, or SAGEMAKER_PIPELINE_ROLE_ARN")
     upload_code(made, module, given, root, boto3.client("s3", region_name=region))
@@ -87,7 +87,7 @@ def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str
 
 def training_data(made: Compiled) -> str:
     """Where a pipeline looks for its data; "" for one that has no such parameter."""
-    return str(declared(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
+    return str(declared_parameters(made.text).get("InputDataUrl", {}).get("DefaultValue", ""))
 
 
 def sample_data_url(made: Compiled, module: str, region: str | None) -> str:

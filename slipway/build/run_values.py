@@ -13,7 +13,7 @@ from slipway.build.project import UsageError
 from slipway.tabular.approved import LATEST, find
 
 
-def declared(definition: str) -> dict[str, dict[str, Any]]:
+def declared_parameters(definition: str) -> dict[str, dict[str, Any]]:
     """The parameters of a definition, by name."""
     return {parameter["Name"]: parameter for parameter in json.loads(definition).get("Parameters", [])}
 
@@ -32,7 +32,7 @@ def looked_up(
     definition: str, group: str, given: Mapping[str, str], sagemaker: Any, s3: Any, root: Path
 ) -> dict[str, str]:
     """All values to start with: the given ones, and what the declared lineage parameters are worth right now."""
-    parameters = declared(definition)
+    parameters = declared_parameters(definition)
     check(given, parameters)
     values = dict(given)
     if "CommitId" in parameters and "CommitId" not in values:

@@ -48,19 +48,23 @@ def churn(chance: Chance, rows: int, drift: float) -> Table:
         - 1.2
     )
     leaves = chance.random(rows) < 1 / (1 + np.exp(-2.2 * leaning))
-    use = [column for part in mins for column in (_rounded(mins[part]), pa.array(calls[part]), _rounded(charge[part]))]
+    use = [
+        column
+        for part in mins
+        for column in (_round_values(mins[part]), pa.array(calls[part]), _round_values(charge[part]))
+    ]
     phone = chance.integers(1_000_000, 9_999_999, rows).astype(str)
     arrays = [
-        _picked(chance.integers(0, len(states), rows), states),
+        _pick_values(chance.integers(0, len(states), rows), states),
         pa.array(chance.integers(1, 200, rows)),
         pa.array(chance.choice([408, 415, 510, 657, 676, 707, 736, 778, 806, 836, 848, 858, 866, 878], rows)),
         pa.array([f"{number[:3]}-{number[3:]}" for number in phone.tolist()]),
-        _picked(abroad.astype(np.int64), ["no", "yes"]),
-        _picked(mail.astype(np.int64), ["no", "yes"]),
+        _pick_values(abroad.astype(np.int64), ["no", "yes"]),
+        _pick_values(mail.astype(np.int64), ["no", "yes"]),
         pa.array(messages),
         *use,
         pa.array(service),
-        _picked(leaves.astype(np.int64), ["False.", "True."]),
+        _pick_values(leaves.astype(np.int64), ["False.", "True."]),
     ]
     return CHURN_HEADER.split(","), arrays
 
@@ -80,8 +84,8 @@ def abalone(chance: Chance, rows: int, drift: float) -> Table:
     sex = np.where(young, 1, np.where(chance.random(rows) < 0.5, 0, 2))
     sizes = [length, diameter, height, whole, shucked, viscera, shell]
     return [], [
-        _picked(sex, ["F", "I", "M"]),
-        *(_rounded(np.maximum(values, 0.001)) for values in sizes),
+        _pick_values(sex, ["F", "I", "M"]),
+        *(_round_values(np.maximum(values, 0.001)) for values in sizes),
         pa.array(rings),
     ]
 
@@ -117,11 +121,11 @@ def write(kind: str, rows: int, seed: int, drift: float, path: Path) -> None:
             pacsv.write_csv(pa.Table.from_batches([batch]), file, options)
 
 
-def _picked(places: NDArray[np.int64], values: list[str]) -> pa.Array:
+def _pick_values(places: NDArray[np.int64], values: list[str]) -> pa.Array:
     return pa.array(values).take(pa.array(places))
 
 
-def _rounded(values: NDArray[np.float64]) -> pa.Array:
+def _round_values(values: NDArray[np.float64]) -> pa.Array:
     return pa.array(np.round(values, 4))
 
 

@@ -313,7 +313,7 @@ def figure(evaluated: ProcessingStep, path: str) -> JsonGet:
     return JsonGet(step_name=evaluated.name, property_file=REPORT, json_path=path)
 
 
-def made_by(step: ProcessingStep, output: str) -> Any:
+def output_uri(step: ProcessingStep, output: str) -> Any:
     """Where a step has written an output."""
     return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
 

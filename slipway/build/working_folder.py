@@ -17,7 +17,7 @@ def project_above(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if any(any(place.glob(mark)) for mark in MARKS)), None)
 
 
-def needed(folder: Path) -> Path:
+def require_project(folder: Path) -> Path:
     """The project of a folder. Raises UsageError outside of any."""
     found = project_above(folder)
     if found is None:
@@ -49,7 +49,7 @@ def _is_of(root: Path, module: str) -> bool:
 
 def work_here() -> Path:
     """Enter the working folder's project, and say on stderr which that is. Raises UsageError outside of any."""
-    root = needed(Path.cwd())
+    root = require_project(Path.cwd())
     print(f"project {root}", file=sys.stderr, flush=True)
     enter(root)
     return root

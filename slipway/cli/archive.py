@@ -28,7 +28,7 @@ class Archive:
         return f"{len(self.names)} files, {len(self.content) / 1000:.1f} kB"
 
 
-def packed(contents: Mapping[str, bytes]) -> Archive:
+def pack(contents: Mapping[str, bytes]) -> Archive:
     """A zip of files, by name: the same bytes for the same files."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -41,7 +41,7 @@ def packed(contents: Mapping[str, bytes]) -> Archive:
     return Archive(made.getvalue(), tuple(sorted(contents)))
 
 
-def unpacked(content: bytes) -> dict[str, bytes]:
+def unpack(content: bytes) -> dict[str, bytes]:
     """The files of a zip, by name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}

@@ -51,7 +51,7 @@ def enter(folder: Path | None = None) -> Checkout:
     from slipway.build.project import UsageError
 
     try:
-        root = working_folder.needed(folder or Path.cwd())
+        root = working_folder.require_project(folder or Path.cwd())
     except UsageError as fault:
         raise WrongUsage(f"slipway works on the project of the working folder: {fault}") from None
     working_folder.enter(root)

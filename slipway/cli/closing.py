@@ -27,7 +27,7 @@ class Trip:
 
 def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None:
     """The closing screen."""
-    spans = where_the_time_went(target, project, trip)
+    spans = collect_spans(target, project, trip)
     rows = [stages.describe(target, project, stage) for stage in STAGES]
     answered = golden_answer(target, project, trip.version or rows[-1].version)
     lead = (spans[-1].ended - trip.began).total_seconds()
@@ -41,7 +41,7 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
                 "stages": [row.dump() for row in rows],
                 "lead_seconds": lead,
                 "approval_seconds": waited,
-                "spans": [_dumped(span, trip.began) for span in spans],
+                "spans": [_span_as_json(span, trip.began) for span in spans],
                 "answer": answered,
             }
         )
@@ -55,7 +55,7 @@ def show(target: Target, project: Project, trip: Trip, *, as_json: bool) -> None
     drawn = waterfall.bars(spans, BAR_CELLS)
     for span, bar in zip(spans, drawn, strict=True):
         name = f"{'  ' * span.depth}{span.name}"
-        line = screen.escaped(f"{name:<20} {screen.duration(span.seconds):>11}")
+        line = screen.escape_markup(f"{name:<20} {screen.duration(span.seconds):>11}")
         screen.say_styled(f"{line}  [{'dim' if span.depth else 'cyan'}]{bar}[/]")
 
 
@@ -66,13 +66,13 @@ def _exchange(request: str, response: str) -> str:
     return f"prod answers {request if len(request) <= room else f'{request[: room - 4]} ...'}  ->  {answer}"
 
 
-def _dumped(span: waterfall.Span, start: datetime) -> dict[str, Any]:
+def _span_as_json(span: waterfall.Span, start: datetime) -> dict[str, Any]:
     """A span as JSON; `at` counts seconds from `start`."""
     at = (span.began - start).total_seconds()
     return {"name": span.name, "depth": span.depth, "at": at, "seconds": span.seconds, "waiting": span.waiting}
 
 
-def where_the_time_went(target: Target, project: Project, trip: Trip) -> list[waterfall.Span]:
+def collect_spans(target: Target, project: Project, trip: Trip) -> list[waterfall.Span]:
     """The actions of both executions, and the steps of the SageMaker pipeline below the build."""
     spans: list[waterfall.Span] = []
     for pipeline, execution in ((project.build, trip.build), (project.deploy, trip.deploy)):

@@ -121,7 +121,7 @@ def checkout() -> Any:
     return enter()
 
 
-def trained(target: Any, checkout: Any, pipeline: str) -> str:
+def choose_pipeline(target: Any, checkout: Any, pipeline: str) -> str:
     """The folder of pipelines/ that is named; without a name the launched project's, or the only one."""
     from slipway.cli import projects
 

@@ -27,7 +27,7 @@ class Wishes:
 
 def dashboard(target: Target, stage: str, wishes: Wishes, *, as_json: bool) -> int:
     """Exit code: 0, or 1 while one of its alarms is in ALARM. Raises UserError where there is no dashboard."""
-    endpoint = drift.stage_endpoint(projects.needed(target), stage)
+    endpoint = drift.stage_endpoint(projects.require(target), stage)
     board = gather(target, stage, endpoint, wishes.hours, datetime.now(UTC))
     path = pages.write(wishes.page or PAGES / f"{stage}-{board.made:%Y%m%d-%H%M%S}.html", page(board))
     code = int(any(one["StateValue"] == "ALARM" for each in board.pictures for one in each.alarms))

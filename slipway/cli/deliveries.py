@@ -42,11 +42,11 @@ def newest(target: Target, pipeline: str, since: datetime, *, commit: str = "", 
 
 def variables(target: Target, pipeline: str, execution: str) -> dict[str, str]:
     """What an execution was started with."""
-    found = described(target, pipeline, execution)
+    found = describe(target, pipeline, execution)
     return {entry["name"]: entry["resolvedValue"] for entry in found.get("variables", [])}
 
 
-def described(target: Target, pipeline: str, execution: str) -> dict[str, Any]:
+def describe(target: Target, pipeline: str, execution: str) -> dict[str, Any]:
     """Status and revisions of an execution."""
     client = target.client("codepipeline")
     answer = client.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
@@ -67,7 +67,7 @@ def actions(target: Target, pipeline: str, execution: str) -> list[Action]:
     for detail in sorted(details, key=lambda detail: detail["startTime"]):
         made = _action(detail, tokens)
         found[made.stage, made.name] = made
-    skipped = [stage["stageName"] for stage in state["stageStates"] if _in(stage, execution) == "Skipped"]
+    skipped = [stage["stageName"] for stage in state["stageStates"] if _status_in(stage, execution) == "Skipped"]
     return [*found.values(), *(Action(name, name, "Skipped", None, None) for name in skipped)]
 
 
@@ -87,7 +87,7 @@ def _action(detail: Mapping[str, Any], tokens: Mapping[tuple[str, str], str]) ->
     )
 
 
-def _in(stage: Mapping[str, Any], execution: str) -> str:
+def _status_in(stage: Mapping[str, Any], execution: str) -> str:
     """How an execution stands in a stage; "" where it was not the last one there."""
     latest = stage.get("latestExecution", {})
     return str(latest["status"]) if latest.get("pipelineExecutionId") == execution else ""
@@ -97,13 +97,13 @@ def _tokens(state: Mapping[str, Any], execution: str) -> dict[tuple[str, str], s
     return {
         (stage["stageName"], action["actionName"]): action["latestExecution"]["token"]
         for stage in state["stageStates"]
-        if _in(stage, execution)
+        if _status_in(stage, execution)
         for action in stage["actionStates"]
         if action.get("latestExecution", {}).get("token")
     }
 
 
-def held(target: Target, pipeline: str, execution: str) -> tuple[str, str] | None:
+def blocking_stage(target: Target, pipeline: str, execution: str) -> tuple[str, str] | None:
     """The stage that an execution waits for and the one in it, when that one waits for an approval; else None."""
     for stage in target.client("codepipeline").get_pipeline_state(name=pipeline)["stageStates"]:
         inside = stage.get("latestExecution", {})

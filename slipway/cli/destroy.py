@@ -30,7 +30,7 @@ class Place:
 
 def locate(target: Target, name: str) -> Place | None:
     """Where a project is; None when there is no such project (any more)."""
-    project = launch.described(target, name)
+    project = launch.describe(target, name)
     if project is None or project["ProjectStatus"] in launch.GONE:
         return None
     stack = launch.stack_of(project)
@@ -65,7 +65,7 @@ def destroy(target: Target, name: str, *, as_json: bool) -> int:
     _delete_pipeline(target, f"{name}-{place.pipeline}", say)
     _delete_project(target, name, say)
     _delete_roles(target, name, say)
-    kept = retained(place)
+    kept = retained_resources(place)
     if as_json:
         screen.show_json({"project": name, "done": done, "retained": kept})
         return 0
@@ -162,7 +162,7 @@ def _clear_stage(target: Target, place: Place, stage: str, say: stacks.Say) -> N
     _delete_monitors(target, endpoint, say)
     for schedule in own_monitors.delete_timers(target, endpoint):
         say(f"deleted schedule {schedule}")
-    for pipeline in own_monitors.named(endpoint):  # a stack can't delete a pipeline while it runs
+    for pipeline in own_monitors.monitor_types(endpoint):  # a stack can't delete a pipeline while it runs
         _until_none(target, partial(_stop_runs, target, pipeline, say))
     for stack in (place.part(f"monitor-{stage}"), place.part(f"deploy-{stage}")):
         if stacks.delete(target, stack):
@@ -228,13 +228,13 @@ def _delete_pipeline(target: Target, pipeline: str, say: stacks.Say) -> None:
 
 def _delete_project(target: Target, name: str, say: stacks.Say) -> None:
     client = target.client("sagemaker")
-    project = launch.described(target, name)
+    project = launch.describe(target, name)
     if project is None:
         return
     if project["ProjectStatus"] != "DeleteInProgress":
         client.delete_project(ProjectName=name)
     until = time.monotonic() + stacks.LONGEST
-    while (project := launch.described(target, name)) and project["ProjectStatus"] not in launch.GONE:
+    while (project := launch.describe(target, name)) and project["ProjectStatus"] not in launch.GONE:
         if project["ProjectStatus"] == "DeleteFailed":
             stack = launch.stack_of(project)
             why = stacks.first_failure(stacks.events(target, stack)[::-1]) if stack else ""
@@ -253,7 +253,7 @@ def _delete_roles(target: Target, name: str, say: stacks.Say) -> None:
         say(f"deleted the project's roles, stack {roles.own_stack(name)}")
 
 
-def retained(place: Place) -> list[dict[str, str]]:
+def retained_resources(place: Place) -> list[dict[str, str]]:
     """What deleting a project leaves, because it is data, a record or somebody's work."""
     bucket = place.outputs.get("ArtifactBucketName", f"sagemaker-project-{place.id}")
     group = place.outputs.get("ModelPackageGroupName", f"{place.name}-{place.pipeline}")

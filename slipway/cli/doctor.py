@@ -50,7 +50,7 @@ def doctor(target: Target, subject: Subject, *, as_json: bool) -> int:
 
 def examine(target: Target, subject: Subject) -> Iterator[Row]:
     """The rows. One check that can't be carried out keeps none of the others from it."""
-    first = _guarded("credentials", lambda: _credentials(target))
+    first = _run_check("credentials", lambda: _credentials(target))
     yield first
     if first.state != OK:
         return
@@ -77,10 +77,10 @@ def examine(target: Target, subject: Subject) -> Iterator[Row]:
             "events role": lambda: _events_role(target, subject.name),
         }
     for check, look in checks.items():
-        yield _guarded(check, look)
+        yield _run_check(check, look)
 
 
-def _guarded(check: str, look: Callable[[], Row]) -> Row:
+def _run_check(check: str, look: Callable[[], Row]) -> Row:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -120,23 +120,23 @@ def _account_roles(target: Target) -> Row:
     """Studio's click and --account-roles need them."""
     check, prefix = "account's roles", roles.account_prefix(target.region)
     if lacking := roles.absent(target, prefix):
-        return Row(check, FAIL, _lacking(lacking), "slipway publish --roles")
+        return Row(check, FAIL, _name_missing_roles(lacking), "slipway publish --roles")
     return Row(check, OK, f"{prefix}-build and {len(roles.SUFFIXES) - 1} more")
 
 
-def _lacking(names: list[str]) -> str:
+def _name_missing_roles(names: list[str]) -> str:
     return f"no role {names[0]}" + (f", nor {len(names) - 1} more" if names[1:] else "")
 
 
 def _project_roles(target: Target, name: str) -> Row:
     """Its own, the account's or, in a project of 0.2 and before, those of its stack."""
-    check, project = "project's roles", launch.described(target, name)
+    check, project = "project's roles", launch.describe(target, name)
     if project is None:
         return Row(check, UNKNOWN, f"there is no project {name} yet; launching makes them", f"slipway launch {name}")
     prefix = _prefix(target, project)
     if lacking := roles.absent(target, prefix):
         fix = f"slipway destroy {name}, and launch it again; or make them of roles/project_roles.yml"
-        return Row(check, FAIL, _lacking(lacking), fix)
+        return Row(check, FAIL, _name_missing_roles(lacking), fix)
     if prefix == roles.older_prefix(project["ProjectId"]):
         return Row(check, OK, f"{prefix}-..., in its stack", "before UpdateProject: docs/launch.md, Older projects")
     return Row(check, OK, f"{prefix}-build and {len(roles.SUFFIXES) - 1} more")
@@ -156,13 +156,13 @@ def _list(value: Any) -> list[Any]:
 
 
 def _template(target: Target, bucket: str) -> Row:
-    found, fault = f"s3://{bucket}/{publish.TEMPLATE_KEY}", _absent(target, bucket)
+    found, fault = f"s3://{bucket}/{publish.TEMPLATE_KEY}", _template_fault(target, bucket)
     if fault:
         return Row("template", FAIL, f"{found} {fault}", f"slipway publish --bucket {bucket}")
     return Row("template", OK, found)
 
 
-def _absent(target: Target, bucket: str) -> str:
+def _template_fault(target: Target, bucket: str) -> str:
     """Why the template can't be used; empty when it can."""
     from botocore.exceptions import ClientError
 
@@ -176,7 +176,7 @@ def _absent(target: Target, bucket: str) -> str:
 
 def _template_tag(target: Target, bucket: str) -> Row:
     fix = f"slipway publish --bucket {bucket}"
-    if fault := _absent(target, bucket):
+    if fault := _template_fault(target, bucket):
         return Row("template tag", FAIL, f"the template {fault}", fix)
     tags = target.client("s3").get_object_tagging(Bucket=bucket, Key=publish.TEMPLATE_KEY)["TagSet"]
     if publish.VISIBLE in tags:
@@ -186,7 +186,7 @@ def _template_tag(target: Target, bucket: str) -> Row:
 
 def _cors(target: Target, bucket: str) -> Row:
     fix = f"slipway publish --bucket {bucket}"
-    if fault := _absent(target, bucket):
+    if fault := _template_fault(target, bucket):
         return Row("bucket CORS", FAIL, f"the template {fault}", fix)
     if any(publish.ORIGIN in rule["AllowedOrigins"] for rule in publish.cors_rules(target, bucket)):
         return Row("bucket CORS", OK, publish.ORIGIN)
@@ -234,14 +234,14 @@ def _name(name: str) -> Row:
 def _group(target: Target, subject: Subject) -> Row:
     """A new project makes its group; an existing project has it."""
     group = f"{subject.name}-{subject.pipeline}"
-    there, project = _group_there(target, group), launch.described(target, subject.name)
+    there, project = _group_exists(target, group), launch.describe(target, subject.name)
     if there and project is None:
         fix = f"delete its versions, then: aws sagemaker delete-model-package-group --model-package-group-name {group}"
         return Row("model package group", FAIL, f"{group} is there, and no project {subject.name}", fix)
     return Row("model package group", OK, f"{group} {'belongs to the project' if there else 'is free'}")
 
 
-def _group_there(target: Target, group: str) -> bool:
+def _group_exists(target: Target, group: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
@@ -255,7 +255,7 @@ def _group_there(target: Target, group: str) -> bool:
 
 def _events_role(target: Target, name: str) -> Row:
     """Without it the rules of a project match, and nothing starts: nobody notices for weeks."""
-    project = launch.described(target, name)
+    project = launch.describe(target, name)
     if project is None:
         return Row(
             "events role", UNKNOWN, f"there is no project {name} yet; launching makes it", f"slipway launch {name}"
@@ -312,7 +312,7 @@ def _quotas(target: Target, pipeline: str) -> Row:
 
 def _model_monitor(target: Target) -> Row:
     """No call that changes nothing tells whether a new customer may make a monitor; that some are there does."""
-    stages = model_monitor.asked_for(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    stages = model_monitor.watched_stages(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
     if not stages:
         return Row("model monitor", OK, "not needed: the stages are watched by jobs of their own")
     if there := model_monitor.in_use(target):

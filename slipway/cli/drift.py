@@ -37,7 +37,7 @@ class Wishes:
 
 def drift(target: Target, stage: str, wishes: Wishes, *, as_json: bool) -> int:
     """Exit code: 0 without violations, 1 with, or when a monitor failed. Raises UserError where none ever ran."""
-    project = projects.needed(target)
+    project = projects.require(target)
     report = gather(target, project, stage, wishes.hours)
     return show(report, wishes, as_json=as_json)
 
@@ -94,7 +94,7 @@ def _note(listed: list[Execution]) -> str:
     return f"{when} {told}{reason.replace(': NoData:', ':')}"
 
 
-def failed(monitor: Monitor) -> bool:
+def has_failed(monitor: Monitor) -> bool:
     """Whether the newest execution that has ended ended without a verdict."""
     ended = [one for one in monitor.history if one.status not in ("Pending", "InProgress", "Starting", "Stopping")]
     newest = max(ended, key=lambda one: one.at, default=None)
@@ -104,7 +104,7 @@ def failed(monitor: Monitor) -> bool:
 def show(report: Report, wishes: Wishes, *, as_json: bool) -> int:
     """Write the page, print the rest; the exit code."""
     path = write(report, wishes.page)
-    code = 1 if report.findings or any(failed(monitor) for monitor in report.monitors) else 0
+    code = 1 if report.findings or any(has_failed(monitor) for monitor in report.monitors) else 0
     if as_json:
         screen.show_json(report.dump() | {"verdict": page.verdict(report), "page": str(path)})
         return code
@@ -124,7 +124,7 @@ def say(report: Report) -> None:
     version = f"version {report.version}" if report.version else "version not known"
     screen.say(f"endpoint {report.endpoint}, {version}")
     for monitor in report.monitors:
-        told = "; ".join(part for part in (page.shown(monitor), monitor.note) if part)
+        told = "; ".join(part for part in (page.describe_execution(monitor), monitor.note) if part)
         screen.say(f"{page.TITLES[monitor.type].lower()}: {told}")
     for monitor in report.monitors:
         _say_findings(monitor)
@@ -185,12 +185,12 @@ def _share(value: float | None) -> str:
 
 
 def _columns(row: Row) -> tuple[str, ...]:
-    from slipway.cli.drift_report.drawing import shortened
+    from slipway.cli.drift_report.drawing import shorten
 
     before, after = sparklines.pair(row)
     found = row.distance
     return (
-        shortened(row.name, _NAME_WIDTH),
+        shorten(row.name, _NAME_WIDTH),
         before,
         after,
         f"{found.distance:.2f}" if found else "",

@@ -13,8 +13,8 @@ def show(target: Target, name: str, *, as_json: bool) -> None:
     pages = target.client("sagemaker").get_paginator("list_endpoints").paginate(SortBy="CreationTime")
     known = [str(summary["EndpointName"]) for page in pages for summary in page["Endpoints"]]
     if name:
-        known = [names.chosen(name, known, target.project, f"There is no endpoint {name} on {target.title}")]
-    rows = [described(target, one) for one in known]
+        known = [names.match_name(name, known, target.project, f"There is no endpoint {name} on {target.title}")]
+    rows = [describe(target, one) for one in known]
     if as_json:
         screen.show_json(rows)
         return
@@ -33,7 +33,7 @@ def show(target: Target, name: str, *, as_json: bool) -> None:
             screen.say(f"\n{row['endpoint']}: {row['failure']}", style="red")
 
 
-def described(target: Target, name: str) -> dict[str, Any]:
+def describe(target: Target, name: str) -> dict[str, Any]:
     """One endpoint as JSON data."""
     client = target.client("sagemaker")
     found = client.describe_endpoint(EndpointName=name)
@@ -42,12 +42,12 @@ def described(target: Target, name: str) -> dict[str, Any]:
         "status": found["EndpointStatus"],
         "instances": stages.instances(found),
         "since": found["LastModifiedTime"],
-        "serves": list(dict.fromkeys(_served(client, found.get("EndpointConfigName", "")))),
+        "serves": list(dict.fromkeys(_served_models(client, found.get("EndpointConfigName", "")))),
         "failure": found.get("FailureReason", ""),
     }
 
 
-def _served(client: Any, config: str) -> Iterator[str]:
+def _served_models(client: Any, config: str) -> Iterator[str]:
     """A version of the registry, or a model's name, for each variant."""
     try:
         variants = client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"] if config else []

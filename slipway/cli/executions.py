@@ -75,7 +75,7 @@ def job_of(step: dict[str, Any]) -> tuple[str, str] | None:
     return (LOG_GROUPS["ProcessingJob"], check.rpartition("/")[2]) if check else None
 
 
-def registered(step: dict[str, Any]) -> str:
+def registered_version(step: dict[str, Any]) -> str:
     """The ARN of the version that a step has registered; "" for any other step."""
     return str(step.get("Metadata", {}).get("RegisterModel", {}).get("Arn", ""))
 

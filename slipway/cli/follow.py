@@ -19,7 +19,7 @@ IDLE_SECONDS = 15.0  # without a change, then the local AWS is asked less often 
 Answer = Callable[[Action], None]  # gives, or refuses, an approval that waits
 
 
-def started(
+def wait_for_start(
     target: Target, pipeline: str, since: datetime, *, commit: str = "", version: str = "", what: str = ""
 ) -> str:
     """Wait for the execution that a change causes; its id. Raises UserError when none begins."""
@@ -58,9 +58,9 @@ class Follower:
         """Until it ends; `answer` is asked whenever an approval waits. Its actions then."""
         last: list[Action] = []
         changed = time.monotonic()
-        with self._shown() as show:
+        with self._open_display() as show:
             while True:
-                status = deliveries.described(self._target, pipeline, execution)["status"]
+                status = deliveries.describe(self._target, pipeline, execution)["status"]
                 actions = deliveries.actions(self._target, pipeline, execution)
                 show(actions)
                 waiting = [action for action in actions if action.waits and action.waits not in self._answered]
@@ -82,7 +82,7 @@ class Follower:
 
     def _say_who_is_ahead(self, pipeline: str, execution: str) -> None:
         """A stage holds one execution; one that waits for a person holds it until somebody answers."""
-        held = deliveries.held(self._target, pipeline, execution)
+        held = deliveries.blocking_stage(self._target, pipeline, execution)
         if held is None or held in self._held or self._quiet:
             return
         self._held.add(held)
@@ -92,7 +92,7 @@ class Follower:
         )
 
     @contextmanager
-    def _shown(self) -> Iterator[Callable[[list[Action]], None]]:
+    def _open_display(self) -> Iterator[Callable[[list[Action]], None]]:
         """How a look at the actions is shown: drawn over the last one, or as lines for what has changed."""
         if self._quiet or not screen.is_live():
             yield self._say_changes

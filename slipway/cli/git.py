@@ -20,7 +20,7 @@ _shown: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("show
 
 
 @contextlib.contextmanager
-def showing(variables: Mapping[str, str]) -> Iterator[None]:
+def sign_requests(variables: Mapping[str, str]) -> Iterator[None]:
     """Let git show who asks, by these variables, for as long as this lasts: see `git_access`."""
     token = _shown.set(variables)
     try:
@@ -46,7 +46,7 @@ class Commit:
 
 def run(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> str:
     """What git prints. It never asks for a password: there is nobody to answer. Raises UserError when it fails."""
-    made = _started(folder, arguments, environ)
+    made = _run_git(folder, arguments, environ)
     if made.returncode:
         said = (made.stderr.strip() or made.stdout.strip()).decode(errors="replace").splitlines()
         raise UserError(f"git {arguments[0]} failed: {said[-1] if said else f'exit status {made.returncode}'}")
@@ -55,11 +55,11 @@ def run(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None)
 
 def answers(folder: Path, *arguments: str) -> str | None:
     """What git prints; None where it says no."""
-    made = _started(folder, arguments, None)
+    made = _run_git(folder, arguments, None)
     return None if made.returncode else made.stdout.decode(errors="replace").strip()
 
 
-def _started(
+def _run_git(
     folder: Path, arguments: tuple[str, ...], environ: Mapping[str, str] | None
 ) -> "subprocess.CompletedProcess[bytes]":
     author = dict(environ or {})
@@ -111,14 +111,14 @@ def foreign(folder: Path, checkout: Path, recorded: str) -> list[Commit]:
     form = separator.join(("%H", "%P", f"%(trailers:key={TRAILER},valueonly,separator=%x2C)", "%an", "%ar", "%s"))
     listed = run(folder, "log", f"--format={form}%x1e")
     commits = [Commit(*entry.strip().split("\x1f")) for entry in listed.split("\x1e") if entry.strip()]
-    ours = next((commit for commit in commits if _came_from(commit, folder, checkout, recorded)), None)
+    ours = next((commit for commit in commits if _was_made_from(commit, folder, checkout, recorded)), None)
     if ours is None:
         return commits
     later = set(run(folder, "rev-list", f"{ours.id}..HEAD").split())
     return [commit for commit in commits if commit.id in later]
 
 
-def _came_from(commit: Commit, folder: Path, checkout: Path, recorded: str) -> bool:
+def _was_made_from(commit: Commit, folder: Path, checkout: Path, recorded: str) -> bool:
     from slipway.cli.archive import MANIFEST
 
     if commit.id == recorded or has(checkout, commit.came_from):
@@ -137,7 +137,7 @@ def check_committed(root: Path, branch: str) -> None:
     if changed := run(root, "status", "--porcelain").splitlines():
         lines = [
             f"{root} has changes that are no commit, so they would not be shipped:",
-            *screen.listed(changed),
+            *screen.first_lines(changed),
             "Commit them or put them away (git stash -u), or follow what is pushed: slipway ship --no-push",
         ]
         raise UserError("\n".join(lines))
@@ -146,7 +146,7 @@ def check_committed(root: Path, branch: str) -> None:
 def archive(root: Path, branch: str) -> bytes:
     """The committed files of a clone, as a zip."""
     check_committed(root, branch)
-    made = _started(root, ("archive", "--format=zip", "HEAD"), None)
+    made = _run_git(root, ("archive", "--format=zip", "HEAD"), None)
     if made.returncode:
         raise UserError(f"git archive failed: {made.stderr.decode(errors='replace').strip()}")
     return made.stdout

@@ -61,7 +61,7 @@ def allow_statements(target: Target, role: str) -> list[Statement]:
     return found
 
 
-def not_allowed(asked: list[Asked], had: list[Statement]) -> list[Asked]:
+def missing_permissions(asked: list[Asked], had: list[Statement]) -> list[Asked]:
     """What no statement allows."""
     return [one for one in asked if not any(statement.allows(one) for statement in had)]
 
@@ -70,8 +70,8 @@ def _show_roles(target: Target, asked: dict[str, list[Asked]], *, as_json: bool)
     rows = []
     for role, entries in sorted(asked.items()):
         had = allow_statements(target, role)
-        unused = [action for statement in had for action in statement.unused(entries)]
-        rows.append((role, len({one.action for one in entries}), len(not_allowed(entries, had)), len(unused)))
+        unused = [action for statement in had for action in statement.unused_actions(entries)]
+        rows.append((role, len({one.action for one in entries}), len(missing_permissions(entries, had)), len(unused)))
     columns = ("role", "asked", "refused", "unused")
     if as_json:
         screen.show_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -86,7 +86,7 @@ def _show_role(role: str, asked: list[Asked], had: list[Statement], *, as_json: 
         (one.action, generalise(one.resource), next((s.policy for s in had if s.allows(one)), "refused"))
         for one in sorted(asked)
     ]
-    unused = [(statement, action) for statement in had for action in statement.unused(asked)]
+    unused = [(statement, action) for statement in had for action in statement.unused_actions(asked)]
     if as_json:
         document: dict[str, Any] = {
             "role": role,

@@ -42,7 +42,7 @@ def _doubt(target: Target, wish: Wish) -> str:
     """What a person should know of the monitors; empty where it is said or certain."""
     from botocore.exceptions import ClientError
 
-    stages = model_monitor.asked_for(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    stages = model_monitor.watched_stages(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
     if model_monitor.PARAMETER in wish.parameters or not stages:
         return ""
     try:
@@ -68,7 +68,7 @@ def begin(target: Target, wish: Wish, say: stacks.Say | None = None) -> str:
     given = parameters(wish)
     bucket = wish.bucket or publish.default_bucket(target)
     for key in (publish.TEMPLATE_KEY, roles.TEMPLATE_KEY):
-        _published(target, bucket, key)
+        _publish_template(target, bucket, key)
     _free(target, wish)
     role = wish.role or publish.launch_role(target)
     if not makes_roles(wish):
@@ -114,16 +114,16 @@ def end(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
     if project["ProjectStatus"] != "CreateCompleted":
         why = _why(target, project)
         if stack := stack_of(project):
-            stacks.settled(target, stack)  # what is rolled back may still need its roles
+            stacks.wait_until_settled(target, stack)  # what is rolled back may still need its roles
         left = roles.take_back(target, name)
         raise UserError(
             f"project {name} is {project['ProjectStatus']}: {why}{left}. "
             f"Remove what there is of it with: slipway destroy {name}"
         )
-    return told(target, project)
+    return as_json(target, project)
 
 
-def _published(target: Target, bucket: str, key: str) -> None:
+def _publish_template(target: Target, bucket: str, key: str) -> None:
     from botocore.exceptions import ClientError
 
     try:
@@ -139,7 +139,7 @@ def _free(target: Target, wish: Wish) -> None:
     from botocore.exceptions import ClientError
 
     group = f"{wish.name}-{wish.pipeline}"
-    if (project := described(target, wish.name)) and project["ProjectStatus"] not in GONE:
+    if (project := describe(target, wish.name)) and project["ProjectStatus"] not in GONE:
         raise UserError(f"project {wish.name} is there already ({project['ProjectStatus']}): choose another name")
     try:
         target.client("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
@@ -170,7 +170,7 @@ def follow(target: Target, name: str, tell: Tell | None) -> dict[str, Any]:
         time.sleep(stacks.pause(target))
 
 
-def described(target: Target, name: str) -> dict[str, Any] | None:
+def describe(target: Target, name: str) -> dict[str, Any] | None:
     """DescribeProject, or None when there is no such project."""
     from botocore.exceptions import ClientError
 
@@ -211,7 +211,7 @@ def _why(target: Target, project: dict[str, Any]) -> str:
     return next((message for message in messages if message), "AWS gives no reason")
 
 
-def told(target: Target, project: dict[str, Any]) -> dict[str, Any]:
+def as_json(target: Target, project: dict[str, Any]) -> dict[str, Any]:
     """The project and what its stack says about itself."""
     stack = stacks.describe(target, stack_of(project)) if stack_of(project) else None
     return {

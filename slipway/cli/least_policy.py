@@ -43,7 +43,7 @@ class Statement:
             matches(pattern, asked.resource) for pattern in self.resources
         )
 
-    def unused(self, asked: Iterable[Asked]) -> tuple[str, ...]:
+    def unused_actions(self, asked: Iterable[Asked]) -> tuple[str, ...]:
         """Its actions that nothing was asked of; with * in them, those that match nothing asked."""
         used = [one for one in asked if self.allows(one)]
         return tuple(

@@ -11,11 +11,11 @@ PARAMETER = "ModelMonitor"
 _MONITORS = ("data_quality", "model_quality", "bias", "explainability")
 
 
-def asked_for(root: Path) -> tuple[str, ...]:
+def watched_stages(root: Path) -> tuple[str, ...]:
     """The stages of a checkout whose monitors are Model Monitor's; by default they are the project's own jobs."""
     import yaml
 
-    def asks(path: Path) -> bool:
+    def uses_model_monitor(path: Path) -> bool:
         try:
             document = yaml.safe_load(path.read_text()) or {}
         except (OSError, yaml.YAMLError):
@@ -24,7 +24,7 @@ def asked_for(root: Path) -> tuple[str, ...]:
         on = any(monitor.get(name) not in (None, False, "off") for name in _MONITORS)
         return on and monitor.get("engine") == "sagemaker"
 
-    return tuple(path.stem for path in sorted((root / "deploy" / "stages").glob("*.yml")) if asks(path))
+    return tuple(path.stem for path in sorted((root / "deploy" / "stages").glob("*.yml")) if uses_model_monitor(path))
 
 
 def in_use(target: Target) -> str:

@@ -51,13 +51,13 @@ def run(target: Target, stage: str, options: Options, *, as_json: bool) -> int:
 
     A monitor of ours is a pipeline, which runs at once: the caller needs sagemaker:StartPipelineExecution.
     """
-    project = projects.needed(target)
+    project = projects.require(target)
     endpoint = drift.stage_endpoint(project, stage)
     schedule = _schedule(target, endpoint, stage, options.kind)
     now = datetime.now(UTC)
     name = start(target, schedule, options.hours, now)
     if not options.wait:
-        folder = monitor_executions.folder_of(monitor_executions.described(target, name))
+        folder = monitor_executions.folder_of(monitor_executions.describe_job(target, name))
         if as_json:
             screen.show_json({"job": name, "folder": folder})
         else:
@@ -96,7 +96,7 @@ def _schedule(target: Target, endpoint: str, stage: str, kind: str) -> Schedule:
 def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
     """Start the job; its name. Raises UserError where there is nothing to analyze."""
     if schedule.own:
-        return _started(target, own_monitors.start(target, schedule.name, hours, now))
+        return _wait_for_job(target, own_monitors.start(target, schedule.name, hours, now))
     definition = monitor_executions.definition(target, schedule)
     if not definition["input"]:
         raise UserError(f"The schedule {schedule.name} watches batch transforms; only those of endpoints can be run")
@@ -122,7 +122,7 @@ def start(target: Target, schedule: Schedule, hours: int, now: datetime) -> str:
     return str(request["ProcessingJobName"])
 
 
-def _started(target: Target, execution: str) -> str:
+def _wait_for_job(target: Target, execution: str) -> str:
     """The name of an execution's job, once it has one. Raises UserError when the execution ends without."""
     while not (job := own_monitors.job_of(target, execution)):
         found = target.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=execution)
@@ -159,7 +159,7 @@ def watch(target: Target, name: str, *, quiet: bool) -> dict[str, Any]:
     shows = screen.is_live() and not quiet
     with Live(console=screen.console, refresh_per_second=4) if shows else contextlib.nullcontext() as live:
         while True:
-            job = monitor_executions.described(target, name)
+            job = monitor_executions.describe_job(target, name)
             status = job["ProcessingJobStatus"]
             if live:
                 live.update(Text(f"{name}  {status}  {screen.duration(time.monotonic() - began)}"))
@@ -177,7 +177,7 @@ def _pause(target: Target) -> float:
 
 def status(target: Target, *, as_json: bool) -> None:
     """Each schedule of the project's endpoints with its last execution, and the alarms of its stage."""
-    project = projects.needed(target)
+    project = projects.require(target)
     rows: list[dict[str, Any]] = []
     alarms: dict[str, str] = {}
     for stage in projects.STAGES:
@@ -242,7 +242,7 @@ def _of_execution(target: Target, schedule: Schedule, last: Execution) -> dict[s
     message = last.reason
     with contextlib.suppress(UserError):  # the job or its documents are gone; what is known is shown
         if last.job and not message:
-            message = monitor_executions.described(target, last.job).get("ExitMessage") or ""
+            message = monitor_executions.describe_job(target, last.job).get("ExitMessage") or ""
         if labels := monitor_executions.labels(target, schedule, last):
             message = f"{message} Labels: {labels}".strip()
     read = monitor_executions.read_past(target, last)

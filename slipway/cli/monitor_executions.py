@@ -66,7 +66,11 @@ def executions(target: Target, schedule: Schedule, hours: float, most: int = _MO
     """
     if schedule.own:
         return _own(target, schedule, hours, most)
-    found = sorted((*_scheduled(target, schedule, most), *_asked(target, schedule, most)), key=_time, reverse=True)
+    found = sorted(
+        (*_scheduled_executions(target, schedule, most), *_executions_on_demand(target, schedule, most)),
+        key=_time,
+        reverse=True,
+    )
     if not found:
         return []
     oldest = found[0].at - timedelta(hours=hours)
@@ -87,7 +91,7 @@ def _time(execution: Execution) -> datetime:
     return execution.at
 
 
-def _scheduled(target: Target, schedule: Schedule, most: int) -> Iterator[Execution]:
+def _scheduled_executions(target: Target, schedule: Schedule, most: int) -> Iterator[Execution]:
     answer = target.client("sagemaker").list_monitoring_executions(
         MonitoringScheduleName=schedule.name, SortBy="ScheduledTime", SortOrder="Descending", MaxResults=most
     )
@@ -100,7 +104,7 @@ def _scheduled(target: Target, schedule: Schedule, most: int) -> Iterator[Execut
         )
 
 
-def _asked(target: Target, schedule: Schedule, most: int) -> Iterator[Execution]:
+def _executions_on_demand(target: Target, schedule: Schedule, most: int) -> Iterator[Execution]:
     """Jobs of `slipway monitor run` for this schedule."""
     prefix = job_prefix(schedule.endpoint, schedule.name)
     entries = (entry for entry in _jobs(target, prefix) if entry["ProcessingJobName"].startswith(prefix))
@@ -127,7 +131,7 @@ def read(target: Target, execution: Execution) -> Execution:
     """With its folder and violations. Raises UserError when they cannot be read."""
     if not execution.has_verdict or not execution.job:
         return execution
-    folder = folder_of(described(target, execution.job))
+    folder = folder_of(describe_job(target, execution.job))
     if execution.status == "Completed":
         return replace(execution, folder=folder)
     document = _json(target, f"{folder}/constraint_violations.json")
@@ -142,7 +146,7 @@ def read_past(target: Target, execution: Execution) -> Execution:
         return replace(execution, status="Unreadable", reason=str(fault))
 
 
-def described(target: Target, job: str) -> dict[str, Any]:
+def describe_job(target: Target, job: str) -> dict[str, Any]:
     """A processing job by its ARN. Raises UserError when it is gone."""
     client = target.client("sagemaker")
     try:
@@ -166,8 +170,8 @@ def folder_of(job: Doc) -> str:
 
 def documents(target: Target, schedule: Schedule, execution: Execution) -> Documents:
     """What an execution found, and the baseline that it compared with, which later ones may not have any more."""
-    job = described(target, execution.job)
-    baseline = _given(job)
+    job = describe_job(target, execution.job)
+    baseline = _baseline_inputs(job)
     if not baseline and not schedule.own:
         baseline = baseline_uris(target, definition(target, schedule), schedule.type)
     found = "analysis" if schedule.type in _ANALYSIS else "statistics"
@@ -188,10 +192,10 @@ def labels(target: Target, schedule: Schedule, execution: Execution) -> str:
     if schedule.type not in LABELLED or execution.asked:
         return ""
     if schedule.own:
-        return _told_of_labels(str(described(target, execution.job).get("ExitMessage") or ""))
+        return _told_of_labels(str(describe_job(target, execution.job).get("ExitMessage") or ""))
     name = f"groundtruth-merge-{execution.at.astimezone(UTC):%Y%m%d%H%M}"
     for entry in _jobs(target, name):
-        job = described(target, entry["ProcessingJobArn"])
+        job = describe_job(target, entry["ProcessingJobArn"])
         if (job.get("Environment") or {}).get("sagemaker_monitoring_schedule_name") == schedule.name:
             return str(job.get("ExitMessage") or "").removeprefix("Completed: ")
     return ""
@@ -206,7 +210,7 @@ def _told_of_labels(message: str) -> str:
     return message[message.find("merged ") :] if "merged " in message else ""
 
 
-def _given(job: Doc) -> dict[str, str]:
+def _baseline_inputs(job: Doc) -> dict[str, str]:
     """The baseline among a job's inputs."""
     inputs = [entry["S3Input"] for entry in job.get("ProcessingInputs", []) if "S3Input" in entry]
     paths = {entry.get("LocalPath", "").rstrip("/"): entry["S3Uri"] for entry in inputs}
@@ -231,10 +235,10 @@ def definition(target: Target, schedule: Schedule) -> dict[str, Any]:
         MODEL_BIAS: client.describe_model_bias_job_definition,
         EXPLAINABILITY: client.describe_model_explainability_job_definition,
     }[schedule.type]
-    return _named(ask(JobDefinitionName=schedule.definition), schedule.type)
+    return _job_definition(ask(JobDefinitionName=schedule.definition), schedule.type)
 
 
-def _named(found: Doc, kind: str) -> dict[str, Any]:
+def _job_definition(found: Doc, kind: str) -> dict[str, Any]:
     return {
         "app": found[f"{kind}AppSpecification"],
         "baseline": found.get(f"{kind}BaselineConfig") or {},
@@ -269,7 +273,7 @@ def baseline_uris(target: Target, found: Doc, kind: str) -> dict[str, str]:
     uris = {name: given[key]["S3Uri"] for name, key in names.items() if (given.get(key) or {}).get("S3Uri")}
     if uris or not given.get("BaseliningJobName"):
         return uris
-    folder = folder_of(described(target, given["BaseliningJobName"]))
+    folder = folder_of(describe_job(target, given["BaseliningJobName"]))
     if kind in _ANALYSIS:
         return {"constraints": f"{folder}/analysis.json"}
     return {name: f"{folder}/{name}.json" for name in names if name == "constraints" or kind == DATA_QUALITY}

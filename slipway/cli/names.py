@@ -34,7 +34,7 @@ def endpoints(target: Target) -> list[str]:
 
 def pipeline(target: Target, text: str) -> str:
     """The name of a pipeline; without a text of the one that there is, or of the launched project's."""
-    return _one(target, text, pipelines(target), "pipeline")
+    return _choose_name(target, text, pipelines(target), "pipeline")
 
 
 def group(target: Target, text: str) -> str:
@@ -42,12 +42,12 @@ def group(target: Target, text: str) -> str:
     known = groups(target)
     if text.startswith("arn:") and _in_arn(text) not in map(str.casefold, known):
         return text
-    return _one(target, text, known, "model package group")
+    return _choose_name(target, text, known, "model package group")
 
 
-def _one(target: Target, text: str, known: list[str], kind: str) -> str:
+def _choose_name(target: Target, text: str, known: list[str], kind: str) -> str:
     if text:
-        return chosen(text, known, target.project, f"There is no {kind} {text} on {target.title}")
+        return match_name(text, known, target.project, f"There is no {kind} {text} on {target.title}")
     if len(known) > 1 and (launched := projects.find(target)) and launched.group in known:
         return launched.group
     if len(known) == 1:
@@ -57,7 +57,7 @@ def _one(target: Target, text: str, known: list[str], kind: str) -> str:
     raise WrongUsage(f"Which {kind}? Name it with --pipeline; {target.title} has: {', '.join(sorted(known))}")
 
 
-def chosen(text: str, known: list[str], project: str, refusal: str) -> str:
+def match_name(text: str, known: list[str], project: str, refusal: str) -> str:
     """The known name that a text stands for: itself, its ARN's, or that of a folder of the project's pipelines/."""
     if text.startswith("arn:"):
         wanted = [_in_arn(text)]

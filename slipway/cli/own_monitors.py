@@ -15,7 +15,7 @@ _STATUS = {"Executing": "InProgress"}  # as monitoring executions call it
 _HOUR = timedelta(hours=1)
 
 
-def named(endpoint: str) -> dict[str, str]:
+def monitor_types(endpoint: str) -> dict[str, str]:
     """The monitors that an endpoint may have: the type of each by the name of its pipeline."""
     return {f"{endpoint}-{name}": kind for name, kind in NAMES.items()}
 
@@ -24,7 +24,7 @@ def pipelines(target: Target, endpoint: str) -> dict[str, str]:
     """Those that are there."""
     pages = target.client("sagemaker").get_paginator("list_pipelines").paginate(PipelineNamePrefix=endpoint)
     there = {entry["PipelineName"] for page in pages for entry in page["PipelineSummaries"]}
-    return {name: kind for name, kind in named(endpoint).items() if name in there}
+    return {name: kind for name, kind in monitor_types(endpoint).items() if name in there}
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def start(target: Target, pipeline: str, hours: int, now: datetime) -> str:
 def delete_timers(target: Target, endpoint: str) -> list[str]:
     """Delete the schedules of an endpoint's monitors, so that none begins any more; their names."""
     client, gone = target.client("scheduler"), []
-    for name in named(endpoint):
+    for name in monitor_types(endpoint):
         try:
             client.delete_schedule(Name=name)
         except client.exceptions.ResourceNotFoundException:

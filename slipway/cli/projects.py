@@ -68,7 +68,7 @@ def find(target: Target, name: str = "") -> Project | None:
     return Project(name, found["ProjectId"], outputs(target, found))
 
 
-def needed(target: Target) -> Project:
+def require(target: Target) -> Project:
     """Raises UserError when the project is not there."""
     project = find(target)
     if project is None:

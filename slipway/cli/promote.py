@@ -14,7 +14,7 @@ VARIABLE = "ModelPackageArn"
 
 def promote(target: Target, number: int, *, as_json: bool) -> int:
     """Start modeldeploy with a version that is approved, and follow it. Exit code: 0 when it arrived."""
-    project = projects.needed(target)
+    project = projects.require(target)
     package = versions.version(target, project.group, number)
     if package["ModelApprovalStatus"] != "Approved":
         raise UserError(
@@ -29,8 +29,8 @@ def promote(target: Target, number: int, *, as_json: bool) -> int:
 
 def release(target: Target, refuse: str, *, as_json: bool) -> int:
     """Answer the approval that waits. Exit code: 0 when production runs the version, or the refusal is noted."""
-    project = projects.needed(target)
-    execution, waiting = _waiting(target, project)
+    project = projects.require(target)
+    execution, waiting = _waiting_approval(target, project)
     caller = target.client("sts").get_caller_identity()["Arn"]
     why = refuse or f"released by {caller}"
     deliveries.answer(target, project.deploy, waiting, approved=not refuse, why=why)
@@ -38,7 +38,7 @@ def release(target: Target, refuse: str, *, as_json: bool) -> int:
     return 0 if refuse else code
 
 
-def _waiting(target: Target, project: Project) -> tuple[str, Action]:
+def _waiting_approval(target: Target, project: Project) -> tuple[str, Action]:
     client = target.client("codepipeline")
     for stage in client.get_pipeline_state(name=project.deploy)["stageStates"]:
         execution = stage.get("latestExecution", {}).get("pipelineExecutionId")
@@ -51,8 +51,8 @@ def _waiting(target: Target, project: Project) -> tuple[str, Action]:
 
 def rollback(target: Target, stage: str, to: int, *, as_json: bool) -> int:
     """Redeploy what the stage ran before, from the artifact that was deployed then. Exit code: 0 when it serves."""
-    stages.known(stage)
-    project = projects.needed(target)
+    stages.parse_stage(stage)
+    project = projects.require(target)
     now = stages.describe(target, project, stage).version
     execution, number = _earlier(target, project, stage, now, to)
     if not as_json:
@@ -105,7 +105,7 @@ def _follow(target: Target, project: Project, execution: str, *, as_json: bool) 
         actions = follower.follow(project.deploy, execution, leave)
     except _NobodyAskedError:
         actions = deliveries.actions(target, project.deploy, execution)
-    status = deliveries.described(target, project.deploy, execution)["status"]
+    status = deliveries.describe(target, project.deploy, execution)["status"]
     rows = [stages.describe(target, project, stage) for stage in projects.STAGES]
     if as_json:
         facts = {"execution": execution, "status": status, "waits": [action.name for action in waiting]}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.cli import git, git_access, merging, screen, shipped
-from slipway.cli.archive import MANIFEST, content_id, packed, unpacked
+from slipway.cli.archive import MANIFEST, content_id, pack, unpack
 from slipway.cli.checkout import Checkout
 from slipway.cli.merging import Changes
 from slipway.cli.projects import Project
@@ -57,7 +57,7 @@ def push(wish: Push) -> str:
     """Bring what differs; the commit (of a zip in S3 its version), or "" when nothing does. Raises UserError."""
     if wish.url.startswith("s3://"):
         return _zip(wish)
-    with git.showing(git_access.variables(wish.target, wish.url)):
+    with git.sign_requests(git_access.variables(wish.target, wish.url)):
         if not wish.checkout.is_template:
             return _commits_of_clone(wish)
         with tempfile.TemporaryDirectory(prefix="slipway-push-") as folder:
@@ -69,7 +69,7 @@ def head(target: Target, project: Project, branch: str = "main") -> str:
     url = remote(target, project)
     if url.startswith("s3://"):
         return ""
-    with git.showing(git_access.variables(target, url)):
+    with git.sign_requests(git_access.variables(target, url)):
         return git.run(Path.cwd(), "ls-remote", url, f"refs/heads/{branch}").split("\t")[0]
 
 
@@ -88,7 +88,7 @@ def _template_files(checkout: Checkout) -> dict[str, bytes]:
         archive = seed.project(checkout.root)
     except seed.SeedError as fault:
         raise UserError(str(fault)) from None
-    return unpacked(archive.content)
+    return unpack(archive.content)
 
 
 def _files_of_template(wish: Push, folder: Path) -> str:
@@ -105,7 +105,9 @@ def _files_of_template(wish: Push, folder: Path) -> str:
     base = merging.ids_in((folder / MANIFEST).read_bytes()) if MANIFEST in theirs else {}
     owned = {name: content_id(content) for name, content in files.items() if name != MANIFEST}
     plan = merging.changes(base, theirs, owned)
-    foreign = git.foreign(folder, wish.checkout.root, shipped.recorded(wish.checkout, wish.project)) if began else []
+    foreign = (
+        git.foreign(folder, wish.checkout.root, shipped.last_revision(wish.checkout, wish.project)) if began else []
+    )
     _refuse(wish, plan, [str(commit) for commit in foreign])
     if not plan or wish.dry:
         return ""
@@ -132,7 +134,7 @@ def _refuse(wish: Push, plan: Changes, foreign: list[str]) -> None:
         beside = "To change beside it what this checkout alone has changed: slipway ship --merge"
         lines = [
             f"The repository of {name} has what did not come from {root}:",
-            *screen.listed(foreign),
+            *screen.first_lines(foreign),
             "Nothing was pushed. Work in a clone of it, and `slipway ship` there:",
             f"  {_how_to_clone(wish)}",
             "To take what it has as it is: slipway ship --no-push",
@@ -141,7 +143,7 @@ def _refuse(wish: Push, plan: Changes, foreign: list[str]) -> None:
     if plan.conflicts:
         lines = [
             f"The team of {name} and {root} have both changed:",
-            *screen.listed(plan.conflicts),
+            *screen.first_lines(plan.conflicts),
             "Nothing was pushed: make these files equal, here or in a clone of the repository:",
             f"  {_how_to_clone(wish)}",
         ]
@@ -178,7 +180,7 @@ def _goes_on(wish: Push) -> bool:
     if missing := git.run(root, "log", "--format=%h %s (%an, %ar)", "HEAD..FETCH_HEAD").splitlines():
         lines = [
             f"The repository of {wish.project.name} has commits that {root} has not:",
-            *screen.listed(missing),
+            *screen.first_lines(missing),
             f"Nothing was pushed. Take them first: git pull --rebase {wish.url} {branch}",
             "To take what the repository has as it is: slipway ship --no-push",
         ]
@@ -189,7 +191,7 @@ def _goes_on(wish: Push) -> bool:
 def _zip(wish: Push) -> str:
     """The same for a source that is a zip in S3."""
     stored = shipped.Zip.read(wish.target, wish.url)
-    theirs = unpacked(stored.content)
+    theirs = unpack(stored.content)
     theirs_ids = {name: content_id(content) for name, content in theirs.items()}
     base = merging.ids_in(theirs.get(MANIFEST, b""))
     if wish.checkout.is_template:
@@ -197,17 +199,19 @@ def _zip(wish: Push) -> str:
         owned = {name: content_id(content) for name, content in files.items() if name != MANIFEST}
         plan = merging.changes(base, theirs_ids, owned)
     else:
-        files = unpacked(git.archive(wish.checkout.root, wish.branch))
+        files = unpack(git.archive(wish.checkout.root, wish.branch))
         owned = {name: content_id(content) for name, content in files.items()}
         plan = merging.changes(theirs_ids, theirs_ids, owned)  # the project's own folder has the last word on all of it
-    came = stored.etag == shipped.recorded(wish.checkout, wish.project) or git.has(wish.checkout.root, stored.checkout)
+    came = stored.etag == shipped.last_revision(wish.checkout, wish.project) or git.has(
+        wish.checkout.root, stored.checkout
+    )
     _refuse(wish, plan, [] if came else list(_foreign_files(stored, base, theirs_ids, MANIFEST)))
     if not plan or wish.dry:
         return ""
     kept = {name: content for name, content in theirs.items() if name not in plan.deleted}
     brought = {name: files[name] for name in (*plan.written, MANIFEST) if name in files}
-    content = packed({**kept, **brought}).content
-    made = stored.replaced(wish.target, content, git.state(wish.checkout.root))
+    content = pack({**kept, **brought}).content
+    made = stored.replace_with(wish.target, content, git.state(wish.checkout.root))
     shipped.record(wish.checkout, wish.project, made.etag)
     return made.version
 

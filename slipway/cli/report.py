@@ -46,7 +46,9 @@ def _pipeline_row(target: Target, name: str) -> dict[str, Any]:
     arn = last.get("PipelineExecutionArn", "")
     version = _version_row(target, name)
     if version["version"] is None and arn:  # it registers into a group of another name, or into none
-        registered = next(filter(None, (executions.registered(step) for step in executions.steps(target, arn))), "")
+        registered = next(
+            filter(None, (executions.registered_version(step) for step in executions.steps(target, arn))), ""
+        )
         version = _version_row(target, registered.partition("/")[2].partition("/")[0]) if registered else version
     return {
         "pipeline": name,
@@ -164,7 +166,7 @@ def show_version(target: Target, package: dict[str, Any], *, as_json: bool) -> N
         document, unread = versions.report(target, package), ""
     except UserError as fault:
         document, unread = {}, str(fault)
-    gates = versions.judged(target, package)
+    gates = versions.gate_verdicts(target, package)
     saved = versions.pictures(target, package)
     if as_json:
         facts = {"package": package, "evaluation": document, "gates": [gate.dump() for gate in gates]}

@@ -34,10 +34,10 @@ def run(target: Target, checkout: Checkout, wish: Wish) -> int:
         _check(wish.data, wish)
     os.environ.update(target.environ)
     if not wish.as_json:
-        screen.say_styled(f"[bold]{wish.pipeline}[/bold] of {screen.escaped(checkout.root)}, on {target.title}")
+        screen.say_styled(f"[bold]{wish.pipeline}[/bold] of {screen.escape_markup(checkout.root)}, on {target.title}")
     arn = start(target, checkout, wish)
     if not wish.wait:
-        _started(arn, as_json=wish.as_json)
+        _report_start(arn, as_json=wish.as_json)
         return 0
     try:
         ended = watch.watch(target, arn, quiet=wish.as_json)
@@ -63,7 +63,7 @@ def start(target: Target, checkout: Checkout, wish: Wish) -> str:
         made, what = run_pipeline.upsert(module, project.arguments, checkout.root)
         if not wish.as_json:
             screen.say(f"pipeline {made.name} {what}")
-        trained_on = str(run_values.declared(made.text).get(INPUT, {}).get("DefaultValue", ""))
+        trained_on = str(run_values.declared_parameters(made.text).get(INPUT, {}).get("DefaultValue", ""))
         if wish.data is not None:
             values[INPUT] = upload(target, project.bucket, wish.pipeline, wish.data, trained_on)
             which = f"{wish.data}, for this run alone"
@@ -122,7 +122,7 @@ def upload(target: Target, bucket: str, pipeline: str, data: Path, trained_on: s
     return url
 
 
-def _started(arn: str, *, as_json: bool) -> None:
+def _report_start(arn: str, *, as_json: bool) -> None:
     if as_json:
         screen.show_json({"pipeline": names.of_execution(arn), "execution": arn})
     else:
@@ -133,7 +133,7 @@ def summarise(target: Target, ended: dict[str, Any]) -> dict[str, Any]:
     """What came of an execution, as JSON data."""
     arn = ended["PipelineExecutionArn"]
     steps = executions.steps(target, arn)
-    registered = next(filter(None, map(executions.registered, steps)), "")
+    registered = next(filter(None, map(executions.registered_version, steps)), "")
     package = target.client("sagemaker").describe_model_package(ModelPackageName=registered) if registered else None
     from slipway.cli.verdicts import verdicts
 

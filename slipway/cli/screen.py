@@ -56,7 +56,7 @@ def plain(value: Any) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
-def escaped(value: Any) -> str:
+def escape_markup(value: Any) -> str:
     """Text from outside as a part of a styled line."""
     return escape(plain(value))
 
@@ -106,7 +106,7 @@ def cell(value: Any) -> Text:
     return Text(shown, style=COLOURS.get(shown, ""))
 
 
-def listed(rows: Sequence[str], most: int = 10) -> list[str]:
+def first_lines(rows: Sequence[str], most: int = 10) -> list[str]:
     """Lines of a message: the first rows, and how many more there are."""
     more = [f"  and {len(rows) - most} more"] if len(rows) > most else []
     return [*(f"  {row}" for row in rows[:most]), *more]

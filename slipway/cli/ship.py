@@ -42,27 +42,27 @@ def ship(target: Target, checkout: Checkout, wishes: Wishes) -> int:
             f"Project {project.name} builds pipelines/{project.pipeline}, not {wishes.pipeline}; "
             f"another project for it: SAGEMAKER_PROJECT_NAME=... slipway ship {wishes.pipeline}"
         )
-    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {screen.escaped(checkout.root)}, on {target.title}")
-    project = project or _launched(target, checkout, wishes)
+    _say(wishes, f"[bold]{wishes.pipeline}[/bold] of {screen.escape_markup(checkout.root)}, on {target.title}")
+    project = project or _ensure_project(target, checkout, wishes)
     pace = target.environ.get("LOOPBACK_PACE", "1")
     if target.local and pace != "1":
         _say(wishes, f"waits of deployments pass {pace} times as fast on this machine\n")
     since = datetime.now(UTC) if wishes.data else began - SKEW  # what began before new data came trains without them
     _put_data(target, project, checkout, wishes)
     follower = follow.Follower(target, project, quiet=wishes.as_json)
-    commit = _pushed(target, project, checkout, wishes)
-    pipeline, execution = _begun(target, project, wishes, since, commit)
+    commit = _push_checkout(target, project, checkout, wishes)
+    pipeline, execution = _wait_for_pipeline(target, project, wishes, since, commit)
     trip = closing.Trip(began, commit, "", 0, execution)
     if pipeline == project.build:
         actions = follower.follow(project.build, execution)
-        if not _succeeded(target, project.build, execution, actions, wishes):
+        if not _report_end(target, project.build, execution, actions, wishes):
             return 1
-        number, deploy = _promoted(target, project, began, wishes)
+        number, deploy = _wait_for_promotion(target, project, began, wishes)
         if not deploy:
             return 1
         trip = closing.Trip(began, commit, execution, number, deploy)
     actions = follower.follow(project.deploy, trip.deploy, lambda action: _answer(target, project, action, wishes))
-    if not _succeeded(target, project.deploy, trip.deploy, actions, wishes):
+    if not _report_end(target, project.deploy, trip.deploy, actions, wishes):
         return 1
     closing.show(target, project, trip, as_json=wishes.as_json)
     return 0
@@ -77,21 +77,21 @@ def _check(checkout: Checkout, wishes: Wishes) -> None:
     checkout.need(wishes.pipeline)
 
 
-def _promoted(target: Target, project: Project, began: datetime, wishes: Wishes) -> tuple[int, str]:
+def _wait_for_promotion(target: Target, project: Project, began: datetime, wishes: Wishes) -> tuple[int, str]:
     """The version that was registered, and the execution of modeldeploy that its approval started; "" without."""
-    package = _registered(target, project, began)
+    package = _registered_version(target, project, began)
     if package is None:
         raise UserError(f"{project.build} succeeded and registered no version; see: slipway steps")
     number, arn = package["ModelPackageVersion"], package["ModelPackageArn"]
     asked_at = datetime.now(UTC)
-    if not _approved(target, project, number, wishes):
+    if not _approve_version(target, project, number, wishes):
         _say(wishes, f"version {number} is not approved; nothing is deployed")
         return number, ""
     what = f"the approval of version {number}"
-    return number, follow.started(target, project.deploy, asked_at - SKEW, version=arn, what=what)
+    return number, follow.wait_for_start(target, project.deploy, asked_at - SKEW, version=arn, what=what)
 
 
-def _launched(target: Target, checkout: Checkout, wishes: Wishes) -> Project:
+def _ensure_project(target: Target, checkout: Checkout, wishes: Wishes) -> Project:
     """A project on this machine; on AWS launching one is a decision of its own."""
     if not checkout.is_template:
         raise UserError(
@@ -106,7 +106,7 @@ def _launched(target: Target, checkout: Checkout, wishes: Wishes) -> Project:
 
     _say(wishes, f"[bold]launching project {target.project}[/bold] on {target.title}")
     local.launch(target, wishes.pipeline, quiet=wishes.as_json)
-    project = projects.needed(target)
+    project = projects.require(target)
     _say(wishes, f"project {project.name} ({project.id}), its repository:\n{push.remote(target, project)}\n")
     return project
 
@@ -117,20 +117,20 @@ def _put_data(target: Target, project: Project, checkout: Checkout, wishes: Wish
         return
     if wishes.pushes:  # what is refused must not leave data behind that start a build
         push.push(push.Push(target, project, checkout, merge=wishes.merge, dry=True))
-    prefix = trained_on(project, checkout).removeprefix(f"s3://{project.bucket}/")
+    prefix = training_folder(project, checkout).removeprefix(f"s3://{project.bucket}/")
     key, s3 = prefix + wishes.data.name, target.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=prefix)
     there = [item["Key"] for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")]
     s3.upload_file(str(wishes.data), project.bucket, key)
-    _say(wishes, screen.escaped(f"data s3://{project.bucket}/{key}"))
+    _say(wishes, screen.escape_markup(f"data s3://{project.bucket}/{key}"))
     if key in there:
         _say(wishes, "it replaces the file of that name, whose earlier version the bucket keeps")
-    if others := [screen.escaped(name.removeprefix(prefix)) for name in there if name != key]:
+    if others := [screen.escape_markup(name.removeprefix(prefix)) for name in there if name != key]:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         _say(wishes, f"the build also trains on what is there already: {', '.join(others[:5])}{more}")
 
 
-def trained_on(project: Project, checkout: Checkout) -> str:
+def training_folder(project: Project, checkout: Checkout) -> str:
     """The folder of the project's bucket that its pipeline reads. Raises UserError when it reads elsewhere."""
     from slipway.build import config
     from slipway.build.project import UsageError
@@ -146,19 +146,21 @@ def trained_on(project: Project, checkout: Checkout) -> str:
     return url
 
 
-def _pushed(target: Target, project: Project, checkout: Checkout, wishes: Wishes) -> str:
+def _push_checkout(target: Target, project: Project, checkout: Checkout, wishes: Wishes) -> str:
     """The commit that the repository has now."""
     message = wishes.message or push.subject(checkout)
     commit = push.push(push.Push(target, project, checkout, message, wishes.merge)) if wishes.pushes else ""
     if commit:
-        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {screen.escaped(message)}\n")
+        _say(wishes, f"[bold]pushed[/bold] {commit[:12]}  {screen.escape_markup(message)}\n")
         return commit
     commit = push.head(target, project)
     _say(wishes, f"[bold]nothing to push[/bold]: {commit[:12]} is what the repository has\n")
     return commit
 
 
-def _begun(target: Target, project: Project, wishes: Wishes, since: datetime, commit: str) -> tuple[str, str]:
+def _wait_for_pipeline(
+    target: Target, project: Project, wishes: Wishes, since: datetime, commit: str
+) -> tuple[str, str]:
     """The pipeline that this commit or the new data have started, and its execution.
 
     A commit that changes deploy/ alone starts modeldeploy with the version that is approved already; one that starts
@@ -178,8 +180,8 @@ def _begun(target: Target, project: Project, wishes: Wishes, since: datetime, co
     return project.build, str(client.start_pipeline_execution(name=project.build)["pipelineExecutionId"])
 
 
-def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Action], wishes: Wishes) -> bool:
-    found = deliveries.described(target, pipeline, execution)
+def _report_end(target: Target, pipeline: str, execution: str, actions: list[Action], wishes: Wishes) -> bool:
+    found = deliveries.describe(target, pipeline, execution)
     if any(action.status == "Skipped" for action in actions):
         print("nothing is deployed: no version is approved yet; approve one: slipway approve N", file=sys.stderr)
         return False
@@ -196,14 +198,14 @@ def _succeeded(target: Target, pipeline: str, execution: str, actions: list[Acti
     return False
 
 
-def _registered(target: Target, project: Project, since: datetime) -> dict[str, Any] | None:
+def _registered_version(target: Target, project: Project, since: datetime) -> dict[str, Any] | None:
     found = versions.newest(target, project.group, 1)
     if not found or found[0]["CreationTime"] < since - SKEW:
         return None
     return versions.version(target, project.group, found[0]["ModelPackageVersion"])
 
 
-def _approved(target: Target, project: Project, number: int, wishes: Wishes) -> bool:
+def _approve_version(target: Target, project: Project, number: int, wishes: Wishes) -> bool:
     """Approve the version, or ask a person who has the figures in front of them."""
     from slipway.cli import report
 
@@ -213,7 +215,7 @@ def _approved(target: Target, project: Project, number: int, wishes: Wishes) -> 
         _say(wishes, f"version {number} [green]Approved[/green] for staging (--approve auto)\n")
         return True
     report.show_version(target, package, as_json=False)
-    if _asked(f"\nApprove version {number} for staging?"):
+    if _ask_person(f"\nApprove version {number} for staging?"):
         versions.decide(target, package, "Approved", "")
         return True
     versions.decide(target, package, "Rejected", "rejected at the terminal")
@@ -225,12 +227,12 @@ def _answer(target: Target, project: Project, action: Action, wishes: Wishes) ->
     if wishes.approve == "auto":
         deliveries.answer(target, project.deploy, action, approved=True, why=BY_ITSELF)
         return
-    asked = _asked(f"{action.summary or action.name}\nLet it go to production?")
+    asked = _ask_person(f"{action.summary or action.name}\nLet it go to production?")
     why = "approved at the terminal" if asked else "rejected at the terminal"
     deliveries.answer(target, project.deploy, action, approved=asked, why=why)
 
 
-def _asked(question: str) -> bool:
+def _ask_person(question: str) -> bool:
     try:
         return input(f"{screen.plain(question)} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:

@@ -17,7 +17,7 @@ def _file(checkout: Checkout, project: Project) -> Path:
     return checkout.root / ".slipway" / "shipped" / project.id
 
 
-def recorded(checkout: Checkout, project: Project) -> str:
+def last_revision(checkout: Checkout, project: Project) -> str:
     """The commit, or the ETag of the zip, that this checkout brought last; "" before the first."""
     try:
         return _file(checkout, project).read_text().strip()
@@ -61,7 +61,7 @@ class Zip:
             url, found["Body"].read(), found["ETag"], found.get("VersionId", ""), made_from, found["LastModified"]
         )
 
-    def replaced(self, target: Target, content: bytes, checkout: str) -> "Zip":
+    def replace_with(self, target: Target, content: bytes, checkout: str) -> "Zip":
         """Put another in its place. Raises UserError when somebody else was quicker."""
         from botocore.exceptions import ClientError
 

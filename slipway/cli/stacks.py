@@ -99,7 +99,7 @@ def deploy(target: Target, name: str, template: Mapping[str, str], given: Mappin
             if "No updates are to be performed" in str(fault):
                 return "unchanged"
             raise
-    ended = settled(target, name)
+    ended = wait_until_settled(target, name)
     if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         why = first_failure(events(target, name)) or (ended or {}).get("StackStatusReason", "no reason given")
         raise UserError(f"stack {name} failed: {why}")
@@ -111,16 +111,16 @@ def delete(target: Target, name: str) -> bool:
     found = describe(target, name)
     if found is None:
         return False
-    settled(target, name)  # a stack that is being changed can't be deleted
+    wait_until_settled(target, name)  # a stack that is being changed can't be deleted
     target.client("cloudformation").delete_stack(StackName=found["StackId"])
-    ended = settled(target, found["StackId"])
+    ended = wait_until_settled(target, found["StackId"])
     if ended is not None:
         why = first_failure(events(target, found["StackId"])[::-1]) or ended.get("StackStatusReason", "no reason given")
         raise UserError(f"stack {name} could not be deleted: {why}")
     return True
 
 
-def settled(target: Target, name: str) -> dict[str, Any] | None:
+def wait_until_settled(target: Target, name: str) -> dict[str, Any] | None:
     """The stack when nothing is going on with it any more; None when it is gone."""
     until = time.monotonic() + LONGEST
     while (found := describe(target, name)) and found["StackStatus"].endswith("_IN_PROGRESS"):

@@ -35,7 +35,7 @@ class StageState:
         return asdict(self) | {"is_watched": self.is_watched}
 
 
-def known(stage: str) -> str:
+def parse_stage(stage: str) -> str:
     """The name of a stage. Raises WrongUsage for another word."""
     if stage not in projects.STAGES:
         raise WrongUsage(f"There is no stage {stage}; there is: {', '.join(projects.STAGES)}")
@@ -44,7 +44,7 @@ def known(stage: str) -> str:
 
 def show(target: Target, *, as_json: bool) -> None:
     """Both stages and their alarms."""
-    project = projects.needed(target)
+    project = projects.require(target)
     rows = [describe(target, project, stage) for stage in projects.STAGES]
     if as_json:
         screen.show_json([row.dump() for row in rows])

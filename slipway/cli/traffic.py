@@ -57,8 +57,8 @@ class Load:
 
 def traffic(target: Target, stage: str, load: Load, *, as_json: bool) -> int:
     """Exit code: 0 when every request was answered."""
-    stages.known(stage)
-    project = projects.needed(target)
+    stages.parse_stage(stage)
+    project = projects.require(target)
     now = stages.describe(target, project, stage)
     if now.status == "not deployed":
         raise UserError(f"Nothing is deployed to {stage} of project {project.name}")

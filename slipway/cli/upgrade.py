@@ -37,15 +37,15 @@ def upgrade(checkout: Checkout, template: Path | None, *, dry: bool, as_json: bo
     """Carry it out; 1 when something is left for the team to do. Raises UserError, having changed nothing."""
     if checkout.is_template:
         raise WrongUsage(f"{checkout.root} is the template; upgrade works in a clone of a project's repository")
-    found = planned(checkout.root, _template_files(template or checkout.installed))
-    _need_committed(checkout.root)
+    found = plan_upgrade(checkout.root, _template_files(template or checkout.installed))
+    _require_clean_checkout(checkout.root)
     if not dry:
         _write(checkout.root, found)
     _show(checkout, found, dry=dry, as_json=as_json)
     return 1 if found.kept or found.stale else 0
 
 
-def planned(root: Path, new: Mapping[str, bytes]) -> Upgrade:
+def plan_upgrade(root: Path, new: Mapping[str, bytes]) -> Upgrade:
     """What the template's files `new` change in the project of a folder. Raises UserError."""
     try:
         base = merging.ids_in((root / MANIFEST).read_bytes())
@@ -84,10 +84,10 @@ def _template_files(template: Path) -> dict[str, bytes]:
         raise UserError(str(fault)) from None
 
 
-def _need_committed(root: Path) -> None:
+def _require_clean_checkout(root: Path) -> None:
     """What is changed can then be looked at, and taken back, with git."""
     if changed := git.answers(root, "status", "--porcelain", "--untracked-files=no", "--", "."):
-        lines = screen.listed([line[2:].strip() for line in changed.splitlines()])
+        lines = screen.first_lines([line[2:].strip() for line in changed.splitlines()])
         raise UserError("\n".join(["There are changes that are no commit; commit or stash them first:", *lines]))
 
 
@@ -115,7 +115,7 @@ def _difference(root: Path, base: str | None, theirs: bytes, new: bytes | None) 
     lines = difflib.unified_diff(
         old.splitlines(), new.decode(errors="replace").splitlines(), label, "template, now", lineterm="", n=2
     )
-    return "\n".join(screen.listed(list(lines), LONGEST))
+    return "\n".join(screen.first_lines(list(lines), LONGEST))
 
 
 def _stale(root: Path, gone: set[str], changed: set[str]) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _show(checkout: Checkout, found: Upgrade, *, dry: bool, as_json: bool) -> No
     for title, names in ((f"{would}written", written), (f"{would}deleted", list(found.deleted))):
         if names:
             screen.say(f"\n{title}: {len(names)}")
-            screen.say("\n".join(screen.listed(names, 15)))
+            screen.say("\n".join(screen.first_lines(names, 15)))
     for name, difference in found.kept.items():
         screen.say(f"\nyours, left as it is: {name}\n{difference}")
     if found.stale:

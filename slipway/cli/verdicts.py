@@ -48,7 +48,7 @@ def verdicts(target: Target, execution_arn: str) -> list[Verdict]:
     pages = client.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=execution_arn)
     parameters = {p["Name"]: p["Value"] for page in pages for p in page["PipelineParameters"]}
     reports = _Reports(target, execution_arn, json.loads(text))
-    return list(_judged(json.loads(text)["Steps"], parameters, reports))
+    return list(_step_verdicts(json.loads(text)["Steps"], parameters, reports))
 
 
 class _Reports:
@@ -86,7 +86,7 @@ def _walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from _walk(step.get("Arguments", {}).get(branch, []))
 
 
-def _judged(steps: list[dict[str, Any]], parameters: Mapping[str, str], reports: _Reports) -> Iterator[Verdict]:
+def _step_verdicts(steps: list[dict[str, Any]], parameters: Mapping[str, str], reports: _Reports) -> Iterator[Verdict]:
     for step in _walk(steps):
         for condition in step["Arguments"].get("Conditions", []) if step["Type"] == "Condition" else []:
             sign = SIGNS.get(condition["Type"])
@@ -95,7 +95,7 @@ def _judged(steps: list[dict[str, Any]], parameters: Mapping[str, str], reports:
                 continue
             found = left["Std:JsonGet"]
             try:  # what another team's definition compares may not be a figure of a report
-                bound = _bound(condition["RightValue"], parameters)
+                bound = _resolve_value(condition["RightValue"], parameters)
                 value = reports.value(found["PropertyFile"]["Get"], found["Path"])
                 holds = bool(_HOLDS[sign](value, bound))
             except (LookupError, StopIteration, ValueError, TypeError, UserError):
@@ -105,7 +105,7 @@ def _judged(steps: list[dict[str, Any]], parameters: Mapping[str, str], reports:
             yield Verdict(step["Name"], metric, value, sign, bound, holds)
 
 
-def _bound(written: Any, parameters: Mapping[str, str]) -> Any:
+def _resolve_value(written: Any, parameters: Mapping[str, str]) -> Any:
     if isinstance(written, dict) and "Get" in written:
         written = parameters[written["Get"].removeprefix("Parameters.")]
     try:

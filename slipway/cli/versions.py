@@ -120,7 +120,7 @@ def lineage(package: dict[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in found.items() if value}
 
 
-def judged(target: Target, package: dict[str, Any]) -> list[Verdict]:
+def gate_verdicts(target: Target, package: dict[str, Any]) -> list[Verdict]:
     """The gates that let a version through."""
     arn = execution_of(package)
     try:

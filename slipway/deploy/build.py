@@ -93,7 +93,7 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     """The content of every file to write, that of every object for the bucket, and what to tell."""
     wanted, available = _stages(found), found.model_monitor == "yes"
     watched = {name: monitors.watching(settings, available=available) for name, settings in wanted.items()}
-    stages = {name: monitors.possible(settings, available=available) for name, settings in wanted.items()}
+    stages = {name: monitors.without_unavailable(settings, available=available) for name, settings in wanted.items()}
     package, how = _version(services.sagemaker, found, stages)
     release = Release(
         project=found.sagemaker_project_name,
@@ -122,7 +122,7 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     written |= monitoring | lists
     written[found.export_promotion] = _json(record)
     written[found.export_variables] = _variables(promotion.variables(record))
-    return written, objects, [f"{package['ModelPackageArn']}: {how}", *promotion.told(record)]
+    return written, objects, [f"{package['ModelPackageArn']}: {how}", *promotion.log_lines(record)]
 
 
 def _stages(found: argparse.Namespace) -> dict[str, Stage]:
@@ -141,10 +141,10 @@ def _monitoring(
     if any(settings.monitor.model_quality != "off" for settings in stages.values()):
         record = _with_documents(record, s3)
     explains = any(settings.monitor.explainability != "off" for settings in stages.values())
-    registered = explained.registered(s3, record) if explains else {}
+    registered = explained.registered_settings(s3, record) if explains else {}
     written, objects = {found.export_monitoring_template: MONITORING.read_text()}, dict[str, bytes]()
     for name, settings in stages.items():
-        attribution = monitors.explained(settings, endpoints[name], registered)
+        attribution = monitors.explanation_settings(settings, endpoints[name], registered)
         configuration = monitors.configuration(settings, name, endpoints[name], arns, record, attribution)
         facts = (
             endpoints[name]["Parameters"] | configuration["Parameters"] | {"ModelPackageArn": record["ModelPackageArn"]}
@@ -171,7 +171,7 @@ def _version(sagemaker: Any, found: argparse.Namespace, stages: Mapping[str, Sta
     if arn == NEWEST:
         beside = {other.version for one in stages.values() for other in (one.ab, one.shadow) if other}
         return versions.newest(sagemaker, group, beside), "no version was given: the newest approved one"
-    return versions.pinned(sagemaker, group, arn), "the version that was given"
+    return versions.pinned_version(sagemaker, group, arn), "the version that was given"
 
 
 def _others(sagemaker: Any, group: str, package: dict[str, Any], settings: Stage) -> dict[int, str]:

@@ -24,7 +24,7 @@ class Sent:
     answer: str
 
 
-def needed(sampling_percent: float) -> int:
+def requests_to_send(sampling_percent: float) -> int:
     """How many requests make it all but certain that one is captured; above MOST_REQUESTS one can't wait for that."""
     if sampling_percent >= 100:
         return 1

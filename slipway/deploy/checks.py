@@ -76,7 +76,7 @@ def serves(sagemaker: Any, subject: Subject) -> Iterator[Finding]:
     yield Finding.of(name, "" if found == promised else f"it serves {found}, promised was {promised}", f"{promised}")
 
 
-def unchanged(contents: Mapping[str, str], promotion: Mapping[str, Any]) -> Finding:
+def check_files(contents: Mapping[str, str], promotion: Mapping[str, Any]) -> Finding:
     """The files from which the next stage is made are those of this build."""
     wrong = [
         path
@@ -184,7 +184,7 @@ def latency(subject: Subject) -> Finding:
     return Finding.of(name, text if p95 > limits["p95_ms"] else "", text)
 
 
-def malformed(subject: Subject) -> Iterator[Finding]:
+def check_malformed_requests(subject: Subject) -> Iterator[Finding]:
     """What is no request is refused with 4XX: neither answered nor a failure of the server."""
     row = subject.rows[0]
     cells = list(row["instance"].values())

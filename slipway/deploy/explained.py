@@ -17,7 +17,7 @@ MODEL = ("ModelPackageName", "ModelExecutionRoleArn", "VpcSubnetIds", "VpcSecuri
 BASELINE = "explanations_shap/baseline.csv"  # what Clarify leaves beside the analysis of the registered version
 
 
-def registered(s3: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+def registered_settings(s3: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the pinned version says of its explanations, compared with the same rows; empty when it says nothing."""
     documents = (record["DriftCheckBaselines"] or {}).get("Explainability") or {}
     uri = (documents.get("ConfigFile") or {}).get("S3Uri")

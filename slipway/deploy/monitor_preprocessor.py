@@ -95,8 +95,8 @@ def _of_csv(text: str) -> list[dict[str, Any]]:
     lines: list[list[str]] = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if row]
     if not lines:
         return []
-    named: list[str] = [_known(cell) or cell for cell in lines[0]]
-    if sum(_known(cell) is not None for cell in lines[0]) * 2 > len(lines[0]):
+    named: list[str] = [_baseline_column(cell) or cell for cell in lines[0]]
+    if sum(_baseline_column(cell) is not None for cell in lines[0]) * 2 > len(lines[0]):
         return [dict(zip(named, row)) for row in lines[1:]]
     return [_by_position(row) for row in lines]
 
@@ -107,7 +107,7 @@ def _of_json(text: str) -> list[dict[str, Any]]:
     if isinstance(rows, dict) or (isinstance(rows, list) and rows and not isinstance(rows[0], (list, dict))):
         rows = [rows]
     return [
-        {_known(name) or str(name): value for name, value in row.items()}
+        {_baseline_column(name) or str(name): value for name, value in row.items()}
         if isinstance(row, dict)
         else _by_position(row)
         for row in rows
@@ -182,6 +182,6 @@ def _by_spelling() -> dict[str, str]:
     return dict({spelling(name): name for name in _names()}, **{name: name for name in _names()})
 
 
-def _known(name: object) -> str | None:
+def _baseline_column(name: object) -> str | None:
     """The column of the baseline that a name means: as it stands, or by its letters and digits."""
     return _by_spelling().get(str(name)) or _by_spelling().get(spelling(str(name)))

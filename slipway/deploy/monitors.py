@@ -44,12 +44,12 @@ BASELINES = {
 }
 
 
-def wanted(stage: Stage) -> bool:
+def has_monitors(stage: Stage) -> bool:
     """Whether any monitor watches the stage."""
     return any(getattr(stage.monitor, name) != "off" for name in MONITORS)
 
 
-def possible(stage: Stage, *, available: bool) -> Stage:
+def without_unavailable(stage: Stage, *, available: bool) -> Stage:
     """The stage without monitors that the account has no service for. `available`: it has Model Monitor."""
     if available or stage.monitor.engine == "slipway":
         return stage
@@ -63,14 +63,14 @@ def watching(stage: Stage, *, available: bool) -> str:
     on = ", ".join(f"{name} {frequency}" for name, frequency in chosen.items() if frequency != "off")
     if not on:
         return "nothing: its monitors are off"
-    if wanted(possible(stage, available=available)):
+    if has_monitors(without_unavailable(stage, available=available)):
         return on
     return f"nothing: the account has no Model Monitor, which {on} needs with engine: sagemaker"
 
 
 def loads_script(stage: Stage) -> bool:
     """Whether Model Monitor's container gets the preprocessor; jobs of our own have it in their code."""
-    return stage.monitor.engine == "sagemaker" and wanted(stage)
+    return stage.monitor.engine == "sagemaker" and has_monitors(stage)
 
 
 def script_key() -> str:
@@ -78,7 +78,7 @@ def script_key() -> str:
     return f"monitoring/code/{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:16]}/{SCRIPT.name}"
 
 
-def explained(
+def explanation_settings(
     stage: Stage, endpoint: Mapping[str, Mapping[str, str]], registered: Mapping[str, Any]
 ) -> Explained | None:
     """What an explainability monitor of the stage needs beside its parameters; None where there is no such monitor."""
@@ -117,7 +117,7 @@ def configuration(
         **(_attribution(attribution, given, bucket) if attribution else {}),
         **_labels(monitor, bucket),
         **(_model_quality(name, record) if monitor.model_quality != "off" else {}),
-        **(_arns(name, monitor, arns) if wanted(stage) else {}),
+        **(_arns(name, monitor, arns) if has_monitors(stage) else {}),
     }
     return {"Parameters": parameters, "Tags": dict(endpoint["Tags"])}
 

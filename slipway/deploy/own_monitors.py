@@ -70,8 +70,8 @@ def _job(kind: str, stage: Stage, given: Mapping[str, str], image: str, folder: 
         resources=Resources(
             volume_key=given.get("VolumeKmsKeyId", ""),
             output_key=given.get("CaptureKmsKeyId", ""),
-            subnets=_listed(given.get("VpcSubnetIds", "")),
-            security_groups=_listed(given.get("VpcSecurityGroupIds", "")),
+            subnets=_split_names(given.get("VpcSubnetIds", "")),
+            security_groups=_split_names(given.get("VpcSecurityGroupIds", "")),
         ),
     )
 
@@ -93,5 +93,5 @@ def _model_quality(stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, st
     }
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _split_names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))

@@ -88,7 +88,7 @@ def variables(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def told(document: Mapping[str, Any]) -> Iterator[str]:
+def log_lines(document: Mapping[str, Any]) -> Iterator[str]:
     """Lines for the build's log."""
     yield f"commit {document['CommitId'] or 'unknown'}, data version {document['DataVersion'] or 'unknown'}"
     yield f"registered metrics: {summary(document) or 'none: the staging test can not pass'}"

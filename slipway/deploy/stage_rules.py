@@ -55,16 +55,16 @@ def captures(stage: dict[str, Any]) -> bool:
 
 def _kinds(stage: dict[str, Any], given: AbstractSet[str]) -> Iterator[Disagreement]:
     if "serverless" in stage:
-        yield from _excluded(stage, "serverless", NEEDS_INSTANCES)
+        yield from _excluded_columns_faults(stage, "serverless", NEEDS_INSTANCES)
         yield from _serverless(stage, given)
     elif "asynchronous" in stage:
-        yield from _excluded(stage, "asynchronous", NEEDS_ANSWERS)
+        yield from _excluded_columns_faults(stage, "asynchronous", NEEDS_ANSWERS)
     if "ab" in stage and "shadow" in stage:
         yield ("shadow",), "not with ab: a shadow variant stands beside exactly one production variant"
     yield from _monitors(stage)
 
 
-def _excluded(stage: dict[str, Any], kind: str, sections: dict[str, str]) -> Iterator[Disagreement]:
+def _excluded_columns_faults(stage: dict[str, Any], kind: str, sections: dict[str, str]) -> Iterator[Disagreement]:
     for section, why in sections.items():
         if section in stage and (section != "capture" or captures(stage)):
             yield (section,), f"not with {kind}: {why}"

@@ -73,8 +73,8 @@ class World:
 
 def run(subject: Subject, contents: Mapping[str, str], world: World) -> list[Finding]:
     """All checks, in order; nothing is asked of an endpoint that does not serve the promised version."""
-    first = _guarded("the endpoint serves the promised version", lambda: checks.serves(world.sagemaker, subject))
-    findings = [*first, checks.unchanged(contents, subject.promotion)]
+    first = _run_check("the endpoint serves the promised version", lambda: checks.serves(world.sagemaker, subject))
+    findings = [*first, checks.check_files(contents, subject.promotion)]
     if any(finding.status == "failed" for finding in first):
         return [*findings, Finding("requests", "skipped", "not sent: the endpoint does not serve the promised version")]
     steps: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -82,15 +82,15 @@ def run(subject: Subject, contents: Mapping[str, str], world: World) -> list[Fin
         "answers agree with the evaluation": lambda: iter([checks.agreement(subject)]),
         "the metric is the registered one": lambda: iter([checks.registered_metric(subject)]),
         "p95 latency": lambda: iter([checks.latency(subject)]),
-        "malformed requests are refused": lambda: checks.malformed(subject),
+        "malformed requests are refused": lambda: checks.check_malformed_requests(subject),
         CAPTURE: lambda: iter([capture(subject, world)]),
     }
     for name, step in steps.items():
-        findings += _guarded(name, step)
+        findings += _run_check(name, step)
     return findings
 
 
-def _guarded(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def _run_check(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """A check's findings; what AWS refuses is a failed check, not the end of the test."""
     found: list[Finding] = []
     try:
@@ -106,7 +106,7 @@ def capture(subject: Subject, world: World) -> Finding:
     if parameters.get("EnableDataCapture") != "true":
         return Finding(CAPTURE, "skipped", "capture is off on this stage")
     percent = float(parameters["SamplingPercentage"])
-    count = captured.needed(percent)
+    count = captured.requests_to_send(percent)
     if count > captured.MOST_REQUESTS:
         return Finding(CAPTURE, "skipped", f"at {percent:g} % it takes {count} requests to be sure of one record")
     row, sent = subject.rows[0], dict[str, Sent]()
@@ -164,7 +164,7 @@ def link(region: str, bucket: str, prefix: str) -> str:
 
 def variables(findings: Sequence[Finding], promotion: Mapping[str, Any], uri: str, url: str) -> dict[str, str]:
     """What the approval shows. APPROVAL_TEXT is all of it in one; CodePipeline allows it 1000 characters."""
-    registered = _registered(promotion)
+    registered = _registered_metrics(promotion)
     said, version = report.verdict(findings), str(promotion["ModelPackageVersion"])
     approval = f"Version {version} of {promotion['ModelPackageGroupName']}. Registered: {registered}. "
     approval += f"Staging {said[:400]}. Production is watched by {promotion['Watched']['prod']}. "
@@ -180,7 +180,7 @@ def variables(findings: Sequence[Finding], promotion: Mapping[str, Any], uri: st
     }
 
 
-def _registered(promotion: Mapping[str, Any]) -> str:
+def _registered_metrics(promotion: Mapping[str, Any]) -> str:
     metrics = promotion["Metrics"]
     shown = [name for name in ("auc", "f1", "accuracy", "rmse", "mae", "r2") if name in metrics]
     return ", ".join(f"{name} {metrics[name]['value']:.4f}" for name in shown) or "no metrics"
@@ -251,7 +251,7 @@ def _write(found: argparse.Namespace, findings: list[Finding], subject: Subject,
     folder = Path(found.output)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "junit.xml").write_text(report.junit(findings, f"staging {subject.endpoint}"))
-    (folder / "report.md").write_text(report.markdown(findings, subject, _registered(subject.promotion)))
+    (folder / "report.md").write_text(report.markdown(findings, subject, _registered_metrics(subject.promotion)))
     (folder / "report.svg").write_text(report.picture(subject))
     results = {
         "verdict": report.verdict(findings),

@@ -18,7 +18,7 @@ class NothingApprovedError(Exception):
     """No version was given, and none is approved yet, as in a new project: there is nothing to deploy."""
 
 
-def pinned(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
+def pinned_version(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
     """The version that the ARN names, which must belong to the group, be complete and approved now."""
     package = describe(sagemaker, arn)
     if package.get("ModelPackageGroupName") != group:
@@ -50,7 +50,7 @@ def newest(sagemaker: Any, group: str, others: Collection[int] = ()) -> dict[str
         and package.get("ModelLifeCycle", {}).get("Stage") != LEFT_PRODUCTION
     ]
     best = max(chosen or approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
-    return pinned(sagemaker, group, best["ModelPackageArn"])
+    return pinned_version(sagemaker, group, best["ModelPackageArn"])
 
 
 def beside(sagemaker: Any, group: str, package: dict[str, Any], version: int, *, answers: bool) -> str:
@@ -59,7 +59,7 @@ def beside(sagemaker: Any, group: str, package: dict[str, Any], version: int, *,
     if arn == package["ModelPackageArn"]:
         raise NotDeployableError(f"version {version} can't stand beside itself: choose another for ab or shadow")
     if answers:
-        return str(pinned(sagemaker, group, arn)["ModelPackageArn"])
+        return str(pinned_version(sagemaker, group, arn)["ModelPackageArn"])
     other = describe(sagemaker, arn)
     if other["ModelApprovalStatus"] == REJECTED:
         raise NotDeployableError(f"{arn} is rejected: it can't be a shadow variant")

@@ -28,7 +28,7 @@ class Allowance:
         return 1 - self.allowed / hour
 
 
-def widened(
+def widen(
     statistics: Mapping[str, Any], constraints: Mapping[str, Any], hour: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The constraints with room for chance in an hour of `hour` rows; and what was allowed, by column and check.
@@ -57,12 +57,14 @@ def _allowances(
         return
     present, missing = int(figures["common"]["num_present"]), int(figures["common"]["num_missing"])
     chance = FALSE_ALARMS * share
-    yield Allowance("completeness", missing, present + missing, most(missing, present + missing, hour, chance))
+    yield Allowance(
+        "completeness", missing, present + missing, largest_likely_count(missing, present + missing, hour, chance)
+    )
     if (constraint.get("string_constraints") or {}).get("domains"):
         once = sum(1 for count in _counts(figures) if count == 1)  # as many as are yet to be seen (Good and Turing)
-        yield Allowance("domain", once, present, most(once, present, hour, chance))
+        yield Allowance("domain", once, present, largest_likely_count(once, present, hour, chance))
     elif constraint["inferred_type"] == "Integral":
-        yield Allowance("type", 0, present, most(0, present, hour, chance))
+        yield Allowance("type", 0, present, largest_likely_count(0, present, hour, chance))
 
 
 def _counts(figures: Mapping[str, Any]) -> list[int]:
@@ -79,7 +81,7 @@ def _write(feature: dict[str, Any], allowance: Allowance, hour: int) -> None:
     feature.setdefault("monitoringConfigOverrides", {})[key] = limit
 
 
-def most(seen: int, rows: int, hour: int, chance: float) -> int:
+def largest_likely_count(seen: int, rows: int, hour: int, chance: float) -> int:
     """The smallest count among `hour` rows that at most `chance` of all hours exceed.
 
     `seen` of `rows` earlier rows were so. Jeffreys' prior; 0 of 3,000 is no proof that there are none.

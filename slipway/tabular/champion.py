@@ -21,7 +21,7 @@ FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10  # of the test rows; the interval of few
 INTERVAL = ("value", "low", "high")
 
 
-def wanted() -> tuple[str, str]:
+def champion_settings() -> tuple[str, str]:
     """What the Evaluate step is told: CHAMPION_MODEL_PACKAGE_ARN and MODEL_PACKAGE_GROUP_NAME."""
     return os.environ.get("CHAMPION_MODEL_PACKAGE_ARN", NONE), os.environ.get("MODEL_PACKAGE_GROUP_NAME", "")
 
@@ -71,7 +71,7 @@ def obstacle(candidate: Dealt | None, champion: Dealt | None, labels: NDArray[An
     return ""
 
 
-def not_compared(metric: str, reason: str, arn: str = NONE) -> dict[str, Any]:
+def skip_comparison(metric: str, reason: str, arn: str = NONE) -> dict[str, Any]:
     """The `champion` section of evaluation.json when nothing is compared: the candidate is not worse than anything."""
     named = {} if arn == NONE else {"model_package_arn": arn}
     return {"compared": False, **named, "reason": reason, "metric": metric, "worse_by": dict.fromkeys(INTERVAL, 0.0)}

@@ -19,7 +19,7 @@ WHY = (
 )
 
 
-def cleaned(batch: pa.RecordBatch, clean: Clean) -> pa.RecordBatch:
+def apply_clean(batch: pa.RecordBatch, clean: Clean) -> pa.RecordBatch:
     """The rows of a batch that `clean` keeps. Raises JobError for a column or value that is not the batch's own."""
     try:
         kept = clean(batch)
@@ -89,11 +89,11 @@ def _rows(codes: dict[str, tuple[Codes, Codes]]) -> tuple[Codes, Codes]:
     """A hash of each row, before and after."""
     before, after = (np.zeros(len(side), np.uint64) for side in next(iter(codes.values())))
     for column_before, column_after in codes.values():
-        before, after = _mixed(before, column_before), _mixed(after, column_after)
+        before, after = _mix_bits(before, column_before), _mix_bits(after, column_after)
     return before, after
 
 
-def _mixed(hashes: Codes, codes: Codes) -> Codes:
+def _mix_bits(hashes: Codes, codes: Codes) -> Codes:
     """The finalizer of SplitMix64 over what is there and what is added."""
     mixed = (hashes ^ codes) + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -35,10 +35,10 @@ def find(folder: Path, columns: Columns) -> list[CsvFile]:
     if not files:
         there = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
         raise JobError(f"No CSV file in the input {folder} (found: {there or 'nothing'}). Expected *.csv or *.csv.gz.")
-    return [_looked_into(path, columns) for path in files]
+    return [_inspect(path, columns) for path in files]
 
 
-def opened(path: Path) -> pa.NativeFile:
+def open_file(path: Path) -> pa.NativeFile:
     """The bytes of a file; what is packed with gzip is unpacked, whatever its name says."""
     with path.open("rb") as file:
         packed = file.read(2) == GZIP
@@ -62,9 +62,9 @@ def unreadable(path: Path, error: Exception) -> JobError:
     return JobError(f"{path.name} can't be read as CSV: {said}")
 
 
-def _looked_into(path: Path, columns: Columns) -> CsvFile:
+def _inspect(path: Path, columns: Columns) -> CsvFile:
     try:
-        with opened(path) as stream:
+        with open_file(path) as stream:
             start = stream.read(LONGEST_HEADER)
     except (OSError, pa.ArrowInvalid) as error:
         raise unreadable(path, error) from None

@@ -8,7 +8,7 @@ import pyarrow.csv as pacsv
 
 from slipway.tabular import typed
 from slipway.tabular.columns import IDENTIFIER, Columns
-from slipway.tabular.csv_files import CsvFile, opened, refusal, unreadable
+from slipway.tabular.csv_files import CsvFile, open_file, refusal, unreadable
 
 BLOCK_BYTES = 4 << 20  # a batch; memory is bounded by it, not by the file
 EXAMPLES = 3
@@ -26,23 +26,23 @@ def batches(file: CsvFile, columns: Columns, also: str = "") -> Iterator[pa.Reco
     spellings = typed.Spellings(columns.missing)
     done = 0
     try:
-        for batch in _quick(file, columns, names):
-            yield _spelled(batch, columns, spellings)
+        for batch in _read_typed(file, columns, names):
+            yield _unify_spellings(batch, columns, spellings)
             done += batch.num_rows
     except (pa.ArrowInvalid, OSError):  # one cell that Arrow does not read as a number; or worse
-        for batch in _careful(file, columns, names, done):
-            yield _spelled(batch, columns, spellings)
+        for batch in _read_as_text(file, columns, names, done):
+            yield _unify_spellings(batch, columns, spellings)
 
 
-def _quick(file: CsvFile, columns: Columns, names: list[str]) -> Iterator[pa.RecordBatch]:
+def _read_typed(file: CsvFile, columns: Columns, names: list[str]) -> Iterator[pa.RecordBatch]:
     """The rows as long as Arrow itself reads every number; ArrowInvalid where it does not."""
     types = {name: pa.float64() if columns.is_number(name) else pa.string() for name in names}
     words = sorted({case(word) for word in columns.missing for case in CASES})
     for batch in _stream(file, types, words):
-        yield pa.record_batch([_checked(values) for values in batch.columns], schema=batch.schema)
+        yield pa.record_batch([_check_numbers(values) for values in batch.columns], schema=batch.schema)
 
 
-def _checked(values: pa.Array) -> pa.Array:
+def _check_numbers(values: pa.Array) -> pa.Array:
     if not pa.types.is_floating(values.type):
         return values
     if not typed.is_finite(values):
@@ -50,7 +50,7 @@ def _checked(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_nan(values), None, values)
 
 
-def _careful(file: CsvFile, columns: Columns, names: list[str], done: int) -> Iterator[pa.RecordBatch]:
+def _read_as_text(file: CsvFile, columns: Columns, names: list[str], done: int) -> Iterator[pa.RecordBatch]:
     """The rows behind the first `done`, read as text and turned into numbers here. Raises JobError for what is none."""
     numeric = [name for name in names if columns.is_number(name)]
     try:
@@ -75,17 +75,17 @@ def _careful(file: CsvFile, columns: Columns, names: list[str], done: int) -> It
         raise unreadable(file.path, error) from None
 
 
-def _spelled(batch: pa.RecordBatch, columns: Columns, spellings: typed.Spellings) -> pa.RecordBatch:
+def _unify_spellings(batch: pa.RecordBatch, columns: Columns, spellings: typed.Spellings) -> pa.RecordBatch:
     """The batch with each category and identifier in its one spelling; the label keeps its own, for messages."""
 
-    def spelled(name: str) -> pa.Array:
+    def unify_column(name: str) -> pa.Array:
         values = batch.column(name)
         if columns.types[name] == IDENTIFIER:
             return typed.identifiers(values)
         is_category = pa.types.is_string(values.type) and name != columns.label
         return typed.categories(values, spellings) if is_category else values
 
-    return pa.record_batch([spelled(name) for name in batch.schema.names], names=batch.schema.names)
+    return pa.record_batch([unify_column(name) for name in batch.schema.names], names=batch.schema.names)
 
 
 def _stream(
@@ -93,7 +93,7 @@ def _stream(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of some columns. Line breaks in quotes are part of a cell."""
     yield from pacsv.open_csv(
-        opened(file.path),
+        open_file(file.path),
         read_options=pacsv.ReadOptions(
             column_names=list(file.names), skip_rows=file.skipped, block_size=BLOCK_BYTES, use_threads=not options
         ),

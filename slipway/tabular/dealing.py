@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from slipway.tabular.columns import Columns
 from slipway.tabular.hashing import Hashes
 from slipway.tabular.job import JobError
-from slipway.tabular.split import PARTS, Dealt, Split, no_identifier, repeated
+from slipway.tabular.split import PARTS, Dealt, Split, count_duplicates, no_identifier
 
 FEWEST_ROWS = 5  # of a part; fewer say nothing
 ROWS_A_FEATURE = 10
@@ -45,11 +45,11 @@ class Seen:
             return ""
         return no_identifier(np.concatenate(self._groups), np.concatenate(self._rows), self._missing)
 
-    def dealt(self, split: Split) -> Dealt:
+    def summarise(self, split: Split) -> Dealt:
         """What came of the split. Raises JobError where nothing can be learned or judged."""
         counts = {part: int(rows) for part, rows in zip(PARTS, self._counts.sum(axis=1), strict=True)}
         self._refuse(counts, split)
-        return Dealt(split, counts, repeated(np.concatenate(self._rows)))
+        return Dealt(split, counts, count_duplicates(np.concatenate(self._rows)))
 
     def _refuse(self, counts: dict[str, int], split: Split) -> None:
         total, name = sum(counts.values()), self._columns.label

@@ -21,18 +21,18 @@ Raw = dict[str, NDArray[Any]]
 Made = dict[str, "pd.Series[Any]"]
 
 
-def fitted(folder: Path, raw: Encoder, columns: Columns, function: FeatureFunction) -> Encoder:
+def fit(folder: Path, raw: Encoder, columns: Columns, function: FeatureFunction) -> Encoder:
     """The encoder of what features.py makes of the parts in a folder. Raises FeatureError for what can't be served."""
     derivation = Derivation(raw, {}, {}, function)
     sample = _sample(folder / "train", derivation)
-    _check_names(function, _derived(function, sample, columns), columns)
+    _check_names(function, _derive(function, sample, columns), columns)
     _check_rows(function, sample, columns)
     kinds: dict[str, str] = {}
     seen: dict[str, set[str]] = {}
     for part in PARTS:
         for piece in parts.pieces(folder / part, list(raw.categories)):
             rows = derivation.columns(piece)
-            for name, values in _derived(function, rows, columns).items():
+            for name, values in _derive(function, rows, columns).items():
                 _learn(function, name, values, rows, kinds)
                 if part == "train" and kinds[name] == CATEGORY:
                     seen.setdefault(name, set()).update(text for text in derived.texts_of(values) if text is not None)
@@ -64,7 +64,7 @@ def _sample(folder: Path, derivation: Derivation) -> Raw:
     return derivation.columns(piece.take(places))
 
 
-def _derived(function: FeatureFunction, rows: Raw, columns: Columns) -> Made:
+def _derive(function: FeatureFunction, rows: Raw, columns: Columns) -> Made:
     """What features.py returns; its error names a row, and says when it looks for what no request has."""
     try:
         return derived.derive(function, rows)
@@ -75,14 +75,14 @@ def _derived(function: FeatureFunction, rows: Raw, columns: Columns) -> Made:
                 raise FeatureError(f"{error}: it reads the {kind} {name!r}, which a request does not have") from error
         if error.__cause__ is None:
             raise
-        raise FeatureError(f"{error}, {_failing(function, rows)}") from error
+        raise FeatureError(f"{error}, {_first_failing_row(function, rows)}") from error
 
 
 def _is_about(error: BaseException, name: str) -> bool:
     return name in map(str, error.args) or any(f"'{name}'" in str(each) for each in error.args)
 
 
-def _failing(function: FeatureFunction, rows: Raw) -> str:
+def _first_failing_row(function: FeatureFunction, rows: Raw) -> str:
     """The first row that fails alone."""
     low, high = 0, len(next(iter(rows.values())))
     while high - low > 1:
@@ -119,12 +119,12 @@ def _check_names(function: FeatureFunction, made: Made, columns: Columns) -> Non
 def _check_rows(function: FeatureFunction, sample: Raw, columns: Columns) -> None:
     """Whether each row's features come of that row alone, and of any row that a request may have."""
     rows = [("alone", row) for row in _each(sample)] + [*_odd_rows(sample)]
-    alone = [_alone(function, row, why, columns) for why, row in rows]
+    alone = [_derive_alone(function, row, why, columns) for why, row in rows]
     together = {name: np.concatenate([row[name] for _, row in rows]) for name in sample}
-    made, again = (_derived(function, together, columns) for _ in range(2))
+    made, again = (_derive(function, together, columns) for _ in range(2))
     if fault := _difference(made, again):
         raise FeatureError(f"{function.place}: {fault} when it is called again: the same rows must give the same")
-    backwards = _derived(function, _rows(together, slice(None, None, -1)), columns)
+    backwards = _derive(function, _rows(together, slice(None, None, -1)), columns)
     if fault := _difference(made, {name: values[::-1] for name, values in backwards.items()}):
         raise FeatureError(f"{function.place}: {fault} in another order of the rows: it depends on other rows")
     for place, one in enumerate(alone):
@@ -132,9 +132,9 @@ def _check_rows(function: FeatureFunction, sample: Raw, columns: Columns) -> Non
             raise FeatureError(f"{function.place}: {fault} for the row alone: it depends on other rows")
 
 
-def _alone(function: FeatureFunction, row: Raw, why: str, columns: Columns) -> Made:
+def _derive_alone(function: FeatureFunction, row: Raw, why: str, columns: Columns) -> Made:
     try:
-        return _derived(function, row, columns)
+        return _derive(function, row, columns)
     except FeatureError as error:
         raise FeatureError(f"{error} ({why}: requests may be so)") from error
 

@@ -134,11 +134,11 @@ class CategoryCollector:
 
     def encoder(self, columns: Columns) -> Encoder:
         """The encoder for everything seen so far."""
-        found = {name: tuple(sorted(_merged(seen))) for name, seen in self._seen.items()}
+        found = {name: tuple(sorted(_merge_booleans(seen))) for name, seen in self._seen.items()}
         return Encoder(columns.features, found, columns.missing)
 
 
-def _merged(seen: set[str]) -> set[str]:
+def _merge_booleans(seen: set[str]) -> set[str]:
     """Categories of which two spell one boolean (1 and 0 in some files, true and false in others) as words."""
     if not seen <= cells.OTHER_BOOLEAN.keys() or not seen & {"true", "false"}:
         return seen

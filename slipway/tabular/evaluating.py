@@ -58,12 +58,12 @@ def against_champion(
     metric: str, trained: Trained, scored: Scored, judge: Judging, folders: Folders, columns: Columns
 ) -> dict[str, Any]:
     """Let the champion answer the test rows, and compare one metric."""
-    arn, other = champion.load(*champion.wanted())
+    arn, other = champion.load(*champion.champion_settings())
     if other is None:
-        return champion.not_compared(metric, "no champion: nothing to compare with")
+        return champion.skip_comparison(metric, "no champion: nothing to compare with")
     classification = columns.is_classification
     if reason := champion.obstacle(trained.dealt, other.dealt, scored.labels, classification=classification):
-        return champion.not_compared(metric, reason, arn)
+        return champion.skip_comparison(metric, reason, arn)
     theirs = scoring.score(other.model, folders.test, columns.label)
     return champion.comparison(
         metric,
@@ -116,7 +116,7 @@ def limits(folders: Folders, hour_rows: int) -> dict[str, Any]:
     statistics, constraints = (
         json.loads((folders.baseline / name / f"{name}.json").read_text()) for name in ("statistics", "constraints")
     )
-    document, allowed = allowances.widened(statistics, constraints, hour_rows)
+    document, allowed = allowances.widen(statistics, constraints, hour_rows)
     folders.output.mkdir(parents=True, exist_ok=True)
     (folders.output / "constraints.json").write_text(json.dumps(document, indent=1))
     return {"monitoring": allowed}

@@ -37,7 +37,7 @@ class FeatureFunction:
     def place(self) -> str:
         """File and line of the function."""
         code = self.function.__code__
-        return f"{self._shown(code.co_filename)}:{code.co_firstlineno}"
+        return f"{self._path_in_project(code.co_filename)}:{code.co_firstlineno}"
 
     def __call__(self, rows: Any) -> Any:
         """What the function returns. Raises FeatureError for what it raises."""
@@ -51,10 +51,10 @@ class FeatureFunction:
         own = (self.root / "pipelines", self.root / FILE)
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if any(Path(frame.filename).is_relative_to(each) for each in own):
-                return f"{self._shown(frame.filename)}:{frame.lineno}"
+                return f"{self._path_in_project(frame.filename)}:{frame.lineno}"
         return self.place
 
-    def _shown(self, filename: str) -> str:
+    def _path_in_project(self, filename: str) -> str:
         path = Path(filename)
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else filename
 
@@ -93,7 +93,7 @@ def _module(path: Path) -> tuple[Path, str]:
 @contextmanager
 def _apart(root: Path) -> Iterator[None]:
     """Import the project's modules from `root`, whatever is loaded; afterwards all is as before."""
-    before = _loaded()
+    before = _loaded_modules()
     for name in before:
         del sys.modules[name]
     sys.path.insert(0, str(root))
@@ -102,12 +102,12 @@ def _apart(root: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(root))
-        for name in _loaded():
+        for name in _loaded_modules():
             del sys.modules[name]
         sys.modules.update(before)
 
 
-def _loaded() -> dict[str, ModuleType]:
+def _loaded_modules() -> dict[str, ModuleType]:
     """The modules of the project that are loaded."""
     return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in PROJECT}
 
@@ -124,7 +124,7 @@ def _import_place(error: Exception, path: Path, root: Path) -> str:
 
 def _refuse_late_imports(root: Path) -> None:
     """A function that imports a module of the project when it is called would get whichever is loaded then."""
-    paths = {Path(module.__file__) for module in _loaded().values() if module.__file__}
+    paths = {Path(module.__file__) for module in _loaded_modules().values() if module.__file__}
     for path in sorted(path for path in paths if path.parent.name != ENGINE):
         functions = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.FunctionDef)]
         for node in (inner for function in functions for inner in ast.walk(function)):

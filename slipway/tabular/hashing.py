@@ -13,7 +13,7 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _MISSING = np.uint64(0x7FB5D329728EA185)
 
 
-def mixed(hashes: Hashes) -> Hashes:
+def mix_bits(hashes: Hashes) -> Hashes:
     """Each bit of the result depends on every bit (the last step of splitmix64)."""
     found = hashes ^ (hashes >> np.uint64(30))
     found *= np.uint64(0xBF58476D1CE4E5B9)
@@ -30,7 +30,7 @@ def of_rows(columns: Iterable[pa.Array], rows: int) -> Hashes:
         found ^= of_values(values)
         found *= _FACTOR
         found ^= found >> np.uint64(29)
-    return mixed(found)
+    return mix_bits(found)
 
 
 def of_values(values: pa.Array) -> Hashes:
@@ -60,7 +60,7 @@ def of_texts(values: pa.Array) -> Hashes:
     powers = np.cumprod(np.full(int(lengths.max(initial=0)) + 1, _FACTOR, np.uint64), dtype=np.uint64)
     sums = np.zeros(size + 1, np.uint64)
     np.cumsum((raw.astype(np.uint64) + np.uint64(1)) * powers[place], dtype=np.uint64, out=sums[1:])
-    found = mixed(sums[offsets[1:]] - sums[offsets[:-1]] + lengths.astype(np.uint64))
+    found = mix_bits(sums[offsets[1:]] - sums[offsets[:-1]] + lengths.astype(np.uint64))
     if values.null_count:
         found[np.asarray(pc.is_null(values))] = _MISSING
     return found

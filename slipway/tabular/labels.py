@@ -9,7 +9,7 @@ from slipway.tabular.columns import Columns
 from slipway.tabular.job import JobError
 
 
-def numbered(batch: pa.RecordBatch, columns: Columns, first_row: int) -> pa.RecordBatch:
+def number_labels(batch: pa.RecordBatch, columns: Columns, first_row: int) -> pa.RecordBatch:
     """The batch with a numeric label column; a missing or unknown label is an error that names its row."""
     values = batch.column(columns.label)
     labels = _classes(values, columns) if columns.is_classification else values
@@ -18,7 +18,7 @@ def numbered(batch: pa.RecordBatch, columns: Columns, first_row: int) -> pa.Reco
         found = values[row].as_py()
         raise JobError(
             f"label column {columns.label!r}: row {first_row + row} has {'no value' if found is None else repr(found)} "
-            f"({labels.null_count} such rows near it); expected {_expected(columns)}"
+            f"({labels.null_count} such rows near it); expected {_describe_classes(columns)}"
         )
     place = batch.schema.get_field_index(columns.label)
     return batch.set_column(place, columns.label, labels.cast(pa.float64()))
@@ -32,7 +32,7 @@ def _classes(values: pa.Array, columns: Columns) -> pa.Array:
     return pc.take(pa.array(classes, pa.float64()), coded.indices)
 
 
-def _expected(columns: Columns) -> str:
+def _describe_classes(columns: Columns) -> str:
     if columns.is_classification:
         return f"one of {', '.join((*columns.positive, *columns.negative))} (data.label in config.yml)"
     return "a number"

@@ -68,7 +68,7 @@ class PartWriter:
         self._close_file()
 
 
-def stored(rows: pa.Table, columns: Columns, *, exact: bool = False) -> pa.Table:
+def storage_table(rows: pa.Table, columns: Columns, *, exact: bool = False) -> pa.Table:
     """Rows as they are stored: features in order, the label last, numbers as float32.
 
     `exact` keeps features as float64, which is what features.py is given of a request.

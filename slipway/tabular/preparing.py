@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from slipway.tabular import csv_files, csv_source, hashing, labels, parts
-from slipway.tabular.cleaning import Clean, cleaned
+from slipway.tabular.cleaning import Clean, apply_clean
 from slipway.tabular.columns import Columns
 from slipway.tabular.dealing import Seen
 from slipway.tabular.encoder import CategoryCollector
@@ -76,7 +76,7 @@ class Preparation:
         self.categories = CategoryCollector(name for name in columns.features if not columns.is_number(name))
         self.baseline = Kept("train", BASELINE_ROWS)
         self.golden = Kept("test", GOLDEN_ROWS)
-        self.checked = dict(_checked(config))
+        self.checked = dict(_clarify_files(config))
         self.seen = Seen(columns)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -86,7 +86,7 @@ class Preparation:
         assigned = self.split.parts(groups)
         self.seen.add(rows, groups, missing, assigned, np.asarray(batch.column(self.columns.label)))
         raw = pa.Table.from_batches([batch.select(list(self.columns.used))])
-        table = parts.stored(raw, self.columns, exact=self.exact)
+        table = parts.storage_table(raw, self.columns, exact=self.exact)
         for part, writer in enumerate(self.writers):
             writer.write(table.filter(pa.array(assigned == part)))
         self.categories.add(raw.filter(pa.array(assigned == PARTS.index("train"))))
@@ -103,7 +103,7 @@ class Preparation:
         return (np.where(np.asarray(values.is_null()), rows, found) if values.null_count else found), values.null_count
 
 
-def _checked(config: Mapping[str, Any]) -> Iterator[tuple[str, Kept]]:
+def _clarify_files(config: Mapping[str, Any]) -> Iterator[tuple[str, Kept]]:
     """What Clarify reads, by the name of its file: only what the configuration asks for."""
     if "bias" in config:
         yield "train.csv", Kept("train", BIAS_ROWS)
@@ -131,7 +131,7 @@ def prepare(
         if not split.by or config["split"].get("group") or not (fault := work.seen.no_identifier()):
             break
         print(f"column {split.by!r} does not identify the rows: {fault}. They are split by something else")
-    dealt = work.seen.dealt(split)
+    dealt = work.seen.summarise(split)
     print(f"split by {split.words}, {dealt.repeated:,} rows repeat an earlier one")
     for warning in work.seen.warnings(dealt):
         print(f"warning: {warning}")
@@ -155,7 +155,7 @@ def _pass(
         for source in sources:
             row = 1
             for batch in csv_source.batches(source, columns, split.by):
-                work.add(cleaned(labels.numbered(batch, columns, row), own.clean))
+                work.add(apply_clean(labels.number_labels(batch, columns, row), own.clean))
                 row += batch.num_rows
     return work
 
@@ -167,7 +167,7 @@ def _write(output_dir: Path, work: Preparation, dealt: Dealt, features: FeatureF
     if features is not None:
         from slipway.tabular import deriving  # pandas, which plain columns do without
 
-        encoder = deriving.fitted(output_dir, encoder, columns, features)
+        encoder = deriving.fit(output_dir, encoder, columns, features)
         print("features.py makes " + ", ".join(encoder.features))
     encoder.save(output_dir / "encoder")
     dealt.save(output_dir / "encoder")

@@ -106,9 +106,9 @@ class Model:
         text = _text(body)
         kind = content_type.partition(";")[0].strip().lower()
         if kind == CSV:
-            return self._matrix(self._plain_csv(text) or self._turned(self._csv_rows(text)), odd=_is_odd(text))
+            return self._matrix(self._plain_csv(text) or self._transpose(self._csv_rows(text)), odd=_is_odd(text))
         if kind == JSON:
-            return self._matrix(self._turned(self._json_rows(text)), odd=_is_odd(text))
+            return self._matrix(self._transpose(self._json_rows(text)), odd=_is_odd(text))
         raise BadRequest(f"content type {content_type!r} is not supported: send {CSV} or {JSON}")
 
     def _plain_csv(self, text: str) -> list[list[str]] | None:
@@ -176,7 +176,7 @@ class Model:
             raise BadRequest(f"row {number}: column {', '.join(map(repr, absent))} is missing (send null if unknown)")
         return ordered
 
-    def _turned(self, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    def _transpose(self, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """Rows as columns."""
         width = len(self._names)
         for number, row in enumerate(rows, 1):
@@ -276,7 +276,7 @@ def answer(predictions: Iterable[float], accept: str, threshold: float | None = 
     raise BadRequest(f"Accept {accept!r} is not supported: ask for {CSV} or {JSON}")
 
 
-def answering(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:
+def answer_bad_requests(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:
     """Let a `transform_fn` raise BadRequest.
 
     The container's server answers whatever a script raises with 500, which would count as our own failure and take a
@@ -284,16 +284,16 @@ def answering(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:
     """
 
     @wraps(transform)
-    def answered(model: Any, body: bytes | str, content_type: str, accept: str) -> Any:
+    def transform_or_refuse(model: Any, body: bytes | str, content_type: str, accept: str) -> Any:
         try:
             return transform(model, body, content_type, accept)
         except BadRequest as refusal:
-            return _refused(refusal)
+            return _refusal_response(refusal)
 
-    return answered
+    return transform_or_refuse
 
 
-def _refused(refusal: BadRequest) -> Any:
+def _refusal_response(refusal: BadRequest) -> Any:
     """A response with status 400, or what multi-model-server makes one of.
 
     Only its own package tells that server: the container's Flask server has imported sagemaker_inference as well.

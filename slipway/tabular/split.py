@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slipway.tabular.hashing import Hashes, mixed
+from slipway.tabular.hashing import Hashes, mix_bits
 
 PARTS = ("train", "validation", "test")
 FILE = "split.json"
@@ -33,8 +33,8 @@ class Split:
 
     def parts(self, keys: Hashes) -> NDArray[np.int8]:
         """The part (index into PARTS) of each row, given its hash."""
-        seed = mixed(np.array([self.seed], np.uint64))
-        places = (mixed(keys ^ seed) >> np.uint64(11)) * 2.0**-53
+        seed = mix_bits(np.array([self.seed], np.uint64))
+        places = (mix_bits(keys ^ seed) >> np.uint64(11)) * 2.0**-53
         bounds = np.cumsum([self.shares[part] for part in PARTS[:-1]])
         return np.searchsorted(bounds, places, side="right").astype(np.int8)
 
@@ -91,7 +91,7 @@ def candidates(config: Mapping[str, Any], identifiers: tuple[str, ...]) -> Itera
     yield Split(shares, config["seed"])
 
 
-def repeated(rows: Hashes) -> int:
+def count_duplicates(rows: Hashes) -> int:
     """How many rows are equal to an earlier one."""
     return len(rows) - len(np.unique(rows))
 
@@ -108,7 +108,7 @@ def no_identifier(groups: Hashes, rows: Hashes, missing: int) -> str:
     largest = int(np.unique(groups, return_counts=True)[1].max(initial=0))
     if largest > max(LARGEST_GROUP * total, 1):
         return f"one of its values stands in {largest:,} of {total:,} rows"
-    apart = repeated(rows) - repeated(mixed(groups) ^ rows)
+    apart = count_duplicates(rows) - count_duplicates(mix_bits(groups) ^ rows)
     if apart > MOST_EQUAL * total:
         return f"{apart:,} rows are equal to another row and have another value in it"
     return ""

@@ -55,10 +55,10 @@ def hyperparameters(environment: Mapping[str, str] = os.environ) -> dict[str, An
     if "SM_HPS" in environment:
         decoded: dict[str, Any] = json.loads(environment["SM_HPS"])
         return decoded
-    return {key[6:].lower(): _decoded(value) for key, value in environment.items() if key.startswith("SM_HP_")}
+    return {key[6:].lower(): _decode(value) for key, value in environment.items() if key.startswith("SM_HP_")}
 
 
-def _decoded(value: str) -> Any:
+def _decode(value: str) -> Any:
     try:
         return json.loads(value)
     except json.JSONDecodeError:

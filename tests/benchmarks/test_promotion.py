@@ -36,7 +36,7 @@ def test_a_way_without_a_test_of_staging_is_not_measured():
 
 
 def test_the_bars_are_on_one_scale():
-    lines = lead_time.drawn([span("first", 0, 2), span("part", 1, 1, depth=1), span("last", 2, 2)])
+    lines = lead_time.draw_spans([span("first", 0, 2), span("part", 1, 1, depth=1), span("last", 2, 2)])
     assert [line.split()[0] for line in lines] == ["first", "part", "last"]
     bars = [line.partition(" s  ")[2] for line in lines]
     half, quarter = lead_time.CELLS // 2, lead_time.CELLS // 4

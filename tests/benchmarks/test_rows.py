@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.rows import Goal, Row, interleaved, median
+from benchmarks.rows import Goal, Row, measure_in_turns, median
 
 
 def scripted(name: str, values: list[float], calls: list[str]):
@@ -18,7 +18,7 @@ def scripted(name: str, values: list[float], calls: list[str]):
 def test_ours_and_floor_take_turns_and_medians_are_taken():
     calls: list[str] = []
     said: list[str] = []
-    ours, floor = interleaved(
+    ours, floor = measure_in_turns(
         scripted("ours", [9.0, 1.0, 2.0], calls), scripted("floor", [4.0, 3.0, 100.0], calls), 3, said.append
     )
     assert (ours, floor) == (2.0, 4.0)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from slipway.cli.projects import Project, needed
+from slipway.cli.projects import Project, require
 from slipway.cli.target import Target
 from tests.journeys.conftest import ROOT, Loopback, free_port, until
 
@@ -45,7 +45,7 @@ class Launched:
             self.edit("deploy/stages/prod.yml", old, new)
         self.environ = loopback.environ | {"PYTHONPATH": str(folder), "SAGEMAKER_PROJECT_NAME": NAME}
         self.first = self.slipway("ship", "churn", "--approve", "auto")
-        self.project: Project = needed(Target(self.environ, local=True, project=NAME))
+        self.project: Project = require(Target(self.environ, local=True, project=NAME))
         self.arrived = Arrived(
             (self.serves("staging"), self.serves("prod")),
             self.package(1)["ModelLifeCycle"],

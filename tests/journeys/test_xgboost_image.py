@@ -89,7 +89,7 @@ def test_every_check_of_a_stage_passes(served: Server, golden: dict[str, Any], c
         caller(served),
     )
     findings = [*checks.form(subject), checks.agreement(subject), checks.registered_metric(subject)]
-    findings += [checks.latency(subject), *checks.malformed(subject)]
+    findings += [checks.latency(subject), *checks.check_malformed_requests(subject)]
     assert [finding for finding in findings if finding.status != "passed"] == []
     assert len(findings) == 9
 

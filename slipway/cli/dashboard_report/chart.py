@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from slipway.cli.drift_report.drawing import escaped, moment
+from slipway.cli.drift_report.drawing import escape, moment
 from slipway.cli.drift_report.sparklines import line
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 560, 190, 52, 8, 24
@@ -67,7 +67,7 @@ def svg(lines: Sequence[Line], span: Span, title: str) -> str:
     parts.append(_text(WIDTH, floor + 17, moment(span.until), "end"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {floor + BOTTOM}" role="img" '
-        f'aria-label="{escaped(title)}">{"".join(parts)}</svg>'
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
     )
 
 
@@ -81,11 +81,11 @@ def _path(drawn: Line, number: int, span: Span, top: float) -> str:
         steps.append(f"{'L' if joined else 'M'}{x:.1f} {y:.1f}" + ("" if joined else "h0.01"))  # a point alone shows
         before = at
     said = f"{drawn.label}: {figure(drawn.values[-1])} at the end" if drawn.points else f"{drawn.label}: no data"
-    return f'<g><title>{escaped(said)}</title><path class="line kind{number % KINDS}" d="{" ".join(steps)}"/></g>'
+    return f'<g><title>{escape(said)}</title><path class="line kind{number % KINDS}" d="{" ".join(steps)}"/></g>'
 
 
 def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escaped(words)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
 def sparkline(drawn: Line, span: Span, width: int) -> str:

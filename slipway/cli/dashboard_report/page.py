@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from slipway.cli.dashboard_report.chart import KINDS, Line, Span, figure, svg
-from slipway.cli.drift_report.drawing import escaped, moment
+from slipway.cli.drift_report.drawing import escape, moment
 from slipway.cli.drift_report.page import POLICY
 from slipway.cli.drift_report.style import STYLE
 
@@ -53,7 +53,7 @@ def page(board: Board) -> str:
     title = f"{board.name}: {', '.join(alarmed)} in alarm" if alarmed else f"{board.name}: no alarm"
     head = (
         f'<header class="{"drifts" if alarmed else "fine"}"><p class="soft">Dashboard: endpoint '
-        f"{escaped(board.endpoint)}</p><h1>{escaped(title)}</h1>"
+        f"{escape(board.endpoint)}</p><h1>{escape(title)}</h1>"
         f'<p class="soft small">{moment(board.span.since)} to {moment(board.span.until)}, UTC</p></header>'
     )
     lists = "".join(_alarms(each) for each in board.pictures if each.alarms)
@@ -62,17 +62,17 @@ def page(board: Board) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escaped(title)}</title><style>{STYLE}{_STYLE}</style></head>\n<body>\n{head}\n{lists}\n"
+        f"<title>{escape(title)}</title><style>{STYLE}{_STYLE}</style></head>\n<body>\n{head}\n{lists}\n"
         f'<section><h2>Measured</h2><div class="panels">{drawn}</div></section>\n</body></html>\n'
     )
 
 
 def _panel(picture: Picture, span: Span) -> str:
     if picture.note:
-        inside = f'<p class="soft small">{escaped(picture.note)}</p>'
+        inside = f'<p class="soft small">{escape(picture.note)}</p>'
     else:
         inside = svg(picture.lines, span, picture.title) + _legend(picture.lines)
-    return f'<div class="card"><h3>{escaped(picture.title)}</h3>{inside}</div>'
+    return f'<div class="card"><h3>{escape(picture.title)}</h3>{inside}</div>'
 
 
 def _legend(lines: Sequence[Line]) -> str:
@@ -80,21 +80,21 @@ def _legend(lines: Sequence[Line]) -> str:
     for number, each in enumerate(lines):
         last = figure(each.values[-1]) if each.points else "no data"
         mark = f'<svg viewBox="0 0 26 8"><path class="line kind{number % KINDS}" d="M1 4 H25"/></svg>'
-        entries.append(f"<span>{mark}{escaped(each.label)} <span class='soft'>{escaped(last)}</span></span>")
+        entries.append(f"<span>{mark}{escape(each.label)} <span class='soft'>{escape(last)}</span></span>")
     return f'<div class="legend">{"".join(entries)}</div>'
 
 
 def _alarms(picture: Picture) -> str:
     rows = "".join(
-        f"<tr><td>{escaped(one['AlarmName'])}</td><td class='state {escaped(one['StateValue'])}'>"
-        f"{escaped(one['StateValue'])}</td><td class='time'>{_since(one)}</td>"
-        f"<td>{escaped(one.get('StateReason', ''))}</td></tr>"
+        f"<tr><td>{escape(one['AlarmName'])}</td><td class='state {escape(one['StateValue'])}'>"
+        f"{escape(one['StateValue'])}</td><td class='time'>{_since(one)}</td>"
+        f"<td>{escape(one.get('StateReason', ''))}</td></tr>"
         for one in picture.alarms
     )
     heads = "<tr><th>alarm</th><th>state</th><th>since</th><th>why</th></tr>"
-    return f'<section><h2>{escaped(picture.title)}</h2><div class="wide"><table>{heads}{rows}</table></div></section>'
+    return f'<section><h2>{escape(picture.title)}</h2><div class="wide"><table>{heads}{rows}</table></div></section>'
 
 
 def _since(alarm: Mapping[str, Any]) -> str:
     at = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
-    return escaped(moment(at)) if at else ""
+    return escape(moment(at)) if at else ""

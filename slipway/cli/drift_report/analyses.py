@@ -91,11 +91,13 @@ def _finding(violation: Doc, history: Sequence[Execution], words: str, how_sure:
 def explainability(schedule: str, execution: Execution, history: Sequence[Execution], found: Documents) -> Monitor:
     """How much each feature counts, as shares of all, in the order of the baseline."""
     before, live = _attributions(found.baseline_constraints), _attributions(found.statistics)
-    findings = [_finding(violation, history, _reordered(violation, before, live)) for violation in execution.violations]
+    findings = [
+        _finding(violation, history, _describe_order(violation, before, live)) for violation in execution.violations
+    ]
     pairs = [
         Pair(label, "", name, "", _share(before, label, name), _share(live, label, name), None, _about(findings, label))
         for label in before or live
-        for name in _ranked((before or live)[label])
+        for name in _rank_features((before or live)[label])
     ]
     made = Monitor(EXPLAINABILITY, schedule, execution, tuple(history), tuple(findings), uris=found.uris)
     return replace(made, pairs=tuple(pairs))
@@ -116,11 +118,11 @@ def _share(found: Attributions, label: str, name: str) -> float | None:
     return abs(values[name]) / whole if name in values and whole else None
 
 
-def _ranked(values: Mapping[str, float]) -> list[str]:
+def _rank_features(values: Mapping[str, float]) -> list[str]:
     return sorted(values, key=lambda name: -abs(values[name]))
 
 
-def _reordered(
+def _describe_order(
     violation: Doc, before: Mapping[str, Mapping[str, float]], live: Mapping[str, Mapping[str, float]]
 ) -> str:
     told, label = str(violation.get("description", "")), str(violation.get("label"))
@@ -128,6 +130,6 @@ def _reordered(
     if not gain or label not in live or label not in before:
         return told
     reached, limit = (wording.figure(float(found)) for found in gain.groups())
-    first, before_that = (", ".join(_ranked(side[label])[:_FIRST]) for side in (live, before))
+    first, before_that = (", ".join(_rank_features(side[label])[:_FIRST]) for side in (live, before))
     words = f"features count in another order: nDCG {reached} below {limit}"
     return f"{words}; first are {first}, in the baseline {before_that}"

@@ -6,7 +6,7 @@ from itertools import groupby
 from slipway.cli.drift_report import drawing
 from slipway.cli.drift_report.distances import KOLMOGOROV
 from slipway.cli.drift_report.distributions import Bar, Feature, bars, histogram
-from slipway.cli.drift_report.drawing import escaped
+from slipway.cli.drift_report.drawing import escape
 from slipway.cli.drift_report.report import Metric, Pair, Row
 from slipway.cli.drift_report.wording import figure, percent
 
@@ -31,11 +31,11 @@ def features(rows: Iterable[Row]) -> str:
 
 
 def _card(row: Row) -> str:
-    words = "".join(f'<p class="words small">{escaped(finding.words)}</p>' for finding in row.findings)
-    facts = "".join(f"<dt>{name}</dt><dd>{escaped(value)}</dd>" for name, value in _facts(row) if value)
+    words = "".join(f'<p class="words small">{escape(finding.words)}</p>' for finding in row.findings)
+    facts = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in _facts(row) if value)
     violated = " violated" if row.findings else ""
     return (
-        f'<article class="card{violated}"><h3>{escaped(row.name)} <span class="kind">{escaped(row.type)}</span></h3>'
+        f'<article class="card{violated}"><h3>{escape(row.name)} <span class="kind">{escape(row.type)}</span></h3>'
         f"{words}{picture(row)}<dl>{facts}</dl></article>"
     )
 
@@ -57,15 +57,15 @@ def _facts(row: Row) -> Iterable[tuple[str, str]]:
         sign = ">" if found.distance > found.threshold else "≤"
         yield "distance", f"{figure(found.distance)} {sign} {figure(found.threshold)} ({found.method})"
         yield "gap", f"{figure(found.gap)}; by chance alone under {figure(found.chance)}"
-    yield "values", _both(row, lambda side: figure(side.present))
+    yield "values", _before_and_after(row, lambda side: figure(side.present))
     allowed = f" ({percent(max(0.0, 1 - row.required))} allowed)" if row.required is not None else ""
-    yield "missing", _both(row, lambda side: percent(side.missing_share)) + allowed
-    yield "mean", _both(row, lambda side: _figure(side, "mean", "std_dev"))
-    yield "range", _both(row, _range)
-    yield "different", _both(row, lambda side: _figure(side, "distinct_count"))
+    yield "missing", _before_and_after(row, lambda side: percent(side.missing_share)) + allowed
+    yield "mean", _before_and_after(row, lambda side: _figure(side, "mean", "std_dev"))
+    yield "range", _before_and_after(row, _range)
+    yield "different", _before_and_after(row, lambda side: _figure(side, "distinct_count"))
 
 
-def _both(row: Row, told: Callable[[Feature], str]) -> str:
+def _before_and_after(row: Row, told: Callable[[Feature], str]) -> str:
     """`baseline → live`; a side that is not there is none, and nothing is said when both are silent."""
     said = [told(side) if side else "" for side in (row.baseline, row.live)]
     return " → ".join(words or "none" for words in said) if any(said) else ""
@@ -92,8 +92,8 @@ def metrics(found: Iterable[Metric]) -> str:
         bound = f"{sign}{figure(metric.bound)}" if metric.bound is not None else ""
         state = '<span class="words">violated</span>' if metric.findings else "met" if bound else ""
         rows.append(
-            f'<tr><td>{escaped(metric.name)}</td><td class="number">{escaped(figure(metric.value) + deviation)}</td>'
-            f"<td>{escaped(bound)}</td><td>{state}</td></tr>"
+            f'<tr><td>{escape(metric.name)}</td><td class="number">{escape(figure(metric.value) + deviation)}</td>'
+            f"<td>{escape(bound)}</td><td>{state}</td></tr>"
         )
     heading = '<tr><th>metric</th><th class="number">value</th><th>bound</th><th></th></tr>'
     return f'<div class="wide"><table>{heading}{"".join(rows)}</table></div>'
@@ -130,7 +130,7 @@ def _bias(of: str, pairs: list[Pair]) -> str:
         drawing.Difference(p.name, _from_fair(p, p.baseline), _from_fair(p, p.live), _figures(p), bool(p.findings))
         for p in pairs
     ]
-    known = "".join(f"<dt>{escaped(pair.name)}</dt><dd>{escaped(pair.title)}</dd>" for pair in pairs)
+    known = "".join(f"<dt>{escape(pair.name)}</dt><dd>{escape(pair.title)}</dd>" for pair in pairs)
     meanings = f'<details class="small soft"><summary>What the metrics are</summary><dl>{known}</dl></details>'
     return _group(of, "bias", pairs, drawing.differences(rows, f"{of}: metrics of bias, baseline and live") + meanings)
 
@@ -157,7 +157,7 @@ def _attribution(of: str, pairs: list[Pair]) -> str:
 
 def _group(of: str, kind: str, pairs: list[Pair], drawn: str) -> str:
     told = dict.fromkeys(finding.words for pair in pairs for finding in pair.findings)
-    words = "".join(f'<p class="words small">{escaped(line)}</p>' for line in told) if kind == "attributions" else ""
+    words = "".join(f'<p class="words small">{escape(line)}</p>' for line in told) if kind == "attributions" else ""
     violated = " violated" if told else ""
-    heading = f'<h3>{escaped(of)} <span class="kind">{kind}</span></h3>'
+    heading = f'<h3>{escape(of)} <span class="kind">{kind}</span></h3>'
     return f'<article class="card{violated}">{heading}{words}{drawn}</article>'

@@ -34,7 +34,7 @@ class Distance:
     live_count: int
 
 
-def measured(baseline: Feature | None, live: Feature | None, rules: Doc) -> Distance | None:
+def measure(baseline: Feature | None, live: Feature | None, rules: Doc) -> Distance | None:
     """Of a feature under its `distribution_constraints`; None when there is nothing to compare."""
     if baseline is None or live is None:
         return None

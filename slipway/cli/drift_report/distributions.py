@@ -166,7 +166,7 @@ def bars(
     baseline: Mapping[str, float] | None, live: Mapping[str, float] | None, domain: Iterable[str] = (), most: int = 8
 ) -> list[Bar]:
     """New categories first, then the most frequent ones; the rest is one bar."""
-    before, after = _normed(baseline), _normed(live)
+    before, after = _normalize(baseline), _normalize(live)
     known = {*(baseline or {}), *domain}
 
     def bar(names: list[str], *, new: bool = False, others: int = 0) -> Bar:
@@ -180,6 +180,6 @@ def bars(
     return [*made[:most], bar([one.name for one in made[most:]], others=len(made) - most)]
 
 
-def _normed(counts: Mapping[str, float] | None) -> dict[str, float]:
+def _normalize(counts: Mapping[str, float] | None) -> dict[str, float]:
     whole = sum((counts or {}).values())
     return {name: count / whole for name, count in (counts or {}).items()} if whole else {}

@@ -23,12 +23,12 @@ _TWO_MOMENTS = 180  # the width that two labels of a timeline need
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def escaped(text: object) -> str:
+def escape(text: object) -> str:
     """For HTML, XML and their attributes; characters that XML does not have become a replacement mark."""
     return html.escape(_NOT_XML.sub("\ufffd", str(text)), quote=True)
 
 
-def shortened(text: str, letters: int) -> str:
+def shorten(text: str, letters: int) -> str:
     """Not wider than so many letters, wide ones counting twice; what is left out is an ellipsis."""
     taken = 0
     for place, letter in enumerate(text):
@@ -80,7 +80,7 @@ def _sides(bar: Bar) -> list[float]:
 
 def _category(bar: Bar, at: int, top: float) -> str:
     name = f"{bar.others} others" if bar.others else bar.name
-    label = shortened(name, _LABEL_LETTERS - 5 if bar.new else _LABEL_LETTERS) or "(empty)"
+    label = shorten(name, _LABEL_LETTERS - 5 if bar.new else _LABEL_LETTERS) or "(empty)"
     figures = " → ".join(percent(share) for share in _sides(bar))
     drawn = ""
     for share, below, kind in ((bar.baseline, 0, "base"), (bar.live, 8, "new" if bar.new else "bar")):
@@ -88,8 +88,8 @@ def _category(bar: Bar, at: int, top: float) -> str:
             long = max((_BAR_END - _LABEL_WIDTH) * share / top, 1.0)
             drawn += f'<rect class="{kind}" x="{_LABEL_WIDTH}" y="{at + below}" width="{long:.1f}" height="7"/>'
     return (
-        f"<g><title>{escaped(name)}: {escaped(figures)}</title>"
-        f'<text x="0" y="{at + 12}">{escaped(label)}{NEW if bar.new else ""}</text>{drawn}'
+        f"<g><title>{escape(name)}: {escape(figures)}</title>"
+        f'<text x="0" y="{at + 12}">{escape(label)}{NEW if bar.new else ""}</text>{drawn}'
         f"{_text(WIDTH, at + 12, figures, 'end')}</g>"
     )
 
@@ -121,8 +121,8 @@ def _difference(row: Difference, at: int, middle: float) -> str:
             left = middle - long if value < 0 else middle
             drawn += f'<rect class="{kind}" x="{left:.1f}" y="{at + below}" width="{long:.1f}" height="7"/>'
     return (
-        f"<g><title>{escaped(row.name)}: {escaped(row.figures)}</title>"
-        f'<text x="0" y="{at + 12}">{escaped(shortened(row.name, _LABEL_LETTERS))}</text>{drawn}'
+        f"<g><title>{escape(row.name)}: {escape(row.figures)}</title>"
+        f'<text x="0" y="{at + 12}">{escape(shorten(row.name, _LABEL_LETTERS))}</text>{drawn}'
         f"{_text(WIDTH, at + 12, row.figures, 'end')}</g>"
     )
 
@@ -135,7 +135,7 @@ def timeline(marks: Sequence[tuple[datetime, bool | None]], title: str) -> str:
     for place, (at, violated) in enumerate(shown):
         left = place * wide
         said = {True: "violated", False: "met", None: "no verdict"}[violated]
-        parts.append(f"<g><title>{escaped(moment(at))}: {said}</title>")
+        parts.append(f"<g><title>{escape(moment(at))}: {said}</title>")
         if violated is None:
             parts.append(f'<circle class="none" cx="{left + wide / 2 - 1:.1f}" cy="16" r="1.6"/></g>')
             continue
@@ -158,11 +158,11 @@ def moment(at: datetime) -> str:
 
 
 def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escaped(words)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
 def _svg(height: float, title: str, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" '
-        f'aria-label="{escaped(title)}">{"".join(parts)}</svg>'
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from slipway.cli.drift_report import cards
 from slipway.cli.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
-from slipway.cli.drift_report.drawing import escaped, moment, timeline
+from slipway.cli.drift_report.drawing import escape, moment, timeline
 from slipway.cli.drift_report.executions import Execution, marks
 from slipway.cli.drift_report.report import DATA_QUALITY, MODEL_QUALITY, Finding, Monitor, Report
 from slipway.cli.drift_report.style import STYLE
@@ -23,11 +23,11 @@ def page(report: Report) -> str:
     """The whole file."""
     violated = bool(report.findings)
     body = [
-        f'<header class="{"drifts" if violated else "fine" if _judged(report) else ""}">',
-        f'<p class="soft">Drift report: project {escaped(report.project)}</p>',
-        f"<h1>{escaped(verdict(report))}</h1>",
+        f'<header class="{"drifts" if violated else "fine" if _has_executions(report) else ""}">',
+        f'<p class="soft">Drift report: project {escape(report.project)}</p>',
+        f"<h1>{escape(verdict(report))}</h1>",
         _facts(report),
-        *(f'<p class="note">{escaped(_title(one))}: {escaped(one.note)}</p>' for one in report.monitors if one.note),
+        *(f'<p class="note">{escape(_title(one))}: {escape(one.note)}</p>' for one in report.monitors if one.note),
         "</header>",
         _violations(report),
         *(_monitor(one) for one in report.monitors if one.execution),
@@ -39,19 +39,19 @@ def page(report: Report) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escaped(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(part for part in body if part)
         + "\n</body></html>\n"
     )
 
 
-def _judged(report: Report) -> bool:
+def _has_executions(report: Report) -> bool:
     return any(monitor.execution for monitor in report.monitors)
 
 
 def verdict(report: Report) -> str:
     """In one line."""
-    if not _judged(report):
+    if not _has_executions(report):
         return f"No verdict on {report.stage}: no execution of a monitor has ended"
     findings = report.findings
     if not findings:
@@ -78,17 +78,19 @@ def _facts(report: Report) -> str:
         ("model version", str(report.version) if report.version else "not known"),
         ("report of", f"{report.made:%d %b %Y %H:%M} UTC; all times are UTC"),
     ]
-    facts += [(_title(monitor).lower(), shown(monitor)) for monitor in report.monitors if monitor.execution]
+    facts += [
+        (_title(monitor).lower(), describe_execution(monitor)) for monitor in report.monitors if monitor.execution
+    ]
     return f"<dl>{_pairs(facts)}</dl>"
 
 
-def shown(monitor: Monitor) -> str:
+def describe_execution(monitor: Monitor) -> str:
     """Which execution is shown, how much it has seen, and how many of the requests had a label."""
     rows = f"{figure(monitor.counted)} rows" if monitor.counted else ""
-    return ", ".join(part for part in (_seen(monitor.execution), rows, monitor.labels) if part)
+    return ", ".join(part for part in (_name_execution(monitor.execution), rows, monitor.labels) if part)
 
 
-def _seen(execution: Execution | None) -> str:
+def _name_execution(execution: Execution | None) -> str:
     if execution is None:
         return ""
     asked = ", asked for" if execution.asked else ""
@@ -96,7 +98,7 @@ def _seen(execution: Execution | None) -> str:
 
 
 def _pairs(facts: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in facts)
+    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
 
 
 def _violations(report: Report) -> str:
@@ -109,13 +111,13 @@ def _violations(report: Report) -> str:
 def _violation(finding: Finding, monitor: Monitor) -> str:
     history = sorted(monitor.history, key=lambda one: one.at)
     row = list(zip((one.at for one in history), marks((finding.subject, finding.check), history), strict=True))
-    sure = f'<p class="soft small">{escaped(finding.how_sure)}</p>' if finding.how_sure else ""
+    sure = f'<p class="soft small">{escape(finding.how_sure)}</p>' if finding.how_sure else ""
     subject = finding.subject or "data set"
     drawn = timeline(row, f"executions and {finding.check} of {subject}") if len(row) > 1 else ""
     return (
-        f"<li><h3>{escaped(subject)} <span class='kind'>{escaped(finding.check)}</span></h3>"
-        f'<p class="words">{escaped(finding.words)}</p>'
-        f'<p class="small">{escaped(lasting(finding))}</p>{sure}{drawn}</li>'
+        f"<li><h3>{escape(subject)} <span class='kind'>{escape(finding.check)}</span></h3>"
+        f'<p class="words">{escape(finding.words)}</p>'
+        f'<p class="small">{escape(lasting(finding))}</p>{sure}{drawn}</li>'
     )
 
 
@@ -136,20 +138,20 @@ def _monitor(monitor: Monitor) -> str:
         drawn = f"{cards.PAIRS}{cards.ATTRIBUTIONS}{cards.attributions(monitor.pairs)}"
         return f"<section><h2>{TITLES[EXPLAINABILITY]}</h2>{drawn}</section>"
     if monitor.metrics:
-        return f"<section><h2>{escaped(_title(monitor))}</h2>{cards.metrics(monitor.metrics)}</section>"
+        return f"<section><h2>{escape(_title(monitor))}</h2>{cards.metrics(monitor.metrics)}</section>"
     return f"<section><h2>Features</h2>{cards.LEGEND}{cards.features(monitor.rows)}</section>"
 
 
 def _history(monitor: Monitor) -> str:
     rows = [
-        f'<tr><td class="time">{moment(one.at)}</td><td>{escaped(one.status)}</td>'
+        f'<tr><td class="time">{moment(one.at)}</td><td>{escape(one.status)}</td>'
         f'<td class="number">{len(one.violations) if one.has_verdict else ""}</td>'
-        f"<td>{escaped('asked for; ' * one.asked + one.reason)}</td></tr>"
+        f"<td>{escape('asked for; ' * one.asked + one.reason)}</td></tr>"
         for one in sorted(monitor.history, key=lambda one: one.at, reverse=True)
     ]
     return (
-        f"<section><h2>Executions: {escaped(_title(monitor).lower())}</h2>"
-        f'<p class="soft small">schedule {escaped(monitor.schedule)}</p><div class="wide"><table>'
+        f"<section><h2>Executions: {escape(_title(monitor).lower())}</h2>"
+        f'<p class="soft small">schedule {escape(monitor.schedule)}</p><div class="wide"><table>'
         '<tr><th>time</th><th>status</th><th class="number">violations</th><th></th></tr>'
         f"{''.join(rows)}</table></div></section>"
     )
@@ -159,11 +161,11 @@ def _documents(monitors: Iterable[Monitor]) -> str:
     pairs = [(f"{_title(one)}: {name}", uri) for one in monitors for name, uri in one.uris.items()]
     if not pairs:
         return ""
-    shown = "".join(f"<dt>{escaped(name)}</dt><dd>{_link(uri)}</dd>" for name, uri in pairs)
+    shown = "".join(f"<dt>{escape(name)}</dt><dd>{_link(uri)}</dd>" for name, uri in pairs)
     return f'<section><h2>Documents</h2><dl class="long">{shown}</dl></section>'
 
 
 def _link(uri: str) -> str:
     """Only S3 addresses are links: others could be a script."""
-    shown = f"<code>{escaped(uri)}</code>"
-    return f'<a href="{escaped(uri)}">{shown}</a>' if uri.startswith("s3://") else shown
+    shown = f"<code>{escape(uri)}</code>"
+    return f'<a href="{escape(uri)}">{shown}</a>' if uri.startswith("s3://") else shown

@@ -208,7 +208,7 @@ def _excess(row: Row) -> float:
 def _row(name: str, before: Feature | None, after: Feature | None, rule: Doc | None, constraints: Doc) -> Row:
     side = before or after
     kind = str((rule or {}).get("inferred_type") or (side.type if side else "Unknown"))
-    measured = distances.measured(before, after, distances.distribution_rules(constraints, rule or {}))
+    measured = distances.measure(before, after, distances.distribution_rules(constraints, rule or {}))
     required = float(rule["completeness"]) if rule and "completeness" in rule else None
     domain = tuple(((rule or {}).get("string_constraints") or {}).get("domains") or ())
     return Row(name, kind, before, after, measured, required, domain)
@@ -223,13 +223,13 @@ def _findings(
         row = rows.get(subject)
         live, distance = (row.live, row.distance) if row else (None, None)
         words = wording.in_words(violation, live, rules.get(subject), distance)
-        sure = wording.how_sure(distance) if check == "baseline_drift_check" else _counted(live)
+        sure = wording.how_sure(distance) if check == "baseline_drift_check" else _count_values(live)
         told = str(violation.get("description", ""))
         made.append(Finding(subject, check, words, told, since((subject, check), history), sure))
     return made
 
 
-def _counted(live: Feature | None) -> str:
+def _count_values(live: Feature | None) -> str:
     return f"{wording.figure(live.present + live.missing)} live values" if live else ""
 
 

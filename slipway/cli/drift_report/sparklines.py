@@ -13,7 +13,7 @@ def pair(row: Row, width: int = WIDTH) -> tuple[str, str]:
     """(baseline, live) on one scale; empty where there is no distribution."""
     found = histogram(row.baseline, row.live)
     if found is not None:
-        before, after = _merged(found.baseline, width), _merged(found.live, width)
+        before, after = _merge_neighbours(found.baseline, width), _merge_neighbours(found.live, width)
     else:
         shown = bars(
             row.baseline.categories if row.baseline else None,
@@ -32,7 +32,7 @@ def line(shares: Sequence[float], top: float) -> str:
     return "".join(_LEVELS[min(int(share / top * 8), 7)] if share and top else " " for share in shares)
 
 
-def _merged(shares: Sequence[float] | None, width: int) -> list[float]:
+def _merge_neighbours(shares: Sequence[float] | None, width: int) -> list[float]:
     """At most so many, by putting neighbours together."""
     if not shares:
         return []

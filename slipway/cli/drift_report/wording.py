@@ -80,14 +80,14 @@ def _categories(told: str, live: Feature | None, constraint: Doc) -> str:
     fresh = sorted((name for name in counts if name not in domain), key=lambda name: (-counts[name], name))
     if not fresh or not domain:
         return f"values outside the baseline's categories ({told})" if told else "values outside the categories"
-    return f"new {'category' if len(fresh) == 1 else 'categories'} {_listed(fresh, counts)}"
+    return f"new {'category' if len(fresh) == 1 else 'categories'} {_list_values(fresh, counts)}"
 
 
 def _odd(live: Feature | None, expected: str) -> str:
     """The values that are not of the expected type, where the statistics name them."""
     counts = (live.categories if live else None) or {}
     odd = sorted((name for name in counts if not _fits(name, expected)), key=lambda name: (-counts[name], name))
-    return f": {_listed(odd, counts)}" if odd else ""
+    return f": {_list_values(odd, counts)}" if odd else ""
 
 
 def _fits(text: str, expected: str) -> bool:
@@ -98,7 +98,7 @@ def _fits(text: str, expected: str) -> bool:
     return True
 
 
-def _listed(names: list[str], counts: Mapping[str, float]) -> str:
+def _list_values(names: list[str], counts: Mapping[str, float]) -> str:
     whole = sum(counts.values())
     shown = [f'"{name}" ({figure(counts[name])}, {percent(counts[name] / whole)})' for name in names[:_MOST_NAMED]]
     return ", ".join(shown) + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")

@@ -39,7 +39,7 @@ def new(checkout: Checkout, wish: Wish, *, as_json: bool) -> int:
     if table.delimiter != "," and copy.exists():
         there.append(str(copy.relative_to(checkout.root)))
     if there:
-        raise UserError("\n".join(["There is already, and nothing was written:", *screen.listed(there)]))
+        raise UserError("\n".join(["There is already, and nothing was written:", *screen.first_lines(there)]))
     data = wish.data
     if table.delimiter != ",":
         tables.write_with_commas(table, copy)

@@ -48,7 +48,7 @@ def guess(columns: Sequence[Column], label: str = "", positive: str = "") -> Gue
     chosen = _label(columns, label)
     yes, no = _classes(chosen, positive)
     purposes = tuple(
-        Purpose(column.name, "label", _label_told(column, yes, no)) if column is chosen else _purpose(column)
+        Purpose(column.name, "label", _describe_label(column, yes, no)) if column is chosen else _purpose(column)
         for column in columns
     )
     if not any(purpose.kind in ("number", "category") for purpose in purposes):
@@ -103,7 +103,7 @@ def _yes_and_no(label: Column, positive: str) -> tuple[str, str]:
     return found[0], next(value for value in label.values if value != found[0])
 
 
-def _label_told(label: Column, yes: str, no: str) -> str:
+def _describe_label(label: Column, yes: str, no: str) -> str:
     if not yes and len(label.values) <= FEW and label.whole == label.numbers:
         return f"a number to predict; were its {len(label.values)} values classes: pipelines learn one of two only"
     if not yes:

@@ -89,7 +89,7 @@ def read(path: Path) -> Table:
     if not path.is_file():
         raise WrongUsage(f"There is no data file {path}; give a CSV file with --data")
     try:
-        with csv_files.opened(path) as stream:
+        with csv_files.open_file(path) as stream:
             start = stream.read(LOOKED_AT)
         text = start.decode("utf-8-sig")
     except (OSError, pa.ArrowInvalid) as error:
@@ -158,7 +158,7 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
 
 def _batches(path: Path, delimiter: str, names: Sequence[str], skipped: int) -> Iterator[pa.RecordBatch]:
     yield from pacsv.open_csv(
-        csv_files.opened(path),
+        csv_files.open_file(path),
         read_options=pacsv.ReadOptions(column_names=list(names), skip_rows=skipped, block_size=4 << 20),
         parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), null_values=[]),

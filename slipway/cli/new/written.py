@@ -45,9 +45,9 @@ def _config(name: str, table: Table, guess: Guess) -> Iterator[str]:
     yield f"  url: data/{name}/    # below the artifact bucket, or a whole s3:// URI"
     yield f"  header: {str(table.header).lower()}"
     yield "  columns:    # number, category, label, or identifier, which the model never sees; in the order of the file"
-    width = max(len(quoted(purpose.name)) + len(purpose.kind) for purpose in guess.columns)
+    width = max(len(quote(purpose.name)) + len(purpose.kind) for purpose in guess.columns)
     for purpose in guess.columns:
-        entry = f"{quoted(purpose.name)}: {purpose.kind}"
+        entry = f"{quote(purpose.name)}: {purpose.kind}"
         yield f"    {entry:<{width + 2}}    # {_one_line(purpose.why)}"
     if guess.is_classification:
         yield "  label:    # case and a final dot don't count; several spellings may be listed"
@@ -55,7 +55,7 @@ def _config(name: str, table: Table, guess: Guess) -> Iterator[str]:
         yield f"    negative: [{json.dumps(guess.negative, ensure_ascii=False)}]"
     yield f"  minimum_rows: {max(10, min(500, table.rows // 2))}    # fewer are refused; there were {table.rows}"
     yield "split: {train: 0.7, validation: 0.15, test: 0.15, seed: 20}"
-    slices = [quoted(column) for column in _slices(table, guess)]
+    slices = [quote(column) for column in _slices(table, guess)]
     yield f"slices: [{', '.join(slices)}]    # columns whose values get metrics of their own"
     yield "hyperparameters:    # XGBoost's, by XGBoost's names"
     settings: Mapping[str, object] = {
@@ -85,7 +85,7 @@ def _slices(table: Table, guess: Guess) -> list[str]:
     return [column.name for column in table.columns if column.name in categories and 2 <= len(column.values) <= 6][:2]
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """A name as YAML reads it as that text."""
     if PLAIN.fullmatch(name) and name.lower() not in YAML_WORDS:
         return name

@@ -84,7 +84,7 @@ def _folder(state: Path | None) -> Path:
     return state or state_folder()
 
 
-def _passed_on(name: str, text: str, *flags: str) -> None:
+def _add_loopback_verb(name: str, text: str, *flags: str) -> None:
     """A local verb that loopback's own command carries out."""
 
     def verb(
@@ -100,7 +100,7 @@ def _passed_on(name: str, text: str, *flags: str) -> None:
     local.command(name, help=text)(verb)
 
 
-_passed_on("down", "Stop it; the state stays.")
-_passed_on("status", "Whether it runs, where, and since when.", "json")
-_passed_on("logs", "What it has printed.", "follow")
-_passed_on("reset", "Delete the state of a stopped one.")
+_add_loopback_verb("down", "Stop it; the state stays.")
+_add_loopback_verb("status", "Whether it runs, where, and since when.", "json")
+_add_loopback_verb("logs", "What it has printed.", "follow")
+_add_loopback_verb("reset", "Delete the state of a stopped one.")

@@ -14,9 +14,9 @@ from slipway.cli.command_line import (
     Trained,
     Version,
     checkout,
+    choose_pipeline,
     command,
     target,
-    trained,
 )
 
 
@@ -67,7 +67,7 @@ def ship(  # noqa: PLR0913, PLR0917 - the options of a command
     if approve not in ("ask", "auto"):
         raise typer.BadParameter(f"{approve!r} is neither ask nor auto", param_hint="--approve")
     here, aws = checkout(), target()
-    wishes = verb.Wishes(trained(aws, here, pipeline), data, message, approve, push, merge, as_json)
+    wishes = verb.Wishes(choose_pipeline(aws, here, pipeline), data, message, approve, push, merge, as_json)
     raise typer.Exit(verb.ship(aws, here, wishes))
 
 

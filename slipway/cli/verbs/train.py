@@ -14,10 +14,10 @@ from slipway.cli.command_line import (
     Trained,
     Version,
     checkout,
+    choose_pipeline,
     command,
     pairs,
     target,
-    trained,
 )
 
 
@@ -39,7 +39,7 @@ def run(
     from slipway.cli import run as verb
 
     here, aws = checkout(), target()
-    wish = verb.Wish(trained(aws, here, pipeline), data, pairs(parameters or []), wait, as_json)
+    wish = verb.Wish(choose_pipeline(aws, here, pipeline), data, pairs(parameters or []), wait, as_json)
     raise typer.Exit(verb.run(aws, here, wish))
 
 

@@ -6,7 +6,7 @@ whose message names row, column, value and what was expected; `answering` makes 
 
 from pathlib import Path
 
-from slipway.tabular.serving import Model, answer, answering
+from slipway.tabular.serving import Model, answer, answer_bad_requests
 
 
 def model_fn(model_dir: str) -> Model:
@@ -14,7 +14,7 @@ def model_fn(model_dir: str) -> Model:
     return Model.load(Path(model_dir))
 
 
-@answering
+@answer_bad_requests
 def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
     """A number for each row, of a classification the probability of yes; body and content type.
 

@@ -54,7 +54,7 @@ def test_a_script_that_gives_something_else_is_told_where(tmp_path, result, mess
 
 def judged(folder, truth, answer="0.7"):
     side = {"endpointOutput": {**SIDE, "data": answer}}
-    return [*capture.judged(hour(folder, {"captureData": side, "groundTruthData": truth}))]
+    return [*capture.merged_rows(hour(folder, {"captureData": side, "groundTruthData": truth}))]
 
 
 @pytest.mark.parametrize(("label", "text"), [("1", "1"), (1, "1"), (0, "0"), (1.5, "1.5")])

@@ -38,7 +38,7 @@ def realized(scores, labels):
 
 @pytest.fixture(scope="module")
 def calibration():
-    return Calibration.fitted(*rows(1, 20_000))
+    return Calibration.fit(*rows(1, 20_000))
 
 
 @pytest.mark.parametrize("shift", [1.0, 0.5, 2.0])
@@ -106,7 +106,7 @@ def test_without_rows_there_is_nothing_to_say():
 
 def test_calibration_is_isotonic_regression():
     scores, labels = rows(7, 5000)
-    found = Calibration.fitted(scores, labels)
+    found = Calibration.fit(scores, labels)
     theirs = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
     at = np.linspace(0.05, 0.95, 50)
     assert found.of(at) == pytest.approx(theirs.predict(at), abs=0.02)  # ours keeps half a row of doubt
@@ -115,7 +115,7 @@ def test_calibration_is_isotonic_regression():
 
 
 def test_a_calibration_is_written_and_read():
-    found = Calibration.fitted(*rows(8, 2000))
+    found = Calibration.fit(*rows(8, 2000))
     again = Calibration.read(json.loads(json.dumps(found.document())))
     at = np.linspace(0, 1, 11)
     assert again.of(at).tolist() == found.of(at).tolist()
@@ -123,5 +123,5 @@ def test_a_calibration_is_written_and_read():
 
 def test_too_few_rows_of_a_class_make_no_calibration():
     scores, labels = rows(9, 1000)
-    assert Calibration.fitted(scores, np.zeros_like(labels)) is None
-    assert Calibration.fitted(scores[:60], labels[:60]) is None
+    assert Calibration.fit(scores, np.zeros_like(labels)) is None
+    assert Calibration.fit(scores[:60], labels[:60]) is None

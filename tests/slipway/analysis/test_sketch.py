@@ -50,7 +50,7 @@ def test_merging_in_any_order_stays_within_the_bound(seed, counts):
     parts = [np.random.default_rng(seed + index).exponential(size=n) + index for index, n in enumerate(counts)]
     a, b, c = map(_of, parts)
     every = np.concatenate(parts)
-    for merged in (a.merged(b).merged(c), a.merged(b.merged(c)), c.merged(a).merged(b)):
+    for merged in (a.merge(b).merge(c), a.merge(b.merge(c)), c.merge(a).merge(b)):
         assert merged.count == len(every)
         assert _worst(merged, every) < 0.01
 

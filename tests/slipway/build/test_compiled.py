@@ -58,7 +58,7 @@ def test_a_module_of_awss_own_templates_is_compiled_as_it_is(tmp_path, project, 
     (tmp_path / "pipelines" / "abalone").mkdir(parents=True)
     (tmp_path / "pipelines" / "abalone" / "pipeline.py").write_text(FOREIGN)
     given = project.arguments | {"pipeline_name": "demo-p-1"}
-    made = compiled.compiled("pipelines.abalone.pipeline", given, tmp_path)
+    made = compiled.compile_pipeline("pipelines.abalone.pipeline", given, tmp_path)
     document = json.loads(made.text)
     assert (made.name, made.bundles, made.code) == ("demo-p-1", None, {})
     assert document["Parameters"] == [{"DefaultValue": "demo-bucket", "Name": "Bucket", "Type": "String"}]

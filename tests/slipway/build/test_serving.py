@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slipway.tabular.encoder import Encoder
-from slipway.tabular.serving import BadRequest, Model, answer, answering
+from slipway.tabular.serving import BadRequest, Model, answer, answer_bad_requests
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def toolkit(monkeypatch):
 
 @pytest.mark.usefixtures("toolkit")
 def test_a_refusal_is_a_response_for_the_containers_flask(model):
-    told = answering(lambda model, body, kind, accept: answer([model.parse(body, kind)[0][0]], accept))
+    told = answer_bad_requests(lambda model, body, kind, accept: answer([model.parse(body, kind)[0][0]], accept))
     refused = told(model, "[}", "application/json", "text/csv")
     assert (refused.status_code, refused.mimetype) == (400, "text/plain")
     assert refused.get_data(as_text=True).startswith("the request is not JSON")
@@ -147,7 +147,7 @@ def test_a_refusal_is_a_response_for_the_containers_flask(model):
 @pytest.mark.usefixtures("toolkit")
 def test_a_refusal_is_an_exception_with_a_status_for_multi_model_server(monkeypatch):
     monkeypatch.setitem(sys.modules, "mms", SimpleNamespace())
-    refusing = answering(lambda *_: answer([1.0], "image/png"))
+    refusing = answer_bad_requests(lambda *_: answer([1.0], "image/png"))
     with pytest.raises(ToolkitError, match="image/png") as raised:
         refusing(None, "1", "text/csv", "image/png")
     assert raised.value.status_code == 400
@@ -219,7 +219,7 @@ def test_plain_csv_is_read_as_the_csv_module_reads_it(parts):
     text = "".join(itertools.chain(*parts))
     plain = bare._plain_csv(text)
     if plain is not None:
-        assert repr(read(lambda: plain)) == repr(read(lambda: bare._turned(bare._csv_rows(text))))
+        assert repr(read(lambda: plain)) == repr(read(lambda: bare._transpose(bare._csv_rows(text))))
 
 
 def test_what_clients_usually_send_is_plain(model, rows):

@@ -79,4 +79,4 @@ def test_outside_of_a_project_it_is_refused(tmp_path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"there is no project in {tmp_path} or above it")
     with pytest.raises(UsageError, match="Change to a clone"):
-        working_folder.needed(tmp_path)
+        working_folder.require_project(tmp_path)

@@ -159,7 +159,7 @@ def stage(aws, monkeypatch):
     from slipway.cli import projects
 
     project = projects.Project("demo", "p-1", {"StagingStackName": "demo-staging", "ProdStackName": "demo-prod"})
-    monkeypatch.setattr(projects, "needed", lambda target: project)
+    monkeypatch.setattr(projects, "require", lambda target: project)
     alarms = {"type": "alarm", "properties": {"alarms": ["arn:aws:cloudwatch:eu-west-1:1:alarm:demo-prod-latency"]}}
     shown = {"type": "metric", "y": 9, "properties": ONE}
     aws.answers |= {

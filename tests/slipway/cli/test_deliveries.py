@@ -143,7 +143,7 @@ def test_what_was_skipped_is_told_but_has_not_arrived(capsys: pytest.CaptureFixt
     actions = deliveries.actions(fake, "deploy", "x")
     assert [(action.name, action.status) for action in actions] == [("Build", "Succeeded"), ("DeployProd", "Skipped")]
     assert follow.seconds(actions[1], NOW) is None
-    assert not ship._succeeded(fake, "deploy", "x", actions, ship.Wishes("churn"))
+    assert not ship._report_end(fake, "deploy", "x", actions, ship.Wishes("churn"))
     assert "no version is approved yet" in capsys.readouterr().err
     assert len(deliveries.actions(fake, "deploy", "another")) == 1
 
@@ -227,7 +227,7 @@ def test_the_time_of_people_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(deliveries, "actions", lambda _target, pipeline, _execution: found[pipeline])
     monkeypatch.setattr(closing, "_steps", lambda *_: [waterfall.Span("Train", NOW, NOW, depth=1)])
     trip = closing.Trip(NOW, "c", "b", 1, "d")
-    spans = closing.where_the_time_went(target(), PROJECT, trip)
+    spans = closing.collect_spans(target(), PROJECT, trip)
     assert [(s.name, s.depth, s.waiting) for s in spans] == [
         ("Build (build)", 0, False),
         ("Train", 1, False),

@@ -91,7 +91,7 @@ def test_all_is_well(command, healthy) -> None:
 def test_model_monitor_is_certain_only_where_something_of_it_is(
     command, healthy, aws, monkeypatch, definitions, state
 ) -> None:
-    monkeypatch.setattr(model_monitor, "asked_for", lambda _: ("prod",))
+    monkeypatch.setattr(model_monitor, "watched_stages", lambda _: ("prod",))
     answer = definitions if isinstance(definitions, str) else {"JobDefinitionSummaries": definitions}
     aws.answers |= {
         "ListMonitoringSchedules": {"MonitoringScheduleSummaries": []},

@@ -14,7 +14,7 @@ from tests.slipway.cli.monitored_stage import DEFINITION, HEADED, NOW, PROJECT, 
 @pytest.fixture
 def watched(aws: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(projects, "needed", lambda _: PROJECT)
+    monkeypatch.setattr(projects, "require", lambda _: PROJECT)
     aws.answers |= played()
     return aws
 

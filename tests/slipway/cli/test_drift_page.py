@@ -72,11 +72,11 @@ def test_a_timeline_fits_and_tells_marks_apart_by_shape(marks: list[bool | None]
     [("short", 5, "short"), ("longer", 5, "long…"), ("a b c", 3, "a…"), ("日本語", 4, "日…"), ("", 3, "")],
 )
 def test_long_names_are_cut(text: str, letters: int, shown: str) -> None:
-    assert drawing.shortened(text, letters) == shown
+    assert drawing.shorten(text, letters) == shown
 
 
 def test_what_xml_lacks_is_marked() -> None:
-    assert drawing.escaped("a\x00b<\ud800>") == "a\ufffdb&lt;\ufffd&gt;"
+    assert drawing.escape("a\x00b<\ud800>") == "a\ufffdb&lt;\ufffd&gt;"
 
 
 def test_a_side_without_categories_has_no_figure() -> None:

@@ -116,13 +116,13 @@ def numbers(values: Any) -> Feature:
 def test_the_distance_of_numbers_is_that_of_kolmogorov_and_smirnov() -> None:
     chance = np.random.default_rng(1)
     first, second = chance.normal(0, 1, 500), chance.normal(0.4, 1, 300)
-    found = distances.measured(numbers(first), numbers(second), {"comparison_method": "Simple"})
+    found = distances.measure(numbers(first), numbers(second), {"comparison_method": "Simple"})
     assert found is not None
     assert found.gap == found.distance == pytest.approx(stats.ks_2samp(first, second).statistic)
     # the critical value at 99.9 %, with scipy's asymptotic distribution as the witness
     scale = ((500 + 300) / (500 * 300)) ** 0.5
     assert found.chance / scale == pytest.approx(stats.kstwobign.ppf(0.999), rel=1e-3)
-    robust = distances.measured(numbers(first), numbers(second), {"comparison_method": "Robust"})
+    robust = distances.measure(numbers(first), numbers(second), {"comparison_method": "Robust"})
     assert robust is not None
     assert robust.distance == pytest.approx(found.gap - 1.8 * scale)
 
@@ -133,7 +133,7 @@ def test_chance_alone_rarely_puts_categories_so_far_apart() -> None:
     for first, second in pairs:
         counts = (dict(zip("abcde", map(float, side), strict=True)) for side in (first, second))
         sides = [Feature("c", "String", 1, 0, categories=count) for count in counts]
-        found = distances.measured(*sides, {})
+        found = distances.measure(*sides, {})
         assert found is not None
         assert found.gap < found.chance
 

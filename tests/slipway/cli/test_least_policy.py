@@ -86,7 +86,7 @@ READ, SEND = statements("p", POLICY)
     ],
 )
 def test_what_a_role_has_and_nothing_asked_for(statement, asked, unused):
-    assert statement.unused(asked) == unused
+    assert statement.unused_actions(asked) == unused
 
 
 def test_a_statement_without_a_name_is_counted():

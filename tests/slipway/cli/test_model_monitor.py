@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipway.cli.model_monitor import asked_for
+from slipway.cli.model_monitor import watched_stages
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_only_a_monitor_with_that_engine_asks(tmp_path, text, asks):
     folder = tmp_path / "deploy/stages"
     folder.mkdir(parents=True)
     (folder / "prod.yml").write_text(text)
-    assert asked_for(tmp_path) == (("prod",) if asks else ())
+    assert watched_stages(tmp_path) == (("prod",) if asks else ())
 
 
 def test_without_a_checkout_nobody_asks(tmp_path):
-    assert asked_for(tmp_path) == ()
+    assert watched_stages(tmp_path) == ()

@@ -25,13 +25,13 @@ ARN = "arn:aws:sagemaker:eu-west-1:111122223333:"
     ],
 )
 def test_a_full_name_is_taken_as_it_is(text, name) -> None:
-    assert names.chosen(text, KNOWN, "demo", "no") == name
+    assert names.match_name(text, KNOWN, "demo", "no") == name
 
 
 @pytest.mark.parametrize("text", ["nope", "chur", f"{ARN}pipeline/nope", f"{ARN}pipeline/abalone"])
 def test_what_is_not_there_is_refused_with_what_is(text) -> None:
     with pytest.raises(UserError, match="no; it has: MyPipe, churn, demo-abalone"):
-        names.chosen(text, KNOWN, "demo", "no")
+        names.match_name(text, KNOWN, "demo", "no")
 
 
 def have(aws, *pipelines) -> None:

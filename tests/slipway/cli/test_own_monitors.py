@@ -66,7 +66,7 @@ def described(messages: dict[str, str], asked: dict[str, str]) -> Callable[[dict
 def watched(aws: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     """A production stage whose own monitor found drift at 11 and 12, and none at 10."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(projects, "needed", lambda _: PROJECT)
+    monkeypatch.setattr(projects, "require", lambda _: PROJECT)
     messages = {"12": FOUND, "11": FOUND, "10": NONE}
     aws.answers |= played() | {
         "ListMonitoringSchedules": {"MonitoringScheduleSummaries": []},

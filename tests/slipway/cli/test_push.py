@@ -390,7 +390,7 @@ def team_uploads(**files: str) -> None:
     from seed_code import seed
 
     contents = {name: text.encode("latin-1") for name, text in {**in_zip(), **files}.items()}
-    OBJECT.update(content=seed.packed(contents).content, ETag='"theirs"', Metadata={}, VersionId="v9")
+    OBJECT.update(content=seed.pack(contents).content, ETag='"theirs"', Metadata={}, VersionId="v9")
 
 
 def test_a_zip_goes_round_like_a_repository(checkout, source) -> None:

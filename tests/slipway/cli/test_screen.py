@@ -52,7 +52,7 @@ TAME = "[/red] [bold]not bold[/bold] [link=http://evil]x"
 
 def test_lines_are_neither_obeyed_nor_read_as_markup(terminal, capsys):
     screen.say(EVIL)
-    screen.say_styled(f"[bold]{screen.escaped(EVIL)}[/bold]")
+    screen.say_styled(f"[bold]{screen.escape_markup(EVIL)}[/bold]")
     assert terminal.getvalue() == f"{TAME}\n{TAME}\n"
     screen.write(EVIL)
     assert capsys.readouterr().out == f"{TAME}\n"

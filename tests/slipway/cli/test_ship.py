@@ -50,13 +50,13 @@ def configured(clone: Checkout, url: str) -> Checkout:
     ("url", "folder"), [("data/churn/", "s3://bucket/data/churn/"), ("s3://bucket/in/", "s3://bucket/in/")]
 )
 def test_data_go_where_the_pipeline_reads(url, folder, clone) -> None:
-    assert ship.trained_on(PROJECT, configured(clone, url)) == folder
+    assert ship.training_folder(PROJECT, configured(clone, url)) == folder
 
 
 @pytest.mark.parametrize("url", ["s3://lake/churn/", "data/churn/rows.csv"])
 def test_or_nowhere(url, clone) -> None:
     with pytest.raises(UserError, match="put the file there yourself"):
-        ship.trained_on(PROJECT, configured(clone, url))
+        ship.training_folder(PROJECT, configured(clone, url))
 
 
 def test_it_says_what_else_is_trained_on(clone, aws, tmp_path, monkeypatch, capsys) -> None:

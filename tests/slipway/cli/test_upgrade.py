@@ -134,7 +134,7 @@ def test_what_it_does_not_begin_with(tmp_path, template) -> None:
         upgrade.upgrade(Checkout(root), None, dry=False, as_json=False)
     (root / MANIFEST).unlink()
     with pytest.raises(UserError, match="ship --merge"):
-        upgrade.planned(root, encoded(NEW))
+        upgrade.plan_upgrade(root, encoded(NEW))
     with pytest.raises(WrongUsage, match="is the template"):
         upgrade.upgrade(Checkout(ROOT), None, dry=False, as_json=False)
 
@@ -152,6 +152,6 @@ def test_the_real_template_is_what_an_up_to_date_project_has(tmp_path) -> None:
     for name, made in {**files, MANIFEST: manifest(files)}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(made)
-    found = upgrade.planned(tmp_path, files)
+    found = upgrade.plan_upgrade(tmp_path, files)
     assert (list(found.files), found.deleted, found.kept, found.stale) == ([MANIFEST], (), {}, ())
     assert found.before == found.after != ""

@@ -8,7 +8,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from slipway.deploy.explained import Explained, registered
+from slipway.deploy.explained import Explained, registered_settings
 from slipway.deploy.versions import NotDeployableError
 
 CONFIG = {
@@ -46,13 +46,13 @@ def holds(stub, document=CONFIG, objects=1):
 
 
 def test_a_version_that_says_nothing_has_nothing_to_read(bucket):
-    assert registered(bucket[0], {"DriftCheckBaselines": None}) == {}
+    assert registered_settings(bucket[0], {"DriftCheckBaselines": None}) == {}
 
 
 def test_requests_are_explained_against_the_rows_that_the_baseline_was(bucket):
     s3, stub = bucket
     holds(stub)
-    assert registered(s3, RECORD)["methods"]["shap"] == {
+    assert registered_settings(s3, RECORD)["methods"]["shap"] == {
         "num_samples": 200,
         "baseline": "s3://bucket/run/explain/explanations_shap/baseline.csv",
     }
@@ -61,17 +61,17 @@ def test_requests_are_explained_against_the_rows_that_the_baseline_was(bucket):
 def test_without_such_rows_clarify_finds_some(bucket):
     s3, stub = bucket
     holds(stub, objects=0)
-    assert registered(s3, RECORD) == CONFIG
+    assert registered_settings(s3, RECORD) == CONFIG
 
 
 def test_what_can_not_be_read_is_not_deployed(bucket):
     s3, stub = bucket
     stub.add_client_error("get_object", "NoSuchKey")
     with pytest.raises(NotDeployableError, match=r"configuration s3://bucket/code/1/\S+ of this version can't be read"):
-        registered(s3, RECORD)
+        registered_settings(s3, RECORD)
     holds(stub, document=[1])
     with pytest.raises(NotDeployableError, match="is not a JSON object"):
-        registered(s3, RECORD)
+        registered_settings(s3, RECORD)
 
 
 def test_the_configuration_names_the_model():

@@ -38,7 +38,7 @@ def configured(tmp_path, monkeypatch):
         path.write_text(text)
         settings = stage.load(path)
         endpoint = parameters.configuration(settings, "prod", RELEASE, {})
-        attribution = monitors.explained(settings, endpoint, {"methods": {}})
+        attribution = monitors.explanation_settings(settings, endpoint, {"methods": {}})
         found = monitors.configuration(settings, "prod", endpoint, arns, record, attribution)
         assert found["Tags"] == endpoint["Tags"]
         return found["Parameters"], Monitors(found["Parameters"])

@@ -290,12 +290,14 @@ def test_capture_by_sampling_sends_more_requests(run):
     staging = Staging(record=lambda record: record if next(turn) % 9 == 0 else None)
     found = run(staging, SamplingPercentage="20")
     assert CAPTURE in found.passed
-    assert sum("x-amzn-sagemaker-inference-id" in headers for _, headers in staging.asked) == 2 * captured.needed(20)
+    assert sum(
+        "x-amzn-sagemaker-inference-id" in headers for _, headers in staging.asked
+    ) == 2 * captured.requests_to_send(20)
 
 
 @pytest.mark.parametrize(("percent", "count"), [(100, 1), (50, 20), (20, 62), (1, 1375)])
 def test_how_many_requests_sampling_needs(percent, count):
-    assert captured.needed(percent) == count
+    assert captured.requests_to_send(percent) == count
 
 
 def test_capture_that_is_too_rare_to_wait_for(run):

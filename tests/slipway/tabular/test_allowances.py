@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import betabinom
 
 from loopback.images.model_monitor import analyzer
-from slipway.tabular.allowances import most, widened
+from slipway.tabular.allowances import largest_likely_count, widen
 
 HOURS = 120
 
@@ -15,7 +15,7 @@ HOURS = 120
 @pytest.mark.parametrize(("seen", "rows", "hour"), [(0, 3500, 100), (175, 3500, 300), (1, 60, 10), (60, 60, 10)])
 @pytest.mark.parametrize("chance", [0.01, 1e-4])
 def test_the_room_is_the_quantile_of_a_beta_binomial(seen, rows, hour, chance):
-    found = most(seen, rows, hour, chance)
+    found = largest_likely_count(seen, rows, hour, chance)
     exceeded = betabinom(hour, seen + 0.5, rows - seen + 0.5).sf
     assert exceeded(found) <= chance * 1.0001
     assert found == 0 or exceeded(found - 1) > chance
@@ -46,7 +46,7 @@ class Monitor:
         self.statistics, constraints = (
             json.loads((made / f"{n}.json").read_text()) for n in ("statistics", "constraints")
         )
-        self.constraints, self.allowed = widened(self.statistics, constraints, hour_rows)
+        self.constraints, self.allowed = widen(self.statistics, constraints, hour_rows)
         (made / "constraints.json").write_text(json.dumps(self.constraints))
         self.against = {f"baseline_{name}": str(made / f"{name}.json") for name in ("statistics", "constraints")}
 
@@ -91,7 +91,7 @@ def test_what_is_allowed_is_said(monitor):
 
 
 def test_to_widen_twice_changes_nothing_more(monitor):
-    assert widened(monitor.statistics, monitor.constraints, 100)[0] == monitor.constraints
+    assert widen(monitor.statistics, monitor.constraints, 100)[0] == monitor.constraints
 
 
 def test_larger_hours_have_tighter_limits(tmp_path, monitor):
@@ -101,5 +101,5 @@ def test_larger_hours_have_tighter_limits(tmp_path, monitor):
 
 def test_a_column_without_values_and_one_that_is_not_counted_keep_what_they_have():
     features = [{"name": name, "inferred_type": "Unknown", "completeness": 0.0} for name in ("empty", "other")]
-    document, told = widened({"features": features[:1]}, {"features": features}, 100)
+    document, told = widen({"features": features[:1]}, {"features": features}, 100)
     assert (document["features"], told["allowed"]) == (features, {"empty": {}})

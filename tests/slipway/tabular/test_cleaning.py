@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from slipway.tabular.cleaning import cleaned
+from slipway.tabular.cleaning import apply_clean
 from slipway.tabular.job import JobError
 from slipway.tabular.scripts import prepare
 from tests.slipway.conftest import config_of
@@ -47,7 +47,7 @@ KEEPS = {
 
 @pytest.mark.parametrize(("clean", "rows"), KEEPS.values(), ids=KEEPS)
 def test_rows_may_be_left_out(clean, rows):
-    kept = cleaned(BATCH, clean)
+    kept = apply_clean(BATCH, clean)
     assert (kept.num_rows, kept.schema.names) == (rows, BATCH.schema.names)
 
 
@@ -93,12 +93,12 @@ REFUSED = {
 @pytest.mark.parametrize(("clean", "message"), REFUSED.values(), ids=REFUSED)
 def test_anything_else_is_refused_by_name(clean, message):
     with pytest.raises(JobError, match=message):
-        cleaned(BATCH, clean)
+        apply_clean(BATCH, clean)
 
 
 def test_values_are_compared_by_what_they_are():
     batch = pa.record_batch({"x": pa.array([np.nan, None, 0.0, -0.0])})
-    assert cleaned(batch, lambda b: pa.record_batch({"x": pa.array([None, None, 0.0, 0.0])})).num_rows == 4
+    assert apply_clean(batch, lambda b: pa.record_batch({"x": pa.array([None, None, 0.0, 0.0])})).num_rows == 4
 
 
 def test_prepare_says_so(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.tabular import hashing
-from slipway.tabular.split import PARTS, Dealt, Split, candidates, no_identifier, repeated
+from slipway.tabular.split import PARTS, Dealt, Split, candidates, count_duplicates, no_identifier
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 SPLIT = Split(SHARES, 7)
@@ -97,7 +97,7 @@ def test_an_identifier_that_is_one(values, missing, reason):
 
 
 def test_repeated_rows_are_counted():
-    assert repeated(ROWS) == 100
+    assert count_duplicates(ROWS) == 100
 
 
 @pytest.mark.parametrize(

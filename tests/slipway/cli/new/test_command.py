@@ -91,4 +91,4 @@ def test_a_checkout_without_the_samples_takes_those_of_the_template(checkout, tm
     "name", ["a", "day_mins", "Day Mins", "no", "Y", "null", "1st", "a: b", "# x", '"q"', "ü", "-"]
 )
 def test_a_name_reads_as_it_is(name) -> None:
-    assert yaml.safe_load(f"{written.quoted(name)}: 1") == {name: 1}
+    assert yaml.safe_load(f"{written.quote(name)}: 1") == {name: 1}
