@@ -16,7 +16,7 @@ DATA = ("numpy", "pandas", "pyarrow")
 TELL_NOBODY = {"DO_NOT_TRACK": "1", "WHYLOGS_NO_ANALYTICS": "True"}
 SECONDS = 1800.0
 CAPTURED = """
-def captured(path, columns):
+def read_captured(path, columns):
     rows = []
     with open(path) as lines:
         for line in lines:
@@ -37,7 +37,7 @@ import whylogs
 source, baseline = sys.argv[1:]
 began = time.perf_counter()
 columns = list(pd.read_csv(baseline, nrows=0))
-frame = pd.read_csv(source) if source == baseline else captured(source, columns)
+frame = pd.read_csv(source) if source == baseline else read_captured(source, columns)
 whylogs.log(frame).view().to_pandas()
 {ENDING}
 """
@@ -56,7 +56,7 @@ known = Dataset.from_pandas(before, data_definition=kinds)
 if source == baseline:
     found = Report([DataSummaryPreset()]).run(known, None)
 else:
-    now = Dataset.from_pandas(captured(source, list(before)), data_definition=kinds)
+    now = Dataset.from_pandas(read_captured(source, list(before)), data_definition=kinds)
     found = Report([DataDriftPreset()]).run(now, known)
 found.json()
 {ENDING}

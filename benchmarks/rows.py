@@ -19,7 +19,7 @@ class Goal:
     below: bool = False
     least: bool = False
 
-    def met(self, row: "Row") -> bool:
+    def is_met_by(self, row: "Row") -> bool:
         """Whether a row that has been measured keeps to it."""
         value = row.ours if self.of == "ours" else row.ratio
         if value is None:
@@ -58,7 +58,7 @@ class Row:
     @property
     def met(self) -> bool:
         """Whether the goal is kept."""
-        return self.goal.met(self)
+        return self.goal.is_met_by(self)
 
     def document(self) -> dict[str, str | float | bool | None]:
         """The row as JSON; figures have four significant digits."""
