@@ -23,6 +23,29 @@ from loopback.sandbox.plan import hidden_folders
 PACKAGE_PARENT = str(Path(__file__).parents[2])
 END_SECONDS = 5.0  # for a zygote that was hung up on
 STARTS = 3  # attempts before a zygote that dies at once is given up
+WARM = (  # what jobs import: a host has it before its program begins
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "pyarrow.csv",
+    "scipy.sparse",
+    "sklearn.compose",
+    "sklearn.ensemble",
+    "sklearn.impute",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.pipeline",
+    "sklearn.preprocessing",
+    "xgboost",
+    "matplotlib.pyplot",
+    "boto3",
+    "argparse",
+    "tarfile",
+    "logging.config",
+    "concurrent.futures.thread",
+    "multiprocessing.util",
+)
 
 
 class HostCannotStart(Exception):
@@ -103,12 +126,14 @@ class Zygote:
         python: str = sys.executable,
         state: Path | None = None,
         readable: tuple[str, ...] = (),
+        modules: tuple[str, ...] = WARM,
     ) -> None:
         """`state` is the folder that is hidden from hosts besides this machine's own; `readable` what is seen of it."""
         self.standbys, self.idle_seconds, self.python = standbys, idle_seconds, python
         self._hidden = hidden_folders(os.path.expanduser("~"), [])
         self._fresh = [os.path.realpath(state)] if state else []
         self._readable = (*own_environment(), *readable)
+        self._modules = modules
         self._lock = threading.Lock()
         self._link: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -190,7 +215,7 @@ class Zygote:
                 *command,
                 str(self.standbys),
                 str(self.idle_seconds),
-                *map(json.dumps, (self._hidden, self._fresh, self._readable, confine.refusal() is None)),
+                *map(json.dumps, (self._hidden, self._fresh, self._readable, confine.refusal() is None, self._modules)),
             ],
             env=_environment(),
             cwd="/",

@@ -1,11 +1,11 @@
 """The zygote: a process that has imported what jobs use and forks a host for each.
 
-`python -m loopback.runtimes.jobs.zygote FD STANDBYS IDLE_SECONDS HIDDEN FRESH SHOWN NEEDED`; the last four are JSON:
-folders that hosts do not see, folders of which each sees something else, folders below them that all see, and whether
-no host may run without a room. It has one thread, reads orders from the control plane on a socket, and writes to each
-host's report pipe: one JSON line with the pid when the host starts, one with the wait status when it has ended. A
-report pipe that closes without the second line means that the host was lost. The end of the socket ends the zygote
-and all of its hosts.
+`python -m loopback.runtimes.jobs.zygote FD STANDBYS IDLE_SECONDS HIDDEN FRESH SHOWN NEEDED MODULES`; the last five
+are JSON: folders that hosts do not see, folders of which each sees something else, folders below them that all see,
+whether no host may run without a room, and the modules to import; those that are not installed are left out. It has
+one thread, reads orders from the control plane on a socket, and writes to each host's report pipe: one JSON line with
+the pid when the host starts, one with the wait status when it has ended. A report pipe that closes without the second
+line means that the host was lost. The end of the socket ends the zygote and all of its hosts.
 """
 
 import sys
@@ -13,7 +13,7 @@ import sys
 BARE = frozenset(name.partition(".")[0] for name in sys.modules)
 
 import gc  # noqa: E402
-import importlib  # noqa: E402
+import importlib.util  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import selectors  # noqa: E402
@@ -30,29 +30,6 @@ from loopback.sandbox import system  # noqa: E402
 from loopback.sandbox.plan import View, shown  # noqa: E402
 from loopback.sandbox.rooms import NoRoom, Nursery, Room, outer_pid, split  # noqa: E402
 
-WARM = (
-    "numpy",
-    "pandas",
-    "pyarrow.parquet",
-    "pyarrow.csv",
-    "scipy.sparse",
-    "sklearn.compose",
-    "sklearn.ensemble",
-    "sklearn.impute",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "sklearn.model_selection",
-    "sklearn.pipeline",
-    "sklearn.preprocessing",
-    "xgboost",
-    "matplotlib.pyplot",
-    "boto3",
-    "argparse",
-    "tarfile",
-    "logging.config",
-    "concurrent.futures.thread",
-    "multiprocessing.util",
-)
 REFILL_SECONDS = 0.002  # a burst of orders is served before standbys are replaced
 ROOMS_AHEAD = 3
 
@@ -300,14 +277,15 @@ def serve(forge: ForkServer) -> None:
             forge.refill()
 
 
-def warm_up() -> None:
-    """Import what jobs use and have one thread afterwards.
+def warm_up(modules: list[str]) -> None:
+    """Import those of the modules that are installed, and have one thread afterwards.
 
     OpenBLAS starts its threads when it is loaded, ends them before the first fork, and starts them again in a child
     that multiplies something large: the fork here is that first one.
     """
-    for module in WARM:
-        importlib.import_module(module)
+    for module in modules:
+        if importlib.util.find_spec(module.partition(".")[0]):
+            importlib.import_module(module)
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # 3.12: fork beside threads
         pid = os.fork()
     if pid == 0:
@@ -343,7 +321,7 @@ def main() -> None:
     isolation.make_mount_point()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to answer
     nursery = _nursery(*map(json.loads, sys.argv[4:8]))
-    warm_up()
+    warm_up(json.loads(sys.argv[8]))
     importlib.import_module("slipway")  # while it can still be found: a program of ours may need it, a job never
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _finds_us(finder)]
     own = frozenset({str(Path(__file__).parents[2])})

@@ -81,7 +81,7 @@ from loopback.services.sagemaker.tuning import tuning_jobs  # noqa: F401
 from loopback.services.servicecatalog import handlers as _servicecatalog  # noqa: F401
 from tests.loopback.costs import START, faults, instructions, seed, statements
 
-SMALL, LARGE = 150, 3000
+SMALL, LARGE = 150, 1500
 PLACE = Place()
 ROLE = f"arn:aws:iam::{PLACE.account}:role/r"
 BIG = "x" * 2000  # a document that does not fit on a page of SQLite's

@@ -17,7 +17,7 @@ from loopback.runtimes.jobs.ports import Ports  # noqa: E402
 
 if __name__ == "__main__":
     root, jobs = Path(sys.argv[1]), Path(sys.argv[2])
-    s3, logs, zygote = Folder(root / "s3"), Lines(), Zygote(standbys=1)
+    s3, logs, zygote = Folder(root / "s3"), Lines(), Zygote(standbys=1, modules=())
     bench = Bench(Ports(s3, logs, zygote, jobs), s3, logs)
     job = processing(*sys.argv[3:], inputs=[("data", "s3://b/d/")], outputs=[("out", "s3://b/o")])
     outcome = bench.run(job)

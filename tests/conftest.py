@@ -1,0 +1,33 @@
+"""What holds for all tests: no clock decides, each takes one processor, and a file's run in one process."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
+
+# One test has one processor; OpenMP threads that wait for one another would burn it. Read when xgboost is loaded.
+os.environ |= {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
+
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
+
+LONGEST = ("test_sample_data", "test_seed", "test_wheel", "test_costs", "test_fuzz_services", "test_builder")
+
+
+class Files(LoadScopeScheduling):
+    """The tests of a file run in one worker, which makes what they share once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return Files(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that all workers end at about the same time."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
