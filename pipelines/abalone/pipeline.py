@@ -12,7 +12,7 @@ differ, write a function here and call that instead. What may be tuned is in con
 
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from slipway.build.clarify import checks
+from slipway.build.checks import checks
 from slipway.build.model_build import baseline, evaluate, gate, prepare, register, train
 from slipway.build.steps import Workshop
 

@@ -1,14 +1,12 @@
-"""Bias and explainability: the checks that config.yml asks for, and the baselines that they leave for the monitors.
+"""Bias and explainability by SageMaker Clarify, where config.yml asks for `monitoring.engine: sagemaker`.
 
-Without its sections `bias` and `explainability` there is no step here. The model that a check asks is behind an
-endpoint of the check's own, which it makes and deletes.
+The model that a check asks is behind an endpoint of the check's own, which it makes and deletes.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from sagemaker.core.clarify import BiasConfig, DataConfig, ModelConfig, ModelPredictedLabelConfig, SHAPConfig
-from sagemaker.core.model_metrics import FileSource, MetricsSource
+from sagemaker.core.model_metrics import FileSource
 from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.parameters import ParameterBoolean
 from sagemaker.mlops.workflow.clarify_check_step import (
@@ -19,44 +17,35 @@ from sagemaker.mlops.workflow.clarify_check_step import (
     ModelExplainabilityCheckConfig,
 )
 from sagemaker.mlops.workflow.model_step import ModelStep
-from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 
+from slipway.build.checks import Checked, checks
 from slipway.build.config import Bias, Explainability
 from slipway.build.steps import CACHE, STEP_RETRIES, Workshop, document, output_uri
 from slipway.tabular import cells
 
 POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
+__all__ = ["checks", "clarify_steps"]  # where a pipeline.py of earlier versions finds `checks`
 PROBABILITY = ModelPredictedLabelConfig(probability=0, probability_threshold=0.5)  # the answer's first column
 
 
-@dataclass(frozen=True)
-class Checked:
-    """The steps, and what they add to a version in the registry: to its ModelMetrics, to its DriftCheckBaselines."""
-
-    steps: list[Step] = field(default_factory=list)
-    metrics: dict[str, MetricsSource] = field(default_factory=dict)
-    baselines: dict[str, MetricsSource | FileSource] = field(default_factory=dict)
-
-    def add(self, step: ClarifyCheckStep, what: str) -> None:
-        """A check of `what`, as the SDK calls it in both."""
-        self.steps.append(step)
-        self.metrics[what] = document(step.properties.CalculatedBaselineConstraints)
-        self.baselines[f"{what}_constraints"] = document(step.properties.BaselineUsedForDriftCheckConstraints)
-
-
-def checks(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Checked:
-    """Is the data biased, is the model, and how much does each feature count?"""
+def clarify_steps(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Checked:
+    """The steps of Clarify; the configuration has one of its sections, or both."""
     bias, explainability = shop.config.bias, shop.config.explainability
-    checked = Checked()
-    if bias or explainability:
-        model = ModelStep("Model", step_args=shop.model(trained).build(), retry_policies=[STEP_RETRIES])
-        checked.steps.append(model)
-        asked = _model_config(shop, model)
+    model = ModelStep("Model", step_args=shop.model(trained).build(), retry_policies=[STEP_RETRIES])
+    checked, asked = Checked([model]), _model_config(shop, model)
     if bias:
         _bias(shop, bias, prepared, asked, checked)
     if explainability:
         _explainability(shop, explainability, prepared, asked, checked)
     return checked
+
+
+def _add(checked: Checked, step: ClarifyCheckStep, what: str) -> None:
+    """A check of `what`, as the SDK calls it in metrics and baselines."""
+    checked.steps.append(step)
+    checked.metrics[what] = document(step.properties.CalculatedBaselineConstraints)
+    checked.baselines[f"{what}_constraints"] = document(step.properties.BaselineUsedForDriftCheckConstraints)
 
 
 def _model_config(shop: Workshop, model: ModelStep) -> ModelConfig:
@@ -77,8 +66,8 @@ def _bias(shop: Workshop, bias: Bias, prepared: ProcessingStep, asked: ModelConf
     skip = shop.parameters.skip_bias
     data = DataBiasCheckConfig(_rows(shop, prepared, "DataBias", "train"), groups)
     model = ModelBiasCheckConfig(_rows(shop, prepared, "ModelBias", "test"), groups, asked, PROBABILITY)
-    checked.add(_step(shop, "DataBias", data, skip, cache_config=CACHE), "bias_pre_training")
-    checked.add(_step(shop, "ModelBias", model, skip), "bias_post_training")
+    _add(checked, _step(shop, "DataBias", data, skip, cache_config=CACHE), "bias_pre_training")
+    _add(checked, _step(shop, "ModelBias", model, skip), "bias_post_training")
     checked.baselines["bias_config_file"] = _monitors_config(shop, model)
 
 
@@ -92,7 +81,7 @@ def _explainability(
 ) -> None:
     shap = SHAPConfig(num_samples=settings.num_samples, agg_method=settings.agg_method, num_clusters=1, seed=0)
     config = ModelExplainabilityCheckConfig(_rows(shop, prepared, "Explain", "explained"), asked, shap, 0)
-    checked.add(_step(shop, "Explain", config, shop.parameters.skip_explainability), "explainability")
+    _add(checked, _step(shop, "Explain", config, shop.parameters.skip_explainability), "explainability")
     checked.baselines["explainability_config_file"] = _monitors_config(shop, config)
 
 

@@ -221,8 +221,14 @@ class Explainability(Section):
 
 
 class Monitoring(Section):
-    """What the data quality monitor's limits leave room for: chance in an hour of so many requests."""
+    """The baselines that monitors compare with: who makes them, and how much chance their limits leave room for."""
 
+    engine: Annotated[
+        Literal["slipway", "sagemaker"],
+        Field(
+            description="Jobs of the project's own, or SageMaker Model Monitor and Clarify, closed to new customers."
+        ),
+    ] = "slipway"
     hour_rows: Annotated[
         int, Field(ge=10, le=10_000, description="Rows of a quiet hour. More rows: tighter limits.")
     ] = 100

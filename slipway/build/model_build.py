@@ -10,18 +10,16 @@ from typing import Any
 from sagemaker.core.drift_check_baselines import DriftCheckBaselines
 from sagemaker.core.metadata_properties import MetadataProperties
 from sagemaker.core.model_metrics import ModelMetrics
-from sagemaker.core.model_monitor.dataset_format import DatasetFormat
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.model_step import ModelStep
-from sagemaker.mlops.workflow.quality_check_step import DataQualityCheckConfig, QualityCheckStep
-from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
 
 from slipway.build import bundles
-from slipway.build.clarify import Checked
-from slipway.build.steps import CACHE, REPORT, STEP_RETRIES, Workshop, document, output_uri
+from slipway.build.checks import Checked
+from slipway.build.steps import REPORT, STEP_RETRIES, Workshop, document, output_uri
 from slipway.tabular import cells
 
 
@@ -37,21 +35,18 @@ def prepare(shop: Workshop) -> ProcessingStep:
     )
 
 
-def baseline(shop: Workshop, prepared: ProcessingStep) -> QualityCheckStep:
+def baseline(shop: Workshop, prepared: ProcessingStep) -> Step:
     """Statistics and constraints of the training features as the endpoint will see them."""
-    return QualityCheckStep(
+    if shop.config.monitoring.engine == "sagemaker":
+        from slipway.build import model_monitor  # what only this needs of the SDK takes its time to load
+
+        return model_monitor.baseline(shop, prepared)
+    return shop.processing(
         "Baseline",
-        quality_check_config=DataQualityCheckConfig(
-            baseline_dataset=output_uri(prepared, "baseline"),
-            dataset_format=DatasetFormat.csv(header=True),
-            output_s3_uri=shop.output("Baseline"),
-        ),
-        check_job_config=shop.check_job(),
-        skip_check=shop.parameters.skip_check,
-        register_new_baseline=shop.parameters.new_baseline,
-        fail_on_violation=False,
-        model_package_group_name=shop.group,
-        cache_config=CACHE,
+        bundles.processing(shop.folder, "baseline", {}),
+        inputs={"baseline": output_uri(prepared, "baseline")},
+        outputs=["calculated", "baseline"],
+        env=shop.lifecycle(shop.parameters.skip_check),
     )
 
 
@@ -61,9 +56,7 @@ def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
     return shop.training(bundles.training(shop.folder), channels)
 
 
-def evaluate(
-    shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, baselined: QualityCheckStep
-) -> ProcessingStep:
+def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, baselined: Step) -> ProcessingStep:
     """Score the test rows with the new model and with the champion: metrics, slices, pictures.
 
     It also gives the baseline's constraints room for chance; a monitor compares with those.
@@ -79,8 +72,8 @@ def evaluate(
             "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
             "test": output_uri(prepared, "test"),
             "golden": output_uri(prepared, "golden"),
-            "statistics": baselined.properties.BaselineUsedForDriftCheckStatistics,
-            "constraints": baselined.properties.BaselineUsedForDriftCheckConstraints,
+            "statistics": baseline_document(baselined, "statistics"),
+            "constraints": baseline_document(baselined, "constraints"),
         },
         outputs=["evaluation"],
         env={"CHAMPION_MODEL_PACKAGE_ARN": shop.parameters.champion, "MODEL_PACKAGE_GROUP_NAME": shop.group},
@@ -100,7 +93,7 @@ def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep) -> Co
 
 
 def register(
-    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: QualityCheckStep, checked: Checked
+    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: Step, checked: Checked
 ) -> ModelStep:
     """A version in the registry, with its metrics, baselines and lineage."""
     report = Join("/", [output_uri(evaluated, "evaluation"), "evaluation.json"])
@@ -113,12 +106,12 @@ def register(
         approval_status=shop.parameters.approval,
         model_metrics=ModelMetrics(
             model_statistics=document(report),
-            model_data_statistics=document(baselined.properties.CalculatedBaselineStatistics),
-            model_data_constraints=document(baselined.properties.CalculatedBaselineConstraints),
+            model_data_statistics=document(baseline_document(baselined, "statistics", calculated=True)),
+            model_data_constraints=document(baseline_document(baselined, "constraints", calculated=True)),
             **checked.metrics,
         ),
         drift_check_baselines=DriftCheckBaselines(
-            model_data_statistics=document(baselined.properties.BaselineUsedForDriftCheckStatistics),
+            model_data_statistics=document(baseline_document(baselined, "statistics")),
             model_data_constraints=document(_evaluation_document(evaluated, "constraints")),
             model_statistics=document(_evaluation_document(evaluated, "model_quality_statistics")),
             model_constraints=document(_evaluation_document(evaluated, "model_quality_constraints")),
@@ -132,6 +125,14 @@ def register(
         customer_metadata_properties=_lineage(shop, evaluated, report),
     )
     return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
+
+
+def baseline_document(step: Step, name: str, *, calculated: bool = False) -> Any:
+    """Where Baseline has written one of its documents: of these rows, or for monitors to compare with."""
+    if isinstance(step, ProcessingStep):
+        return Join("/", [output_uri(step, "calculated" if calculated else "baseline"), f"{name}.json"])
+    which = "CalculatedBaseline" if calculated else "BaselineUsedForDriftCheck"
+    return getattr(step.properties, f"{which}{name.title()}")
 
 
 def _evaluation_document(evaluated: ProcessingStep, name: str) -> Join:

@@ -26,7 +26,6 @@ from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.properties import PropertyFile
-from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
 from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.retry import (
     SageMakerJobExceptionTypeEnum,
@@ -212,6 +211,14 @@ class Workshop:
         )
         return ProcessingStep(step, step_args=arguments, cache_config=CACHE, retry_policies=list(RETRIES), **options)
 
+    def lifecycle(self, skip: ParameterBoolean) -> dict[str, Any]:
+        """The variables that tell a job whether to compare with an earlier baseline; see slipway.tabular.baselines."""
+        return {
+            "SKIP_CHECK": skip.to_string(),
+            "REGISTER_NEW_BASELINE": self.parameters.new_baseline.to_string(),
+            "MODEL_PACKAGE_GROUP_NAME": self.group,
+        }
+
     def _environment(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """A job's variables: containers have AWS_REGION, and boto3 looks for this one."""
         return {"AWS_DEFAULT_REGION": self.project.region, **own}
@@ -261,8 +268,10 @@ class Workshop:
             sagemaker_session=self.session,
         )
 
-    def check_job(self) -> CheckJobConfig:
-        """What a check runs on."""
+    def check_job(self) -> Any:
+        """What a check of AWS's runs on."""
+        from sagemaker.mlops.workflow.check_job_config import CheckJobConfig  # SageMaker's monitors only
+
         processing = self.config.instances.processing
         return CheckJobConfig(
             role=self.project.role,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from slipway.build import bundles, compiled
-from tests.slipway.conftest import ROOT, config_of
+from tests.slipway.conftest import ROOT, build_with, config_of
 
 ENVIRONMENT = {
     "SAGEMAKER_PROJECT_NAME": "demo",
@@ -61,7 +62,7 @@ def test_steps_are_the_agreed_ones(compiled_churn, compiled_abalone):
         gate = steps["Gate"]["Arguments"]
         assert {name: s["Type"] for name, s in steps.items()} == {
             "Prepare": "Processing",
-            "Baseline": "QualityCheck",
+            "Baseline": "Processing",
             "Train": "Training",
             "Evaluate": "Processing",
             "Gate": "Condition",
@@ -82,7 +83,7 @@ def test_the_registered_container_can_start(compiled_churn):
     assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
     assert environment["SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"] == "text/csv"
     baseline = register["DriftCheckBaselines"]["ModelDataQuality"]
-    assert baseline["Statistics"]["S3Uri"]["Get"].startswith("Steps.Baseline.")
+    assert baseline["Statistics"]["S3Uri"]["Std:Join"]["Values"][0]["Get"].startswith("Steps.Baseline.")
     assert baseline["Constraints"]["S3Uri"]["Std:Join"]["Values"][1] == "constraints.json"  # Evaluate gave them room
     assert {"CommitId", "DataVersion", "InputDataUrl", "PipelineExecutionArn"} <= set(
         register["CustomerMetadataProperties"]
@@ -214,3 +215,23 @@ def test_code_objects_are_uploaded_once(compiled_churn, project):
 
 def test_no_absolute_path_is_in_a_definition(compiled_churn):
     assert str(ROOT) not in compiled_churn.text
+
+
+CLOSED = {"QualityCheck", "ClarifyCheck"}  # AWS has closed Model Monitor and Clarify to new customers
+
+
+def test_a_default_pipeline_needs_no_service_that_is_closed_to_new_customers(compiled_churn, compiled_abalone):
+    for made in (compiled_churn, compiled_abalone):
+        steps = json.loads(made.text)["Steps"]
+        assert not CLOSED & {step["Type"] for step in steps}
+        images = re.findall(r'"(?:ImageUri|Image|TrainingImage)": "([^"]+)"', made.text)
+        assert {image.partition("/")[2].partition(":")[0] for image in images} == {"sagemaker-xgboost"}
+
+
+def test_model_monitor_makes_the_baseline_where_it_is_asked_for(compiled_churn):
+    definition, _ = build_with("churn", monitoring={"engine": "sagemaker"})
+    [made] = [step for step in definition["Steps"] if step["Name"] == "Baseline"]
+    assert (made["Type"], made["CheckType"]) == ("QualityCheck", "DATA_QUALITY")
+    register = next(step for step in definition["Steps"] if step["Name"] == "Gate")["Arguments"]["IfSteps"][0]
+    found = register["Arguments"]["ModelMetrics"]["ModelDataQuality"]["Statistics"]["S3Uri"]
+    assert found == {"Get": "Steps.Baseline.CalculatedBaselineStatistics"}
