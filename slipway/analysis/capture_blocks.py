@@ -28,7 +28,7 @@ Block = tuple[int, bytes]  # number of its first line, its whole lines
 def batches(paths: Sequence[Path], sides: Sequence[str]) -> Iterator[Any]:
     """Record batches of every record's rows. Blocks that hold anything but plain CSV rows are read record by record."""
     for path in paths:
-        for first, lines in _blocks(path):
+        for first, lines in blocks(path):
             table = columns(lines, sides)
             if table is None:
                 yield from datasets.batches(capture.rows_of(_records(first, lines, path), path, sides))
@@ -40,7 +40,8 @@ def _records(first: int, lines: bytes, path: Path) -> Iterator[tuple[int, dict[s
     return datasets.parse_lines(lines.split(b"\n"), first, path)
 
 
-def _blocks(path: Path) -> Iterator[Block]:
+def blocks(path: Path) -> Iterator[Block]:
+    """Whole lines of a file, some megabytes at a time."""
     first, rest = 1, b""
     with path.open("rb") as file:
         while piece := file.read(_BLOCK):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from slipway.analysis.calibration import Calibration
 from slipway.analysis.sketch import Floats
 
 DRAWS = 400
@@ -24,38 +25,42 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric, and between which values it is in 95 of 100 cases where the probabilities are right."""
+    """A metric, and between which values it is in 95 of 100 cases: by the chance of the rows and the calibration's."""
 
     value: float
     low: float
     high: float
 
 
-def binary(probabilities: Floats, positive: npt.NDArray[np.bool_], seed: int = 0) -> dict[str, Estimate]:
-    """Of calibrated probabilities of class 1, and which rows were told to be of it. Empty without rows.
+def binary(scores: Floats, threshold: float, calibration: Calibration, seed: int = 0) -> dict[str, Estimate]:
+    """Of a model's scores, and the score from which on it says yes. Empty without rows.
 
-    Rows are put into cells of like probability on the same side of the decision; how many of a cell's rows are
-    positive is then drawn many times.
+    Rows are put into cells of like score on the same side of the decision; how many of a cell's rows are positive is
+    then drawn many times, each time with the probabilities of another resample of the calibration.
     """
-    if not len(probabilities):
+    if not len(scores):
         return {}
-    sizes, means, sides = _cells(probabilities, positive)
-    expected = _of_counts((sizes * means)[None, :], sizes, sides)
+    sizes, means, sides = _cells(scores, threshold)
+    expected = _of_counts((sizes * calibration.of(means))[None, :], sizes, sides)
     chance = np.random.default_rng(seed)  # equal rows, equal figures
-    drawn = _of_counts(chance.binomial(sizes.astype(np.int64), means, (DRAWS, len(sizes))).astype(float), sizes, sides)
-    return {name: _estimate_with_interval(values[0], drawn[name]) for name, values in expected.items()}
+    curves = np.clip(calibration.each(means), 0, 1)
+    probabilities = curves[np.arange(DRAWS) % len(curves)]
+    drawn = _of_counts(chance.binomial(sizes.astype(np.int64), probabilities).astype(float), sizes, sides)
+    return {name: _estimate_without_optimism(values[0], drawn[name]) for name, values in expected.items()}
 
 
-def _cells(probabilities: Floats, positive: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    """Rows, mean probability and side (1: told positive) of each cell; probabilities ascend within a side."""
-    parts = []
-    for side in (False, True):
-        rows = np.sort(probabilities[positive == side])
-        parts += [
-            (len(cell), float(cell.mean()), float(side)) for cell in np.array_split(rows, CELLS // 2) if len(cell)
-        ]
-    sizes, means, sides = (np.array(values) for values in zip(*parts, strict=True))
-    return sizes.astype(float), np.clip(means, 0, 1), sides
+def _cells(scores: Floats, threshold: float) -> tuple[Floats, Floats, Floats]:
+    """Rows, mean score and side (1: told positive) of each cell; scores ascend."""
+    ordered = np.sort(scores)
+    place = int(np.searchsorted(ordered, threshold, side="left"))
+    parts = [
+        (len(cell), float(cell.mean()), side)
+        for side, rows in ((0.0, ordered[:place]), (1.0, ordered[place:]))
+        for cell in np.array_split(rows, min(CELLS // 2, max(len(rows), 1)))
+        if len(cell)
+    ]
+    sizes, means, sides = (np.array(values, dtype=float) for values in zip(*parts, strict=True))
+    return sizes, means, sides
 
 
 def _of_counts(hits: Floats, sizes: Floats, sides: Floats) -> dict[str, Floats]:
@@ -120,3 +125,13 @@ def _share(part: Floats, whole: Floats) -> Floats:
 def _estimate_with_interval(value: float, drawn: Floats) -> Estimate:
     low, high = np.percentile(drawn, INTERVAL)
     return Estimate(float(value), float(min(low, value)), float(max(high, value)))
+
+
+def _estimate_without_optimism(value: float, drawn: Floats) -> Estimate:
+    """With what the resamples add taken off: a curve that follows its rows finds more in them than there is.
+
+    The basic bootstrap: the truth lies to the estimate as the estimate lies to those of its resamples.
+    """
+    low, high = 2 * value - np.percentile(drawn, INTERVAL[::-1])
+    corrected = float(np.clip(2 * value - drawn.mean(), 0, 1))
+    return Estimate(corrected, float(np.clip(low, 0, corrected)), float(np.clip(high, corrected, 1)))

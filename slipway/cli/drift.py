@@ -156,8 +156,22 @@ def _say_rest(monitor: Monitor) -> None:
         screen.say()
         titles = ("without violation", "value", "±", "bound")
         screen.console.print(screen.table(titles, figures, right=titles[1:]))
+    if monitor.estimates:
+        _say_estimates(monitor)
     if monitor.pairs:
         _say_pairs(monitor)
+
+
+def _say_estimates(monitor: Monitor) -> None:
+    """All of them, and what they are."""
+    rows = [
+        (one.name, figure(one.value), f"{figure(one.low)} to {figure(one.high)}", figure(one.registered))
+        for one in monitor.estimates
+    ]
+    heads = ("estimated", "value", "95 % interval", "test rows")
+    screen.say()
+    screen.console.print(screen.table(heads, rows, right=heads[1:]))
+    screen.say(monitor.assumes, style="dim")
 
 
 def _say_pairs(monitor: Monitor) -> None:

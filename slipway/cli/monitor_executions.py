@@ -14,11 +14,12 @@ from slipway.cli.drift_report.executions import Execution
 from slipway.cli.drift_report.report import DATA_QUALITY, MODEL_QUALITY, Documents
 from slipway.cli.monitor_job import job_prefix
 from slipway.cli.target import Target, UserError
-from slipway.monitoring.settings import MonitorSettings
+from slipway.monitoring.settings import ESTIMATED, MonitorSettings
 
 _MOST = 100  # executions that are looked at
 LABELLED = (MODEL_QUALITY, MODEL_BIAS)
 _ANALYSIS = (MODEL_BIAS, EXPLAINABILITY)  # their documents are one, before and now
+_PERFORMANCE = "/opt/ml/processing/baseline/performance"  # an input of the jobs that estimate it
 _INPUTS = {"statistics": "/opt/ml/processing/baseline/stats", "constraints": "/opt/ml/processing/baseline/constraints"}
 
 Doc = Mapping[str, Any]
@@ -176,11 +177,14 @@ def documents(target: Target, schedule: Schedule, execution: Execution) -> Docum
         baseline = baseline_uris(target, definition(target, schedule), schedule.type)
     found = "analysis" if schedule.type in _ANALYSIS else "statistics"
     uris = {found: f"{execution.folder}/{found}.json"}
+    if schedule.own and _PERFORMANCE in _paths(job):
+        uris["estimated performance"] = f"{execution.folder}/{ESTIMATED}"
     if execution.violations:
         uris["violations"] = f"{execution.folder}/constraint_violations.json"
     uris |= {f"baseline {name}": uri for name, uri in baseline.items()}
     return Documents(
         _json(target, uris[found]),
+        _json(target, uris["estimated performance"]) if "estimated performance" in uris else {},
         _json(target, baseline["statistics"]) if "statistics" in baseline and schedule.type == DATA_QUALITY else {},
         _json(target, baseline["constraints"]) if "constraints" in baseline else {},
         uris,
@@ -212,10 +216,15 @@ def _told_of_labels(message: str) -> str:
 
 def _baseline_inputs(job: Doc) -> dict[str, str]:
     """The baseline among a job's inputs."""
-    inputs = [entry["S3Input"] for entry in job.get("ProcessingInputs", []) if "S3Input" in entry]
-    paths = {entry.get("LocalPath", "").rstrip("/"): entry["S3Uri"] for entry in inputs}
+    paths = _paths(job)
     found = {name: paths[folder] for name, folder in _INPUTS.items() if folder in paths}
     return found if all(uri.endswith(".json") for uri in found.values()) else {}
+
+
+def _paths(job: Doc) -> dict[str, str]:
+    """Where a job's inputs come from, by their folders in the container."""
+    inputs = [entry["S3Input"] for entry in job.get("ProcessingInputs", []) if "S3Input" in entry]
+    return {entry.get("LocalPath", "").rstrip("/"): entry["S3Uri"] for entry in inputs}
 
 
 def definition(target: Target, schedule: Schedule) -> dict[str, Any]:

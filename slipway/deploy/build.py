@@ -24,6 +24,7 @@ from slipway.deploy import explained, monitors, own_monitors, parameters, promot
 from slipway.deploy.parameters import Release
 from slipway.deploy.stage import Stage
 from slipway.deploy.versions import NEWEST, NotDeployableError, NothingApprovedError
+from slipway.monitoring.settings import CALIBRATION
 
 FOLDER = Path("deploy")  # of the project that the working folder is
 TEMPLATE = FOLDER / "endpoint.yml"
@@ -146,9 +147,8 @@ def _monitoring(
     for name, settings in stages.items():
         attribution = monitors.explanation_settings(settings, endpoints[name], registered)
         configuration = monitors.configuration(settings, name, endpoints[name], arns, record, attribution)
-        facts = (
-            endpoints[name]["Parameters"] | configuration["Parameters"] | {"ModelPackageArn": record["ModelPackageArn"]}
-        )
+        facts = endpoints[name]["Parameters"] | configuration["Parameters"]
+        facts |= {"ModelPackageArn": record["ModelPackageArn"], **_performance(settings, name, record, s3)}
         own = own_monitors.of_stage(settings, facts, record["Image"], monitors.SCRIPT.read_bytes())
         configuration["Parameters"] |= own.parameters
         written[_value(found, f"export-{name}-monitoring-config")] = _json(configuration)
@@ -164,6 +164,26 @@ def _with_documents(record: Mapping[str, Any], s3: Any) -> Mapping[str, Any]:
     if not uri or explained.exists(s3, uri):
         return record
     return {**record, "DriftCheckBaselines": {**baselines, "ModelQuality": {}}}
+
+
+def _performance(settings: Stage, name: str, record: Mapping[str, Any], s3: Any) -> dict[str, str]:
+    """Where the version says what its scores are worth; empty where it does not, or nobody asks.
+
+    Raises NotDeployableError where the stage's file has a limit for what could not be estimated.
+    """
+    monitor = settings.monitor
+    if monitor.engine != "slipway" or monitor.data_quality == "off":
+        return {}
+    baselines = record["DriftCheckBaselines"] or {}
+    uri = str(((baselines.get("ModelQuality") or {}).get("Statistics") or {}).get("S3Uri", ""))
+    if uri and explained.exists(s3, uri) and CALIBRATION in promotion.read(s3, uri, "statistics of model quality"):
+        return {own_monitors.PERFORMANCE: uri}
+    if monitor.estimated_performance:
+        raise NotDeployableError(
+            f"{record['ModelPackageArn']} does not say what its scores are worth, which estimated_performance of "
+            f"{name}.yml needs: only classifiers do, with enough test rows of each class; take it out of the file"
+        )
+    return {}
 
 
 def _version(sagemaker: Any, found: argparse.Namespace, stages: Mapping[str, Stage]) -> tuple[dict[str, Any], str]:

@@ -10,6 +10,7 @@ from slipway.deploy.versions import NotDeployableError
 from slipway.monitoring import code, settings
 from slipway.monitoring.definition import MonitorJob, Resources, definition
 
+PERFORMANCE = "ModelQualityStatisticsUri"  # DriftCheckBaselines.ModelQuality.Statistics, where the version has it
 CODE, CONFIG = "monitoring/code", "monitoring/config"  # folders of the artifact bucket
 # monitor: what its pipeline and its schedule are called after the endpoint, and the parameter that names its definition
 KINDS = {
@@ -76,10 +77,14 @@ def _job(kind: str, stage: Stage, given: Mapping[str, str], image: str, folder: 
     )
 
 
-def _data_quality(_stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _data_quality(stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     baseline = {"stats": given["DataQualityStatisticsUri"], "constraints": given["DataQualityConstraintsUri"]}
-    words = {"missing_words": given["MissingWords"]} if given.get("MissingWords") else {}
-    return baseline, words
+    environ = {"missing_words": given["MissingWords"]} if given.get("MissingWords") else {}
+    if uri := given.get(PERFORMANCE):
+        baseline["performance"] = uri
+        least = stage.monitor.estimated_performance
+        environ |= {"estimated_performance": json.dumps(least, sort_keys=True)} if least else {}
+    return baseline, environ
 
 
 def _model_quality(stage: Stage, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -22,6 +22,7 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", exam
 Topic = Annotated[str, Field(pattern=r"^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$")]
 S3Uri = Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
 Labels = Annotated[str, Field(pattern=r"^(s3://[^/]+/.+|[\w.-]+(/[\w.-]+)*/?)$", examples=["labels/"])]
+Reached = Annotated[float, Field(gt=0, lt=1)]
 Key = Annotated[str, Field(min_length=1, max_length=2048, description="A KMS key: id, ARN or alias.")]
 Wait = Annotated[int, Field(ge=0, le=3600)]
 Capacity = Annotated[int, Field(ge=1, le=1000)]
@@ -189,6 +190,10 @@ class Monitor(Section):
     )
     labels_after_hours: Annotated[int, Field(ge=1, le=168)] = Field(
         default=24, description="How old requests are when their labels are complete."
+    )
+    estimated_performance: dict[Literal["auc", "accuracy", "precision", "recall", "f1"], Reached] = Field(
+        default_factory=dict,
+        description="What data_quality must estimate a classifier to reach without labels; below is a violation.",
     )
     retrain: bool = Field(default=False, description="Drift starts the build pipeline.")
     cool_down_hours: Annotated[int, Field(ge=1, le=720)] = Field(

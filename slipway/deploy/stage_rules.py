@@ -149,6 +149,8 @@ def _monitors(stage: dict[str, Any]) -> Iterator[Disagreement]:
             yield ("monitor", name), f"found {found}, {NEEDS_CAPTURE}"
         if name in LABELLED and "ground_truth" not in monitor:
             yield ("monitor", name), f"found {found}, {NEEDS_LABELS}"
+    if monitor["estimated_performance"] and (monitor["engine"] != OWN_ENGINE or monitor["data_quality"] == "off"):
+        yield ("monitor", "estimated_performance"), f"data_quality with engine: {OWN_ENGINE} estimates it; switch it on"
 
 
 def _names(stage: dict[str, Any]) -> Iterator[Disagreement]:

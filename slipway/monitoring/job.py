@@ -9,17 +9,26 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from slipway.analysis import capture, data_quality, documents, merge, model_quality
+from slipway.analysis import answers, capture, data_quality, documents, estimated_performance, merge, model_quality
 from slipway.analysis.data_quality import Baseline
 from slipway.analysis.errors import BadInput
+from slipway.analysis.estimated_performance import Performance
 from slipway.analysis.metrics import Metric
 from slipway.analysis.source import CAPTURE, Source
 from slipway.monitoring import captured_files, publish
-from slipway.monitoring.settings import MODEL_QUALITY, PREPROCESSOR, Folders, MonitorSettings
+from slipway.monitoring.settings import (
+    CALIBRATION,
+    ESTIMATED,
+    MODEL_QUALITY,
+    PREPROCESSOR,
+    Folders,
+    MonitorSettings,
+)
 
 ANSWER = "0"  # the first column of what the endpoint answered: a probability, a class or a number
 MESSAGE_BYTES = 1024  # of an ExitMessage
@@ -29,7 +38,7 @@ Client = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an execution found. `note` is said beside how it ended."""
+    """What an execution found. `note` is said beside how it ended; `more` are further documents by name."""
 
     statistics: Mapping[str, Any]
     constraints: Mapping[str, Any]
@@ -37,6 +46,7 @@ class Verdict:
     metrics: Iterable[Metric]
     rows: int
     note: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -77,6 +87,8 @@ def run(settings: MonitorSettings, folders: Folders, code: Path, client: Client)
     documents.write_json(output / "constraints.json", verdict.constraints)
     # Also when there is none: an hour that is looked at again has no violations of the last time.
     documents.write_json(output / "constraint_violations.json", {"violations": verdict.violations})
+    for name, document in verdict.more.items():
+        documents.write_json(output / name, document)
     message = verdict.message
     if not settings.asked:
         message += _publish(settings, verdict.metrics, client)
@@ -95,11 +107,31 @@ def _bring_captures(settings: MonitorSettings, folder: Path, s3: Any) -> int:
 
 
 def _data_quality(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:
-    del settings, s3
+    del s3
     baseline = Baseline(documents.read_features(folders.statistics), documents.read_features(folders.constraints))
     preprocess = capture.load_preprocessor(code / PREPROCESSOR)
     found = data_quality.analyze(Source(captured, CAPTURE, preprocess=preprocess), baseline)
-    return Verdict(found.statistics, found.constraints, found.violations, found.metrics(), found.data.rows)
+    if (performance := _estimate_performance(folders, captured)) is None:
+        return Verdict(found.statistics, found.constraints, found.violations, found.metrics(), found.data.rows)
+    return Verdict(
+        found.statistics,
+        found.constraints,
+        [*found.violations, *performance.violations(settings.least)],
+        chain(found.metrics(), performance.metrics()),
+        found.data.rows,
+        performance.message,
+        {ESTIMATED: performance.document()},
+    )
+
+
+def _estimate_performance(folders: Folders, captured: Path) -> Performance | None:
+    """How good the model probably was; None of a version that was registered without what its scores are worth."""
+    if not folders.performance.exists():
+        return None
+    statistics = documents.read(folders.performance, "version")
+    if CALIBRATION not in statistics:
+        return None
+    return estimated_performance.of_binary(*answers.numbers(captured), statistics)
 
 
 def _model_quality(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ MONITORS = (DATA_QUALITY, MODEL_QUALITY)
 # values of the pipeline's parameters when nothing is asked for
 AT_START, SCHEDULED = "start", "no"
 PROCESSING = "/opt/ml/processing"
+CALIBRATION = "calibration"  # a member of a version's statistics of model quality: what its scores are worth
+ESTIMATED = "estimated_performance.json"  # a document of data quality
 PREPROCESSOR = "monitor_preprocessor.py"  # beside the program
 _REQUIRED = ("monitor", "endpoint", "schedule", "captures", "started", "hours")
 
@@ -36,6 +39,11 @@ class Folders:
         return self.base / "processing/baseline/constraints"
 
     @property
+    def performance(self) -> Path:
+        """The version's statistics of model quality, in a folder of its own."""
+        return self.base / "processing/baseline/performance"
+
+    @property
     def output(self) -> Path:
         """What is uploaded."""
         return self.base / "processing/output"
@@ -48,7 +56,10 @@ class Folders:
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """One look of a monitor at its endpoint. `asked` is empty for scheduled ones, else the name of the request."""
+    """One look of a monitor at its endpoint. `asked` is empty for scheduled ones, else the name of the request.
+
+    `least` has what an estimate of the performance must reach, by metric.
+    """
 
     monitor: str
     endpoint: str
@@ -59,6 +70,7 @@ class MonitorSettings:
     labels: str = ""
     problem: str = ""
     threshold: float = 0.5
+    least: Mapping[str, float] = field(default_factory=dict)
     region: str = ""
 
     @classmethod
@@ -87,6 +99,7 @@ class MonitorSettings:
             labels=environ.get("labels", "").rstrip("/"),
             problem=environ.get("problem_type", ""),
             threshold=_share("probability_threshold", environ.get("probability_threshold") or "0.5"),
+            least=_limits(environ.get("estimated_performance") or "{}"),
             region=environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION", ""),
         )
 
@@ -117,6 +130,13 @@ def _share(name: str, text: str) -> float:
     if not 0 <= found <= 1:
         raise BadInput(f"{name} is {text!r}; expected a number from 0 to 1")
     return found
+
+
+def _limits(text: str) -> dict[str, float]:
+    try:
+        return {str(name): float(value) for name, value in json.loads(text).items()}
+    except (AttributeError, TypeError, ValueError):
+        raise BadInput(f"estimated_performance is {text!r}; expected a JSON object of metrics and numbers") from None
 
 
 def _name(text: str) -> str:

@@ -7,9 +7,10 @@ from slipway.cli.drift_report import drawing
 from slipway.cli.drift_report.distances import KOLMOGOROV
 from slipway.cli.drift_report.distributions import Bar, Feature, bars, histogram
 from slipway.cli.drift_report.drawing import escape
-from slipway.cli.drift_report.report import Metric, Pair, Row
+from slipway.cli.drift_report.report import Estimated, Metric, Pair, Row
 from slipway.cli.drift_report.wording import figure, percent
 
+VIOLATED = '<span class="words">violated</span>'
 LEGEND = (
     '<p class="legend small soft">'
     '<span><svg viewBox="0 0 32 16" aria-hidden="true"><rect class="base" y="2" width="32" height="12"/></svg>'
@@ -90,13 +91,26 @@ def metrics(found: Iterable[Metric]) -> str:
         deviation = f" ± {figure(metric.deviation)}" if metric.deviation is not None else ""
         sign = {"GreaterThanThreshold": "at most ", "LessThanThreshold": "at least "}.get(metric.worse, "")
         bound = f"{sign}{figure(metric.bound)}" if metric.bound is not None else ""
-        state = '<span class="words">violated</span>' if metric.findings else "met" if bound else ""
+        state = VIOLATED if metric.findings else "met" if bound else ""
         rows.append(
             f'<tr><td>{escape(metric.name)}</td><td class="number">{escape(figure(metric.value) + deviation)}</td>'
             f"<td>{escape(bound)}</td><td>{state}</td></tr>"
         )
     heading = '<tr><th>metric</th><th class="number">value</th><th>bound</th><th></th></tr>'
     return f'<div class="wide"><table>{heading}{"".join(rows)}</table></div>'
+
+
+def estimates(found: Iterable[Estimated]) -> str:
+    """A table of the figures that are estimated without labels, beside those of the test rows."""
+    rows = "".join(
+        f'<tr><td>{escape(one.name)}</td><td class="number">{figure(one.value)}</td>'
+        f'<td class="number">{figure(one.low)} to {figure(one.high)}</td>'
+        f'<td class="number">{figure(one.registered)}</td>'
+        f"<td>{VIOLATED if one.findings else ''}</td></tr>"
+        for one in found
+    )
+    heads = "".join(f'<th class="number">{name}</th>' for name in ("estimate", "95 % interval", "test rows"))
+    return f'<div class="wide"><table><tr><th>metric</th>{heads}<th></th></tr>{rows}</table></div>'
 
 
 PAIRS = (

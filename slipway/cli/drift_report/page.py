@@ -139,7 +139,11 @@ def _monitor(monitor: Monitor) -> str:
         return f"<section><h2>{TITLES[EXPLAINABILITY]}</h2>{drawn}</section>"
     if monitor.metrics:
         return f"<section><h2>{escape(_title(monitor))}</h2>{cards.metrics(monitor.metrics)}</section>"
-    return f"<section><h2>Features</h2>{cards.LEGEND}{cards.features(monitor.rows)}</section>"
+    features = f"<section><h2>Features</h2>{cards.LEGEND}{cards.features(monitor.rows)}</section>"
+    if not monitor.estimates:
+        return features
+    told = f'<p class="soft small">{escape(monitor.assumes.capitalize())}.</p>'
+    return f"<section><h2>Estimated performance</h2>{told}{cards.estimates(monitor.estimates)}</section>{features}"
 
 
 def _history(monitor: Monitor) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ class Documents:
     """What an execution wrote and what it compared with; empty where there is none. `uris` name them in S3."""
 
     statistics: Doc = field(default_factory=dict)
+    performance: Doc = field(default_factory=dict)  # estimated without labels
     baseline_statistics: Doc = field(default_factory=dict)
     baseline_constraints: Doc = field(default_factory=dict)
     uris: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +94,23 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """A figure of the model that is estimated without labels: its 95 % interval, and what the test rows said of it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    registered: float | None
+    findings: tuple[Finding, ...] = ()
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON data."""
+        own = {name: value for name, value in vars(self).items() if name != "findings"}
+        return own | {"violated": [finding.check for finding in self.findings]}
+
+
+@dataclass(frozen=True)
 class Pair:
     """A figure of an analysis on both sides: a metric of the `group` of a facet's `value`, or what a feature counts.
 
@@ -125,7 +143,7 @@ class Pair:
 class Monitor:
     """What one schedule says. `execution` is the newest with a verdict, if there is one; `note` is about newer ones.
 
-    `labels` says how many requests had one, where they are needed.
+    `labels` says how many requests had one, where they are needed; `assumes` under what the estimates are right.
     """
 
     type: str
@@ -140,6 +158,8 @@ class Monitor:
     note: str = ""
     pairs: tuple[Pair, ...] = ()
     labels: str = ""
+    estimates: tuple[Estimated, ...] = ()
+    assumes: str = ""
 
     def dump(self) -> dict[str, Any]:
         """As JSON data."""
@@ -153,6 +173,8 @@ class Monitor:
             "features": [row.dump() for row in self.rows],
             "metrics": [metric.dump() for metric in self.metrics],
             "figures": [pair.dump() for pair in self.pairs],
+            "estimates": [estimate.dump() for estimate in self.estimates],
+            "estimates_assume": self.assumes,
             "labels": self.labels,
             "history": [execution.dump() for execution in self.history],
             "documents": dict(self.uris),
@@ -196,9 +218,24 @@ def data_quality(schedule: str, execution: Execution, history: Sequence[Executio
     order = {row.name: place for place, row in enumerate(told)}
     findings.sort(key=lambda finding: (order.get(finding.subject, len(order)), finding.check))
     counted = int((found.statistics.get("dataset") or {}).get("item_count", 0))
-    return Monitor(
+    made = Monitor(
         DATA_QUALITY, schedule, execution, tuple(history), tuple(findings), tuple(told), (), counted, found.uris
     )
+    assumes = str(found.performance.get("method") or "")
+    return replace(made, estimates=tuple(_estimates(found.performance, findings)), assumes=assumes)
+
+
+def _estimates(document: Doc, findings: Sequence[Finding]) -> Iterator[Estimated]:
+    for name, figure in _section(document, "_metrics").items():
+        registered = figure.get("registered")
+        yield Estimated(
+            name,
+            float(figure["value"]),
+            float(figure["low"]),
+            float(figure["high"]),
+            None if registered is None else float(registered),
+            tuple(finding for finding in findings if finding.subject == f"estimated {name}"),
+        )
 
 
 def _excess(row: Row) -> float:

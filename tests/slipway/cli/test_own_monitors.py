@@ -1,5 +1,6 @@
 """Monitors of our own as the command line sees them: `drift`, `monitor run`, `monitor status`, `destroy`."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -106,6 +107,51 @@ def test_drift_is_told_and_is_an_exit_code(watched: Any, command: Callable[..., 
     assert f"reports/demo-prod/{NAME}/2026/01/01/12/statistics.json" in read
     assert {"base/statistics.json", "base/constraints.json"} <= read
     assert not watched.asked("DescribeDataQualityJobDefinition", "ListMonitoringExecutions")
+
+
+ESTIMATE = {"value": 0.71, "low": 0.62, "high": 0.79, "registered": 0.93}
+LOW = {
+    "metric_name": "estimated f1",
+    "constraint_check_type": "estimated_performance_check",
+    "description": "Metric f1 is estimated 0.710 (0.620 to 0.790) without labels, which is below 0.8",
+}
+
+
+def test_an_estimate_without_labels_is_shown_for_what_it_is(
+    watched: Any, command: Callable[..., Any], tmp_path: Any
+) -> None:
+    inner, stored = watched.answers["DescribeProcessingJob"], watched.answers["GetObject"]
+    documents = {
+        "estimated_performance.json": {
+            "method": "an estimate without labels (CBPE) that assumes no concept drift",
+            "binary_classification_metrics": {"f1": ESTIMATE},
+        },
+        "constraint_violations.json": {"violations": [LOW]},
+    }
+
+    def described_with_performance(request: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = inner(request)
+        place = {"S3Uri": "s3://b/base/q.json", "LocalPath": "/opt/ml/processing/baseline/performance"}
+        found["ProcessingInputs"].append({"InputName": "performance", "S3Input": place | {"S3DataType": "S3Prefix"}})
+        return found
+
+    def read(request: dict[str, Any]) -> Any:
+        found = documents.get(request["Key"].rpartition("/")[2])
+        return {"Body": io.BytesIO(json.dumps(found).encode())} if found else stored(request)
+
+    watched.answers |= {"DescribeProcessingJob": described_with_performance, "GetObject": read}
+    code, out, _ = command("drift", "prod", "--page", str(tmp_path / "p.html"))
+    plain = " ".join(out.split())
+    assert code == 1
+    assert "estimated f1: Metric f1 is estimated 0.710 (0.620 to 0.790) without labels, which is below 0.8" in plain
+    assert "f1 0.71 0.62 to 0.79 0.93" in plain
+    assert "assumes no concept drift" in plain
+    page = (tmp_path / "p.html").read_text()
+    assert "<h2>Estimated performance</h2>" in page
+    assert '<td class="number">0.62 to 0.79</td><td class="number">0.93</td>' in page
+    _, out, _ = command("drift", "prod", "--json")
+    [shown] = json.loads(out)["monitors"][0]["estimates"]
+    assert shown == {"name": "f1", **ESTIMATE, "violated": ["estimated_performance_check"]}
 
 
 def test_only_the_hours_that_are_asked_for_are_looked_at(watched: Any, command: Callable[..., Any]) -> None:

@@ -216,6 +216,38 @@ def test_limits_that_an_evaluation_has_not_written_are_left_out(world, folder, t
     assert job["Environment"]["problem_type"] == "BinaryClassification"
 
 
+@pytest.mark.parametrize(("document", "estimates"), [({"calibration": {}}, True), ({"regression_metrics": {}}, False)])
+@pytest.mark.parametrize("limit", ["", ", estimated_performance: {f1: 0.8}"])
+def test_the_performance_is_estimated_where_the_version_says_what_its_scores_are_worth(
+    world, folder, capsys, document, estimates, limit
+):
+    names = {"ModelDataQuality": ("Statistics", "Constraints"), "ModelQuality": ("Statistics",)}
+    baselines = {
+        section: {name: {"ContentType": "application/json", "S3Uri": f"s3://demo-bucket/{section}.json"} for name in of}
+        for section, of in names.items()
+    }
+    world.describes(7, DriftCheckBaselines=baselines)
+    world.gets("run/evaluation.json", REPORT)
+    asked = {"Bucket": "demo-bucket", "Prefix": "ModelQuality.json", "MaxKeys": 1}
+    text = f"capture: {{sampling_percent: 9}}\nmonitor: {{data_quality: hourly{limit}}}"
+    arguments = staged(folder, text)
+    world.bucket.add_response("list_objects_v2", {"KeyCount": 1}, asked)
+    world.gets("ModelQuality.json", document)
+    if limit and not estimates:
+        assert world.run(*arguments) == 1
+        assert "does not say what its scores are worth, which estimated_performance of" in capsys.readouterr().err
+        return
+    world.s3.meta.events.register("provide-client-params.s3.PutObject", world._sent)
+    for _ in range(len(code.files(b"")) + 1):
+        world.bucket.add_response("put_object", {})
+    assert world.run(*arguments) == 0
+    given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
+    job = json.loads(world.sent[given["DataQualityDefinition"]])["Steps"][0]["Arguments"]
+    places = {entry["S3Input"]["LocalPath"].rpartition("/")[2] for entry in job["ProcessingInputs"]}
+    assert ("performance" in places) == estimates
+    assert job["Environment"].get("estimated_performance") == ('{"f1": 0.8}' if limit else None)
+
+
 def test_without_model_monitor_its_monitors_are_left_out(world, folder, capsys):
     world.describes(7, DriftCheckBaselines={})
     world.gets("run/evaluation.json", REPORT)

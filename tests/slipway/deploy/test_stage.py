@@ -174,6 +174,16 @@ RULES = {
         3,
         "monitor.model_quality: found daily, needs monitor.ground_truth; allowed: off, or the labels' folder",
     ),
+    "an estimate that nobody makes": (
+        "capture: {sampling_percent: 5}\nmonitor:\n  engine: sagemaker\n  estimated_performance: {f1: 0.8}",
+        4,
+        "monitor.estimated_performance: data_quality with engine: slipway estimates it; switch it on",
+    ),
+    "an estimate of a figure that has none": (
+        "monitor: {estimated_performance: {rmse: 2}}",
+        1,
+        "monitor.estimated_performance.rmse",
+    ),
     "a reserved tag": ("tags: {'aws:x': y}", 1, "are reserved"),
 }
 

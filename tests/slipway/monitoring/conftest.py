@@ -79,10 +79,17 @@ class Monitor:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(document))
 
-    def capture(self, hour: str, *requests: str, answers: tuple[str, ...] = (), variant: str = "champion") -> None:
+    def capture(
+        self,
+        hour: str,
+        *requests: str,
+        answers: tuple[str, ...] = (),
+        variant: str = "champion",
+        encoding: str = "CSV",
+    ) -> None:
         """A file of an hour, `2026/11/30/07`: one record for each request."""
         lines = [
-            record(request, answers[number] if answers else "0.5", f"{hour}-{number}")
+            record(request, answers[number] if answers else "0.5", f"{hour}-{number}", encoding)
             for number, request in enumerate(requests)
         ]
         key = f"captured/demo-prod/{variant}/{hour}/{len(self.s3.objects)}.jsonl"
@@ -125,11 +132,11 @@ class Monitor:
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
-def record(request: str, answer: str, name: str) -> str:
-    """A captured record."""
+def record(request: str, answer: str, name: str, encoding: str = "CSV") -> str:
+    """A captured record; `encoding` is that of the answer."""
     sides = {
         "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": request, "encoding": "CSV"},
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": answer, "encoding": "CSV"},
+        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": answer, "encoding": encoding},
     }
     return json.dumps({"captureData": sides, "eventMetadata": {"eventId": name, "inferenceId": name}})
 

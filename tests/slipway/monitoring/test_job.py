@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from loopback.images.model_monitor.analyzer import main as analyzer
 from loopback.services.sagemaker.monitoring import metrics as platform
+from slipway.analysis import quality_baseline
 
 ROWS = [f"{20 + number % 40},{'yes' if number % 3 else 'no'}" for number in range(300)]
 BASELINE = "age,plan\n" + "\n".join(ROWS) + "\n"
@@ -193,4 +195,77 @@ def test_labels_that_are_not_there_are_told_with_what_to_do(monitor):
 def test_a_bucket_that_may_not_be_read_is_one_message(monitor):
     monitor.s3.refuses = True
     assert monitor.run().startswith("Error: An error occurred (AccessDenied)")
+    assert monitor.code == 1
+
+
+def estimable(monitor, count=2000):
+    """A version whose scores are what they say, registered from that many test rows."""
+    chance = np.random.default_rng(3)
+    scores = chance.beta(0.4, 1.0, count)
+    labels = (chance.random(count) < scores).astype(float)
+    statistics, _ = quality_baseline.of_binary(labels, scores, 0.4, 100)
+    path = monitor.base / "processing/baseline/performance/model_quality_statistics.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(statistics))
+    return statistics
+
+
+def answers_of(seed, shift, count=300):
+    chance = np.random.default_rng(seed)
+    return tuple(f"{score:.7f}" for score in chance.beta(0.4 * shift, 1.0 * shift, count))
+
+
+def test_the_performance_is_estimated_without_labels(monitor):
+    monitor.baseline(BASELINE)
+    registered = estimable(monitor)["binary_classification_metrics"]["auc"]["value"]
+    monitor.capture(HOUR, *ROWS, answers=answers_of(4, 1.0))
+    told = monitor.run()
+    assert told.startswith("Completed: ")
+    assert "Estimated without labels: f1 0." in told
+    found = monitor.document(f"{FOLDER}/estimated_performance.json")
+    auc = found["binary_classification_metrics"]["auc"]
+    assert (found["dataset"], auc["registered"]) == ({"item_count": 300, "unreadable_answers": 0}, registered)
+    assert auc["low"] < registered < auc["high"]
+    assert "no concept drift" in found["method"]
+    names = {entry["MetricName"]: entry.get("Value") for entry in monitor.cloudwatch.told[0]["MetricData"]}
+    assert (names["estimated_auc"], names["estimated_auc_low"]) == (auc["value"], auc["low"])
+
+
+def test_an_estimate_below_what_the_stage_asks_for_is_a_violation_and_else_it_is_shown(monitor):
+    monitor.baseline(BASELINE)
+    estimable(monitor)
+    monitor.capture(HOUR, *ROWS, answers=answers_of(5, 12.0))  # the model is unsure of everything
+    assert monitor.run().startswith("Completed: ")
+    assert monitor.run(estimated_performance='{"auc": 0.8, "accuracy": 0.1}').startswith("CompletedWithViolations: ")
+    [found] = monitor.document(f"{FOLDER}/constraint_violations.json")["violations"]
+    assert (found["metric_name"], found["constraint_check_type"]) == ("estimated auc", "estimated_performance_check")
+    assert found["description"].startswith("Metric auc is estimated 0.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "rows", "unreadable"),
+    [("0.25\n0.75", 600, 0), ('{"predictions": [0.25, 0.75], "threshold": 0.5}', 600, 0), ("oops", 0, 300)],
+)
+def test_answers_are_read_in_every_form(monitor, answer, rows, unreadable):
+    monitor.baseline(BASELINE)
+    estimable(monitor)
+    monitor.capture(HOUR, *ROWS, answers=(answer,) * 300, encoding="JSON" if answer[0] == "{" else "CSV")
+    monitor.run()
+    found = monitor.document(f"{FOLDER}/estimated_performance.json")
+    assert found["dataset"] == {"item_count": rows, "unreadable_answers": unreadable}
+    assert bool(found["binary_classification_metrics"]) == bool(rows)
+
+
+def test_a_version_that_does_not_say_what_its_scores_are_worth_is_not_estimated(monitor):
+    monitor.baseline(BASELINE)
+    path = monitor.base / "processing/baseline/performance/statistics.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"version": 0.0, "regression_metrics": {}}')
+    monitor.capture(HOUR, *ROWS[:100])
+    monitor.run()
+    assert monitor.written == [f"{FOLDER}/{name}" for name in DOCUMENTS]
+
+
+def test_a_limit_that_is_no_number_is_named(monitor):
+    assert "estimated_performance is '[1]'; expected a JSON object" in monitor.run(estimated_performance="[1]")
     assert monitor.code == 1

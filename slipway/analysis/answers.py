@@ -1,0 +1,72 @@
+"""What an endpoint answered, out of captured records: the number that each row of a request got."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from slipway.analysis import capture, capture_blocks, datasets
+from slipway.analysis.sketch import Floats
+
+_SIDE = "endpointOutput"
+_LISTED = "predictions"  # of a JSON answer
+
+
+def numbers(source: Path) -> tuple[Floats, int]:
+    """(the first number of each answered row, how many answers have none); of CSV its first column."""
+    parts: list[Floats] = []
+    unreadable = 0
+    for path in datasets.files(source):
+        for first, lines in capture_blocks.blocks(path):
+            found = _plain(lines)
+            if found is None:
+                found = np.array(list(_each(first, lines, path)), dtype=np.float64)
+            known = np.isfinite(found)
+            unreadable += int((~known).sum())
+            parts.append(found[known])
+    return (np.concatenate(parts) if parts else np.empty(0)), unreadable
+
+
+def _plain(lines: bytes) -> Floats | None:
+    """Of a block in which every answer is one plain CSV row; None where one is not."""
+    table = capture_blocks.columns(lines, (_SIDE,))
+    if table is None:
+        return None
+    try:
+        found: Floats = table.column(0).cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    return found
+
+
+def _each(first: int, lines: bytes, path: Path) -> Iterator[float]:
+    for _, record in datasets.parse_lines(lines.split(b"\n"), first, path):
+        side = (record.get("captureData") or {}).get(_SIDE)
+        if isinstance(side, dict):
+            yield from map(_number, _values(side))
+
+
+def _values(side: dict[str, Any]) -> Sequence[Any]:
+    """The first value of each row; one that is no number for an answer of another form."""
+    try:
+        kind, text = capture.text_of(side)
+        if kind == "CSV":
+            return [line.split(",")[0] for line in text.splitlines() if line]
+        document = json.loads(text)
+    except ValueError:
+        return [math.nan]
+    found = document.get(_LISTED) if isinstance(document, dict) else document
+    return found if isinstance(found, list) else [found]
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
