@@ -6,15 +6,16 @@ the metric over samples as large as an hour's, and that of the test rows themsel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from slipway.analysis import model_quality
+from slipway.analysis import model_quality, multiclass
 from slipway.analysis.calibration import Calibration
 from slipway.analysis.model_quality import Metrics, Outcomes
+from slipway.analysis.multiclass import Classes, Codes
 from slipway.analysis.sketch import Floats
 
 FALSE_ALARMS = 0.005  # the share of hours in which any metric may miss its limit by chance
@@ -22,6 +23,7 @@ SAMPLES = 200
 _UNBOUNDED = frozenset({"mae", "mse", "rmse", "r2"})
 
 Document = dict[str, Any]
+Data = TypeVar("Data", Outcomes, Classes)
 
 
 def of_binary(labels: Floats, scores: Floats, threshold: float, hour_rows: int) -> tuple[Document, Document]:
@@ -39,8 +41,14 @@ def of_regression(labels: Floats, predictions: Floats, hour_rows: int) -> tuple[
     return _documents("regression", Outcomes(labels, predictions, None), model_quality.regression, hour_rows)
 
 
+def of_multiclass(names: Sequence[str], truth: Codes, predicted: Codes, hour_rows: int) -> tuple[Document, Document]:
+    """(statistics, constraints) of a classification of several classes; both columns are places in `names`."""
+    data = Classes(tuple(names), truth, predicted)
+    return _documents("multiclass_classification", data, multiclass.metrics, hour_rows)
+
+
 def _documents(
-    section: str, data: Outcomes, measure: Callable[[Outcomes], Metrics], hour_rows: int
+    section: str, data: Data, measure: Callable[[Data], Metrics], hour_rows: int
 ) -> tuple[Document, Document]:
     values, count = measure(data), len(data.truth)
     chance = np.random.default_rng(count)  # equal data, equal documents

@@ -9,24 +9,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from slipway.build import settings_file
 from slipway.build.settings_file import Section, nearest
 from slipway.tabular import cells
-from slipway.tabular.kinds import BINARY, REGRESSION
+from slipway.tabular.kinds import BINARY, METRICS, MULTICLASS, REGRESSION
 
-OBJECTIVES: dict[str, str] = {BINARY: "binary:logistic", REGRESSION: "reg:squarederror"}
+OBJECTIVES = {BINARY: "binary:logistic", MULTICLASS: "multi:softprob", REGRESSION: "reg:squarederror"}
+EVAL_METRICS = {BINARY: "logloss", MULTICLASS: "mlogloss", REGRESSION: "rmse"}
+OF_CLASSES = ("mlogloss", "merror", "auc")  # XGBoost's own metrics of several classes
+LABELS = {  # what each kind asks of data.label
+    BINARY: "a binary problem has positive and negative there",
+    MULTICLASS: "a multiclass problem has classes there",
+    REGRESSION: "a regression has no data.label",
+}
 FOLDER = Path("pipelines")  # of the project that the working folder is
 SCHEMA = FOLDER / "config.schema.json"
-HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2")
-LOWER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200, description="As the file spells it, or like it.")]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
 Share = Annotated[float, Field(ge=0.01, le=0.98)]
 Objective = Literal[
     "binary:logistic",
+    "multi:softprob",
     "reg:squarederror",
     "reg:absoluteerror",
     "reg:pseudohubererror",
@@ -35,14 +41,71 @@ Objective = Literal[
     "reg:tweedie",
     "count:poisson",
 ]
-Metric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"]
+Metric = Literal[
+    "auc",
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "log_loss",
+    "macro_f1",
+    "macro_precision",
+    "macro_recall",
+    "lowest_precision",
+    "lowest_recall",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f0_5",
+    "weighted_f1",
+    "weighted_f2",
+    "r2",
+    "rmse",
+    "mae",
+    "mse",
+]
 
 
 class Label(Section):
-    """Which values of the label column mean yes and which no; case and a final dot don't count."""
+    """What the values of the label column mean: yes and no (case and a final dot don't count), or one of several."""
 
-    positive: list[str] = Field(min_length=1)
-    negative: list[str] = Field(min_length=1)
+    positive: list[str] | None = Field(None, min_length=1)
+    negative: list[str] | None = Field(None, min_length=1)
+    classes: list[str | int | float] | None = Field(
+        None, description="Three or more, spelled as in the data; in the order in which the model tells them."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Label":
+        if self.classes is None and not (self.positive and self.negative):
+            raise ValueError("needs positive and negative, the spellings of yes and no; or classes, the names of all")
+        if self.classes is not None and (self.positive or self.negative):
+            raise ValueError("has classes, and positive or negative: a label is either one of several or a yes or no")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """A spelling of each class: of no and yes, or of all."""
+        if self.classes:
+            return [*map(str, self.classes)]
+        return [(self.negative or [""])[0], (self.positive or [""])[0]]
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _are_classes(cls, names: Any) -> Any:
+        if not isinstance(names, list):
+            return names
+        if wrong := [name for name in names if isinstance(name, bool) or name is None]:
+            raise ValueError(f"YAML reads {wrong[0]!r} as no text; write it in quotes")
+        if len(names) < 3:
+            raise ValueError(f"found {len(names)}; of two classes one is positive and the other negative")
+        spelled: dict[str | None, Any] = {}
+        for name in names:
+            if (text := cells.category(name, ())) in spelled:
+                raise ValueError(f"{spelled[text]!r} and {name!r} are one class")
+            if not text or not text.isprintable():
+                raise ValueError(f"{name!r} can't name a class: letters, digits, signs and blanks can")
+            spelled[text] = name
+        return names
 
 
 class Data(Section):
@@ -71,6 +134,9 @@ class Data(Section):
         labels = [name for name, kind in self.columns.items() if kind == "label"]
         if len(labels) != 1:
             raise ValueError(f"exactly one column must be the label, found {labels or 'none'}")
+        for known in (self.label.classes if self.label else None) or ():
+            if cells.category(known, cells.words(self.missing)) is None:
+                raise ValueError(f"class {known!r} is a word for a missing value: list the words that are in `missing`")
         usable = [name for name, kind in self.columns.items() if kind in {"number", "category"}]
         for name in self.features or usable or ["(none)"]:
             if name not in usable:
@@ -134,12 +200,18 @@ class Hyperparameters(Section):
     num_round: int = Field(ge=1, le=100_000)
     early_stopping_rounds: int = Field(20, ge=0, description="0 switches early stopping off.")
     class_weight: Literal["balanced"] | Annotated[float, Field(gt=0)] = Field(
-        1.0, description="Of a positive row. Other than 1 it costs ranking and calibration; see `decision`."
+        1.0,
+        description="Of a positive row; balanced: of each class as much. Other than 1 it costs ranking and "
+        "calibration; see `decision`.",
     )
     objective: Objective | None = Field(
-        None, description="What is learned. Default: binary:logistic, of a regression reg:squarederror."
+        None,
+        description="What is learned. Default: binary:logistic, of several classes multi:softprob, of a regression "
+        "reg:squarederror.",
     )
-    eval_metric: str = "logloss"
+    eval_metric: str | None = Field(
+        None, description="XGBoost's, for early stopping. Default: logloss, of several classes mlogloss, or rmse."
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1)
     eta: float | None = Field(None, gt=0, le=1)
     max_depth: int | None = Field(None, ge=0, le=64)
@@ -173,7 +245,7 @@ class Champion(Section):
 
 
 class Gates(Section):
-    """What a model must reach: at least the value for auc, accuracy, precision, recall, f1, r2; else at most."""
+    """What a model must reach: at least the value; of rmse, mae, mse and log_loss at most."""
 
     thresholds: dict[Metric, float] = Field(min_length=1)
     champion: Champion
@@ -201,6 +273,8 @@ class Bias(Section):
         """What the columns say against it."""
         if data.label is None:
             yield (), "labels are compared by what they mean: data.label must say it, which a regression's can't"
+        elif data.label.classes:
+            yield (), "what a group gets too often must be one answer: it is measured of a yes or no, not of classes"
         for name, values in self.facets.items():
             if name not in data.used:
                 yield ("facets", name), f"not a feature{nearest(name, data.used)}"
@@ -252,8 +326,8 @@ def _is_text(value: Any) -> bool:
 class Config(Section):
     """The whole of a pipeline's config.yml."""
 
-    problem: Literal["binary", "regression"] | None = Field(
-        None, description="What the label is: yes or no, or a number. Default: binary where data.label is given."
+    problem: Literal["binary", "multiclass", "regression"] | None = Field(
+        None, description="What the label is: yes or no, a class, or a number. Default: what data.label says."
     )
     data: Data
     split: Split
@@ -275,49 +349,72 @@ class Config(Section):
         group, columns = self.split.group, [name for name in self.data.columns if name != self.data.label_column]
         if group and group not in columns:
             raise ValueError(f"split.group: {group!r} is no column beside the label{nearest(group, columns)}")
-        wrong = set(_metrics_of(classification=self.data.label is None))
-        for metric in [*self.gates.thresholds, self.gates.champion.metric]:
-            if metric in wrong:
-                kind = "regression" if self.data.label is None else "classification"
-                allowed = ", ".join(_metrics_of(classification=self.data.label is not None))
-                raise ValueError(f"gates: {metric!r} is not a metric of a {kind}; allowed: {allowed}")
         return self
 
     @property
     def kind(self) -> str:
-        """The kind of problem: BINARY or REGRESSION."""
-        return REGRESSION if self.data.label is None else BINARY
+        """The kind of problem: BINARY, MULTICLASS or REGRESSION."""
+        if self.data.label is None:
+            return REGRESSION
+        return MULTICLASS if self.data.label.classes else BINARY
 
     def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """What the sections ask of the columns that those don't allow."""
-        if self.problem not in (None, self.kind):
-            needs = "needs" if self.problem == BINARY else "has no"
-            yield ("problem",), f"{self.problem} {needs} data.label, which says which labels are positive"
-        objective = self.hyperparameters.objective
-        if objective and (objective == "binary:logistic") != (self.kind == BINARY):
-            yield ("hyperparameters", "objective"), f"{objective} is not for a {self.kind} problem"
-        if self.decision is not None and self.data.label is None:
+        if self.problem and self.problem != self.kind:
+            yield (
+                ("problem",),
+                f"found {self.problem}, and by data.label it is {self.kind}: {LABELS[self.problem]}",
+            )
+        yield from self._wrong_metrics()
+        yield from self._wrong_hyperparameters()
+        if self.decision is not None and self.kind == REGRESSION:
             yield ("decision",), "a number is not decided; data.label must say which labels are positive"
+        if self.decision is not None and self.kind == MULTICLASS:
+            yield ("decision",), "of several classes the most probable one is the answer: there is no threshold"
         if self.bias is not None:
             yield from ((("bias", *place), text) for place, text in self.bias.disagreements_with(self.data))
+        if self.explainability is not None and self.kind == MULTICLASS:
+            yield ("explainability",), "what is explained must be one number: a row has one for each of the classes"
         least = 2 * len(self.data.used)
         if self.explainability is not None and self.explainability.num_samples < least:
             yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
+
+    def _wrong_metrics(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Metrics of the gates that the kind of problem doesn't have."""
+        places = [(("gates", "thresholds", metric), metric) for metric in self.gates.thresholds]
+        for place, metric in (*places, (("gates", "champion", "metric"), self.gates.champion.metric)):
+            if metric not in METRICS[self.kind]:
+                allowed = ", ".join(METRICS[self.kind])
+                yield place, f"{metric!r} is not a metric of a {self.kind} problem; allowed: {allowed}"
+
+    def _wrong_hyperparameters(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Hyperparameters that are not for the kind of problem."""
+        given = self.hyperparameters
+        family = str(given.objective or OBJECTIVES[self.kind]).partition(":")[0]
+        if (BINARY if family == "binary" else MULTICLASS if family == "multi" else REGRESSION) != self.kind:
+            yield ("hyperparameters", "objective"), f"{given.objective} is not for a {self.kind} problem"
+        if self.kind == MULTICLASS and given.eval_metric not in (None, *OF_CLASSES):
+            allowed = ", ".join(OF_CLASSES)
+            yield (
+                ("hyperparameters", "eval_metric"),
+                f"{given.eval_metric} is not for several classes; allowed: {allowed}",
+            )
+        if self.kind == MULTICLASS and given.class_weight not in ("balanced", 1):
+            yield (
+                ("hyperparameters", "class_weight"),
+                "a number weighs positive rows; of several classes: balanced, or 1",
+            )
 
     @property
     def training(self) -> dict[str, Any]:
         """The hyperparameters of Train, with what follows from the other sections."""
         given = self.part("hyperparameters")["hyperparameters"]
-        return {"objective": OBJECTIVES[self.kind], **given, "label": self.data.label_column}
+        defaults = {"objective": OBJECTIVES[self.kind], "eval_metric": EVAL_METRICS[self.kind]}
+        return {**defaults, **given, "label": self.data.label_column}
 
     def part(self, *sections: str) -> dict[str, Any]:
         """Some sections as a plain document, for a job; where the data lie is not a job's business."""
         return self.model_dump(mode="json", include=set(sections), exclude={"data": {"url"}}, exclude_none=True)
-
-
-def _metrics_of(*, classification: bool) -> tuple[str, ...]:
-    regression = ("rmse", "mae", "mse", "r2")
-    return tuple(m for m in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if (m in regression) != classification)
 
 
 def load(path: Path) -> Config:

@@ -38,10 +38,10 @@ from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 
 from slipway.build.bundles import Bundle
-from slipway.build.config import HIGHER_IS_BETTER, Config, load
+from slipway.build.config import Config, load
 from slipway.build.project import Project
 from slipway.build.session import Recording
-from slipway.tabular.kinds import SECTIONS
+from slipway.tabular.kinds import LOWER_IS_BETTER, SECTIONS
 
 XGBOOST = "3.2-0"  # one image for every job and for serving: one set of pins
 PROCESSING = "/opt/ml/processing"
@@ -124,7 +124,7 @@ class Parameters:
 
 def threshold_name(metric: str) -> str:
     """`MinAuc`, `MaxRmse`."""
-    return ("Min" if metric in HIGHER_IS_BETTER else "Max") + metric.title().replace("_", "")
+    return ("Max" if metric in LOWER_IS_BETTER else "Min") + metric.title().replace("_", "")
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class Workshop:
         """The thresholds of config.yml, and not beyond doubt worse than the champion by more than the margin."""
         checks: list[Condition] = []
         for metric, parameter in self.parameters.thresholds.items():
-            better = ConditionGreaterThanOrEqualTo if metric in HIGHER_IS_BETTER else ConditionLessThanOrEqualTo
+            better = ConditionLessThanOrEqualTo if metric in LOWER_IS_BETTER else ConditionGreaterThanOrEqualTo
             checks.append(better(figure(evaluated, f"{self.section}.{metric}.value"), parameter))
         worse = figure(evaluated, "champion.worse_by.low")
         return [*checks, ConditionLessThanOrEqualTo(worse, self.parameters.margin)]

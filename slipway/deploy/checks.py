@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,7 +13,11 @@ from slipway.deploy import figures
 from slipway.deploy.calls import CSV, JSON, Answer, Caller
 
 SHOWN = 3
-DEFAULT_METRIC = {"binary_classification_metrics": "auc", "regression_metrics": "rmse"}
+DEFAULT_METRIC = {
+    "binary_classification_metrics": "auc",
+    "multiclass_classification_metrics": "accuracy",
+    "regression_metrics": "rmse",
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,17 @@ class Subject:
     golden: Mapping[str, Any]
     call: Caller
     latencies: list[float] = field(default_factory=list)
-    predictions: list[float] = field(default_factory=list)
+    predictions: list[list[float]] = field(default_factory=list)  # a row's number, or its number for each class
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes, in the order of their probabilities; empty where an answer is one number."""
+        return list(self.golden.get("classes", []))
+
+    @property
+    def expected(self) -> list[list[float]]:
+        """What the evaluation answered to each golden request. KeyError where it is not known."""
+        return [_as_list(row["prediction"]) for row in self.rows]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -94,23 +108,58 @@ def check_files(contents: Mapping[str, str], promotion: Mapping[str, Any]) -> Fi
 
 
 def form(subject: Subject) -> Iterator[Finding]:
-    """One finite number for each row, as CSV and as JSON. Keeps the CSV answers for the checks that follow."""
-    rows = subject.rows
+    """The promised answer to each row, as CSV and as JSON. Keeps the CSV answers for the checks that follow."""
+    rows, classes = subject.rows, subject.classes
     answer = subject.call("\n".join(row["csv"] for row in rows), CSV, accept=CSV)
-    numbers, fault = _numbers(answer, CSV, len(rows), lambda text: [float(line) for line in text.split()])
+    numbers, fault = _numbers(answer, CSV, len(rows), lambda text: _of_csv(text, classes))
     subject.predictions[:] = numbers
-    yield Finding.of("answers to text/csv have the promised form", fault, f"{len(rows)} rows, {len(rows)} numbers")
+    said = f"a class and {len(classes)} probabilities for each" if classes else f"{len(rows)} numbers"
+    yield Finding.of("answers to text/csv have the promised form", fault, f"{len(rows)} rows, {said}")
     body = json.dumps({"instances": [row["instance"] for row in rows]})
     answer = subject.call(body, JSON, accept=JSON)
-    again, fault = _numbers(answer, JSON, len(rows), lambda text: [float(n) for n in json.loads(text)["predictions"]])
+    again, fault = _numbers(answer, JSON, len(rows), lambda text: _of_json(json.loads(text), classes))
     if not fault and numbers and again != numbers:
         fault = "the same rows have other answers than as text/csv"
     yield Finding.of("answers to application/json have the promised form", fault, f"{len(rows)} predictions, as to csv")
 
 
+class OtherForm(ValueError):
+    """An answer is not of the form that is promised; the message says how."""
+
+
+def _of_csv(text: str, classes: Sequence[str]) -> list[list[float]]:
+    """One number a line, or a class and a probability of each class."""
+    if not classes:
+        return [[float(line)] for line in text.split()]
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    return [_of_class(row[0], [float(cell) for cell in row[1:]], classes) for row in rows]
+
+
+def _of_json(document: Any, classes: Sequence[str]) -> list[list[float]]:
+    predictions = document["predictions"]
+    if not classes:
+        return [[float(number)] for number in predictions]
+    if document["labels"] != list(classes):
+        raise OtherForm(f"the labels are {document['labels']}, the evaluation's {list(classes)}")
+    rows = [(row["predicted_label"], [float(number) for number in row["probabilities"]]) for row in predictions]
+    return [_of_class(name, chances, classes) for name, chances in rows]
+
+
+def _of_class(name: str, chances: list[float], classes: Sequence[str]) -> list[float]:
+    if len(chances) != len(classes):
+        raise OtherForm(f"{len(chances)} probabilities for {len(classes)} classes")
+    if name not in classes or chances[classes.index(name)] < max(chances):
+        raise OtherForm(f"{name!r} is not the most probable of the classes {', '.join(classes)}: {chances}")
+    return chances
+
+
+def _as_list(prediction: Any) -> list[float]:
+    return [*prediction] if isinstance(prediction, list) else [prediction]
+
+
 def _numbers(
-    answer: Answer, content_type: str, rows: int, read: Callable[[str], list[float]]
-) -> tuple[list[float], str]:
+    answer: Answer, content_type: str, rows: int, read: Callable[[str], list[list[float]]]
+) -> tuple[list[list[float]], str]:
     if not answer.ok:
         return [], f"answered {answer.status} {answer.code}: {answer.body[:200]}"
     media = answer.content_type.partition(";")[0].strip()
@@ -118,11 +167,13 @@ def _numbers(
         return [], f"asked for {content_type}, got {media or 'no content type'}"
     try:
         numbers = read(answer.body)
+    except OtherForm as error:
+        return [], str(error)
     except (ValueError, KeyError, TypeError):
         return [], f"not numbers: {answer.body[:200]!r}"
     if len(numbers) != rows:
-        return [], f"{len(numbers)} numbers for {rows} rows"
-    if not all(map(math.isfinite, numbers)):
+        return [], f"{len(numbers)} answers for {rows} rows"
+    if not all(math.isfinite(number) for row in numbers for number in row):
         return [], "some numbers are not finite"
     return numbers, ""
 
@@ -134,8 +185,8 @@ def agreement(subject: Subject) -> Finding:
         return Finding(name, "failed", "there are no answers to compare")
     if missing := [n for n, row in enumerate(subject.rows, 1) if "prediction" not in row]:
         return Finding(name, "failed", f"the golden requests have no prediction in row {_few(missing)}")
-    expected = [row["prediction"] for row in subject.rows]
-    gaps = [abs(a - b) / max(1, abs(b)) for a, b in zip(subject.predictions, expected, strict=True)]
+    pairs = zip(subject.predictions, subject.expected, strict=True)
+    gaps = [max(abs(a - b) / max(1, abs(b)) for a, b in zip(*pair, strict=True)) for pair in pairs]
     wrong = [n for n, gap in enumerate(gaps, 1) if gap > tolerance]
     most = f"largest difference {max(gaps):.2g} of {len(gaps)} rows, allowed {tolerance:g}"
     return Finding.of(name, f"{len(wrong)} rows differ ({_few(wrong)}): {most}" if wrong else "", most)
@@ -151,8 +202,7 @@ def registered_metric(subject: Subject) -> Finding:
         return Finding(name, "failed", f"{chosen} is not registered; registered: {', '.join(promotion['Metrics'])}")
     if not subject.predictions:
         return Finding(name, "failed", "there are no answers to compute it from")
-    threshold = subject.golden.get("threshold", figures.THRESHOLD)
-    found = figures.metric(chosen, [row["label"] for row in subject.rows], subject.predictions, threshold)
+    found = _recompute(chosen, subject)
     rows = len(subject.rows)
     if found is None:
         return Finding(name, "skipped", f"the labels and answers of these {rows} rows have no {chosen}")
@@ -161,6 +211,15 @@ def registered_metric(subject: Subject) -> Finding:
     allowed = limits["metric_tolerance"] * max(1, abs(value)) + scatter
     text = f"{found:.4f} on {rows} rows, registered {value:.4f}, allowed difference {allowed:.4f}"
     return Finding.of(name, f"{text}" if abs(found - value) > allowed else "", text)
+
+
+def _recompute(chosen: str, subject: Subject) -> float | None:
+    """A metric of the endpoint's own answers to the golden requests."""
+    labels = [row["label"] for row in subject.rows]
+    if subject.classes:
+        return figures.of_classes(chosen, [subject.classes.index(label) for label in labels], subject.predictions)
+    threshold = subject.golden.get("threshold", figures.THRESHOLD)
+    return figures.metric(chosen, labels, [number for (number,) in subject.predictions], threshold)
 
 
 def latency(subject: Subject) -> Finding:

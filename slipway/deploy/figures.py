@@ -3,10 +3,11 @@ has no numpy.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 Numbers = Sequence[float]
 THRESHOLD = 0.5
+SHOWN = ("auc", "f1", "macro_f1", "accuracy", "rmse", "mae", "r2")
 DECIDED = ("accuracy", "precision", "recall", "f1")
 LIMIT = 1e-7  # probabilities nearer to 0 or 1 count as this near, as in the evaluation
 
@@ -19,6 +20,39 @@ def metric(name: str, labels: Numbers, predictions: Numbers, threshold: float = 
     if name in DECIDED:
         return METRICS[name](labels, [float(prediction >= threshold) for prediction in predictions])
     return METRICS[name](labels, predictions)
+
+
+def summary(metrics: Mapping[str, Mapping[str, float]]) -> str:
+    """The registered metrics in a few words."""
+    return ", ".join(f"{name} {metrics[name]['value']:.4f}" for name in SHOWN if name in metrics)
+
+
+def of_classes(name: str, labels: Sequence[int], probabilities: Sequence[Numbers]) -> float | None:
+    """A metric of several classes by its registered name; labels are the places of the classes. KeyError: no such."""
+    said = [max(range(len(row)), key=row.__getitem__) for row in probabilities]
+    if name == "log_loss":
+        chances = [min(max(row[label], LIMIT), 1.0) for label, row in zip(labels, probabilities, strict=True)]
+        return -sum(map(math.log, chances)) / len(chances)
+    if name == "accuracy":
+        return sum(a == b for a, b in zip(labels, said, strict=True)) / len(labels)
+    how, _, what = name.partition("_")
+    by_class = {place: _of_class(what, place, labels, said) for place in sorted({*labels, *said})}
+    real = [place for place in by_class if place in labels]
+    if how == "lowest":
+        return min(by_class[place] for place in real)
+    if how == "weighted":
+        return sum(by_class[label] for label in labels) / len(labels)
+    return {"macro": sum(by_class.values()) / len(by_class)}[how]
+
+
+def _of_class(name: str, place: int, labels: Sequence[int], said: Sequence[int]) -> float:
+    """Recall, precision or F of one class; 0 of nothing is 0."""
+    hits = sum(a == b == place for a, b in zip(labels, said, strict=True))
+    recall, precision = hits / (labels.count(place) or 1), hits / (said.count(place) or 1)
+    square = {"recall": 0.0, "precision": 0.0, "f0_5": 0.25, "f1": 1.0, "f2": 4.0}[name]
+    if not square:
+        return recall if name == "recall" else precision
+    return (1 + square) * precision * recall / ((square * precision + recall) or 1)
 
 
 def percentile(values: Numbers, percent: float) -> float:

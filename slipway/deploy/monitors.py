@@ -16,7 +16,11 @@ SCRIPT = Path(__file__).with_name("monitor_preprocessor.py")
 MINUTE = {"slipway": 15, "sagemaker": 0}  # Model Monitor waits by itself until captures have arrived
 CRON = {"off": "", "hourly": "cron({} * ? * * *)", "daily": "cron({} 0 ? * * *)"}
 WINDOW_HOURS = {"hourly": 1, "daily": 24}
-PROBLEMS = {"binary_classification_metrics": "BinaryClassification", "regression_metrics": "Regression"}
+PROBLEMS = {
+    "binary_classification_metrics": "BinaryClassification",
+    "multiclass_classification_metrics": "MulticlassClassification",
+    "regression_metrics": "Regression",
+}
 
 # parameter: argument of slipway.deploy.build, environment variable
 ARNS = {

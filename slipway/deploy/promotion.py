@@ -7,13 +7,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from slipway.deploy import figures
 from slipway.deploy.stage import Stage
 from slipway.deploy.versions import NotDeployableError
 
-SECTIONS = ("binary_classification_metrics", "regression_metrics")
+SECTIONS = ("binary_classification_metrics", "multiclass_classification_metrics", "regression_metrics")
 DEPLOYS = "ANYTHING_TO_DEPLOY"  # "yes" or "no": what the stages after the build ask before they are entered
 NOTHING = {DEPLOYS: "no"}  # the variables of a build without a version
-TOLD = ("auc", "f1", "accuracy", "rmse", "mae", "r2")
 
 
 def evaluation(s3: Any, package: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,8 +73,7 @@ def digests(written: Mapping[str, str]) -> dict[str, str]:
 
 def summary(document: Mapping[str, Any]) -> str:
     """The registered metrics in a few words."""
-    metrics = document["Metrics"]
-    return ", ".join(f"{name} {metrics[name]['value']:.4f}" for name in TOLD if name in metrics)
+    return figures.summary(document["Metrics"])
 
 
 def variables(document: Mapping[str, Any]) -> dict[str, str]:

@@ -64,10 +64,11 @@ def _cell(text: str) -> str:
 def picture(subject: Subject) -> str:
     """An SVG: how long the answers took, and the answers against the evaluation's."""
     limit = None if subject.is_queued else float(subject.limits["p95_ms"])
+    known = all("prediction" in row for row in subject.rows)
     pairs = [
-        (float(row["prediction"]), found)
-        for row, found in zip(subject.rows, subject.predictions, strict=False)
-        if "prediction" in row
+        pair
+        for rows in zip(subject.expected if known else [], subject.predictions, strict=False)
+        for pair in zip(*rows, strict=False)
     ]
     left, right = _histogram(subject.latencies, limit), _scatter(pairs)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * WIDTH}" height="{HEIGHT}" font-family="sans-serif"'
@@ -107,7 +108,7 @@ def _scatter(pairs: Sequence[tuple[float, float]]) -> str:
     span = (high - low) or 1.0
     wide, tall = WIDTH - 2 * PAD, HEIGHT - 2 * PAD
     start, end = f'x1="{PAD}" y1="{HEIGHT - PAD}"', f'x2="{WIDTH - PAD}" y2="{PAD}"'
-    parts = [_title(f"{len(pairs)} answers (up) against the evaluation's (right)")]
+    parts = [_title(f"{len(pairs)} numbers of the answers (up) against the evaluation's (right)")]
     parts.append(f'<line {start} {end} stroke="{PALE}"/>')
     for expected, found in pairs:
         x, y = PAD + (expected - low) / span * wide, HEIGHT - PAD - (found - low) / span * tall

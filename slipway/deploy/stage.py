@@ -30,6 +30,28 @@ Version = Annotated[int, Field(ge=1, description="A version of the same model pa
 When = Annotated[str, Field(pattern=r"^(cron|at|rate)\(.+\)$", examples=["cron(0 7 ? * MON-FRI *)"])]
 TagName = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,128}$")]
 TagValue = Annotated[str, Field(max_length=256)]
+Metric = Literal[
+    "auc",
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "log_loss",
+    "macro_f1",
+    "macro_precision",
+    "macro_recall",
+    "lowest_precision",
+    "lowest_recall",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f0_5",
+    "weighted_f1",
+    "weighted_f2",
+    "r2",
+    "rmse",
+    "mae",
+    "mse",
+]
 # YAML reads a bare `off` as false
 Frequency = Annotated[Literal["off", "hourly", "daily"], BeforeValidator(lambda v: "off" if v is False else v)]
 
@@ -163,8 +185,8 @@ class Tests(Section):
     prediction_tolerance: Annotated[float, Field(ge=0)] = Field(
         default=0.0001, description="From the evaluation's answer; relative where that is above 1."
     )
-    metric: Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "rmse", "mae", "mse", "log_loss"] | None = (
-        Field(default=None, description="Default: auc of a classification, rmse of a regression.")
+    metric: Metric | None = Field(
+        default=None, description="Default: auc of a yes or no, accuracy of several classes, rmse of a regression."
     )
     metric_tolerance: Annotated[float, Field(ge=0)] = Field(
         default=0.05,

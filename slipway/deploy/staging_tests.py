@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slipway.build.project import UsageError
-from slipway.deploy import captured, checks, report
+from slipway.deploy import captured, checks, figures, report
 from slipway.deploy.calls import CSV, JSON, Caller, Queued, RealTime, split_uri
 from slipway.deploy.captured import Sent
 from slipway.deploy.checks import Finding, Subject
@@ -181,9 +181,7 @@ def variables(findings: Sequence[Finding], promotion: Mapping[str, Any], uri: st
 
 
 def _registered_metrics(promotion: Mapping[str, Any]) -> str:
-    metrics = promotion["Metrics"]
-    shown = [name for name in ("auc", "f1", "accuracy", "rmse", "mae", "r2") if name in metrics]
-    return ", ".join(f"{name} {metrics[name]['value']:.4f}" for name in shown) or "no metrics"
+    return figures.summary(promotion["Metrics"]) or "no metrics"
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:

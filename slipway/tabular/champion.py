@@ -16,6 +16,7 @@ from slipway.tabular.job import JobError
 from slipway.tabular.resampling import Judge, paired_difference, spread
 from slipway.tabular.scoring import Trained
 from slipway.tabular.split import Dealt
+from slipway.tabular.target import Target
 
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10  # of the test rows; the interval of fewer spans everything
 INTERVAL = ("value", "low", "high")
@@ -65,9 +66,17 @@ def obstacle(candidate: Dealt | None, champion: Dealt | None, labels: NDArray[An
         return f"the champion may have been trained on these test rows: {difference}"
     if len(labels) < FEWEST_ROWS:
         return f"{len(labels)} test rows are too few to compare two models, at least {FEWEST_ROWS} are needed"
-    positive = int(np.sum(labels == 1))
-    if classification and (fewest := min(positive, len(labels) - positive)) < FEWEST_OF_A_CLASS:
-        return f"the rarer class has {fewest} test rows, to compare two models at least {FEWEST_OF_A_CLASS} are needed"
+    if classification and (fewest := int(np.bincount(labels.astype(np.int64), minlength=2).min())) < FEWEST_OF_A_CLASS:
+        return f"the rarest class has {fewest} test rows, to compare two models at least {FEWEST_OF_A_CLASS} are needed"
+    return ""
+
+
+def other_answers(candidate: Target, champion: Target) -> str:
+    """Why the answers of two models can't be compared; empty when they can."""
+    if champion.problem != candidate.problem:
+        return f"the champion's problem is {champion.problem}, the new model's is {candidate.problem}"
+    if sorted(champion.classes) != sorted(candidate.classes):
+        return f"the champion knows the classes {', '.join(champion.classes)}, the new model others"
     return ""
 
 

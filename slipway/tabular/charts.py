@@ -1,6 +1,6 @@
 """Pictures of an evaluation: one PNG each, readable at a glance. Numbers in, files out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,21 +78,61 @@ def calibration(path: Path, bins: Mapping[str, list[float]]) -> None:
         axes.legend(loc="upper left", markerscale=0.5)
 
 
-def confusion(path: Path, matrix: Mapping[str, Mapping[str, int]], names: tuple[str, str]) -> None:
-    """Rows by truth and prediction; colour is the share of the true class."""
-    counts = np.array([[matrix[t][p] for p in ("0", "1")] for t in ("0", "1")])
+def confusion(
+    path: Path, matrix: Mapping[str, Mapping[str, int]], keys: Sequence[str], names: Sequence[str], most: int = 30
+) -> None:
+    """Rows by truth and prediction, each class by its key and shown by its name; colour is the share of the true class.
+
+    Of more than `most` classes the commonest are drawn, and the title says so.
+    """
+    counts = np.array([[matrix[truth][said] for said in keys] for truth in keys])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with _picture(path, "Confusion matrix", (4.6, 4.2)) as axes:
+    title = "Confusion matrix"
+    if len(keys) > most:
+        drawn = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:most])
+        counts, shares, names = counts[np.ix_(drawn, drawn)], shares[np.ix_(drawn, drawn)], [names[n] for n in drawn]
+        title = f"Confusion matrix: {most} commonest of {len(keys)} classes"
+    size = len(names)
+    side = 3.0 + 0.6 * size if size > 2 else 4.4
+    with _picture(path, title, (side + 0.2, side - 0.2)) as axes:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (truth, predicted), count in np.ndenumerate(counts):
             share = shares[truth, predicted]
             colour = "white" if share > 0.55 else INK
-            axes.text(predicted, truth, f"{count:,}\n{share:.1%}", ha="center", va="center", color=colour, fontsize=13)
-        axes.set(xlabel="predicted", ylabel="true", xticks=[0, 1], yticks=[0, 1])
-        axes.set_xticklabels(names)
-        axes.set_yticklabels(names, rotation=90, va="center")
+            said = f"{count:,}\n{share:.1%}" if size <= 6 else f"{count:,}" if count else ""
+            points = 13 if size <= 3 else 10 if size <= 6 else 8
+            axes.text(predicted, truth, said, ha="center", va="center", color=colour, fontsize=points)
+        axes.set(xlabel="predicted", ylabel="true", xticks=range(size), yticks=range(size))
+        shown = [*map(_short, names)]
+        upright = size <= 3 and max(map(len, shown)) <= 12
+        axes.set_xticklabels(shown, rotation=0 if upright else 45, ha="center" if upright else "right")
+        axes.set_yticklabels(shown, rotation=90 if upright else 0, va="center")
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
+
+
+def by_class(path: Path, figures: Mapping[str, Mapping[str, Any]], most: int = 30) -> None:
+    """Precision and recall of each class with their 95 % intervals, the class that is recalled worst at the top."""
+    worst = sorted(figures, key=lambda name: float(figures[name]["recall"]["value"]))[:most][::-1]
+    title = "Precision and recall of each class"
+    if len(figures) > most:
+        title = f"The {most} classes of {len(figures)} that are recalled worst"
+    with _picture(path, title, (6.4, 1.6 + 0.42 * len(worst))) as axes:
+        for offset, name, colour in ((0.17, "recall", LINE), (-0.17, "precision", ACCENT)):
+            found = [figures[each][name] for each in worst]
+            places, values = np.arange(len(worst)) + offset, np.array([each["value"] for each in found])
+            sides = [values - [each["low"] for each in found], np.array([each["high"] for each in found]) - values]
+            spread = np.clip(np.nan_to_num(sides), 0, None)
+            axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, label=name, capsize=3, linewidth=1.4)
+        shown = [f"{_short(name)} ({figures[name]['rows']:,})" for name in worst]
+        axes.set_yticks(range(len(worst)), shown)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(worst) - 0.4))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+        axes.grid(visible=False, axis="y")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 24 else f"{name[:23]}\u2026"
 
 
 def importance(path: Path, shares: Mapping[str, float], most: int = 15) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.tabular import cells
+from slipway.tabular.kinds import BINARY, MULTICLASS, REGRESSION
 
 NUMBER, CATEGORY, IDENTIFIER, LABEL = "number", "category", "identifier", "label"
 
@@ -20,6 +21,7 @@ class Columns:
     negative: tuple[str, ...] = ()
     minimum_rows: int = 0
     missing: tuple[str, ...] = cells.MISSING
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> "Columns":
@@ -31,10 +33,11 @@ class Columns:
             types=types,
             header=data["header"],
             features=tuple(data.get("features") or usable),
-            positive=tuple(label.get("positive", ())),
-            negative=tuple(label.get("negative", ())),
+            positive=tuple(label.get("positive") or ()),
+            negative=tuple(label.get("negative") or ()),
             minimum_rows=data.get("minimum_rows") or 0,
             missing=cells.words(data.get("missing")),
+            classes=tuple(map(str, label.get("classes") or ())),
         )
 
     @property
@@ -48,9 +51,19 @@ class Columns:
         return tuple(name for name, kind in self.types.items() if kind == IDENTIFIER)
 
     @property
+    def problem(self) -> str:
+        """The kind of problem that the label is."""
+        return MULTICLASS if self.classes else BINARY if self.positive else REGRESSION
+
+    @property
     def is_classification(self) -> bool:
-        """Whether the label is one of two values rather than a number."""
-        return bool(self.positive)
+        """Whether the label is one of some values rather than a number."""
+        return self.problem != REGRESSION
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the numbers stand for that Prepare makes of the labels; empty for a regression."""
+        return self.classes or ((self.negative[0], self.positive[0]) if self.positive else ())
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ class Seen:
         self._rows: list[Hashes] = []
         self._groups: list[Hashes] = []
         self._missing = 0
-        self._counts = np.zeros((len(PARTS), 2), np.int64)  # of a regression the second column stays empty
+        self._names = columns.class_names or ("",)  # of a regression all rows are of one class
+        self._counts = np.zeros((len(PARTS), len(self._names)), np.int64)
         self._lowest, self._highest = np.inf, -np.inf
 
     def add(
@@ -36,7 +37,9 @@ class Seen:
         self._groups.append(groups)
         self._missing += missing
         classes = labels.astype(np.int64) if self._columns.is_classification else 0
-        self._counts += np.bincount(assigned * 2 + classes, minlength=2 * len(PARTS)).reshape(-1, 2)
+        size = len(self._names)
+        places = assigned.astype(np.int64) * size + classes
+        self._counts += np.bincount(places, minlength=size * len(PARTS)).reshape(-1, size)
         self._lowest, self._highest = min(self._lowest, labels.min()), max(self._highest, labels.max())
 
     def no_identifier(self) -> str:
@@ -72,7 +75,13 @@ class Seen:
             if rows < FEWEST_ROWS:
                 yield f"{rows} rows are left for {part}, at least {FEWEST_ROWS} are needed"
             elif self._columns.is_classification and not self._counts[place].all():
-                yield f"no row of {part} has a {('negative', 'positive')[int(self._counts[place, 0] > 0)]} label"
+                yield f"no row of {part} has {self._label_of(int(np.argmin(self._counts[place])))}"
+
+    def _label_of(self, place: int) -> str:
+        """A class, as a message calls it."""
+        if self._columns.classes:
+            return f"the label {self._names[place]!r}"
+        return f"a {('negative', 'positive')[place]} label"
 
     def warnings(self, dealt: Dealt) -> Iterator[str]:
         """What a person should know about parts that are usable."""
@@ -89,8 +98,11 @@ class Seen:
 
     def _uneven_classes(self) -> Iterator[str]:
         rows = self._counts.sum(axis=1)
-        share = self._counts[:, 1].sum() / rows.sum()
-        chance = 4 * np.sqrt(share * (1 - share) / rows)
-        for part, found, most in zip(PARTS, self._counts[:, 1] / rows, chance, strict=True):
-            if abs(found - share) > most:
-                yield f"{found:.1%} of the rows of {part} are positive, {share:.1%} of all: that is not chance"
+        first = 0 if self._columns.classes else 1  # what is not negative is positive
+        for place in range(first, len(self._names)):
+            counts, said = self._counts[:, place], repr(self._names[place]) if self._columns.classes else "positive"
+            share = counts.sum() / rows.sum()
+            chance = 4 * np.sqrt(share * (1 - share) / rows)
+            for part, found, most in zip(PARTS, counts / rows, chance, strict=True):
+                if abs(found - share) > most:
+                    yield f"{found:.1%} of the rows of {part} are {said}, {share:.1%} of all: that is not chance"

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slipway.analysis import quality_baseline
-from slipway.tabular import allowances, champion, scoring
+from slipway.tabular import allowances, champion, multiclass, scoring
 from slipway.tabular.columns import Columns
 from slipway.tabular.job import JobError
+from slipway.tabular.kinds import LOWER_IS_BETTER
 from slipway.tabular.resampling import Judge
 from slipway.tabular.scoring import Scored, Trained
 from slipway.tabular.serving import Model
+from slipway.tabular.target import Target
 
 MOST_SLICES = 30
 SMALLEST_SLICE = 20  # fewer rows say nothing
-
-HIGHER_IS_BETTER = {"auc", "accuracy", "precision", "recall", "f1", "r2"}
 
 Figures = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
 Judging = Callable[[Model, Scored, str], Judge]  # of one metric of a model's answers
@@ -62,16 +62,21 @@ def against_champion(
     if other is None:
         return champion.skip_comparison(metric, "no champion: nothing to compare with")
     classification = columns.is_classification
-    if reason := champion.obstacle(trained.dealt, other.dealt, scored.labels, classification=classification):
+    if reason := champion.other_answers(trained.model.target, other.model.target) or champion.obstacle(
+        trained.dealt, other.dealt, scored.labels, classification=classification
+    ):
         return champion.skip_comparison(metric, reason, arn)
     theirs = scoring.score(other.model, folders.test, columns.label)
+    if columns.classes:
+        places = [other.model.target.classes.index(name) for name in trained.model.target.classes]
+        theirs = replace(theirs, scores=theirs.scores[:, places])
     return champion.comparison(
         metric,
         judge(trained.model, scored, metric),
         judge(other.model, theirs, metric),
         len(scored.labels),
         arn,
-        higher_is_better=metric in HIGHER_IS_BETTER,
+        higher_is_better=metric not in LOWER_IS_BETTER,
     )
 
 
@@ -122,17 +127,22 @@ def limits(folders: Folders, hour_rows: int) -> dict[str, Any]:
     return {"monitoring": allowed}
 
 
-def quality_limits(folders: Folders, scored: Scored, hour_rows: int, threshold: float | None = None) -> None:
-    """Write what the monitor of model quality compares with; `threshold` is a classifier's, None is a regression."""
-    labels, scores = (np.asarray(values, dtype=np.float64) for values in (scored.labels, scored.scores))
-    statistics, constraints = (
-        quality_baseline.of_regression(labels, scores, hour_rows)
-        if threshold is None
-        else quality_baseline.of_binary(labels, scores, threshold, hour_rows)
-    )
+def quality_limits(folders: Folders, scored: Scored, hour_rows: int, target: Target) -> None:
+    """Write what the monitor of model quality compares with."""
+    statistics, constraints = _quality_baseline(scored, hour_rows, target)
     folders.output.mkdir(parents=True, exist_ok=True)
     for name, document in (("statistics", statistics), ("constraints", constraints)):
         (folders.output / f"model_quality_{name}.json").write_text(json.dumps(document, indent=1, allow_nan=False))
+
+
+def _quality_baseline(scored: Scored, hour_rows: int, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
+    if target.is_of_classes:
+        said = multiclass.most_probable(scored.scores)
+        return quality_baseline.of_multiclass(target.classes, scored.labels.astype(np.int64), said, hour_rows)
+    labels, scores = (np.asarray(values, dtype=np.float64) for values in (scored.labels, scored.scores))
+    if target.threshold is None:
+        return quality_baseline.of_regression(labels, scores, hour_rows)
+    return quality_baseline.of_binary(labels, scores, target.threshold, hour_rows)
 
 
 def write(folders: Folders, model: Model, report: Mapping[str, Any]) -> None:
@@ -143,6 +153,8 @@ def write(folders: Folders, model: Model, report: Mapping[str, Any]) -> None:
     if model.threshold is not None:
         golden["threshold"] = model.threshold
     answers = model.predict(model.parse(json.dumps([row["instance"] for row in golden["rows"]]), "application/json"))
+    if model.target.is_of_classes:
+        golden["classes"] = model.target.classes
     for row, value in zip(golden["rows"], answers.tolist(), strict=True):
-        row["prediction"] = round(value, 7)
+        row["prediction"] = [round(chance, 7) for chance in value] if isinstance(value, list) else round(value, 7)
     (folders.output / "golden.json").write_text(json.dumps(golden, indent=1))

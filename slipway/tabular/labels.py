@@ -1,4 +1,4 @@
-"""The label column as numbers: 0 and 1 for a classification, the value itself for a regression."""
+"""The label column as numbers: 0 and 1 of a yes or no, a class's place, the value itself of a regression."""
 
 import numpy as np
 import pyarrow as pa
@@ -26,13 +26,22 @@ def number_labels(batch: pa.RecordBatch, columns: Columns, first_row: int) -> pa
 
 def _classes(values: pa.Array, columns: Columns) -> pa.Array:
     coded = values.dictionary_encode()
-    meaning = {cells.label(value): 0.0 for value in columns.negative}
-    meaning |= {cells.label(value): 1.0 for value in columns.positive}
-    classes = [meaning.get(cells.label(value)) for value in coded.dictionary.to_pylist()]
+    classes = [_place(value, columns) for value in coded.dictionary.to_pylist()]
     return pc.take(pa.array(classes, pa.float64()), coded.indices)
+
+
+def _place(value: str, columns: Columns) -> float | None:
+    """Which of the classes a label is; None for none of them. Yes and no may be spelled in more ways than a class."""
+    if columns.classes:
+        named = {cells.category(name, ()): float(place) for place, name in enumerate(columns.classes)}
+        return named.get(cells.category(value, ()))
+    meaning = {cells.label(name): 0.0 for name in columns.negative}
+    meaning |= {cells.label(name): 1.0 for name in columns.positive}
+    return meaning.get(cells.label(value))
 
 
 def _describe_classes(columns: Columns) -> str:
     if columns.is_classification:
-        return f"one of {', '.join((*columns.positive, *columns.negative))} (data.label in config.yml)"
+        names = columns.classes or (*columns.positive, *columns.negative)
+        return f"one of {', '.join(names)} (data.label in config.yml)"
     return "a number"

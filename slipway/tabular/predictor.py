@@ -6,6 +6,7 @@ It is the same call of XGBoost's C API, whose configuration and array interface 
 
 import ctypes
 import json
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,10 +25,11 @@ _CONFIG = {
 }
 
 
-def predictor(booster: xgb.Booster) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """A function from a float32 matrix to one number a row; the booster must not change while it is in use.
+def predictor(booster: xgb.Booster, classes: int = 0) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A function from a float32 matrix to one number a row, or to a row of as many as there are classes.
 
-    It raises XGBoostError as `inplace_predict` does: for another number of columns than the model was trained with.
+    The booster must not change while it is in use. The function raises XGBoostError as `inplace_predict` does, for
+    another number of columns than the model was trained with, and ValueError where the model gives other numbers.
     """
     library = ctypes.CDLL(find_lib_path()[0])  # loaded already, by xgboost itself
     call, why = library.XGBoosterPredictFromDense, library.XGBGetLastError
@@ -37,11 +39,14 @@ def predictor(booster: xgb.Booster) -> Callable[[NDArray[np.float32]], NDArray[n
 
     def predict(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         matrix = np.ascontiguousarray(matrix, dtype=np.float32)
-        found = np.empty(len(matrix), dtype=np.float32)
+        found = np.empty((len(matrix), classes) if classes else len(matrix), dtype=np.float32)
         shape, dimensions, values = ctypes.c_void_p(), ctypes.c_uint64(), ctypes.c_void_p()
         out = [ctypes.byref(each) for each in (shape, dimensions, values)]
         if call(booster.handle, _interface(matrix), config, None, *out):
             raise xgb.core.XGBoostError(why().decode())
+        given = ctypes.cast(shape, ctypes.POINTER(ctypes.c_uint64))[: dimensions.value]
+        if math.prod(given) != found.size:
+            raise ValueError(f"the model gives numbers of the shape {given}, expected {list(found.shape)}")
         ctypes.memmove(_address(found), values, found.nbytes)  # XGBoost uses its memory again at the next call
         return found
 

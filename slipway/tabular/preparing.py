@@ -23,6 +23,7 @@ from slipway.tabular.encoder import CategoryCollector
 from slipway.tabular.feature_code import FeatureFunction
 from slipway.tabular.hashing import Hashes
 from slipway.tabular.split import PARTS, Dealt, Split, candidates
+from slipway.tabular.target import Target
 
 INTEGER = re.compile("0|-?[1-9][0-9]{0,14}")  # what every reader of JSON keeps exactly
 BASELINE_ROWS = 100_000  # a baseline of more rows takes longer and decides nothing better
@@ -171,6 +172,7 @@ def _write(output_dir: Path, work: Preparation, dealt: Dealt, features: FeatureF
         print("features.py makes " + ", ".join(encoder.features))
     encoder.save(output_dir / "encoder")
     dealt.save(output_dir / "encoder")
+    Target.of_columns(columns).save(output_dir / "encoder")
     (output_dir / "baseline").mkdir(exist_ok=True)
     rows = work.baseline.table().select(list(columns.features))
     pacsv.write_csv(rows, output_dir / "baseline" / "baseline.csv")
@@ -183,6 +185,8 @@ def _write_golden(folder: Path, rows: pa.Table, columns: Columns) -> None:
     """Requests that a staging test sends: raw rows as CSV line and as JSON instance, with their label."""
     folder.mkdir(exist_ok=True)
     truth = rows.column(columns.label).to_pylist()
+    if columns.classes:
+        truth = [columns.classes[int(place)] for place in truth]
     golden = [
         {"csv": _line(row.values()), "instance": {name: _json(value) for name, value in row.items()}, "label": label}
         for row, label in zip(rows.select(list(columns.features)).to_pylist(), truth, strict=True)

@@ -1,4 +1,4 @@
-"""What a model is for, a yes or no or a number: the figures, the pictures and the comparison that belong to it."""
+"""What a model is for, a yes or no, a class or a number: the figures, pictures and comparison that belong to it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from slipway.tabular import charts, classification, regression
+from slipway.tabular import charts, classification, multiclass, regression
 from slipway.tabular.decision import MIDDLE
-from slipway.tabular.kinds import BINARY, REGRESSION, SECTIONS
+from slipway.tabular.kinds import BINARY, MULTICLASS, REGRESSION, SECTIONS
 from slipway.tabular.resampling import Judge
 from slipway.tabular.scoring import Scored
 from slipway.tabular.serving import Model
@@ -73,13 +73,52 @@ class Binary:
         share = float(scored.labels.mean())
         charts.precision_recall(folder / "precision_recall.png", metrics["precision_recall_curve"], share)
         charts.calibration(folder / "calibration.png", classification.calibration(scored.labels, scored.scores))
-        charts.confusion(folder / "confusion_matrix.png", metrics["confusion_matrix"], self._names)
+        charts.confusion(folder / "confusion_matrix.png", metrics["confusion_matrix"], ("0", "1"), self._names)
         charts.importance(folder / "feature_importance.png", report["feature_importance"])
 
     def summary(self, report: Mapping[str, Any]) -> str:
         """AUC and F1."""
         metrics = report[self.section]
         return f"auc {metrics['auc']['value']:.4f}, f1 {metrics['f1']['value']:.4f}"
+
+
+class Multiclass:
+    """One of several classes: the model says how probable each is, and the most probable one is its answer."""
+
+    section = SECTIONS[MULTICLASS]
+
+    def __init__(self, _: Config) -> None:
+        pass
+
+    def report(self, model: Model, scored: Scored) -> dict[str, Any]:
+        """SageMaker's ModelQuality figures, macro averages, and the figures of each class."""
+        return multiclass.report(scored.labels, scored.scores, model.target.classes)
+
+    def judge(self, _: Model, scored: Scored, metric: str) -> Judge:
+        """A metric of a model's answers."""
+        return multiclass.judge(metric, scored.labels, scored.scores)
+
+    def figures(self, _: Model, labels: NDArray[Any], scores: NDArray[Any]) -> dict[str, float]:
+        """The plain figures."""
+        return multiclass.figures(labels, scores)
+
+    def more(self, _: Model) -> dict[str, Any]:
+        """Nothing: the most probable class is the answer."""
+        return {}
+
+    def draw(self, folder: Path, report: Mapping[str, Any], _: Scored) -> None:
+        """The confusion matrix, precision and recall of each class, what counts."""
+        metrics = report[self.section]
+        names = tuple(metrics["confusion_matrix"])
+        charts.confusion(folder / "confusion_matrix.png", metrics["confusion_matrix"], names, names)
+        charts.by_class(folder / "classes.png", metrics["per_class"])
+        charts.importance(folder / "feature_importance.png", report["feature_importance"])
+
+    def summary(self, report: Mapping[str, Any]) -> str:
+        """Macro-F1, accuracy and log loss."""
+        metrics = report[self.section]
+        shown = (("macro F1", "macro_f1"), ("accuracy", "accuracy"), ("log loss", "log_loss"))
+        return ", ".join(f"{said} {metrics[name]['value']:.4f}" for said, name in shown)
 
 
 class Regression:
@@ -119,7 +158,7 @@ class Regression:
         return f"rmse {metrics['rmse']['value']:.4f}, r2 {metrics['r2']['value']:.4f}"
 
 
-PROBLEMS: dict[str, Callable[[Config], Problem]] = {BINARY: Binary, REGRESSION: Regression}
+PROBLEMS: dict[str, Callable[[Config], Problem]] = {BINARY: Binary, MULTICLASS: Multiclass, REGRESSION: Regression}
 
 
 def threshold(model: Model) -> float:

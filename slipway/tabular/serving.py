@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from slipway.tabular import cells
 from slipway.tabular.cells import spelling
-from slipway.tabular.decision import MIDDLE
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.job import JobError
+from slipway.tabular.kinds import BINARY
 from slipway.tabular.predictor import predictor
+from slipway.tabular.target import Target
 
 CSV, JSON = "text/csv", "application/json"
 REPLACED = "\ufffd"  # what Flask puts in the place of bytes that are no UTF-8
@@ -37,10 +38,11 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A booster with the encoder that it was trained with, and that one's features.py if it has any."""
+    """A booster with the encoder that it was trained with, and what it answers."""
 
     booster: xgb.Booster
     encoder: Encoder
+    target: Target
 
     @classmethod
     def load(cls, folder: Path) -> "Model":
@@ -55,24 +57,20 @@ class Model:
         except xgb.core.XGBoostError as error:
             raise JobError(f"{path} is not an XGBoost model: {str(error).splitlines()[0]}") from None
         booster.set_param({"nthread": 1})  # more threads collapse under load on small batches
-        return cls(booster, Encoder.load(folder, folder / "code"))
+        return cls(booster, Encoder.load(folder, folder / "code"), Target.load(folder) or _older(booster))
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One number for each encoded row: a probability, or the value."""
+        """One number for each encoded row, a probability or the value; of several classes a row of probabilities."""
         return self._predict(matrix)
 
-    @cached_property
+    @property
     def threshold(self) -> float | None:
-        """From which probability on a row counts as positive; None for a regression, 0.5 where training chose none."""
-        found = self.booster.attr("threshold")
-        if found is not None:
-            return float(found)
-        objective = json.loads(self.booster.save_config())["learner"]["objective"]["name"]
-        return MIDDLE if objective.startswith("binary:") else None
+        """From which probability on a row counts as positive; None where the answer is no yes or no."""
+        return self.target.threshold if self.target.problem == BINARY else None
 
     @cached_property
     def _predict(self) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-        return predictor(self.booster)
+        return predictor(self.booster, len(self.target.classes))
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -261,19 +259,46 @@ def _text(body: bytes | str) -> str:
         raise BadRequest(f"the request is not UTF-8: {error}") from None
 
 
-def answer(predictions: Iterable[float], accept: str, threshold: float | None = None) -> tuple[str, str]:
+def answer(
+    predictions: Iterable[Any], accept: str, threshold: float | None = None, classes: Sequence[str] = ()
+) -> tuple[str, str]:
     """The body of a response, with seven places, and its content type; `*/*` and an empty Accept mean text/csv.
 
-    JSON also says the threshold, where there is one.
+    A prediction is a number, or with `classes` a list of their probabilities. JSON also says the threshold, where there
+    is one.
     """
     wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")} or {CSV}
+    if JSON not in wanted and not wanted & {CSV, "*/*", "text/*", ""}:
+        raise BadRequest(f"Accept {accept!r} is not supported: ask for {CSV} or {JSON}")
+    if classes:
+        return _of_classes(predictions, classes, as_json=JSON in wanted)
     if JSON in wanted:
         decided = {} if threshold is None else {"threshold": round(threshold, 7)}
         return json.dumps({"predictions": [round(value, 7) for value in predictions], **decided}), JSON
-    if wanted & {CSV, "*/*", "text/*", ""}:
-        numbers = tuple(predictions)
-        return ("%.7f\n" * len(numbers) % numbers)[:-1], CSV  # a fourth of the time that repr takes
-    raise BadRequest(f"Accept {accept!r} is not supported: ask for {CSV} or {JSON}")
+    numbers = tuple(predictions)
+    return ("%.7f\n" * len(numbers) % numbers)[:-1], CSV  # a fourth of the time that repr takes
+
+
+def _of_classes(rows: Iterable[Sequence[float]], classes: Sequence[str], *, as_json: bool) -> tuple[str, str]:
+    """The class of the highest probability and all probabilities, in the order of the classes.
+
+    CSV has the class, then the probabilities, in a line. JSON has the names of SageMaker Autopilot's answers.
+    """
+    said = [(classes[max(range(len(row)), key=row.__getitem__)], [round(value, 7) for value in row]) for row in rows]
+    if as_json:
+        predictions = [
+            {"predicted_label": name, "probability": max(chances), "probabilities": chances} for name, chances in said
+        ]
+        return json.dumps({"predictions": predictions, "labels": [*classes]}, ensure_ascii=False), JSON
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([name, *map("{:.7f}".format, chances)] for name, chances in said)
+    return text.getvalue()[:-1], CSV
+
+
+def _older(booster: xgb.Booster) -> Target:
+    """What a model answers that was made before there was a target.json."""
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    return Target.of_objective(objective, booster.attr("threshold"))
 
 
 def answer_bad_requests(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:

@@ -17,7 +17,10 @@ from slipway.tabular.decision import Rule, threshold
 from slipway.tabular.encoder import FILE as ENCODER_FILE
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.job import JobError, ml_path
+from slipway.tabular.kinds import BINARY
+from slipway.tabular.serving import Model
 from slipway.tabular.split import Dealt
+from slipway.tabular.target import Target
 
 MODEL_FILE = "xgboost-model"
 OURS = (
@@ -65,31 +68,43 @@ def _decode(value: str) -> Any:
         return value
 
 
-def train(
-    channels: Channels, params: Mapping[str, Any], where: hosts.Hosts, code: Path | None = None
-) -> xgb.Booster | None:
+def train(channels: Channels, params: Mapping[str, Any], where: hosts.Hosts, code: Path | None = None) -> Model | None:
     """Train on all hosts; the first host gets the model, the others None.
 
     `code` is what the model will be served with, the pipeline's features.py included.
 
     `class_weight` is `balanced` or the weight of a positive row; rounds after the best one are dropped.
     """
-    encoder = Encoder.load(channels.encoder, code)
+    encoder, target = Encoder.load(channels.encoder, code), _target(channels.encoder, params)
     share = (0, 1) if channels.sharded else (where.rank, len(where.names))
     label = str(params["label"])
     with hosts.tracker(where):
         x, y = parts.matrix(channels.train, encoder, label, *share)
         vx, vy = parts.matrix(channels.validation, encoder, label, *share)
         with hosts.collective(where):
-            booster = _fit(encoder, (x, y), (vx, vy), params, where)
-    return booster if where.is_first else None
+            booster = _fit(encoder, target, (x, y), (vx, vy), params, where)
+    if not where.is_first:
+        return None
+    if target.problem == BINARY:
+        target = target.with_threshold(_choose_threshold(booster, (vx, vy), params.get("decision")))
+    return Model(booster, encoder, target)
+
+
+def _target(folder: Path, params: Mapping[str, Any]) -> Target:
+    """What the model is to answer; a Prepare of a team's own may have written no target.json."""
+    return Target.load(folder) or Target.of_objective(str(params.get("objective", "")), None)
 
 
 Matrix = tuple[NDArray[np.float32], NDArray[np.float32]]  # features, labels
 
 
 def _fit(
-    encoder: Encoder, training: Matrix, validation: Matrix, params: Mapping[str, Any], where: hosts.Hosts
+    encoder: Encoder,
+    target: Target,
+    training: Matrix,
+    validation: Matrix,
+    params: Mapping[str, Any],
+    where: hosts.Hosts,
 ) -> xgb.Booster:
     threads = int(os.environ.get("SM_NUM_CPUS", os.cpu_count() or 1))
     about: dict[str, Any] = {
@@ -99,25 +114,23 @@ def _fit(
         "nthread": threads,
         "max_bin": int(params.get("max_bin", 256)),
     }
-    weights = _weights(training[1], params.get("class_weight", 1), len(where.names))
+    weights = _weights(training[1], params.get("class_weight", 1), len(target.classes) or 2, len(where.names))
+    classes = {"num_class": len(target.classes)} if target.classes else {}
     train_set = xgb.QuantileDMatrix(*training, weight=weights, **about)
-    booster = xgb.train(
-        {"tree_method": "hist", "nthread": threads, **{k: v for k, v in params.items() if k not in OURS}},
+    return xgb.train(
+        {"tree_method": "hist", "nthread": threads, **{k: v for k, v in params.items() if k not in OURS}, **classes},
         train_set,
         num_boost_round=int(params.get("num_round", 100)),
         evals=[(train_set, "train"), (xgb.QuantileDMatrix(*validation, ref=train_set, **about), "validation")],
         callbacks=_callbacks(params, first=where.is_first),
         verbose_eval=False,
     )
-    if str(params.get("objective", "")).startswith("binary:"):
-        _decide(booster, validation, params.get("decision"))
-    return booster
 
 
-def _decide(booster: xgb.Booster, validation: Matrix, section: Any) -> None:
-    """Keep in the model from which probability on a row counts as positive."""
+def _choose_threshold(booster: xgb.Booster, validation: Matrix, section: Any) -> float:
+    """From which probability on a row counts as positive."""
     rule = Rule.read(json.loads(section) if isinstance(section, str) else section)
-    booster.set_attr(threshold=repr(threshold(validation[1], booster.inplace_predict(validation[0]), rule)))
+    return threshold(validation[1], booster.inplace_predict(validation[0]), rule)
 
 
 class MetricLines(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types
@@ -137,26 +150,28 @@ def _callbacks(params: Mapping[str, Any], *, first: bool) -> list[xgb.callback.T
     return chosen
 
 
-def _weights(labels: NDArray[np.float32], wanted: Any, world: int) -> NDArray[np.float32] | None:
-    """The weight of each row; `balanced` gives both classes the same total, over all hosts."""
+def _weights(labels: NDArray[np.float32], wanted: Any, classes: int, world: int) -> NDArray[np.float32] | None:
+    """The weight of each row; `balanced` gives all classes the total of the first, over all hosts."""
     if wanted == 1:
         return None
-    if wanted == "balanced":
-        counts = np.array([np.sum(labels == 0), np.sum(labels == 1)], dtype=np.float64)
-        if world > 1:
-            from xgboost import collective
+    if wanted != "balanced":
+        return np.where(labels == 1, np.float32(wanted), np.float32(1))
+    counts = np.bincount(labels.astype(np.int64), minlength=classes).astype(np.float64)
+    if world > 1:
+        from xgboost import collective
 
-            counts = collective.allreduce(counts, collective.Op.SUM)
-        wanted = counts[0] / max(counts[1], 1)
-    return np.where(labels == 1, np.float32(wanted), np.float32(1))
+        counts = collective.allreduce(counts, collective.Op.SUM)
+    weights: NDArray[np.float32] = (counts[0] / np.maximum(counts, 1)).astype(np.float32)[labels.astype(np.int64)]
+    return weights
 
 
-def save(booster: xgb.Booster, encoder_dir: Path, serving_code: Path, model_dir: Path) -> None:
+def save(model: Model, encoder_dir: Path, serving_code: Path, model_dir: Path) -> None:
     """Everything the endpoint needs: the model, its encoder, the code that serves them; and how its rows were split."""
     if not (serving_code / "inference.py").exists():
         raise JobError(f"{serving_code}/inference.py is missing: the model could not be served")
     model_dir.mkdir(parents=True, exist_ok=True)
-    booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
+    model.booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
+    model.target.save(model_dir)
     (model_dir / f"{MODEL_FILE}.ubj").rename(model_dir / MODEL_FILE)
     shutil.copyfile(encoder_dir / ENCODER_FILE, model_dir / ENCODER_FILE)
     if dealt := Dealt.load(encoder_dir):

@@ -25,8 +25,7 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
         **evaluating.rows(scored, trained),
         **evaluating.limits(folders, config["monitoring"]["hour_rows"]),
     }
-    threshold = report.get("decision", {}).get("threshold")
-    evaluating.quality_limits(folders, scored, config["monitoring"]["hour_rows"], threshold)
+    evaluating.quality_limits(folders, scored, config["monitoring"]["hour_rows"], model.target)
     evaluating.write(folders, model, report)
     problem.draw(folders.output, report, scored)
     print(f"{problem.summary(report)}, {evaluating.summary(report['champion'])}")

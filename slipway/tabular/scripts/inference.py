@@ -16,8 +16,9 @@ def model_fn(model_dir: str) -> Model:
 
 @answer_bad_requests
 def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
-    """A number for each row, of a classification the probability of yes; body and content type.
+    """A number for each row, of a yes or no the probability of yes; or its class and the probability of each class.
 
-    JSON also says from which probability on a row counts as positive.
+    JSON also says from which probability on a row counts as positive. Returns body and content type.
     """
-    return answer(model.predict(model.parse(body, content_type)).tolist(), accept, model.threshold)
+    predictions = model.predict(model.parse(body, content_type)).tolist()
+    return answer(predictions, accept, model.threshold, model.target.classes)

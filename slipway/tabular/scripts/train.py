@@ -12,10 +12,10 @@ from slipway.tabular.training import Channels
 def main(channels: Channels, model_dir: Path, params: Mapping[str, Any], hosts: Hosts, serving_code: Path) -> None:
     """Train, and on the first host save the model with the code that serves it."""
     with tracking.run(params, active=hosts.is_first) as log:
-        booster = training.train(channels, params, hosts, serving_code)
-        if booster is not None:
-            training.save(booster, channels.encoder, serving_code, model_dir)
-            log({"best_round": booster.best_iteration, "best_score": booster.best_score})
+        model = training.train(channels, params, hosts, serving_code)
+        if model is not None:
+            training.save(model, channels.encoder, serving_code, model_dir)
+            log({"best_round": model.booster.best_iteration, "best_score": model.booster.best_score})
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def test_a_champion_that_may_know_the_test_rows_is_not_compared(evaluate, dealt,
 
 @pytest.mark.parametrize(
     ("positive", "negative", "reason"),
-    [(20, 20, "40 test rows are too few"), (9, 500, "rarer class has 9 test rows"), (30, 30, "")],
+    [(20, 20, "40 test rows are too few"), (9, 500, "rarest class has 9 test rows"), (30, 30, "")],
 )
 def test_too_few_rows_are_said(positive, negative, reason):
     dealt, labels = Dealt(Split(SHARES, 1)), np.r_[np.ones(positive), np.zeros(negative)]

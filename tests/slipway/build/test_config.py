@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 import yaml
 
 from slipway.build import config
 from slipway.build.project import UsageError
+from slipway.tabular.kinds import METRICS
 from tests.slipway.conftest import ROOT
 
 CHURN, ABALONE = ((ROOT / "pipelines" / name / "config.yml").read_text() for name in ("churn", "abalone"))
@@ -71,7 +73,7 @@ CASES = {
     "a metric of a regression": (
         "thresholds: {auc",
         "thresholds: {rmse",
-        "'rmse' is not a metric of a classification; allowed: auc",
+        "gates.thresholds.rmse: 'rmse' is not a metric of a binary problem; allowed: auc",
     ),
     "a facet that is no feature": (
         'vmail_plan: ["yes"]',
@@ -114,6 +116,88 @@ def test_refusal(tmp_path, old, new, message):
         config.load(path)
     assert message in str(raised.value)
     assert str(raised.value).startswith(f"{path}:")
+
+
+WINE = """data:
+  url: data/wine/
+  header: true
+  columns: {ash: number, hue: number, colour: category, grower: label}
+  label:
+    classes: [a, b, "3"]
+split: {train: 0.6, validation: 0.2, test: 0.2}
+hyperparameters:
+  num_round: 5
+gates:
+  thresholds: {macro_f1: 0.5, lowest_recall: 0.2}
+  champion: {metric: log_loss, margin: 0.02}
+# more
+"""
+OF_CLASSES = {
+    "a metric of a yes or no": (
+        "{macro_f1: 0.5",
+        "{auc: 0.5",
+        ":11: gates.thresholds.auc: 'auc' is not a metric of a mul",
+    ),
+    "another problem": (
+        "# more",
+        "problem: binary",
+        ":13: problem: found binary, and by data.label it is multiclass: a",
+    ),
+    "a regression with labels": (
+        "# more",
+        "problem: regression",
+        ":13: problem: found regression, and by data.label it",
+    ),
+    "two classes": ("[a, b, ", "[a, ", ":6: data.label.classes: found 2; of two classes one is positive"),
+    "one class twice": ("[a, b, ", "[a, 3.0, ", ":6: data.label.classes: 3.0 and '3' are one class"),
+    "a class that YAML takes for no": ("[a, b, ", "[a, no, ", ":6: data.label.classes: YAML reads False as no text"),
+    "a class over two lines": ("[a, b, ", '[a, "b\\nc", ', ":6: data.label.classes: 'b\\nc' can't name a class"),
+    "a missing class": ("[a, b, ", "[a, NA, ", "class 'NA' is a word for a missing value"),
+    "classes and yes": ("    classes: ", '    positive: ["a"]\n    classes: ', "data.label: has classes, and positive"),
+    "neither": ('    classes: [a, b, "3"]', '    positive: ["a"]', ":5: data.label: needs positive and negative"),
+    "a threshold": ("# more", "decision: {choose: cost}", ":13: decision: of several classes the most probable one"),
+    "groups": ("# more", "bias: {facets: {ash: [1]}}", ":13: bias: what a group gets too often must be one answer"),
+    "explanations": ("# more", "explainability: {rows: 20}", ":13: explainability: what is explained must be one"),
+    "a weight": (
+        "num_round: 5",
+        "num_round: 5\n  class_weight: 3",
+        ":10: hyperparameters.class_weight: a number weighs",
+    ),
+    "an objective": (
+        "num_round: 5",
+        "num_round: 5\n  objective: binary:logistic",
+        ":10: hyperparameters.objective: bin",
+    ),
+    "early stopping": (
+        "num_round: 5",
+        "num_round: 5\n  eval_metric: logloss",
+        ":10: hyperparameters.eval_metric: log",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), OF_CLASSES.values(), ids=OF_CLASSES)
+def test_what_is_not_for_several_classes_is_refused(tmp_path, old, new, message):
+    assert old in WINE
+    path = tmp_path / "config.yml"
+    path.write_text(WINE.replace(old, new, 1))
+    with pytest.raises(UsageError) as raised:
+        config.load(path)
+    assert message in str(raised.value)
+
+
+def test_several_classes_follow_from_the_label(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(WINE.replace("# more", "problem: multiclass"))
+    found = config.load(path)
+    assert found.kind == "multiclass"
+    training = {name: found.training[name] for name in ("objective", "eval_metric", "label")}
+    assert training == {"objective": "multi:softprob", "eval_metric": "mlogloss", "label": "grower"}
+
+
+def test_each_metric_that_a_gate_may_name_belongs_to_a_problem():
+    assert set(get_args(config.Metric)) == {metric for metrics in METRICS.values() for metric in metrics}
+    assert config.Gates.model_fields["thresholds"].annotation == dict[config.Metric, float]
 
 
 @pytest.mark.parametrize(

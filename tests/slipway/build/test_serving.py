@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.serving import BadRequest, Model, answer, answer_bad_requests
+from slipway.tabular.target import Target
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,7 @@ def test_a_category_that_is_no_text_or_number_is_named_too(model, rows, value):
     ],
 )
 def test_a_first_line_of_names_is_told_from_a_row(features, line, is_header):
-    bare = Model(None, Encoder(features, {}))
+    bare = Model(None, Encoder(features, {}), Target("regression"))
     rows = bare._csv_rows(f"{line}\n{line}")
     assert len(rows) == (1 if is_header else 2)
 
@@ -215,7 +216,7 @@ def test_plain_csv_is_read_as_the_csv_module_reads_it(parts):
         except BadRequest as refused:
             return str(refused)
 
-    bare = Model(None, Encoder(("state", "mins"), {"state": ("FL", "GA")}))
+    bare = Model(None, Encoder(("state", "mins"), {"state": ("FL", "GA")}), Target("regression"))
     text = "".join(itertools.chain(*parts))
     plain = bare._plain_csv(text)
     if plain is not None:

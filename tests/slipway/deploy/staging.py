@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from slipway.deploy.staging_tests import World
+from slipway.tabular.serving import answer
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/demo-churn/7"
 CSV, JSON = "text/csv", "application/json"
@@ -65,6 +66,25 @@ def container(body, content_type, accept):
     if accept == JSON:
         return json.dumps({"predictions": numbers}), JSON
     return "\n".join(map(repr, numbers)), f"{CSV}; charset=utf-8"
+
+
+CLASSES = ["a, b", "c", "3"]
+CHANCES = ([0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3])
+OF_CLASSES = {
+    "columns": list(COLUMNS),
+    "classes": CLASSES,
+    "rows": [
+        {**row, "label": CLASSES[chances.index(max(chances))], "prediction": chances}
+        for row, chances in zip(GOLDEN["rows"], CHANCES, strict=True)
+    ],
+}
+
+
+def of_classes(body, content_type, accept):
+    """What the template's inference.py answers where there are several classes."""
+    numbers = [float(line) for line in container(body, content_type, CSV)[0].split()]
+    rows = [CHANCES[PREDICTIONS.index(number)] for number in numbers]
+    return answer(rows, accept or CSV, classes=CLASSES)
 
 
 class Bucket:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway.build import config
 from slipway.build.project import UsageError
 from slipway.deploy import stage
 
@@ -23,6 +24,10 @@ def test_the_shipped_files_are_valid(name):
 
 def test_the_published_schema_is_current():
     assert (ROOT / stage.SCHEMA).read_text() == stage.schema(), "run python -m slipway.deploy.stage schema"
+
+
+def test_the_staging_test_may_ask_for_any_metric_of_a_gate():
+    assert stage.Metric == config.Metric
 
 
 def line_of(text, part):

@@ -8,11 +8,14 @@ import sys
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from slipway.deploy import captured, stage, staging_tests
+from slipway.deploy import captured, figures, stage, staging_tests
+from slipway.tabular import multiclass
+from slipway.tabular.kinds import METRICS, MULTICLASS
 
-from .staging import ARN, CSV, GOLDEN, JSON, Refusal, Registry, Staging, container
+from .staging import ARN, CSV, GOLDEN, JSON, OF_CLASSES, Refusal, Registry, Staging, container, of_classes
 
 PARAMETERS = {
     "SageMakerProjectName": "demo",
@@ -137,7 +140,7 @@ BROKEN = {
         "/6, promised was",
     ),
     "no numbers": (broken(c=lambda _, k: ("yes\n" * 4, k)), FORM, "not numbers: 'yes"),
-    "too few numbers": (broken(c=lambda t, k: (t.splitlines()[0], k)), FORM, "1 numbers for 4 rows"),
+    "too few numbers": (broken(c=lambda t, k: (t.splitlines()[0], k)), FORM, "1 answers for 4 rows"),
     "no finite numbers": (broken(c=lambda t, k: (t.replace("0.9", "nan"), k)), FORM, "not finite"),
     "another content type": (broken(c=lambda t, _: (t, "text/plain")), FORM, "asked for text/csv, got text/plain"),
     "other answers as JSON": (
@@ -212,6 +215,45 @@ def test_what_is_broken_fails_its_check(run, case):
     assert check in found.failed
     assert text in found.text[check]
     assert "FAILED: " in found.said.out
+
+
+SEVERAL = {"MetricsSection": "multiclass_classification_metrics", "Metrics": {"accuracy": {"value": 1.0}}}
+
+
+def test_all_is_well_with_several_classes(run):
+    found = run(Staging(container=of_classes), golden=OF_CLASSES, promotion=SEVERAL)
+    assert (found.failed, found.code, len(found.passed)) == ([], 0, CHECKS)
+    assert found.text["accuracy is the registered one"].startswith("1.0000 on 4 rows, registered 1.0000")
+    assert found.text[FORM] == "4 rows, a class and 3 probabilities for each"
+
+
+BROKEN_CLASSES = {
+    "another class": (
+        ("c,0.2", "3,0.2"),
+        FORM,
+        "'3' is not the most probable of the classes a, b, c, 3: [0.2, 0.5, 0.3]",
+    ),
+    "a class less": ((",0.1000000", ""), FORM, "2 probabilities for 3 classes"),
+    "other probabilities": (("0.7000000,0.2", "0.8000000,0.2"), AGREES, "1 rows differ (1)"),
+    "other classes": (('"labels": ["a, b"', '"labels": ["d"'), JSON_FORM, "the labels are ['d', 'c', '3'], the eval"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_CLASSES)
+def test_what_is_broken_of_several_classes_fails_its_check(run, case):
+    (old, new), check, text = BROKEN_CLASSES[case]
+    staging = Staging(container=lambda *request: (of_classes(*request)[0].replace(old, new), of_classes(*request)[1]))
+    found = run(staging, golden=OF_CLASSES, promotion=SEVERAL)
+    assert check in found.failed
+    assert text in found.text[check]
+
+
+@pytest.mark.parametrize("metric", METRICS[MULTICLASS])
+def test_metrics_of_several_classes_are_those_of_the_evaluation(metric):
+    chance = np.random.default_rng(2)
+    labels, rows = chance.integers(0, 4, 40), chance.dirichlet([1] * 4, 40)
+    expected = multiclass.figures(labels, rows)[metric]
+    assert figures.of_classes(metric, labels.tolist(), rows.tolist()) == pytest.approx(expected, abs=1e-6)
 
 
 def test_nothing_is_sent_to_another_version(run):

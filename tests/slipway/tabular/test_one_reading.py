@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 from loopback.images.model_monitor import analyzer
 from slipway.deploy import monitor_preprocessor
 from slipway.tabular import feature_code, hashing, parts, scoring, training
-from slipway.tabular.encoder import Encoder
 from slipway.tabular.hosts import Hosts
 from slipway.tabular.preparing import prepare
-from slipway.tabular.serving import Model
 from slipway.tabular.split import PARTS, Dealt
 
 ROWS = 240
@@ -108,9 +106,7 @@ class Table:
         prepare(folder / "in", folder / "out", CONFIG, lambda batch: batch, feature_code.load(code))
         out = folder / "out"
         channels = training.Channels(out / "train", out / "validation", out / "encoder")
-        self.model = Model(
-            training.train(channels, PARAMS, Hosts(("a",), "a"), code), Encoder.load(out / "encoder", code)
-        )
+        self.model = training.train(channels, PARAMS, Hosts(("a",), "a"), code)
         assigned = Dealt.load(out / "encoder").split.parts(hashing.of_values(pa.array(ids)))
         self.of_part = {
             part: [row for row, place in zip(self.rows, assigned, strict=True) if PARTS[place] == part]
