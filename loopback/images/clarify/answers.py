@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from loopback.images.clarify.configuration import CSV, JSON_LINES, THRESHOLD, Config
-from loopback.images.clarify.dataset import located, numbers
+from loopback.images.clarify.dataset import located
 from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import numbers
 
 Scores = npt.NDArray[np.float64]  # a row for each record, a column for each score
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from loopback.images.clarify.configuration import FILE, JSON_LINES, Config
-from loopback.images.clarify.dataset import Fetch, located, numbers
+from loopback.images.clarify.dataset import Fetch, located
 from slipway.analysis import datasets
 from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import numbers
 
 CLUSTERS = 5  # of a baseline that nobody gives; each makes the explanations take as long again
 _MOST_ROWS = 10_000  # that are clustered

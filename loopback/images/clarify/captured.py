@@ -13,9 +13,10 @@ import pandas as pd
 
 from loopback.images.clarify.answers import Reader, rows_of
 from loopback.images.clarify.configuration import CSV, FILE, JSON, JSON_LINES, Config
-from loopback.images.clarify.dataset import Dataset, are_classes, located
+from loopback.images.clarify.dataset import located
 from slipway.analysis import capture, datasets
 from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import Dataset, are_classes
 
 
 @dataclass(frozen=True)

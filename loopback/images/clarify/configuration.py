@@ -139,12 +139,6 @@ def check(config: Config) -> None:
         raise BadInput(f"{FILE}: {'; '.join(found)}")
 
 
-def metrics_of(config: Config, method: str) -> list[str]:
-    """The names of the metrics that a bias method asks for; `["all"]` for every one."""
-    asked = config["methods"][method]["methods"]
-    return ["all"] if asked == "all" or "all" in asked else list(asked)
-
-
 def asks_the_model(config: Config) -> bool:
     """Whether the analysis needs answers that are not in its data."""
     methods = config["methods"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +13,9 @@ import pandas as pd
 from loopback.images.clarify.configuration import CSV, JSON, JSON_LINES, Config
 from slipway.analysis import datasets
 from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import Dataset
 
 Fetch = Callable[[str], Path]  # an S3 URI -> where its objects are on this machine
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """`features` are the columns that a model is asked with, in its order.
-
-    `predicted` is the column with its answer where the data have one, `joined_by` the one with identifiers.
-    """
-
-    frame: pd.DataFrame
-    features: tuple[str, ...]
-    label: str | None = None
-    predicted: str | None = None
-    joined_by: str | None = None
-
-    def column(self, name_or_index: str | int, what: str) -> str:
-        """The name of a column. Raises BadInput, saying what names it, where there is none."""
-        columns = list(self.frame.columns)
-        if isinstance(name_or_index, int) and name_or_index < len(columns):
-            return str(columns[name_or_index])
-        if name_or_index in columns:
-            return str(name_or_index)
-        raise BadInput(f"{what} is {name_or_index!r}; the data have the columns {', '.join(map(str, columns))}")
 
 
 def load(config: Config, source: Path, fetch: Fetch) -> Dataset:
@@ -187,16 +165,3 @@ def _asked_with(found: Dataset, config: Config) -> Dataset:
     if not features:
         raise BadInput("no column is left for the model: all of them are the label, identifiers or excluded")
     return replace(found, features=features)
-
-
-def numbers(column: pd.Series) -> pd.Series | None:
-    """The column as numbers, or None where one of its values is none."""
-    found = pd.to_numeric(column, errors="coerce")
-    texts = column.map(lambda value: isinstance(value, bool))
-    return None if texts.any() or bool((found.isna() & column.notna()).any()) else found
-
-
-def are_classes(label: pd.Series) -> bool:
-    """Whether a label says one of some classes, and not how much: texts, or at most two different numbers."""
-    found = numbers(label)
-    return found is None or found.nunique() <= 2

@@ -10,8 +10,8 @@ import pandas as pd
 
 from loopback.images.clarify.attributions import Attributions
 from loopback.images.clarify.configuration import Config
-from loopback.images.clarify.dataset import Dataset, numbers
 from loopback.images.clarify.model import Model
+from slipway.analysis.frames import Dataset, numbers
 
 GRID, TOP = 15, 10  # the defaults of the configuration
 _MOST_ROWS = 1_000  # that are asked about for each value

@@ -18,7 +18,7 @@ from slipway.analysis import documents
 from slipway.analysis.errors import BadInput
 
 if TYPE_CHECKING:
-    from loopback.images.clarify.bias import Question
+    from slipway.analysis.bias import Question
 
 STOPPED = 143  # as a shell says of a program that SIGTERM has ended
 _ALL = {"methods": "all"}
@@ -58,10 +58,10 @@ def analyze(settings: ClarifySettings, now: datetime, client: Client) -> str:
     """Do what the configuration says, and tell the exit message. Raises BadInput or OSError."""
     config = _configured(settings)
     configuration.check(config)
-    from loopback.images.clarify import bias  # pandas loads here
     from loopback.images.clarify.answers import Reader
     from loopback.images.clarify.endpoint import Services
     from loopback.images.clarify.subject import Subject
+    from slipway.analysis import bias  # pandas loads here
 
     fetch, reader = Fetch(client), Reader.of(config, settings.environ)
     subject = Subject.of(config, settings, fetch)
@@ -106,14 +106,14 @@ def _judge(
     """Tell CloudWatch, and compare with the baseline; the exit message."""
     values = {question.name: question.facet_value for question in questions}
     if settings.publishes_metrics:
-        from loopback.images.clarify import metrics as own
         from loopback.images.model_monitor import metrics
+        from slipway.analysis import analysis_metrics
 
         label_values = ",".join(map(str, config.get("label_values_or_threshold", ())))
-        metrics.write(settings.base, settings.environ, own.of(analysis, values, label_values), now)
+        metrics.write(settings.base, settings.environ, analysis_metrics.of(analysis, values, label_values), now)
     if settings.baseline is None:
         return documents.exit_message(0)
-    from loopback.images.clarify import violations
+    from slipway.analysis import analysis_violations
 
     def spread(section: str, facet: str, place: int, metric: str) -> float | None:
         asked = (section.removesuffix("_metrics"), facet)
@@ -125,8 +125,8 @@ def _judge(
 
     baseline = documents.read(settings.baseline, "version")
     found = [
-        *violations.of_bias(analysis, baseline, values, spread if settings.monitor else exact),
-        *violations.of_attributions(analysis, baseline),
+        *analysis_violations.of_bias(analysis, baseline, values, spread if settings.monitor else exact),
+        *analysis_violations.of_attributions(analysis, baseline),
     ]
     if found:
         documents.write_json(settings.output / "constraint_violations.json", {"version": "1.0", "violations": found})

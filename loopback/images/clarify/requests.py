@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopback.images.clarify.configuration import CSV, JSON, Config
-from loopback.images.clarify.dataset import numbers
+from slipway.analysis.frames import numbers
 
 MOST_ROWS, MOST_BYTES = 2_000, 4 << 20  # of one request; an endpoint takes 6 MB
 _BLANK = re.compile(r'"\$\{(.+?)\}"')

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from loopback.images.clarify import bias, captured, configuration, dataset, endpoint
+from loopback.images.clarify import captured, configuration, dataset, endpoint
 from loopback.images.clarify.answers import Reader
 from loopback.images.clarify.configuration import CSV, Config
-from loopback.images.clarify.dataset import Dataset, Fetch, are_classes
+from loopback.images.clarify.dataset import Fetch
 from loopback.images.clarify.endpoint import Services
 from loopback.images.clarify.model import Model
 from loopback.images.clarify.requests import Form
 from loopback.images.clarify.settings import ClarifySettings
+from slipway.analysis import bias
+from slipway.analysis.frames import Dataset, are_classes
 
 
 @dataclass(frozen=True)

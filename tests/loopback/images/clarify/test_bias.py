@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from loopback.images.clarify import bias
-from loopback.images.clarify.dataset import Dataset
+from slipway.analysis import bias
+from slipway.analysis.frames import Dataset
 from tests.loopback.images.clarify.conftest import PREDICTOR, metrics
 
 HEADERS = ["sex", "age", "group", "y", "told"]

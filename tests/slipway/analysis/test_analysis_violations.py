@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopback.images.clarify import violations
+from slipway.analysis import analysis_violations as violations
 
 
 def analysis(value, name="DPPL", group="f"):

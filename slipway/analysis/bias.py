@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from loopback.images.clarify import bias_metrics, configuration
-from loopback.images.clarify.bias_metrics import Labelled, Metric, NotComputable
-from loopback.images.clarify.configuration import Config
-from loopback.images.clarify.dataset import Dataset, numbers
+from slipway.analysis import bias_metrics
+from slipway.analysis.bias_metrics import Labelled, Metric, NotComputable
 from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import Dataset, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Config = Mapping[str, Any]  # a Clarify analysis configuration
 PRE, POST = "pre_training_bias", "post_training_bias"
 _SAMPLES = 50  # of the bootstrap behind `spread`
 _UNGROUPED = "(missing)"
@@ -67,7 +67,7 @@ class Question:
         column, metrics = self.frame[self.name], self.metrics
         return [
             {
-                "value_or_threshold": _shown(column, values),
+                "value_or_threshold": _value_text(column, values),
                 "metrics": list(bias_metrics.report(self._rows(place), metrics)),
             }
             for place, values in enumerate(self.groups)
@@ -93,7 +93,7 @@ class Question:
             label=_among(self.label, self.positives),
             predicted=None if self.predicted is None else _among(self.predicted, self.positives),
             group=None if self.group is None else self.group.to_numpy(dtype=object),
-            features=features.apply(_numbered),
+            features=features.apply(_as_numbers),
         )
 
 
@@ -104,19 +104,25 @@ def _among(column: pd.Series, values: Sequence[Any]) -> NDArray[np.bool_]:
     return flags
 
 
-def _numbered(column: pd.Series) -> pd.Series:
+def _as_numbers(column: pd.Series) -> pd.Series:
     """A column as numbers: texts by their place in the alphabet, and what is missing as 0."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.astype(float).fillna(0.0)
     return column.astype(str).astype("category").cat.codes.astype(float)
 
 
-def _shown(column: pd.Series, values: Sequence[Any]) -> str:
+def _value_text(column: pd.Series, values: Sequence[Any]) -> str:
     """The values of a group, or the range above its threshold, as analysis.json has them."""
     if column.dtype == "category":
         return ",".join(map(str, values))
     low, high = sorted((float(values[0]), float(column.max())))
     return f"({low}, {high}]"
+
+
+def metrics_of(config: Config, method: str) -> list[str]:
+    """The names of the metrics that a bias method asks for; `["all"]` for every one."""
+    asked = config["methods"][method]["methods"]
+    return ["all"] if asked == "all" or "all" in asked else list(asked)
 
 
 def questions(data: Dataset, config: Config, predicted: pd.Series | None) -> list[Question]:
@@ -127,7 +133,7 @@ def questions(data: Dataset, config: Config, predicted: pd.Series | None) -> lis
     frame = data.frame[known].reset_index(drop=True)
     told = None if predicted is None else predicted[known].reset_index(drop=True)
     positives = config["label_values_or_threshold"]
-    label = _kinded(frame[data.label], positives, "label_values_or_threshold")
+    label = _categories_or_numbers(frame[data.label], positives, "label_values_or_threshold")
     group = data.column(config["group_variable"], "group_variable") if "group_variable" in config else None
     common = {
         "label": label,
@@ -141,14 +147,14 @@ def questions(data: Dataset, config: Config, predicted: pd.Series | None) -> lis
 def _of_facets(
     data: Dataset, config: Config, frame: pd.DataFrame, common: Mapping[str, Any], answers: pd.Series | None
 ) -> Iterator[Question]:
-    rest = pd.DataFrame({name: _typed(frame[name]) for name in data.features})
+    rest = pd.DataFrame({name: _numbers_or_texts(frame[name]) for name in data.features})
     for stage in (PRE, POST):
         if stage not in config["methods"] or (stage == POST and answers is None):
             continue
         for facet in config["facet"]:
             name = data.column(facet["name_or_index"], "facet.name_or_index")
             wanted = facet.get("value_or_threshold")
-            column = _kinded(frame[name], wanted, "facet.value_or_threshold")
+            column = _categories_or_numbers(frame[name], wanted, "facet.value_or_threshold")
             values = _alike(column, wanted, "facet.value_or_threshold") if wanted else None
             yield Question(
                 stage=stage,
@@ -157,7 +163,7 @@ def _of_facets(
                 frame=rest.assign(**{name: column}),
                 facet_values=None if values is None else tuple(values),
                 predicted=answers if stage == POST else None,
-                asked=tuple(configuration.metrics_of(config, stage)),
+                asked=tuple(metrics_of(config, stage)),
                 **common,
             )
 
@@ -168,7 +174,7 @@ def sections(asked: Sequence[Question]) -> dict[str, dict[str, Any]]:
     for question in asked:
         section = found.setdefault(f"{question.stage}_metrics", {"label": question.label.name, "facets": {}})
         try:
-            value = _shown(question.label, question.positives)
+            value = _value_text(question.label, question.positives)
             reports = question.reports()
         except ValueError as error:
             raise BadInput(f"{question.stage} of facet {question.name}: {error}") from error
@@ -177,12 +183,12 @@ def sections(asked: Sequence[Question]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _typed(column: pd.Series) -> pd.Series:
+def _numbers_or_texts(column: pd.Series) -> pd.Series:
     found = numbers(column)
     return column.astype(object) if found is None else found
 
 
-def _kinded(column: pd.Series, values: Sequence[Any] | None, what: str) -> pd.Series:
+def _categories_or_numbers(column: pd.Series, values: Sequence[Any] | None, what: str) -> pd.Series:
     """Categories, or numbers where one value is a threshold: in a column of numbers it is, as AWS documents it.
 
     Of at most two different numbers, of which the value is one, it is a category all the same: 0 and 1.

@@ -100,9 +100,9 @@ def _attributions(document: Doc) -> Doc:
 def ranking_gain(before: Mapping[str, float], now: Mapping[str, float]) -> float:
     """How much of the baseline's attribution the live ranking has in front: 1 where the order is the same."""
     live = sorted(before, key=lambda name: (-now.get(name, -math.inf), -before[name]))
-    ideal = _discounted(sorted(before.values(), reverse=True))
-    return _discounted([before[name] for name in live]) / ideal if ideal else 1.0
+    ideal = _discounted_gain(sorted(before.values(), reverse=True))
+    return _discounted_gain([before[name] for name in live]) / ideal if ideal else 1.0
 
 
-def _discounted(gains: list[float]) -> float:
+def _discounted_gain(gains: list[float]) -> float:
     return sum(gain / math.log2(place + 1) for place, gain in enumerate(gains, 1))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loopback.images.clarify import bias_metrics
-from loopback.images.clarify.bias_metrics import POST_TRAINING, PRE_TRAINING, Labelled
+from slipway.analysis import bias_metrics
+from slipway.analysis.bias_metrics import POST_TRAINING, PRE_TRAINING, Labelled
 
 # Of 10 rows 4 are of the facet. Labels: a 1 1 1 0 0 0, d 1 0 0 0; predictions: a 1 1 0 1 0 0, d 1 1 0 0.
 FACET = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], dtype=bool)

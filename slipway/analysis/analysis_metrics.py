@@ -1,4 +1,4 @@
-"""CloudWatch metrics of bias and of attributions, as the lines the container leaves for the platform."""
+"""CloudWatch metrics of bias and of attributions, under the names that Clarify has."""
 
 from __future__ import annotations
 
