@@ -3,8 +3,8 @@
 Files of the same names as in AWS's own deployment template, and its arguments; each argument may come from the
 environment instead. Nothing is written unless all of it is right. Identical input gives identical bytes.
 
-Where no version was given and none is approved yet, the build succeeds and its variables say that there is nothing to
-deploy: the stages that would deploy it are skipped.
+Where no version was given, production's stays: see `choice`. Where none is approved yet, or a build of the same commit
+goes on, the build succeeds and its variables say that there is nothing to deploy: the stages after it are skipped.
 """
 
 import argparse
@@ -20,16 +20,17 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slipway.build.project import UsageError
-from slipway.deploy import explained, monitors, own_monitors, parameters, promotion, stage, versions
+from slipway.deploy import choice, explained, monitors, own_monitors, parameters, promotion, stage, versions
 from slipway.deploy.parameters import Release
 from slipway.deploy.stage import Stage
-from slipway.deploy.versions import NEWEST, NotDeployableError, NothingApprovedError
+from slipway.deploy.versions import IN_PRODUCTION, NotDeployableError, NothingToDeployError
 from slipway.monitoring.settings import CALIBRATION
 
 FOLDER = Path("deploy")  # of the project that the working folder is
 TEMPLATE = FOLDER / "endpoint.yml"
 MONITORING = FOLDER / "monitoring.yml"
 NAMES = ("staging", "prod")
+RECENT = 20  # executions of modelbuild that are looked at
 
 # argument: environment variable
 REQUIRED = {
@@ -41,7 +42,8 @@ REQUIRED = {
 }
 # argument: environment variable, default
 OPTIONAL = {
-    "model-package-arn": ("MODEL_PACKAGE_ARN", NEWEST),
+    "model-package-arn": ("MODEL_PACKAGE_ARN", IN_PRODUCTION),
+    "commit-id": ("CODEBUILD_RESOLVED_SOURCE_VERSION", ""),
     "sagemaker-project-arn": ("SAGEMAKER_PROJECT_ARN", ""),
     "notification-topic": ("NOTIFICATION_TOPIC_ARN", ""),
     "model-monitor": ("MODEL_MONITOR", "yes"),
@@ -69,6 +71,7 @@ class Services:
 
     sagemaker: Any
     s3: Any
+    codepipeline: Any
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
@@ -95,7 +98,8 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     wanted, available = _stages(found), found.model_monitor == "yes"
     watched = {name: monitors.watching(settings, available=available) for name, settings in wanted.items()}
     stages = {name: monitors.without_unavailable(settings, available=available) for name, settings in wanted.items()}
-    package, how = _version(services.sagemaker, found, stages)
+    chosen = _choice(services, found)
+    package = _version(services.sagemaker, found, stages, chosen)
     release = Release(
         project=found.sagemaker_project_name,
         project_id=found.sagemaker_project_id,
@@ -122,8 +126,8 @@ def files(found: argparse.Namespace, services: Services) -> tuple[dict[str, str]
     record["Sha256"] |= promotion.digests(monitoring)
     written |= monitoring | lists
     written[found.export_promotion] = _json(record)
-    written[found.export_variables] = _variables(promotion.variables(record))
-    return written, objects, [f"{package['ModelPackageArn']}: {how}", *promotion.log_lines(record)]
+    written[found.export_variables] = _variables(promotion.variables(record, chosen.source))
+    return written, objects, [f"{package['ModelPackageArn']}: {chosen.reason}", *promotion.log_lines(record)]
 
 
 def _stages(found: argparse.Namespace) -> dict[str, Stage]:
@@ -186,12 +190,35 @@ def _performance(settings: Stage, name: str, record: Mapping[str, Any], s3: Any)
     return {}
 
 
-def _version(sagemaker: Any, found: argparse.Namespace, stages: Mapping[str, Stage]) -> tuple[dict[str, Any], str]:
-    group, arn = found.model_package_group_name, found.model_package_arn
-    if arn == NEWEST:
-        beside = {other.version for one in stages.values() for other in (one.ab, one.shadow) if other}
-        return versions.newest(sagemaker, group, beside), "no version was given: the newest approved one"
-    return versions.pinned_version(sagemaker, group, arn), "the version that was given"
+def _choice(services: Services, found: argparse.Namespace) -> choice.Choice:
+    """What the account says of production and of builds, decided. Raises NothingToDeployError."""
+    serving = build = ""
+    if found.model_package_arn == IN_PRODUCTION:
+        serving = versions.in_production(services.sagemaker, f"{found.sagemaker_project_name}-{NAMES[-1]}")
+        build = _build(services.codepipeline, found)
+    chosen = choice.choose(found.model_package_arn, serving, build)
+    if chosen.source == choice.NOTHING:
+        raise NothingToDeployError(chosen.reason)
+    return chosen
+
+
+def _build(codepipeline: Any, found: argparse.Namespace) -> str:
+    """The execution of modelbuild that the same push started; "" also of a project that names no modelbuild."""
+    pipeline = found.retrain_pipeline.rpartition(":")[2]
+    if not pipeline or not found.commit_id:
+        return ""
+    newest = codepipeline.list_pipeline_executions(pipelineName=pipeline, maxResults=RECENT)
+    return choice.build_of(found.commit_id, newest["pipelineExecutionSummaries"])
+
+
+def _version(
+    sagemaker: Any, found: argparse.Namespace, stages: Mapping[str, Stage], chosen: choice.Choice
+) -> dict[str, Any]:
+    group = found.model_package_group_name
+    if chosen.arn:
+        return versions.pinned_version(sagemaker, group, chosen.arn)
+    beside = {other.version for one in stages.values() for other in (one.ab, one.shadow) if other}
+    return versions.newest(sagemaker, group, beside)
 
 
 def _others(sagemaker: Any, group: str, package: dict[str, Any], settings: Stage) -> dict[int, str]:
@@ -245,7 +272,7 @@ def main(
         if services is None:
             import boto3
 
-            services = Services(boto3.client("sagemaker"), boto3.client("s3"))
+            services = Services(*(boto3.client(name) for name in ("sagemaker", "s3", "codepipeline")))
         written, objects, told = files(found, services)
         for key, body in objects.items():
             services.s3.put_object(Bucket=found.s3_bucket, Key=key, Body=body)
@@ -254,7 +281,7 @@ def main(
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    except NothingApprovedError as reason:
+    except NothingToDeployError as reason:
         Path(found.export_variables).write_text(_variables(promotion.NOTHING))
         print(f"nothing to deploy: {reason}")
         return 0

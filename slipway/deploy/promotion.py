@@ -76,12 +76,13 @@ def summary(document: Mapping[str, Any]) -> str:
     return figures.summary(document["Metrics"])
 
 
-def variables(document: Mapping[str, Any]) -> dict[str, str]:
-    """What later actions of the pipeline may show."""
+def variables(document: Mapping[str, Any], source: str) -> dict[str, str]:
+    """What later actions of the pipeline may show, and go by; `source` is that of `choice.Choice`."""
     return {
         DEPLOYS: "yes",
         "MODEL_PACKAGE_ARN": str(document["ModelPackageArn"]),
         "MODEL_PACKAGE_VERSION": str(document["ModelPackageVersion"]),
+        "MODEL_VERSION_FROM": source,
         "MODEL_COMMIT_ID": document["CommitId"] or "unknown",
         "MODEL_METRICS": summary(document) or "none registered",
     }

@@ -5,8 +5,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-NEWEST = "newest-approved"  # a pipeline variable can't be empty: this says that no version was given
+# A pipeline variable can't be empty: these say that no version was given.
+IN_PRODUCTION = "in-production"
+NEWEST = "newest-approved"
 APPROVED, REJECTED = "Approved", "Rejected"
+CHAMPION = "AllTraffic"  # the variant of endpoint.yml that a release replaces
 LEFT_PRODUCTION = "Archived"  # the stage that a version gets when production serves another one
 
 
@@ -14,8 +17,8 @@ class NotDeployableError(Exception):
     """The version may not be deployed. Commands print it and exit with 1."""
 
 
-class NothingApprovedError(Exception):
-    """No version was given, and none is approved yet, as in a new project: there is nothing to deploy."""
+class NothingToDeployError(Exception):
+    """No version was given, and none is approved yet, as in a new project, or the one to come is still being built."""
 
 
 def pinned_version(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def pinned_version(sagemaker: Any, group: str, arn: str) -> dict[str, Any]:
 
 
 def newest(sagemaker: Any, group: str, others: Collection[int] = ()) -> dict[str, Any]:
-    """The approved version that was created last; of equally old ones the highest. Raises NothingApprovedError.
+    """The approved version that was created last; of equally old ones the highest. Raises NothingToDeployError.
 
     Left out, as long as any is left: `others`, which stand beside it, and what production has left for another one.
     """
@@ -42,7 +45,7 @@ def newest(sagemaker: Any, group: str, others: Collection[int] = ()) -> dict[str
     except ClientError as error:
         raise NotDeployableError(f"the versions of {group} can't be listed: {_message(error)}") from None
     if not approved:
-        raise NothingApprovedError(f"no version of {group} is approved yet; approve one, and it is deployed by itself")
+        raise NothingToDeployError(f"no version of {group} is approved yet; approve one, and it is deployed by itself")
     chosen = [
         package
         for package in approved
@@ -51,6 +54,34 @@ def newest(sagemaker: Any, group: str, others: Collection[int] = ()) -> dict[str
     ]
     best = max(chosen or approved, key=lambda package: (package["CreationTime"], package.get("ModelPackageVersion", 0)))
     return pinned_version(sagemaker, group, best["ModelPackageArn"])
+
+
+def in_production(sagemaker: Any, endpoint: str) -> str:
+    """The ARN of the version that an endpoint runs as its champion; "" where there is no endpoint yet.
+
+    The endpoint is asked, and not the registry's life cycle: it tells what serves also after a rollback.
+    """
+    try:
+        found = sagemaker.describe_endpoint(EndpointName=endpoint)
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
+        models = {variant["VariantName"]: variant["ModelName"] for variant in config["ProductionVariants"]}
+        model = sagemaker.describe_model(ModelName=models[CHAMPION])
+    except ClientError as error:
+        if _is_missing(error):
+            return ""
+        raise NotDeployableError(f"what {endpoint} runs can't be told: {_message(error)}") from None
+    except KeyError:
+        raise NotDeployableError(f"{endpoint} has no variant {CHAMPION}: it is not what this project deploys") from None
+    container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
+    if not container.get("ModelPackageName"):
+        raise NotDeployableError(f"{endpoint} runs a model of no version in the registry; name one: slipway promote N")
+    return str(container["ModelPackageName"])
+
+
+def _is_missing(error: ClientError) -> bool:
+    """SageMaker has no code of its own for what is not there."""
+    found = error.response["Error"]
+    return found.get("Code") == "ValidationException" and "could not find endpoint" in found.get("Message", "").lower()
 
 
 def beside(sagemaker: Any, group: str, package: dict[str, Any], version: int, *, answers: bool) -> str:

@@ -155,7 +155,7 @@ class Launched:
         return found
 
     def carried(self, execution: str) -> str:
-        """What an execution was started with: an ARN, or newest-approved."""
+        """What an execution was started with: an ARN, or in-production."""
         found = self.client("codepipeline").get_pipeline_execution(
             pipelineName=self.project.deploy, pipelineExecutionId=execution
         )["pipelineExecution"]

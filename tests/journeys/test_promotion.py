@@ -107,6 +107,11 @@ def test_release_promote_and_rollback(mill: Launched) -> None:
     assert "to version 1" in again.out
     assert mill.serves("prod") == 1
 
+    mill.edit("deploy/stages/prod.yml", "latency_ms: ", "latency_ms: 1")
+    told = mill.slipway("ship", "churn", "--approve", "auto", "--json").json
+    assert told["version"] == 1  # settings alone: the newer versions are approved still, and stay out
+    assert (mill.serves("staging"), mill.serves("prod")) == (1, 1)
+
 
 def test_what_runs_where_and_how_it_answers(mill: Launched) -> None:
     rows = mill.slipway("stages", "--json").json

@@ -123,8 +123,8 @@ class TestPromotion:
     """The two actions beside the deployment to production."""
 
     @staticmethod
-    def job(do):
-        given = json.dumps({"Do": do, "ModelPackageArn": ARN.format(3)})
+    def job(do, **more):
+        given = json.dumps({"Do": do, "ModelPackageArn": ARN.format(3), **more})
         configuration = {"configuration": {"FunctionName": "f", "UserParameters": given}}
         return {"CodePipeline.job": {"id": "job-1", "data": {"actionConfiguration": configuration}}}
 
@@ -150,6 +150,32 @@ class TestPromotion:
         ((operation, request),) = codepipeline.calls
         assert operation == "put_job_failure_result"
         assert f"/3 is {status} by now (biased)" in request["failureDetails"]["message"]
+
+    @pytest.mark.parametrize(
+        ("source", "kind", "runs", "goes_on"),
+        [
+            ("production", "STANDARD", 3, True),
+            ("production", "STANDARD", 4, False),
+            ("production", "ROLLBACK", 4, True),
+            ("given", "STANDARD", 2, True),
+            ("newest", "STANDARD", 2, True),
+        ],
+        ids=["settings", "settings of a version that was replaced", "back to it", "an approval", "a first release"],
+    )
+    def test_a_push_of_settings_never_brings_back_a_version(
+        self, source, kind, runs, goes_on, function, client
+    ) -> None:
+        codepipeline = client(get_pipeline_execution={"pipelineExecution": {"executionType": kind}})
+        version = {"ModelApprovalStatus": "Approved", "ModelPackageVersion": 3}
+        sagemaker = client(describe_model_package=version, **serving(runs))
+        job = self.job("StillApproved", From=source, Execution="e-1")
+        function("PromotionFunction", codepipeline=codepipeline, sagemaker=sagemaker).handler(job, None)
+        operation, request = codepipeline.calls[-1]
+        assert operation == ("put_job_success_result" if goes_on else "put_job_failure_result")
+        if not goes_on:
+            said = request["failureDetails"]["message"]
+            assert "demo-prod runs version 4 by now, this push was for version 3" in said
+            assert said.endswith("slipway promote 4")
 
     def test_production_is_recorded_and_what_was_there_archived(self, function, client) -> None:
         live = {"Stage": "Production", "StageStatus": "Approved"}

@@ -225,16 +225,19 @@ def test_stages_deploy_what_the_build_wrote(resources) -> None:
 def test_every_variable_that_an_action_shows_is_exported(resources) -> None:
     specs = {"BuildVariables": "build-deploy.yml", "TestVariables": "test-staging.yml"}
     text = json.dumps(resources["ModelDeployPipeline"])
-    used = set(re.findall(r"#\{(\w+)\.(\w+)\}", text)) - {("variables", "ModelPackageArn")}
+    used = set(re.findall(r"#\{(\w+)\.(\w+)\}", text)) - {
+        ("variables", "ModelPackageArn"),
+        ("codepipeline", "PipelineExecutionId"),
+    }
     assert {namespace for namespace, _ in used} == set(specs)
     for namespace, name in used:
         spec = yaml.safe_load((ROOT / "codebuild" / specs[namespace]).read_text())
         assert name in spec["env"]["exported-variables"]
 
 
-def test_a_run_without_a_version_takes_the_newest_approved(resources) -> None:
+def test_a_run_without_a_version_takes_what_production_runs(resources) -> None:
     (variable,) = resources["ModelDeployPipeline"]["Properties"]["Variables"]
-    assert (variable["Name"], variable["DefaultValue"]) == ("ModelPackageArn", versions.NEWEST)
+    assert (variable["Name"], variable["DefaultValue"]) == ("ModelPackageArn", versions.IN_PRODUCTION)
 
 
 def test_every_stage_after_the_build_is_skipped_where_there_is_nothing_to_deploy(resources) -> None:

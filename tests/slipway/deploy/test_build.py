@@ -48,7 +48,8 @@ class World:
     def __init__(self):
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "us-east-1"}
         self.sagemaker, self.s3 = boto3.client("sagemaker", **keys), boto3.client("s3", **keys)
-        self.registry, self.bucket = Stubber(self.sagemaker), Stubber(self.s3)
+        self.codepipeline = boto3.client("codepipeline", **keys)
+        self.registry, self.bucket, self.builds = (Stubber(c) for c in (self.sagemaker, self.s3, self.codepipeline))
         self.sent = {}
 
     def describes(self, version, **changes):
@@ -77,6 +78,33 @@ class World:
         }
         self.registry.add_response("describe_model_package", package | changes, {"ModelPackageName": f"{ARN}{version}"})
 
+    def serves(self, version, asked="demo-prod"):
+        """What production runs; 0 for nothing, None for a model of no version."""
+        if version == 0:
+            text = 'Could not find endpoint "demo-prod".'  # as AWS answers
+            self.registry.add_client_error("describe_endpoint", "ValidationException", text)
+            return
+        times = dict.fromkeys(("CreationTime", "LastModifiedTime"), TOOK_TIME)
+        names = {"EndpointName": asked, "EndpointArn": f"{ARN}e", "EndpointConfigName": "c", **times}
+        self.registry.add_response(
+            "describe_endpoint", names | {"EndpointStatus": "InService"}, {"EndpointName": asked}
+        )
+        variants = [{"VariantName": "Challenger", "ModelName": "n"}, {"VariantName": "AllTraffic", "ModelName": "m"}]
+        config = {"EndpointConfigName": "c", "EndpointConfigArn": f"{ARN}configuration", "CreationTime": TOOK_TIME}
+        self.registry.add_response("describe_endpoint_config", config | {"ProductionVariants": variants})
+        container = {"ModelPackageName": f"{ARN}{version}"} if version else {"Image": IMAGE}
+        model = {"ModelName": "m", "ModelArn": f"{ARN}model-of-it", "CreationTime": TOOK_TIME}
+        self.registry.add_response("describe_model", model | {"PrimaryContainer": container}, {"ModelName": "m"})
+
+    def builds_commit(self, commit, status="InProgress"):
+        """What modelbuild does."""
+        revision = {"actionName": "Source", "revisionId": commit}
+        trigger = {"triggerType": "StartPipelineExecution"}
+        execution = {"status": status, "sourceRevisions": [revision], "trigger": trigger}
+        found = {"pipelineExecutionSummaries": [execution | {"pipelineExecutionId": "e-1"}]}
+        asked = {"pipelineName": "demo-modelbuild", "maxResults": build.RECENT}
+        self.builds.add_response("list_pipeline_executions", found, asked)
+
     def gets(self, key, document):
         body = json.dumps(document).encode()
         stream = StreamingBody(io.BytesIO(body), len(body))
@@ -92,9 +120,11 @@ class World:
         self.sent[params["Key"]] = params["Body"]
 
     def run(self, *arguments, **environment):
-        with self.registry, self.bucket:
-            found = build.main(arguments, ENVIRONMENT | environment, Services(self.sagemaker, self.s3))
+        with self.registry, self.bucket, self.builds:
+            services = Services(self.sagemaker, self.s3, self.codepipeline)
+            found = build.main(arguments, ENVIRONMENT | environment, services)
             self.registry.assert_no_pending_responses()
+            self.builds.assert_no_pending_responses()
             return found
 
 
@@ -294,7 +324,7 @@ def test_identical_input_gives_identical_bytes(folder):
     ],
     ids=["newest", "equally old", "on the second page", "after a rollback", "on its way", "nothing else"],
 )
-def test_without_a_version_the_newest_approved(world, capsys, pages, best):
+def test_the_newest_approved_by_name(world, capsys, pages, best):
     lists(world, *pages)
     world.describes(best)
     world.reports()
@@ -302,7 +332,58 @@ def test_without_a_version_the_newest_approved(world, capsys, pages, best):
     assert f"{ARN}{best}: no version was given: the newest approved one" in capsys.readouterr().out
 
 
-def test_without_a_version_a_challenger_stands_beside_the_champion(world, folder, capsys):
+def test_a_push_to_deploy_brings_settings_to_what_production_runs(world, folder, capsys):
+    """Whichever other version is approved, and also where it is newer: the registry is not asked for a list."""
+    world.serves(5)
+    world.describes(5)
+    world.reports()
+    assert world.run() == 0
+    assert f"{ARN}5: no version was given: what production runs" in capsys.readouterr().out
+    variables = (folder / "deploy-variables.sh").read_text().splitlines()
+    assert {f"export MODEL_PACKAGE_ARN={ARN}5", "export MODEL_VERSION_FROM=production"} <= set(variables)
+
+
+def test_an_ab_test_is_one_push(world, folder):
+    world.serves(5)
+    world.describes(5)
+    world.describes(6)
+    world.reports()
+    stage, path, *_ = staged(folder, "ab: {version: 6, percent: 20}")
+    assert world.run(stage, path) == 0
+    found = read(folder, "prod-config-export.json")["Parameters"]
+    assert (found["ModelPackageName"], found["ChallengerModelPackageName"]) == (f"{ARN}5", f"{ARN}6")
+    assert (found["VariantWeight"], found["ChallengerWeight"]) == ("80", "20")
+
+
+@pytest.mark.parametrize(("status", "deployed"), [("InProgress", False), ("Failed", True), ("Succeeded", True)])
+def test_a_push_to_both_halves_is_deployed_with_the_version_that_is_built_of_it(
+    world, folder, capsys, status, deployed
+):
+    world.serves(5)
+    world.builds_commit("c1", status)
+    if deployed:
+        world.describes(5)
+        world.reports()
+    assert world.run(CODEBUILD_RESOLVED_SOURCE_VERSION="c1") == 0
+    said = capsys.readouterr().out
+    assert ("nothing to deploy: execution e-1 of modelbuild goes on with the same commit" in said) is not deployed
+    assert ("export ANYTHING_TO_DEPLOY=no" in (folder / "deploy-variables.sh").read_text()) is not deployed
+
+
+def test_production_that_runs_no_version_of_the_registry(world, folder, capsys):
+    world.serves(None)
+    assert world.run() == 1
+    assert "demo-prod runs a model of no version in the registry" in capsys.readouterr().err
+    assert not list(folder.iterdir())
+
+
+def test_a_refusal_is_not_taken_for_no_production(world, capsys):
+    world.registry.add_client_error("describe_endpoint", "AccessDeniedException", "not authorized")
+    assert world.run() == 1
+    assert "what demo-prod runs can't be told: AccessDeniedException: not authorized" in capsys.readouterr().err
+
+
+def test_the_newest_by_name_is_never_its_own_challenger(world, folder, capsys):
     lists(world, [summary(3, 3), summary(2, 2, "Production")])
     world.describes(2)
     world.describes(3)
@@ -352,6 +433,7 @@ def test_a_version_that_may_not_be_deployed(world, folder, capsys, case):
 
 
 def test_while_nothing_is_approved_there_is_nothing_to_deploy(world, folder, capsys):
+    world.serves(0)
     lists(world, [])
     assert world.run() == 0
     assert "nothing to deploy: no version of demo-churn is approved yet" in capsys.readouterr().out
