@@ -29,9 +29,14 @@ setup(name={name!r}, version="1", packages=find_packages(), py_modules=[{name!r}
 """
 
 
+# beside a script: what names the pipeline's own file
 FEATURES = """from {name} import features
 
 __all__ = ["features"]
+"""
+MODEL = """from {name} import fit, load, predict, save
+
+__all__ = ["fit", "load", "predict", "save"]
 """
 
 
@@ -74,7 +79,7 @@ def processing(folder: Path, script: str, config: Mapping[str, Any]) -> Bundle:
 
     `folder` is a pipeline's, the `pipelines/churn` of a project.
     """
-    features = _features(folder) if script == "prepare" else {}  # Evaluate runs those of the models
+    features = _own(folder, "features", FEATURES) if script == "prepare" else {}  # Evaluate runs those of the models
     return Bundle({**_with_imports(folder, script), **features, "config.json": _json(config)})
 
 
@@ -85,8 +90,8 @@ def training(folder: Path) -> Bundle:
 
 
 def serving_code(folder: Path) -> Bundle:
-    """What lies in `code/` of model.tar.gz: inference.py and what it imports, features.py and what that imports."""
-    files = {**_with_imports(folder, "inference"), **_features(folder)}
+    """What lies in `code/` of model.tar.gz: inference.py, features.py and model.py, each with what it imports."""
+    files = {**_with_imports(folder, "inference"), **_own(folder, "features", FEATURES), **_own(folder, "model", MODEL)}
     return Bundle({**files, "setup.py": _setup("inference")})
 
 
@@ -98,12 +103,12 @@ def _with_imports(folder: Path, script: str) -> dict[str, bytes]:
     return {f"{script}.py": source, **_modules(_imported_modules(source, package), folder.parent.parent)}
 
 
-def _features(folder: Path) -> dict[str, bytes]:
-    """A pipeline's features.py at its own place with what it imports, and one beside the script that names it."""
-    name, root = f"pipelines.{folder.name}.features", folder.parent.parent
+def _own(folder: Path, stem: str, beside: str) -> dict[str, bytes]:
+    """A pipeline's features.py or model.py at its own place with what it imports, and one beside the script."""
+    name, root = f"pipelines.{folder.name}.{stem}", folder.parent.parent
     if _file_of(name, root) is None:
         return {}
-    return {"features.py": FEATURES.format(name=name).encode(), **_modules({name}, root)}
+    return {f"{stem}.py": beside.format(name=name).encode(), **_modules({name}, root)}
 
 
 def _modules(waiting: set[str], root: Path) -> dict[str, bytes]:

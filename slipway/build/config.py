@@ -4,15 +4,17 @@
 `python -m slipway.build.config check` reads every config.yml below pipelines/. Both work in a project's folder.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
-from slipway.build import settings_file
-from slipway.build.settings_file import Section, nearest
+from slipway.build import model_file, settings_file
+from slipway.build.project import UsageError
+from slipway.build.settings_file import Disagreement, Section, nearest
 from slipway.tabular import cells
 from slipway.tabular.kinds import BINARY, METRICS, MULTICLASS, REGRESSION
 
@@ -234,6 +236,12 @@ class Hyperparameters(Section):
     ] = 8
 
 
+class Model(Section):
+    """What the pipeline's model.py is told."""
+
+    settings: dict[str, JsonValue] = Field(default_factory=dict, description="The third argument of its fit().")
+
+
 class Champion(Section):
     """How much worse than the model in production a new one may be and still be registered.
 
@@ -269,7 +277,7 @@ class Bias(Section):
     )
     group: Name | None = Field(None, description="A feature whose values explain a difference (CDDL, CDDPL).")
 
-    def disagreements_with(self, data: Data) -> Iterator[tuple[tuple[str, ...], str]]:
+    def disagreements_with(self, data: Data) -> Iterator[Disagreement]:
         """What the columns say against it."""
         if data.label is None:
             yield (), "labels are compared by what they mean: data.label must say it, which a regression's can't"
@@ -333,7 +341,8 @@ class Config(Section):
     split: Split
     slices: list[Name] = Field(default_factory=list, description="Columns whose values get metrics of their own.")
     instances: Jobs = Jobs()
-    hyperparameters: Hyperparameters
+    hyperparameters: Hyperparameters | None = Field(None, description="XGBoost's: a pipeline with a model.py has none.")
+    model: Model | None = Field(None, description="Of a pipeline with a model.py.")
     decision: Decision | None = Field(None, description="Of a classification. Default: the best F1.")
     gates: Gates
     bias: Bias | None = None
@@ -358,7 +367,7 @@ class Config(Section):
             return REGRESSION
         return MULTICLASS if self.data.label.classes else BINARY
 
-    def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def disagreements(self) -> Iterator[Disagreement]:
         """What the sections ask of the columns that those don't allow."""
         if self.problem and self.problem != self.kind:
             yield (
@@ -379,7 +388,7 @@ class Config(Section):
         if self.explainability is not None and self.explainability.num_samples < least:
             yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
 
-    def _wrong_metrics(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def _wrong_metrics(self) -> Iterator[Disagreement]:
         """Metrics of the gates that the kind of problem doesn't have."""
         places = [(("gates", "thresholds", metric), metric) for metric in self.gates.thresholds]
         for place, metric in (*places, (("gates", "champion", "metric"), self.gates.champion.metric)):
@@ -387,9 +396,11 @@ class Config(Section):
                 allowed = ", ".join(METRICS[self.kind])
                 yield place, f"{metric!r} is not a metric of a {self.kind} problem; allowed: {allowed}"
 
-    def _wrong_hyperparameters(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def _wrong_hyperparameters(self) -> Iterator[Disagreement]:
         """Hyperparameters that are not for the kind of problem."""
         given = self.hyperparameters
+        if given is None:
+            return
         family = str(given.objective or OBJECTIVES[self.kind]).partition(":")[0]
         if (BINARY if family == "binary" else MULTICLASS if family == "multi" else REGRESSION) != self.kind:
             yield ("hyperparameters", "objective"), f"{given.objective} is not for a {self.kind} problem"
@@ -408,6 +419,9 @@ class Config(Section):
     @property
     def training(self) -> dict[str, Any]:
         """The hyperparameters of Train, with what follows from the other sections."""
+        if self.hyperparameters is None:
+            settings = self.model.settings if self.model else {}
+            return {"problem": self.kind, "settings": json.dumps(settings), "label": self.data.label_column}
         given = self.part("hyperparameters")["hyperparameters"]
         defaults = {"objective": OBJECTIVES[self.kind], "eval_metric": EVAL_METRICS[self.kind]}
         return {**defaults, **given, "label": self.data.label_column}
@@ -418,8 +432,25 @@ class Config(Section):
 
 
 def load(path: Path) -> Config:
-    """Read and validate a config.yml; everything that is wrong with it is in one UsageError."""
-    return settings_file.load(path, Config)
+    """Read and validate a config.yml and the model.py beside it; everything that is wrong is in one UsageError."""
+    found = settings_file.load(path, Config, lambda whole: _beside(path.parent, whole))
+    if faults := model_file.faults(path.parent):
+        raise UsageError("\n".join(faults))
+    return found
+
+
+def _beside(folder: Path, config: Config) -> Iterator[Disagreement]:
+    """What config.yml says that the pipeline's model.py, or its absence, does not allow."""
+    if not model_file.exists(folder):
+        if config.hyperparameters is None:
+            yield (), "key 'hyperparameters' is missing (or a model.py beside this file, which takes XGBoost's place)"
+        if config.model is not None:
+            yield ("model",), f"there is no {model_file.FILE} beside this file that it could be for"
+        return
+    if config.hyperparameters is not None:
+        yield ("hyperparameters",), f"XGBoost's, whose place {model_file.FILE} takes: its own are model.settings"
+    if (count := config.instances.training.count) > 1:
+        yield ("instances", "training", "count"), f"found {count}; {model_file.FILE} is fitted on one"
 
 
 def schema() -> str:

@@ -17,7 +17,7 @@ from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
 
-from slipway.build import bundles
+from slipway.build import bundles, model_file
 from slipway.build.checks import Checked
 from slipway.build.steps import REPORT, STEP_RETRIES, Workshop, document, output_uri
 from slipway.tabular import cells
@@ -28,7 +28,12 @@ def prepare(shop: Workshop) -> ProcessingStep:
     checked = ["checked"] if shop.config.bias or shop.config.explainability else []
     return shop.processing(
         "Prepare",
-        bundles.processing(shop.folder, "prepare", shop.config.part("data", "split", "bias", "explainability")),
+        bundles.processing(
+            shop.folder,
+            "prepare",
+            shop.config.part("data", "split", "bias", "explainability")
+            | ({"exact": True} if model_file.exists(shop.folder) else {}),
+        ),
         inputs={"data": shop.parameters.input_data},
         outputs=["train", "validation", "test", "encoder", "baseline", "golden", *checked],
         env={"DATA_VERSION": shop.parameters.data_version},  # new data at the same address is not a cache hit
@@ -51,7 +56,7 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> Step:
 
 
 def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
-    """Boosted trees with early stopping, on one instance or several."""
+    """Boosted trees with early stopping, on one instance or several; or what the pipeline's model.py fits."""
     channels = {name: output_uri(prepared, name) for name in ("train", "validation", "encoder")}
     return shop.training(bundles.training(shop.folder), channels)
 

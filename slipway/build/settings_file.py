@@ -3,7 +3,7 @@
 import difflib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slipway.build.project import UsageError
 
+Disagreement = tuple[tuple[str, ...], str]  # a place in the document, and what is wrong there
+
 
 class Section(BaseModel):
     """A part of a settings file; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def disagreements(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def disagreements(self) -> Iterator[Disagreement]:
         """What is wrong between sections, each with its place in the document; asked of a whole file only."""
         yield from ()
 
@@ -26,8 +28,11 @@ class Section(BaseModel):
 Whole = TypeVar("Whole", bound=Section)
 
 
-def load(path: Path, model: type[Whole]) -> Whole:
-    """Read and validate a file; everything that is wrong with it is in one UsageError."""
+def load(path: Path, model: type[Whole], also: Callable[[Whole], Iterable[Disagreement]] = lambda _: ()) -> Whole:
+    """Read and validate a file; everything that is wrong with it is in one UsageError.
+
+    `also` are disagreements with what is beside the file.
+    """
     try:
         text = path.read_text()
         node = yaml.compose(text)
@@ -44,7 +49,8 @@ def load(path: Path, model: type[Whole]) -> Whole:
     except ValidationError as error:
         lines = sorted((_line(node, fault["loc"]), _explain(fault, model)) for fault in error.errors())
         raise UsageError("\n".join(f"{path}:{line}: {text}" for line, text in lines)) from None
-    if lines := sorted((_line(node, place), f"{'.'.join(place)}: {text}") for place, text in whole.disagreements()):
+    found = [*whole.disagreements(), *also(whole)]
+    if lines := sorted((_line(node, place), f"{'.'.join(place) or 'the file'}: {text}") for place, text in found):
         raise UsageError("\n".join(f"{path}:{line}: {text}" for line, text in lines))
     return whole
 

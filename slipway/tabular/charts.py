@@ -135,10 +135,10 @@ def _short(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:23]}\u2026"
 
 
-def importance(path: Path, shares: Mapping[str, float], most: int = 15) -> None:
-    """The features that the trees gain most from."""
+def importance(path: Path, shares: Mapping[str, float], of: str = "the gain", most: int = 15) -> None:
+    """The features that count most; `of` says what the shares are shares of."""
     top = list(shares.items())[:most][::-1]
-    with _picture(path, "Feature importance (share of the gain)", (5.6, 1.4 + 0.27 * len(top))) as axes:
+    with _picture(path, f"Feature importance (share of {of})", (5.6, 1.4 + 0.27 * len(top))) as axes:
         bars = axes.barh([name for name, _ in top], [share for _, share in top], color=LINE, height=0.68)
         axes.bar_label(bars, labels=[f"{share:.1%}" for _, share in top], padding=4, fontsize=9)
         axes.margins(x=0.14)

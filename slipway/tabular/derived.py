@@ -47,6 +47,33 @@ class Texts(dict[Any, str | None]):
 
 
 @dataclass(frozen=True)
+class RawColumns:
+    """The columns of stored rows as a frame takes them: numbers as float64, categories as text."""
+
+    encoder: Encoder
+
+    @cached_property
+    def texts(self) -> Mapping[str, Texts]:
+        """The spelling of each category column."""
+        return {name: Texts(self.encoder, name) for name in self.encoder.categories}
+
+    def of(self, rows: pa.RecordBatch | pa.Table) -> dict[str, NDArray[Any]]:
+        """The columns of some rows."""
+        return {name: self._column(name, rows.column(name)) for name in self.encoder.features}
+
+    def _column(self, name: str, values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        if name not in self.texts:
+            return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        coded = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()
+        texts = self.texts[name]
+        spelled = np.array([*(texts[text] for text in coded.dictionary.to_pylist()), None], object)
+        taken: NDArray[Any] = spelled[coded.indices.fill_null(len(spelled) - 1).to_numpy(zero_copy_only=False)]
+        return taken
+
+
+@dataclass(frozen=True)
 class Derivation:
     """How the features come of a request's columns.
 
@@ -59,9 +86,9 @@ class Derivation:
     function: FeatureFunction
 
     @cached_property
-    def texts(self) -> Mapping[str, Texts]:
-        """The spelling of each raw category column."""
-        return {name: Texts(self.raw, name) for name in self.raw.categories}
+    def raw_columns(self) -> RawColumns:
+        """How the raw columns are read."""
+        return RawColumns(self.raw)
 
     @cached_property
     def places(self) -> Mapping[str, Mapping[str, float]]:
@@ -79,24 +106,44 @@ class Derivation:
 
     def columns(self, rows: pa.RecordBatch | pa.Table) -> dict[str, NDArray[Any]]:
         """The raw columns of stored rows, as a frame takes them."""
-        return {name: self._column(name, rows.column(name)) for name in self.raw.features}
+        return self.raw_columns.of(rows)
 
-    def _column(self, name: str, values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
-        if isinstance(values, pa.ChunkedArray):
-            values = values.combine_chunks()
-        if name not in self.texts:
-            return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
-        coded = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()
-        texts = self.texts[name]
-        spelled = np.array([*(texts[text] for text in coded.dictionary.to_pylist()), None], object)
-        taken: NDArray[Any] = spelled[coded.indices.fill_null(len(spelled) - 1).to_numpy(zero_copy_only=False)]
-        return taken
+    def derive_in_order(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, "pd.Series[Any]"]:
+        """What features.py returns for raw columns, in the order of training."""
+        made = derive(self.function, columns)
+        return made if list(made) == list(self.kinds) else _in_order(made, [*self.kinds], self.function)
+
+    def frame(self, columns: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
+        """The features of raw columns as model.py sees them. Raises FeatureError for what training has not returned."""
+        values = {name: self._for_frame(name, found) for name, found in self.derive_in_order(columns).items()}
+        for name, found in values.items():
+            if found.dtype != object and (too_large := are_infinite(found)).any():
+                row = int(np.flatnonzero(too_large)[0])
+                raise FeatureError(infinite(self.function, name, row_of(columns, row)))
+        return pd.DataFrame(values)
+
+    def _for_frame(self, name: str, values: "pd.Series[Any]") -> NDArray[Any]:
+        """A returned column as model.py sees it, whatever its kind was called: float64, or text and None."""
+        kind = self._kind(name, values)
+        if kind == EMPTY:
+            return np.array([None if self.kinds[name] == CATEGORY else np.nan] * len(values), self._dtype(name))
+        return np.array(texts_of(values), object) if kind == CATEGORY else numbers(values)
+
+    def _dtype(self, name: str) -> type:
+        return object if self.kinds[name] == CATEGORY else np.float64
+
+    def _kind(self, name: str, values: "pd.Series[Any]") -> str:
+        """The kind of a returned column: that of training, or empty. Raises FeatureError for any other."""
+        found, kind = kind_of(values), self.kinds[name]
+        if found == kind:
+            return kind
+        if is_empty(values):
+            return EMPTY
+        raise FeatureError(f"{self.function.place}: column {name!r} is {found}, in training it was {kind}")
 
     def matrix(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The matrix of raw columns. Raises FeatureError for what training has not returned."""
-        made = derive(self.function, columns)
-        if list(made) != list(self.kinds):
-            made = _in_order(made, [*self.kinds], self.function)
+        made = self.derive_in_order(columns)
         rows = len(next(iter(columns.values())))
         matrix = np.empty((rows, len(made)), np.float32)
         for place, (name, values) in enumerate(made.items()):
@@ -108,16 +155,21 @@ class Derivation:
 
     def _for_model(self, name: str, values: "pd.Series[Any]") -> NDArray[Any] | float:
         """A returned column as the model takes it, if it is of the kind that it had in training."""
-        found, kind = kind_of(values), self.kinds[name]
-        if found != kind:
-            if is_empty(values):
-                return math.nan
-            raise FeatureError(f"{self.function.place}: column {name!r} is {found}, in training it was {kind}")
+        kind = self._kind(name, values)
+        if kind == EMPTY:
+            return math.nan
         if kind != CATEGORY:
             with np.errstate(over="ignore"):
                 return numbers(values).astype(np.float32)
         places = self.places[name]
         return np.array([math.nan if text is None else places.get(text, math.nan) for text in texts_of(values)])
+
+
+def frame_of(encoder: Encoder, rows: pa.RecordBatch | pa.Table) -> pd.DataFrame:
+    """Stored rows as model.py sees them."""
+    if encoder.derivation:
+        return encoder.derivation.frame(encoder.derivation.columns(rows))
+    return pd.DataFrame(RawColumns(encoder).of(rows))
 
 
 def derive(function: FeatureFunction, columns: Mapping[str, NDArray[Any]]) -> dict[str, "pd.Series[Any]"]:

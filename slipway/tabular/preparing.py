@@ -123,7 +123,8 @@ def prepare(
     """Write train/ validation/ test/ encoder/ baseline/ golden/ below `output_dir`; return the rows of each split.
 
     `config` has the sections data and split; with bias or explainability it also writes checked/. All rows are written
-    as they came: Train and Evaluate make the features of them, as the endpoint does.
+    as they came: Train and Evaluate make the features of them, as the endpoint does. `exact` in it keeps numbers as
+    float64, as model.py is given them.
     """
     columns = Columns.from_config(config["data"])
     sources = csv_files.find(input_dir, columns)
@@ -152,7 +153,9 @@ def _pass(
     for part in PARTS:
         shutil.rmtree(output_dir / part, ignore_errors=True)
     with ExitStack() as stack:
-        work = Preparation(output_dir, columns, split, config, stack, exact=own.features is not None)
+        work = Preparation(
+            output_dir, columns, split, config, stack, exact=own.features is not None or config.get("exact", False)
+        )
         for source in sources:
             row = 1
             for batch in csv_source.batches(source, columns, split.by):

@@ -74,7 +74,7 @@ class Binary:
         charts.precision_recall(folder / "precision_recall.png", metrics["precision_recall_curve"], share)
         charts.calibration(folder / "calibration.png", classification.calibration(scored.labels, scored.scores))
         charts.confusion(folder / "confusion_matrix.png", metrics["confusion_matrix"], ("0", "1"), self._names)
-        charts.importance(folder / "feature_importance.png", report["feature_importance"])
+        _draw_importance(folder, report)
 
     def summary(self, report: Mapping[str, Any]) -> str:
         """AUC and F1."""
@@ -112,7 +112,7 @@ class Multiclass:
         names = tuple(metrics["confusion_matrix"])
         charts.confusion(folder / "confusion_matrix.png", metrics["confusion_matrix"], names, names)
         charts.by_class(folder / "classes.png", metrics["per_class"])
-        charts.importance(folder / "feature_importance.png", report["feature_importance"])
+        _draw_importance(folder, report)
 
     def summary(self, report: Mapping[str, Any]) -> str:
         """Macro-F1, accuracy and log loss."""
@@ -150,7 +150,7 @@ class Regression:
         rmse = report[self.section]["rmse"]
         charts.predicted_actual(folder / "predicted_actual.png", scored.labels, scored.scores, rmse)
         charts.residuals(folder / "residuals.png", scored.labels, scored.scores)
-        charts.importance(folder / "feature_importance.png", report["feature_importance"])
+        _draw_importance(folder, report)
 
     def summary(self, report: Mapping[str, Any]) -> str:
         """RMSE and R2."""
@@ -159,6 +159,11 @@ class Regression:
 
 
 PROBLEMS: dict[str, Callable[[Config], Problem]] = {BINARY: Binary, MULTICLASS: Multiclass, REGRESSION: Regression}
+
+
+def _draw_importance(folder: Path, report: Mapping[str, Any]) -> None:
+    shares, of = report["feature_importance"], report["feature_importance_of"]
+    charts.importance(folder / "feature_importance.png", shares, of)
 
 
 def threshold(model: Model) -> float:

@@ -1,5 +1,5 @@
 """The model behind an endpoint: raw rows in, predictions out. One row takes no pandas and no pyarrow, unless
-the pipeline has a features.py, which is given the rows as a frame.
+the pipeline has a features.py or a model.py, which are given the rows as a frame.
 
 text/csv: one row a line, the raw columns in the order of the encoder, no header; or a first line of column names
 (any spelling), then other columns are ignored. application/json: `{"instances": [...]}` or a list of rows or one row;
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost as xgb
@@ -26,7 +26,11 @@ from slipway.tabular.encoder import Encoder
 from slipway.tabular.job import JobError
 from slipway.tabular.kinds import BINARY
 from slipway.tabular.predictor import predictor
+from slipway.tabular.target import FILE as TARGET_FILE
 from slipway.tabular.target import Target
+
+if TYPE_CHECKING:
+    from slipway.tabular.own_model import OwnModel
 
 CSV, JSON = "text/csv", "application/json"
 REPLACED = "\ufffd"  # what Flask puts in the place of bytes that are no UTF-8
@@ -38,15 +42,18 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A booster with the encoder that it was trained with, and what it answers."""
+    """A booster with the encoder that it was trained with, and what it answers; or a pipeline's own model."""
 
-    booster: xgb.Booster
+    booster: xgb.Booster  # None where there is a model.py
     encoder: Encoder
     target: Target
+    own: "OwnModel | None" = None
 
     @classmethod
     def load(cls, folder: Path) -> "Model":
-        """Read `xgboost-model` and `encoder.json`."""
+        """Read `encoder.json`, `target.json` and `xgboost-model`, or what a model.py has saved in `model`."""
+        if (folder / "model").is_dir():
+            return cls._load_own(folder)
         path = folder / "xgboost-model"
         for needed in (path, folder / "encoder.json"):
             if not needed.exists():
@@ -59,9 +66,30 @@ class Model:
         booster.set_param({"nthread": 1})  # more threads collapse under load on small batches
         return cls(booster, Encoder.load(folder, folder / "code"), Target.load(folder) or _older(booster))
 
-    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One number for each encoded row, a probability or the value; of several classes a row of probabilities."""
-        return self._predict(matrix)
+    @classmethod
+    def _load_own(cls, folder: Path) -> "Model":
+        from slipway.tabular.own_model import FOLDER, OwnModel  # pandas, which XGBoost does without
+
+        target = Target.load(folder)
+        if target is None:
+            raise JobError(f"{folder / TARGET_FILE} is missing: not a model that this project's Train step made")
+        own = OwnModel.load(folder / "code", folder / FOLDER)
+        return cls(None, Encoder.load(folder, folder / "code"), target, own)
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """One number for each encoded row, a probability or the value; of several classes a row of probabilities.
+
+        `rows` are what `parse` or `encode` has made. Raises ModelError where a model.py does not answer as it must.
+        """
+        return self.own.predict(rows, self.target) if self.own else self._predict(rows)
+
+    def encode(self, rows: Any) -> Any:
+        """Stored rows (an Arrow table) as the model sees them: a matrix, of a model.py a frame."""
+        if self.own is None:
+            return self.encoder.encode(rows)
+        from slipway.tabular import derived
+
+        return derived.frame_of(self.encoder, rows)
 
     @property
     def threshold(self) -> float | None:
@@ -80,9 +108,17 @@ class Model:
     @cached_property
     def _coders(self) -> list[Mapping[Any, Any] | None]:
         """What stands for each category of a column: its place, or its text for features.py; None for a number."""
-        derivation = self.encoder.derivation
-        known: Mapping[str, Mapping[Any, Any]] = derivation.texts if derivation else self.encoder.places
+        known: Mapping[str, Mapping[Any, Any]] = self.encoder.places
+        if self._as_frame:
+            from slipway.tabular.derived import RawColumns
+
+            known = RawColumns(self.encoder.raw).texts
         return [known.get(name) for name in self._names]
+
+    @property
+    def _as_frame(self) -> bool:
+        """Whether the rows of a request become a frame."""
+        return self.own is not None or self.encoder.derivation is not None
 
     @cached_property
     def _columns(self) -> dict[str, int]:
@@ -99,8 +135,8 @@ class Model:
         """Whether what begins with a digit cannot be a column's name."""
         return not any(name[:1].isdigit() for name in self._columns)
 
-    def parse(self, body: bytes | str, content_type: str) -> NDArray[np.float32]:
-        """The encoded matrix of a request."""
+    def parse(self, body: bytes | str, content_type: str) -> Any:
+        """The rows of a request as the model sees them: a matrix, of a model.py a frame."""
         text = _text(body)
         kind = content_type.partition(";")[0].strip().lower()
         if kind == CSV:
@@ -183,10 +219,21 @@ class Model:
                 raise BadRequest(f"row {number}: {len(row)} values, expected {width}: {names}")
         return [*zip(*rows, strict=True)]
 
-    def _matrix(self, columns: Sequence[Sequence[Any]], *, odd: bool = True) -> NDArray[np.float32]:
+    def _frame(self, columns: Sequence[Sequence[Any]], *, odd: bool) -> Any:
+        """The columns through features.py, and as model.py sees them where there is one."""
+        raw, derivation = self._raw(columns, odd=odd), self.encoder.derivation
+        if self.own is None and derivation:
+            return derivation.matrix(raw)
+        if derivation:
+            return derivation.frame(raw)
+        import pandas as pd
+
+        return pd.DataFrame(raw)
+
+    def _matrix(self, columns: Sequence[Sequence[Any]], *, odd: bool = True) -> Any:
         """The encoded columns; `odd`: whether there may be texts that only Python takes for numbers."""
-        if self.encoder.derivation:
-            return self.encoder.derivation.matrix(self._raw(columns, odd=odd))
+        if self._as_frame:
+            return self._frame(columns, odd=odd)
         flat: list[float] = []
         for place, values in enumerate(columns):  # its kind is looked up once for each column
             self._append(flat, place, values, odd=odd)

@@ -17,12 +17,13 @@ from slipway.tabular.decision import Rule, threshold
 from slipway.tabular.encoder import FILE as ENCODER_FILE
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.job import JobError, ml_path
-from slipway.tabular.kinds import BINARY
+from slipway.tabular.kinds import BINARY, MULTICLASS
 from slipway.tabular.serving import Model
 from slipway.tabular.split import Dealt
 from slipway.tabular.target import Target
 
 MODEL_FILE = "xgboost-model"
+OWN_FILE = "model.py"  # a pipeline's own algorithm
 OURS = (
     "num_round",
     "early_stopping_rounds",
@@ -75,7 +76,10 @@ def train(channels: Channels, params: Mapping[str, Any], where: hosts.Hosts, cod
 
     `class_weight` is `balanced` or the weight of a positive row; rounds after the best one are dropped.
     """
-    encoder, target = Encoder.load(channels.encoder, code), _target(channels.encoder, params)
+    encoder = Encoder.load(channels.encoder, code)
+    if code is not None and (code / OWN_FILE).is_file():
+        return _train_own(channels, encoder, params, where, code)
+    target = _target(channels.encoder, params)
     share = (0, 1) if channels.sharded else (where.rank, len(where.names))
     label = str(params["label"])
     with hosts.tracker(where):
@@ -88,6 +92,32 @@ def train(channels: Channels, params: Mapping[str, Any], where: hosts.Hosts, cod
     if target.problem == BINARY:
         target = target.with_threshold(_choose_threshold(booster, (vx, vy), params.get("decision")))
     return Model(booster, encoder, target)
+
+
+def _train_own(
+    channels: Channels, encoder: Encoder, params: Mapping[str, Any], where: hosts.Hosts, code: Path
+) -> Model:
+    """What the model.py among the code fits, with its loss on the validation rows as a metric line."""
+    from slipway.tabular import own_model  # pandas, which XGBoost does without
+
+    functions, target = own_model.ModelCode.load(code), Target.load(channels.encoder)
+    if len(where.names) > 1:
+        raise JobError(f"{OWN_FILE} is fitted on one host, and this job has {len(where.names)}: set the count to 1")
+    if functions is None or target is None:
+        raise JobError(f"{channels.encoder} does not say what {OWN_FILE} is to answer: run the Prepare step again")
+    section, label = params.get("settings", {}), str(params["label"])
+    settings = json.loads(section) if isinstance(section, str) else section
+    learned, held_out = (
+        own_model.part(folder, encoder, target, label) for folder in (channels.train, channels.validation)
+    )
+    own = own_model.fit(functions, learned, held_out, settings)
+    answers, labels = own.predict(held_out.rows, target), held_out.labels.to_numpy()
+    loss = own_model.loss(answers, labels, target)
+    name, value = {BINARY: ("logloss", loss), MULTICLASS: ("mlogloss", loss)}.get(target.problem, ("rmse", loss**0.5))
+    print(f"[0]\tvalidation-{name}:{value:.6f}", flush=True)
+    if target.problem == BINARY:
+        target = target.with_threshold(threshold(labels, answers, _rule(params.get("decision"))))
+    return Model(None, encoder, target, own)
 
 
 def _target(folder: Path, params: Mapping[str, Any]) -> Target:
@@ -129,8 +159,11 @@ def _fit(
 
 def _choose_threshold(booster: xgb.Booster, validation: Matrix, section: Any) -> float:
     """From which probability on a row counts as positive."""
-    rule = Rule.read(json.loads(section) if isinstance(section, str) else section)
-    return threshold(validation[1], booster.inplace_predict(validation[0]), rule)
+    return threshold(validation[1], booster.inplace_predict(validation[0]), _rule(section))
+
+
+def _rule(section: Any) -> Rule:
+    return Rule.read(json.loads(section) if isinstance(section, str) else section)
 
 
 class MetricLines(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types
@@ -165,18 +198,31 @@ def _weights(labels: NDArray[np.float32], wanted: Any, classes: int, world: int)
     return weights
 
 
-def save(model: Model, encoder_dir: Path, serving_code: Path, model_dir: Path) -> None:
-    """Everything the endpoint needs: the model, its encoder, the code that serves them; and how its rows were split."""
+def save(model: Model, channels: Channels, serving_code: Path, model_dir: Path) -> None:
+    """Everything the endpoint needs: the model, its encoder, the code that serves them; and how its rows were split.
+
+    What a model.py has saved is loaded again, as the endpoint will: it must answer the same. Raises JobError.
+    """
+    encoder_dir = channels.encoder
     if not (serving_code / "inference.py").exists():
         raise JobError(f"{serving_code}/inference.py is missing: the model could not be served")
     model_dir.mkdir(parents=True, exist_ok=True)
-    model.booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
     model.target.save(model_dir)
-    (model_dir / f"{MODEL_FILE}.ubj").rename(model_dir / MODEL_FILE)
     shutil.copyfile(encoder_dir / ENCODER_FILE, model_dir / ENCODER_FILE)
     if dealt := Dealt.load(encoder_dir):
         dealt.save(model_dir)
     shutil.copytree(serving_code, model_dir / "code", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    if model.own is None:
+        model.booster.save_model(model_dir / f"{MODEL_FILE}.ubj")
+        (model_dir / f"{MODEL_FILE}.ubj").rename(model_dir / MODEL_FILE)
+        return
+    from slipway.tabular import own_model
+
+    model.own.save(model_dir / own_model.FOLDER)
+    again = Model.load(model_dir)
+    rows = next(parts.pieces(channels.validation, list(model.encoder.raw.categories)))
+    if again.own:
+        own_model.check_again(model.own, again.own, again.encode(rows.slice(0, own_model.COMPARED)), model.target)
 
 
 def model_dir(environment: Mapping[str, str] = os.environ) -> Path:

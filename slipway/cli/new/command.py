@@ -13,6 +13,7 @@ from slipway.cli.new import written
 from slipway.cli.new.guess import Guess
 from slipway.cli.new.table import Table
 from slipway.cli.target import UserError, WrongUsage
+from slipway.tabular.kinds import SECTIONS
 
 NAME = re.compile(r"[a-z][a-z0-9]{0,29}")  # a module, and a part of the names of AWS's resources, which have no _
 TAKEN = ("tabular", "test")
@@ -26,14 +27,18 @@ class Wish:
     data: Path
     label: str = ""
     positive: str = ""
+    problem: str = ""
+    own_model: bool = False
 
 
 def new(checkout: Checkout, wish: Wish, *, as_json: bool) -> int:
     """Write the pipeline; 0."""
     _check_name(checkout, wish.name)
+    if wish.problem and wish.problem not in SECTIONS:
+        raise WrongUsage(f"--problem {wish.problem}: there are {', '.join(SECTIONS)}")
     table = tables.read(wish.data)
-    guess = guessing.guess(table.columns, wish.label, wish.positive)
-    made = written.files(wish.name, table, guess, _samples(checkout))
+    guess = guessing.guess(table.columns, wish.label, wish.positive, wish.problem)
+    made = written.files(wish.name, table, guess, _samples(checkout), own=wish.own_model)
     copy = checkout.root / ".slipway" / "data" / f"{wish.name}.csv"
     there = [name for name in made if (checkout.root / name).exists()]
     if table.delimiter != "," and copy.exists():
@@ -75,7 +80,13 @@ def _dump(wish: Wish, table: Table, guess: Guess, data: Path, made: list[str]) -
         "delimiter": table.delimiter,
         "header": table.header,
         "columns": {purpose.name: {"type": purpose.kind, "why": purpose.why} for purpose in guess.columns},
-        "label": {"column": guess.label.name, "positive": guess.positive, "negative": guess.negative},
+        "problem": guess.problem,
+        "label": {
+            "column": guess.label.name,
+            "positive": guess.positive,
+            "negative": guess.negative,
+            "classes": [*guess.classes],
+        },
         "data": str(data),
         "files": made,
     }
@@ -95,5 +106,8 @@ def _show(checkout: Checkout, wish: Wish, table: Table, guess: Guess, data: Path
     screen.say(f"  change what is guessed wrongly in {checkout.root / 'pipelines' / wish.name / 'config.yml'}")
     made_of = checkout.root / "pipelines" / wish.name / "features.py"
     screen.say(f"  columns made of these, as ratios and buckets, are features(rows) in {made_of}: docs/pipelines.md")
+    if wish.own_model:
+        own = checkout.root / "pipelines" / wish.name / "model.py"
+        screen.say(f"  the model is what fit(), predict(), save() and load() make it in {own}: docs/models.md")
     screen.say(f"  slipway run {wish.name} --data {shlex.quote(str(data))}    # train, judge, register")
     screen.say(f"  python -m pytest tests/test_{wish.name}.py    # the same on made-up rows, in seconds")

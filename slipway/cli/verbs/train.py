@@ -43,12 +43,14 @@ def run(
     raise typer.Exit(verb.run(aws, here, wish))
 
 
-@command(TRAIN, "slipway new wine --data wine.csv", "slipway new wine --data wine.csv --label quality")
-def new(
+@command(TRAIN, "slipway new wine --data wine.csv", "slipway new wine --data wine.csv --label quality --model")
+def new(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str, typer.Argument(help="Of the pipeline: a folder of pipelines/.")],
     data: Annotated[Path, typer.Option(help="A CSV file like those to train on.")],
     label: Annotated[str, typer.Option(help="The column to predict; guessed without it.")] = "",
     positive: Annotated[str, typer.Option(help="Of a label of two values, the one that means yes.")] = "",
+    problem: Annotated[str, typer.Option(help="binary, multiclass or regression; guessed without it.")] = "",
+    own: Annotated[bool, typer.Option("--model", help="With a model.py of scikit-learn, for you to change.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a pipeline from a table: what is in its columns is guessed, shown, and written to config.yml."""
@@ -57,7 +59,7 @@ def new(
     checkout = enter()
     from slipway.cli.new import command as verb
 
-    raise typer.Exit(verb.new(checkout, verb.Wish(name, data, label, positive), as_json=as_json))
+    raise typer.Exit(verb.new(checkout, verb.Wish(name, data, label, positive, problem, own), as_json=as_json))
 
 
 @command(TRAIN, "slipway status --json")

@@ -21,7 +21,8 @@ def main(folders: Folders, config: dict[str, Any]) -> dict[str, Any]:
         ),
         **problem.more(model),
         "slices": evaluating.by_slice(scored, lambda labels, scores: problem.figures(model, labels, scores)),
-        "feature_importance": scoring.importance(model),
+        "feature_importance_of": "the loss" if model.own else "the gain",
+        "feature_importance": scoring.importance(model, folders.test, columns.label),
         **evaluating.rows(scored, trained),
         **evaluating.limits(folders, config["monitoring"]["hour_rows"]),
     }

@@ -1,4 +1,4 @@
-"""Train: gradient-boosted trees; the hyperparameters say what for. Runs on one host or on several."""
+"""Train: gradient-boosted trees, on one host or several, or what the pipeline's model.py fits."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +14,9 @@ def main(channels: Channels, model_dir: Path, params: Mapping[str, Any], hosts: 
     with tracking.run(params, active=hosts.is_first) as log:
         model = training.train(channels, params, hosts, serving_code)
         if model is not None:
-            training.save(model, channels.encoder, serving_code, model_dir)
-            log({"best_round": model.booster.best_iteration, "best_score": model.booster.best_score})
+            training.save(model, channels, serving_code, model_dir)
+            if model.own is None:
+                log({"best_round": model.booster.best_iteration, "best_score": model.booster.best_score})
 
 
 if __name__ == "__main__":

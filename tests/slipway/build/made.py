@@ -10,12 +10,14 @@ import yaml
 from sklearn import datasets
 
 from slipway.build import bundles, config
+from slipway.cli.new import written
 from slipway.tabular import feature_code
 from slipway.tabular.evaluating import Folders
 from slipway.tabular.hosts import Hosts
 from slipway.tabular.training import Channels
 
 WINES = ("Barolo, red", "grignolino", "3")  # a comma, and a number among texts
+MODEL = written.model("wine", "multiclass")  # with settings C and min_frequency
 SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 3}
 
 
@@ -48,7 +50,8 @@ class Pipeline:
         return importlib.import_module(f"slipway.tabular.scripts.{name}")
 
     def prepare(self):
-        return self.script("prepare").main(self.work / "in", self.out, self.document, feature_code.load(self.folder))
+        document = self.document | ({"exact": True} if (self.folder / "model.py").is_file() else {})
+        return self.script("prepare").main(self.work / "in", self.out, document, feature_code.load(self.folder))
 
     def train(self, **params):
         code = self.work / "serving_code"

@@ -102,10 +102,10 @@ def answers(model, rows, kind):
     return model.predict(model.parse(text.getvalue(), kind))
 
 
-def test_the_model_learns_from_what_the_function_makes(model):
+def test_the_model_learns_from_what_the_function_makes(made, model):
     assert model.encoder.features == (*CONFIG.data.used, *OWN)
     assert model.encoder.categories["trouble"] == ("much", "none", "some")
-    assert set(scoring.importance(model)) & set(OWN)
+    assert set(scoring.importance(model, made.out / "test", "churn")) & set(OWN)
 
 
 def test_evaluation_and_endpoint_answer_alike(made, model):

@@ -72,18 +72,59 @@ CLASSES = {
 @pytest.mark.parametrize(("cells", "positive", "yes", "no"), CLASSES.values(), ids=CLASSES)
 def test_which_of_two_labels_means_yes(cells, positive, yes, no):
     found = guess([column("a", *NUMBERS), column("label", *cells, times=10)], positive=positive)
-    assert (found.positive, found.negative, found.is_classification) == (yes, no, True)
+    assert (found.positive, found.negative, found.problem) == (yes, no, "binary")
 
 
 def test_a_number_is_predicted_as_one():
     found = guess([column("a", *NUMBERS), column("label", *NUMBERS)])
-    assert (found.is_classification, found.columns[-1].why) == (False, "a number to predict (30 different)")
-    few = guess([column("a", *NUMBERS), column("label", "0", "1", "2", times=10)])
-    assert "were its 3 values classes: pipelines learn one of two only" in few.columns[-1].why
+    assert (found.problem, found.columns[-1].why) == ("regression", "a number to predict (30 different)")
+    few = guess([column("a", *NUMBERS), column("label", "3", "4", "5", times=10)])
+    assert few.columns[-1].why == "a number to predict; its 3 values are classes: --problem multiclass"
+
+
+SEVERAL = {
+    "texts": (("c", "A", "b, d"), "", ("A", "b, d", "c")),
+    "numbers from 0 on": (("2", "0", "1"), "", ("0", "1", "2")),
+    "numbers from 1 on, as decimals": (("3.0", "1.0", "2.0"), "", ("1", "2", "3")),
+    "other numbers, as it is said": (("10", "-1", "9.5"), "multiclass", ("-1", "9.5", "10")),
+}
+
+
+@pytest.mark.parametrize(("cells", "problem", "classes"), SEVERAL.values(), ids=SEVERAL)
+def test_one_of_several_classes(cells, problem, classes):
+    found = guess([column("a", *NUMBERS), column("label", *cells, times=10)], problem=problem)
+    assert (found.problem, found.classes) == ("multiclass", classes)
+    assert found.columns[-1].why.startswith("one of 3 classes, the rarest")
+
+
+def test_numbers_that_may_be_classes_are_a_number_if_it_is_said():
+    columns = [column("a", *NUMBERS), column("label", "0", "1", "2", times=10)]
+    assert "a number: --problem regression" in guess(columns).columns[-1].why
+    assert guess(columns, problem="regression").problem == "regression"
 
 
 REFUSED = {
-    "three classes": ([column("a", *NUMBERS), column("label", "x", "y", "z", times=10)], {}, "one of two classes"),
+    "a rare class": (
+        [column("a", *NUMBERS, "7"), column("label", *("x", "y", "z") * 10, "w")],
+        {},
+        "fewer than 5 rows of 'w': each class needs",
+    ),
+    "texts of all kinds": (
+        [column("a", *NUMBERS * 4), column("label", *map("n{}".format, range(120)))],
+        {},
+        "too many",
+    ),
+    "texts as numbers": ([column("a", *NUMBERS), LABEL], {"problem": "regression"}, "holds other than numbers"),
+    "three as two": (
+        [column("a", *NUMBERS), column("label", "x", "y", "z", times=10)],
+        {"problem": "binary"},
+        "has 3 values, not two",
+    ),
+    "two as several": (
+        [column("a", *NUMBERS), LABEL],
+        {"problem": "multiclass"},
+        "has two values, of which one is yes",
+    ),
     "one class": ([column("a", *NUMBERS), column("label", "x", times=30)], {}, "are equal"),
     "a missing label": ([column("a", *NUMBERS), column("label", "1", "0", "", times=10)], {}, "missing in 10 of 30"),
     "a class that is not there": ([column("a", *NUMBERS), LABEL], {"positive": "perhaps"}, "has yes and no"),
