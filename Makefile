@@ -9,8 +9,9 @@ DATA ?=
 PORT ?= 4566
 PACE ?= 60
 BIN := .venv/bin
-TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml seed_code/project_roles.yml deploy/endpoint.yml deploy/monitoring.yml
+TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml seed_code/project_roles.yml deploy/endpoint.yml deploy/monitoring.yml seed_code/files/runners/roles.yml
 CHECKOV := checkov==3.3.30
+SCHEMAS := check-jsonschema==0.39.0
 TRY := python3.12 python3.11 python3
 # Hundreds of Pythons start in the tests and below loopback; each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,9 +37,12 @@ check: .venv/installed  ## the fast part of `make test`
 coverage: .venv/installed  ## the unit tests again, and the share of lines and branches that they run
 	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys --cov --cov-report=term --cov-fail-under=$(COVERED)
 
-scan: .venv/installed  ## the templates through cfn-lint and a security scan, which has an environment of its own
+scan: .venv/installed  ## the templates and workflows through their schemas and a security scan, in environments of their own
 	$(BIN)/cfn-lint $(TEMPLATES)
 	@test -x .slipway/checkov/bin/checkov || { $(BIN)/python -m venv .slipway/checkov && .slipway/checkov/bin/python -m pip install -qq --disable-pip-version-check $(CHECKOV); }
+	@test -x .slipway/schemas/bin/check-jsonschema || { $(BIN)/python -m venv .slipway/schemas && .slipway/schemas/bin/python -m pip install -qq --disable-pip-version-check $(SCHEMAS); }
+	.slipway/schemas/bin/check-jsonschema --builtin-schema vendor.github-workflows seed_code/files/runners/github.yml .github/workflows/*.yml
+	.slipway/schemas/bin/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci seed_code/files/runners/gitlab.yml
 	.slipway/checkov/bin/checkov --framework cloudformation --compact --quiet --skip-download $(addprefix -f ,$(TEMPLATES))
 
 bench: .venv/installed  ## measure against the floor and the peers; writes benchmarks/results.json

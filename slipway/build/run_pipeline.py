@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from slipway.build.compiled import Arguments, Compiled, compile_pipeline, upload_code
-from slipway.build.project import UsageError, arguments
+from slipway.build.project import Project, UsageError, arguments
 from slipway.build.run_values import declared_parameters, looked_up
 from slipway.build.working_folder import work_here
+from slipway.tabular.approved import find
 
 Tags = Sequence[Mapping[str, str]]
 FINISHED = {"Succeeded", "Failed", "Stopped"}
@@ -68,6 +69,19 @@ def start(
     if selective:
         request["SelectiveExecutionConfig"] = _selection(sagemaker, made, selective)
     return str(sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"])
+
+
+def require_own(arn: str, made: Compiled, region: str | None) -> None:
+    """Two checks at once change one pipeline. Raises UsageError where this execution is of the other's definition."""
+    import boto3
+
+    sagemaker = boto3.client("sagemaker", region_name=region)
+    found = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
+    if json.loads(found) != json.loads(made.text):
+        sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
+        raise UsageError(
+            f"another run changed pipeline {made.name} while this one began, and {arn} is stopped: run again"
+        )
 
 
 def _selection(sagemaker: Any, made: Compiled, steps: Sequence[str]) -> dict[str, Any]:
@@ -172,30 +186,68 @@ def main(typed: Sequence[str] | None = None) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        root = work_here()
-        options = _parser().parse_args(words)
-        given = arguments(options.kwargs, options.role_arn)
-        region = given.get("region")
-        made, what = upsert(options.module_name, given, root, _tags(options.tags), options.description or "")
-        print(f"pipeline {made.name} {what}", flush=True)
-        values = _pairs(options.parameters)
-        made_up = options.sample_data and "InputDataUrl" not in values
-        if url := sample_data_url(made, options.module_name, region) if made_up else "":
-            values["InputDataUrl"] = url
-            print(f"no data in {training_data(made)} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}")
-        arn = start(made, region, root, values, options.selective)
-        print(arn, flush=True)
-        if not options.wait:
-            return 0
-        status, reason = wait(arn, region, lambda line: print(line, flush=True))
+        return _run(work_here(), _parser().parse_args(words))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:
         print(f"AWS refused: {error}", file=sys.stderr)
         return 1
+
+
+def _run(root: Path, options: argparse.Namespace) -> int:
+    given = arguments(options.kwargs, options.role_arn)
+    region, values = given.get("region"), _pairs(options.parameters)
+    if options.report and not options.wait:
+        raise UsageError("--report needs --wait: what it shows is there once the run has ended")
+    if options.check:
+        given, group = beside(options.module_name, given)
+    made, what = upsert(options.module_name, given, root, _tags(options.tags), options.description or "")
+    print(f"pipeline {made.name} {what}", flush=True)
+    if options.check and "ChampionModelPackageArn" in declared_parameters(made.text):
+        values.setdefault("ChampionModelPackageArn", champion_of(group, region))
+    made_up = options.sample_data and "InputDataUrl" not in values
+    if url := sample_data_url(made, options.module_name, region) if made_up else "":
+        values["InputDataUrl"] = url
+        print(f"no data in {training_data(made)} yet: this run takes {SAMPLE_ROWS} made-up rows from {url}")
+    arn = start(made, region, root, values, options.selective)
+    print(arn, flush=True)
+    if options.check:
+        require_own(arn, made, region)
+    if not options.wait:
+        return 0
+    status, reason = wait(arn, region, lambda line: print(line, flush=True))
+    if options.report:
+        write_report(Path(options.report), arn, made, region, status, reason)
     print(f"{status}{': ' if reason else ''}{reason}", file=sys.stdout if status == "Succeeded" else sys.stderr)
     return 0 if status == "Succeeded" else 1
+
+
+def beside(module: str, given: Arguments) -> tuple[dict[str, Any], str]:
+    """The arguments of a pipeline and a group beside the project's, and the group of the champion."""
+    folder = module.removesuffix(".pipeline").rpartition(".")[2]
+    project = given.get("sagemaker_project_name") or Project.from_arguments(dict(given)).name
+    own = f"{project}-check-{folder}"
+    group = given.get("model_package_group_name") or given.get("pipeline_name") or f"{project}-{folder}"
+    return {**given, "pipeline_name": own, "model_package_group_name": own}, str(group)
+
+
+def champion_of(group: str, region: str | None) -> str:
+    """The ARN of the model in production of a group, as `approved.find` tells it."""
+    import boto3
+
+    return find(boto3.client("sagemaker", region_name=region), group)
+
+
+def write_report(path: Path, arn: str, made: Compiled, region: str | None, status: str, reason: str) -> None:
+    """Write what a run has come to as Markdown."""
+    import boto3
+
+    from slipway.build import outcome
+
+    sagemaker, s3 = (boto3.client(name, region_name=region) for name in ("sagemaker", "s3"))
+    path.write_text(outcome.markdown(outcome.read(sagemaker, s3, arn, made.text, status, reason)))
+    print(f"wrote {path}")
 
 
 def _tags(text: str | None) -> list[dict[str, str]]:
@@ -229,6 +281,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sample-data", action="store_true", help="where InputDataUrl's default has no data, take made-up rows"
     )
+    parser.add_argument(
+        "--check", action="store_true", help="of a change that is not merged: beside the project's pipeline and group"
+    )
+    parser.add_argument("--report", metavar="FILE", help="Markdown: what the run has come to, beside the champion")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=False)
     return parser
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from slipway.cli import launch, own_monitors, roles, screen, stacks
+from slipway.cli import launch, own_monitors, roles, runner, screen, stacks
 from slipway.cli.target import Target, UserError
 
 STAGES = ("prod", "staging")
@@ -248,7 +248,9 @@ def _delete_project(target: Target, name: str, say: stacks.Say) -> None:
 
 
 def _delete_roles(target: Target, name: str, say: stacks.Say) -> None:
-    """Those that launch made for this project; after everything that acts with them."""
+    """Those that launch and runner made for this project; after everything that acts with them."""
+    if stacks.delete(target, runner.stack_of(name)):
+        say(f"deleted the roles of its runner, stack {runner.stack_of(name)}")
     if roles.remove_own(target, name):
         say(f"deleted the project's roles, stack {roles.own_stack(name)}")
 

@@ -11,6 +11,7 @@ from slipway.cli.target import WrongUsage
 NAME = re.compile(r"[a-z](-*[a-z0-9])*")
 LONGEST_NAME = 32
 OURS = "sagemaker-"  # what the CodeCommit repositories begin with that the account's roles reach
+RUNNERS = ("github", "gitlab")
 CONNECTION = re.compile(r"arn:[\w-]+:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+")
 
 
@@ -54,6 +55,13 @@ def parameters(wish: Wish) -> dict[str, str]:
     made |= wish.parameters
     _check_roles(wish, made)
     return made
+
+
+def runner_parameters(runner: str) -> dict[str, str]:
+    """What a runner outside AWS changes. Raises WrongUsage for one that there is not."""
+    if runner not in ("", *RUNNERS):
+        raise WrongUsage(f"--runner {runner!r} is none of {', '.join(RUNNERS)}; AWS's own without it")
+    return {"PushesStart": "no"} if runner else {}
 
 
 def _check_roles(wish: Wish, made: Mapping[str, str]) -> None:

@@ -54,6 +54,10 @@ def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     pipeline: Folder = "churn",
     parameter: Annotated[list[str] | None, typer.Option(help="k=v, of the template. Repeatable.")] = None,
     bucket: Annotated[str, typer.Option(help="Where it was published to.")] = "",
+    runner: Annotated[
+        str,
+        typer.Option(help="github or gitlab: its jobs take up pushes, and the source is a zip that they put into S3."),
+    ] = "",
     role: Annotated[str, typer.Option(help="Launch role; the one of `publish --roles` without it.")] = "",
     account_roles: Annotated[
         bool, typer.Option("--account-roles", help="Take the account's roles, and make none for the project.")
@@ -64,7 +68,8 @@ def launch(  # noqa: PLR0913, PLR0917 - the options of a command
     from slipway.cli import launch as verb
     from slipway.cli import wishes
 
-    given = pairs(parameter or [], "--parameter")
+    given = wishes.runner_parameters(runner) | pairs(parameter or [], "--parameter")
+    source = "s3" if runner else source
     wish = wishes.Wish(name, source, repository, branch, pipeline, bucket, role, account_roles, given)
     raise typer.Exit(verb.launch(target(), wish, as_json=as_json))
 
@@ -97,6 +102,21 @@ def upgrade(
     from slipway.cli import upgrade as verb
 
     raise typer.Exit(verb.upgrade(checkout(), template, dry=dry_run, as_json=as_json))
+
+
+@command(PROJECTS, "slipway runner github acme/churn", "slipway runner gitlab acme/models/churn --branch release")
+def runner(
+    host: Annotated[str, typer.Argument(help="github or gitlab.")],
+    repository: Annotated[str, typer.Argument(help="owner/name: the one repository whose jobs are let in.")],
+    branch: Annotated[str, typer.Option(help="The branch that is built and deployed.")] = "main",
+    boundary: Annotated[str, typer.Option(help="ARN of the policy that neither role may exceed.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Let a repository's CI train and hand over the project: no key is stored."""
+    from slipway.cli import runner as verb
+
+    wish = verb.Wish(host, repository, branch, boundary)
+    raise typer.Exit(verb.runner(target(), checkout(), wish, as_json=as_json))
 
 
 @command(PROJECTS, "slipway destroy churn-team")

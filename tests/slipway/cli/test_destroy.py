@@ -143,7 +143,7 @@ def test_a_second_time_there_is_nothing_to_do(aws, command, launched) -> None:
     aws.calls.clear()
     code, out, _ = command("destroy", "demo", "--yes")
     assert (code, out) == (0, "there is no project demo on AWS: nothing to do\n")
-    assert [name for name, _ in aws.calls] == ["DescribeProject", "DescribeStacks"]
+    assert [name for name, _ in aws.calls] == ["DescribeProject", "DescribeStacks", "DescribeStacks"]
 
 
 def test_roles_that_are_left_alone_are_taken_away(aws, command, launched) -> None:
