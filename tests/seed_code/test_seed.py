@@ -178,7 +178,12 @@ def test_a_new_projects_own_tests_pass_and_decide(tmp_path) -> None:
         archive.extractall(tmp_path)
     (wheel,) = tmp_path.glob("vendor/*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / ".installed")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / ".installed")}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(tmp_path / ".installed"),
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
 
     def tested() -> "subprocess.CompletedProcess[str]":

@@ -47,23 +47,18 @@ def test_pip_installs_it_without_an_index(made, tmp_path) -> None:
     (project / made.name).parent.mkdir(parents=True)
     (project / made.name).write_bytes(made.content)
     (project / "requirements.txt").write_text(made.requirement + "\n")
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     python = environment / "bin/python"
-    install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    subprocess.run([python, *install, "-r", "requirements.txt"], cwd=project, check=True)
+    install = [sys.executable, "-m", "pip", f"--python={python}", "install", "-q", "--disable-pip-version-check"]
+    install += ["--no-index", "--no-deps", "-r", "requirements.txt"]
+    subprocess.run(install, cwd=project, check=True)
     code = "import importlib.metadata as m, slipway.deploy; print(m.version('slipway'), slipway.deploy.__file__)"
     shown = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     version, place = shown.stdout.split()
     assert (version, Path(place).is_relative_to(environment)) == (made.version, True)
     assert {"slipway", "run-pipeline", "get-pipeline-definition"} <= {p.name for p in (environment / "bin").iterdir()}
     (project / made.name).write_bytes(made.content + b"x")
-    refused = subprocess.run(
-        [python, *install, "--force-reinstall", "-r", "requirements.txt"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = subprocess.run([*install, "--force-reinstall"], cwd=project, capture_output=True, text=True, check=False)
     assert "DO NOT MATCH THE HASHES" in refused.stderr
 
 

@@ -2,17 +2,15 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import botocore.loaders
-import botocore.session
 import pytest
 
 from slipway.cli.target import Target
 
-LOADER = botocore.loaders.create_loader()  # keeps the services' models from test to test
 Answer = Any  # a response, an error's code, a function of the request, or a list of those for one call after another
 
 
@@ -26,25 +24,13 @@ class Aws:
             "DeleteSchedule": "ResourceNotFoundException: Schedule does not exist.",
         }
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.clients: dict[str, Any] = {}
         environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
         self.target = Target({**os.environ, **environ}, local=True, project="demo")
-        made = botocore.session.Session()
-        made.register_component("data_loader", LOADER)
-        self.session = boto3.Session("x", "x", region_name="eu-west-1", botocore_session=made)
 
-    def client(self, service: str) -> Any:
-        if service in self.clients:
-            return self.clients[service]
-        client = self.clients[service] = self.session.client(service)
-        client.meta.events.register("provide-client-params", self._note)
-        client.meta.events.register("before-call", self._answer)
-        return client
-
-    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+    def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self.calls.append((model.name, dict(params)))
 
-    def _answer(self, model: Any, **_: Any) -> Any:
+    def answer(self, model: Any, **_: Any) -> Any:
         answer = self.answers.get(model.name)
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
@@ -67,10 +53,33 @@ class Aws:
         return [name for name, _ in self.calls if name in operations]
 
 
+@cache
+def _client(service: str) -> tuple[Any, list[Aws]]:
+    """A client, made once for all tests, which takes longer than what they do with it; and the AWS that it asks."""
+    asked: list[Aws] = []  # by the test that runs
+
+    def note(**more: Any) -> None:
+        asked[0].note(**more)
+
+    def answer(**more: Any) -> Any:
+        return asked[0].answer(**more)
+
+    client = boto3.Session("x", "x", region_name="eu-west-1").client(service)
+    client.meta.events.register("provide-client-params", note)
+    client.meta.events.register("before-call", answer)
+    return client, asked
+
+
 @pytest.fixture
 def aws(monkeypatch) -> Aws:
     made = Aws()
-    monkeypatch.setattr(Target, "client", lambda target, service: made.client(service))
+
+    def client(_target: Target, service: str) -> Any:
+        found, asked = _client(service)
+        asked[:] = [made]
+        return found
+
+    monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr(Target, "title", "AWS")
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return made

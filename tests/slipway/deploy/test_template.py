@@ -4,7 +4,6 @@ import json
 import textwrap
 
 import pytest
-from cfnlint.api import ManualArgs, lint
 
 from slipway.deploy import parameters, stage
 from slipway.deploy.parameters import Release
@@ -68,6 +67,8 @@ def variants(stack):
 
 
 def test_the_linter_has_nothing_to_say():
+    from cfnlint.api import ManualArgs, lint  # importing it takes seconds
+
     config = ManualArgs(regions=["us-east-1", "eu-west-1"], include_checks=["I"])
     assert [str(match) for match in lint(TEMPLATE.read_text(), config=config)] == []
 
