@@ -49,7 +49,7 @@ def execution(*violations: Any, hours_ago: int = 0) -> Execution:
 def judged(live: Any, baseline: Any, *violations: Any) -> Monitor:
     newest = execution(*violations)
     build = analyses.explainability if "explanations" in live else analyses.model_bias
-    return build("s", newest, [newest, execution(hours_ago=1)], Documents(live, {}, baseline))
+    return build("s", newest, [newest, execution(hours_ago=1)], Documents(live, baseline_constraints=baseline))
 
 
 class TestBias:
