@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ PAGES: tuple[tuple[str, str, Doc], ...] = (  # service, operation, request
     ("codepipeline", "list_action_executions", {"pipelineName": "p", "maxResults": 20}),
     ("codepipeline", "get_pipeline_state", {"name": "p"}),
 )
+COMMANDS = (("status",), ("versions", "-p", "p"), ("executions", "-p", "p"))
 TYPE = {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"}
 DECLARATION = {
     "name": "p",
@@ -49,6 +52,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     bench.progress(f"writing {MANY} rows of each kind")
     few, many = (_state(bench.folder / str(number), number) for number in (FEW, MANY))
     yield _pages(bench, few, many)
+    yield _commands(bench, few, many)
     rounds = 3 if bench.quick else 5
     ours, floor = measure_in_turns(lambda: _start(many), lambda: _start(bench.folder / "empty"), rounds, bench.progress)
     yield Row(f"start with {MANY:,} rows", "s", ours, Goal("ratio", 1.5), floor, note="floor: an empty state folder")
@@ -71,6 +75,22 @@ def _pages(bench: Bench, few: Path, many: Path) -> Row:
     details = [f"{name}: {ours:.2f} ms, ratio {ratio:.2f}" for ratio, ours, _, name in found]
     note = f"{name}, the worst of {len(found)}; floor: at {FEW} rows"
     return Row(f"a page of 20 at {MANY:,} rows", "ms", ours, Goal("ratio", 1.5), floor, note=note, details=details)
+
+
+def _commands(bench: Bench, few: Path, many: Path) -> Row:
+    """The verb that is slowed down most, as whole processes."""
+    with local_aws.running(few) as small, local_aws.running(many) as large:
+        found = []
+        for arguments in COMMANDS:
+            command = [sys.executable, "-m", "slipway", *arguments]
+            environs = (aws.environ | {"SAGEMAKER_PROJECT_NAME": "p"} for aws in (large, small))
+            runs = (partial(processes.run, command, environ) for environ in environs)
+            ours, floor = measure_in_turns(*runs, 3 if bench.quick else 7, bench.progress)
+            found.append((ours / floor, ours, floor, f"slipway {arguments[0]}"))
+    _, ours, floor, name = max(found)
+    details = [f"{name}: {ours:.2f} s, ratio {ratio:.2f}" for ratio, ours, _, name in found]
+    note = f"{name}, the worst of {len(found)}; floor: at {FEW} rows"
+    return Row(f"a verb at {MANY:,} rows", "s", ours, Goal("ratio", 1.5), floor, note=note, details=details)
 
 
 def _request(call: Callable[..., Any], request: Doc) -> Callable[[], float]:
