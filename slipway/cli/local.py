@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slipway.cli import screen
+from slipway.cli import local_python, screen
 from slipway.cli.target import ACCOUNT, Target, UserError, local_environment
 
 PRINCIPAL = {"Service": "sagemaker.amazonaws.com", "AWS": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -29,7 +29,8 @@ def pass_on(arguments: list[str], *, quiet: bool = False) -> int:
     if importlib.util.find_spec("loopback") is None:  # a project has the library without it
         raise UserError("AWS on this machine is not installed here: pip install 'slipway[local]'")
     output = sys.stderr if quiet else None
-    return subprocess.call([sys.executable, "-m", "loopback", *arguments], env=_quiet_environment(), stdout=output)
+    python = local_python.find() if arguments[0] == "up" else sys.executable  # the others need nothing but loopback
+    return subprocess.call([python, "-m", "loopback", *arguments], env=_quiet_environment(), stdout=output)
 
 
 def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:

@@ -1,9 +1,9 @@
-"""The built wheel in an environment and a folder of its own: `slipway[local]` runs somebody else's pipeline there."""
+"""The built wheel in an environment and a folder of its own: somebody else's pipeline runs there, with their boto3."""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,25 +43,54 @@ def run(*command: str | Path, where: Path, **more: str) -> str:
     return ended.stdout
 
 
-@pytest.fixture
-def python(tmp_path: Path) -> Iterator[Path]:
-    """The Python of an environment that has the wheel with its extra, at the versions of the lock."""
-    source, environment = tmp_path / "source", tmp_path / "environment"
-    run("git", "clone", "-q", ROOT, source, where=tmp_path)
-    run(UV, "build", "-q", "--wheel", "--out-dir", tmp_path, source, where=tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
-    run(UV, "venv", "-q", "--python", sys.executable, environment, where=tmp_path)
-    python = environment / "bin" / "python"
-    pins = ("--constraints", str(ROOT / "requirements.lock"))
-    run(UV, "pip", "install", "-q", "--python", python, *pins, f"{wheel}[local]", where=tmp_path)
+LOCK = ROOT / "requirements.lock"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of what is committed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run("git", "clone", "-q", ROOT, folder / "source", where=folder)
+    run(UV, "build", "-q", "--wheel", "--out-dir", folder, folder / "source", where=folder)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def installed(folder: Path, lock: Path, *needs: str) -> Path:
+    """The Python of a new environment with these needs, at the versions of a lock."""
+    run(UV, "venv", "-q", "--python", sys.executable, folder / "environment", where=folder)
+    python = folder / "environment" / "bin" / "python"
+    run(UV, "pip", "install", "-q", "--python", python, "--constraints", lock, *needs, where=folder)
     return python
 
 
-def test_an_empty_folder_runs_a_pipeline_from_the_wheel(python: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "empty"
+def test_an_empty_folder_runs_a_pipeline_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    runs_a_pipeline(installed(tmp_path, LOCK, f"{wheel}[local]"), tmp_path / "empty")
+
+
+def test_beside_another_boto3_the_local_aws_has_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
+    """ministack needs one botocore, and this environment has an older one; the second start is without a network."""
+    pins = LOCK.read_text()
+    (pinned,) = re.findall(r"^boto3==(\S+)", pins, re.MULTILINE)
+    lock = tmp_path / "lock"
+    lock.write_text(
+        re.sub(r"^(boto3|botocore|s3transfer|aiobotocore)==[^\n]*(\n    [^\n]*)*\n", "", pins, flags=re.MULTILINE)
+    )
+    python = installed(tmp_path, lock, str(wheel), f"boto3<{pinned}")
+    assert run(python, "-c", "import boto3; print(boto3.__version__)", where=tmp_path).strip() != pinned
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "UV_CONSTRAINT": str(LOCK)}
+    uv_cache = run(UV, "cache", "dir", where=tmp_path).strip()
+    runs_a_pipeline(python, tmp_path / "empty", UV_CACHE_DIR=uv_cache, **cache)
+    assert len(list((tmp_path / "cache/slipway/local").glob("*/.ready"))) == 1
+    up = ("local", "up", "--detach", "--port", str(free_port()))
+    run(python.with_name("slipway"), *up, where=tmp_path, UV_CACHE_DIR="/dev/null", UV_OFFLINE="1", **cache)
+    run(python.with_name("slipway"), "local", "down", where=tmp_path)
+
+
+def runs_a_pipeline(python: Path, folder: Path, **more: str) -> None:
     folder.mkdir()
     slipway = python.with_name("slipway")
-    run(slipway, "local", "up", "--detach", "--port", str(free_port()), where=folder)
+    run(slipway, "local", "up", "--detach", "--port", str(free_port()), where=folder, **more)
     try:
         lines = run(slipway, "local", "env", where=folder).splitlines()
         variables = dict(line.removeprefix("export ").split("=", 1) for line in lines if "=" in line)
