@@ -133,7 +133,7 @@ def drifted(name: str, told: str, uri: str = "s3://b/k") -> Report:
         return {"features": [{"name": name, "inferred_type": "String", "string_statistics": found}]}
 
     rules = {"name": name, "inferred_type": "String", "string_constraints": {"domains": ["a"]}}
-    documents = Documents(side("a", told), side("a"), {"features": [rules]}, {"statistics": uri, told: uri})
+    documents = Documents(side("a", told), {}, side("a"), {"features": [rules]}, {"statistics": uri, told: uri})
     monitor = report.data_quality(told, history[0], history, documents)
     return Report(told, "prod", name, 3, NOW, (monitor,))
 

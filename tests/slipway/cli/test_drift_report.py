@@ -195,8 +195,10 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Documents, list[dic
     base = run("base", 2000, 0)
     names = {"baseline_statistics": "statistics.json", "baseline_constraints": "constraints.json"}
     live = run("live", 600, 0.8, "Day Calls", **{key: str(base / name) for key, name in names.items()})
-    found = [json.loads(path.read_text()) for path in (live / "statistics.json", *(base / n for n in names.values()))]
-    return Documents(*found), json.loads((live / "constraint_violations.json").read_text())["violations"]
+    paths = (live / "statistics.json", *(base / file for file in names.values()))
+    statistics, *baseline = [json.loads(path.read_text()) for path in paths]
+    violations = json.loads((live / "constraint_violations.json").read_text())["violations"]
+    return Documents(statistics, {}, *baseline), violations
 
 
 def test_distances_agree_with_the_monitor(churn: tuple[Documents, list[dict[str, str]]]) -> None:
@@ -243,6 +245,7 @@ def test_figures_of_the_model_against_their_bounds() -> None:
                 "f2": {"value": 0.43, "standard_deviation": 0.02},
             },
         },
+        {},
         {},
         {"binary_classification_constraints": {"f2": {"threshold": 0.9, "comparison_operator": "LessThanThreshold"}}},
     )
