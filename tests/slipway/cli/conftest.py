@@ -27,6 +27,12 @@ class Aws:
         environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
         self.target = Target({**os.environ, **environ}, local=True, project="demo")
 
+    def client(self, service: str) -> Any:
+        """A client whose requests come here, until another AWS asks for it."""
+        client, asked = _client(service)
+        asked[:] = [self]
+        return client
+
     def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self.calls.append((model.name, dict(params)))
 
@@ -73,13 +79,7 @@ def _client(service: str) -> tuple[Any, list[Aws]]:
 @pytest.fixture
 def aws(monkeypatch) -> Aws:
     made = Aws()
-
-    def client(_target: Target, service: str) -> Any:
-        found, asked = _client(service)
-        asked[:] = [made]
-        return found
-
-    monkeypatch.setattr(Target, "client", client)
+    monkeypatch.setattr(Target, "client", lambda target, service: made.client(service))
     monkeypatch.setattr(Target, "title", "AWS")
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return made
