@@ -11,9 +11,9 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,10 @@ def _own(folder: Path, stem: str, beside: str) -> dict[str, bytes]:
     return {f"{stem}.py": beside.format(name=name).encode(), **_modules({name}, root)}
 
 
-def _modules(waiting: set[str], root: Path) -> dict[str, bytes]:
+def _modules(names: Iterable[str], root: Path) -> dict[str, bytes]:
     """These modules and those that they import, each at its own place."""
     files: dict[str, bytes] = {}
+    waiting = {*names}
     while waiting:
         name = waiting.pop()
         path = _file_of(name, root)
@@ -125,7 +126,8 @@ def _modules(waiting: set[str], root: Path) -> dict[str, bytes]:
     return files
 
 
-def _imported_modules(source: bytes, package: str) -> set[str]:
+@cache  # the bundles of a pipeline share most of their files, and parsing is half of the time that they take
+def _imported_modules(source: bytes, package: str) -> frozenset[str]:
     """The modules of ours that a file of a package imports; of `from a import b`, b may be a module of a."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
@@ -135,7 +137,7 @@ def _imported_modules(source: bytes, package: str) -> set[str]:
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return {name for name in names if name.split(".")[0] in OURS}
+    return frozenset(name for name in names if name.split(".")[0] in OURS)
 
 
 def _file_of(module: str, root: Path) -> str | None:

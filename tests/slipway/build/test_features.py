@@ -53,7 +53,7 @@ class Checkout:
 
 def run(bundle, script, folder, environment):
     bundle.write(folder / "code")
-    base = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(folder)}
+    base = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "SAGEMAKER_BASE_DIR": str(folder)}
     command = [sys.executable, str(folder / "code" / f"{script}.py")]
     done = subprocess.run(command, env=base | environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

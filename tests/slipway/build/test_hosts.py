@@ -34,6 +34,7 @@ def environment(made, folder, rank, world, port):
         "SM_HPS": json.dumps({**made.params, "num_round": 60}),
         "SM_MODEL_DIR": str(folder / f"model-{rank}"),
         "SM_NUM_CPUS": "1",
+        "OMP_NUM_THREADS": "1",
         "XGBOOST_TRACKER_PORT": str(port),
         **{f"SM_CHANNEL_{n.upper()}": str(made.folder / "out" / n) for n in ("train", "validation", "encoder")},
     }
