@@ -166,13 +166,20 @@ def until(holds: Callable[[], Any], seconds: float, told: Callable[[], str] = st
 
 
 @pytest.fixture
-def loopback(tmp_path: Path) -> Iterator[Loopback]:
-    """A loopback that only this test uses."""
+def stopped(tmp_path: Path) -> Iterator[Loopback]:
+    """A loopback that this test starts by itself, if at all."""
     made = Loopback(tmp_path / "state", free_port())
-    started = made.up()
-    assert started.returncode == 0, started.stderr
     yield made
-    made.down()
+    if made.state.is_dir():
+        made.down()
+
+
+@pytest.fixture
+def loopback(stopped: Loopback) -> Loopback:
+    """A loopback that only this test uses."""
+    started = stopped.up()
+    assert started.returncode == 0, started.stderr
+    return stopped
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.journey
 
 
-def test_up_status_env_down_reset(loopback: Any) -> None:
+def test_up_status_env_down_reset(loopback: Any, wait_until: Any) -> None:
     again = loopback.up()
     assert (again.returncode, "already running at" in again.stdout) == (0, True)
     status = loopback.command("status")
@@ -23,27 +23,23 @@ def test_up_status_env_down_reset(loopback: Any) -> None:
     assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{loopback.port}" in loopback.command("env").stdout
     refused = loopback.command("reset")
     assert (refused.returncode, "run `down` first" in refused.stderr) == (1, True)
+    pids = loopback.processes()
+    assert len(pids) >= 2
     assert "loopback is down" in loopback.down().stdout
+    wait_until(lambda: not [pid for pid in pids if os.path.exists(f"/proc/{pid}")], 5)
     assert loopback.command("status").returncode == 3
     assert "no loopback is running" in loopback.command("env").stderr
     assert loopback.command("reset").returncode == 0
     assert not loopback.state.exists()
 
 
-def test_nothing_is_left_after_down(loopback: Any, wait_until: Any) -> None:
-    pids = loopback.processes()
-    assert len(pids) >= 2
-    loopback.down()
-    wait_until(lambda: not [pid for pid in pids if os.path.exists(f"/proc/{pid}")], 5)
-
-
-def test_a_port_in_use_is_named(loopback: Any, another_port: int, tmp_path: Any) -> None:
+def test_a_port_in_use_is_named(stopped: Any) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", another_port))
+        taken.bind(("127.0.0.1", stopped.port))
         taken.listen()
-        other = type(loopback)(tmp_path / "other", another_port).up()
+        other = stopped.up()
     assert other.returncode == 1
-    assert f"Port {another_port} on 127.0.0.1 cannot be used" in other.stderr
+    assert f"Port {stopped.port} on 127.0.0.1 cannot be used" in other.stderr
     assert "--port" in other.stderr
     assert "Traceback" not in other.stderr
 
@@ -58,10 +54,9 @@ def test_up_after_a_killed_supervisor_waits_for_its_control_plane(loopback: Any)
     assert loopback.client("sqs").list_queues()
 
 
-def test_two_that_start_at_once_are_one(loopback: Any) -> None:
-    loopback.down()
+def test_two_that_start_at_once_are_one(stopped: Any) -> None:
     with ThreadPoolExecutor(3) as pool:
-        ups = [begun.result() for begun in [pool.submit(loopback.up) for _ in range(3)]]
+        ups = [begun.result() for begun in [pool.submit(stopped.up) for _ in range(3)]]
     assert [(up.returncode, up.stderr) for up in ups] == [(0, "")] * 3
     assert sorted("loopback is up at" in up.stdout for up in ups) == [False, False, True]
     assert all(len(up.stdout.splitlines()) == 1 for up in ups)
@@ -84,37 +79,36 @@ def test_a_damaged_state_is_not_started_from_until_its_loss_is_accepted(loopback
     assert not (loopback.state / f"{name}.damaged.2").exists()
 
 
-def test_a_state_path_that_is_a_file_is_refused_in_one_line(loopback: Any, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    up = type(loopback)(tmp_path / "file", loopback.port).up()
+def test_a_state_path_that_is_a_file_is_refused_in_one_line(stopped: Any) -> None:
+    stopped.state.write_text("mine")
+    up = stopped.up()
     assert (up.returncode, len(up.stderr.splitlines())) == (1, 1)
     assert "it is a file" in up.stderr
 
 
-def test_few_descriptors_are_said_and_idle_connections_stop_nobody(loopback: Any) -> None:
-    loopback.down()
+def test_few_descriptors_are_said_and_idle_connections_stop_nobody(stopped: Any) -> None:
     script = 'ulimit -n 64; exec "$0" -m loopback up --detach --port "$1" --state "$2"'
     subprocess.run(
-        ["sh", "-c", script, sys.executable, str(loopback.port), str(loopback.state)],
-        env=loopback.environ,
+        ["sh", "-c", script, sys.executable, str(stopped.port), str(stopped.state)],
+        env=stopped.environ,
         check=True,
         capture_output=True,
     )
-    idle = [socket.create_connection(("127.0.0.1", loopback.port)) for _ in range(84)]
-    assert loopback.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
-    log = (loopback.state / "loopback.log").read_text()
+    idle = [socket.create_connection(("127.0.0.1", stopped.port)) for _ in range(84)]
+    assert stopped.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    log = (stopped.state / "loopback.log").read_text()
     assert "64 files and connections" in log
     assert len(log) < 5000
     for connection in idle:
         connection.close()
 
 
-def test_a_folder_that_is_no_state_folder_is_not_deleted(loopback: Any, tmp_path: Any) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("")
-    refused = type(loopback)(tmp_path / "mine", loopback.port).command("reset")
+def test_a_folder_that_is_no_state_folder_is_not_deleted(stopped: Any) -> None:
+    stopped.state.mkdir()
+    (stopped.state / "thesis.tex").write_text("")
+    refused = stopped.command("reset")
     assert (refused.returncode, "nothing was deleted" in refused.stderr) == (1, True)
-    assert (tmp_path / "mine" / "thesis.tex").exists()
+    assert (stopped.state / "thesis.tex").exists()
 
 
 def test_what_was_there_is_there_after_kill_9_of_everything(loopback: Any, wait_until: Any) -> None:
@@ -178,13 +172,12 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_environment_of_the_caller_reaches_no_process(loopback: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    loopback.down()
+def test_the_environment_of_the_caller_reaches_no_process(stopped: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SECRET", "hunter2")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
-    assert loopback.up().returncode == 0
-    told = [Path(f"/proc/{pid}/environ").read_bytes() for pid in loopback.children(loopback.found["supervisor"])]
-    told += [Path(f"/proc/{pid}/environ").read_bytes() for pid in loopback.children(loopback.found["pid"])]
+    assert stopped.up().returncode == 0
+    told = [Path(f"/proc/{pid}/environ").read_bytes() for pid in stopped.children(stopped.found["supervisor"])]
+    told += [Path(f"/proc/{pid}/environ").read_bytes() for pid in stopped.children(stopped.found["pid"])]
     assert len(told) >= 2
     assert not any(b"hunter2" in environ for environ in told)
 

@@ -194,6 +194,8 @@ class Zygote:
         if link:
             link.close()
         if process:
+            if not self._count:  # it has no hosts, and may be importing for seconds before it sees the end of the link
+                process.kill()
             process.wait()
 
     def end_left_overs(self, pid: int) -> None:

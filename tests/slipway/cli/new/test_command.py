@@ -34,35 +34,44 @@ def rows(path: Path, label: str, *, separator: str = ",", count: int = 300) -> P
     return path
 
 
-@pytest.mark.parametrize(("label", "separator"), [("left", ";"), ("price", ",")])
-def test_a_table_becomes_a_pipeline_whose_test_passes(label, separator, checkout, tmp_path, capsys) -> None:
-    data = rows(tmp_path / "my table.csv", label, separator=separator)
-    assert command.new(checkout, Wish("fresh", data), as_json=False) == 0
-    made = config.load(tmp_path / "pipelines" / "fresh" / "config.yml")
-    assert made.data.columns == {
-        "customer id": "identifier",
-        "1stFlrSF": "number",
-        "Größe": "category",
-        "on": "number",
-        label: "label",
-    }
-    out = capsys.readouterr().out
-    told = tmp_path / ".slipway" / "data" / "fresh.csv" if separator == ";" else f"'{data}'"
-    assert f"slipway run fresh --data {told}" in out
-    assert "300 rows, separated by" in out
-    for script in (tmp_path / "pipelines" / "fresh").glob("*.py"):
-        text = script.read_text()
-        assert [word for word in ("churn", "abalone", "customer", "shell", "leaves", "rings") if word in text] == []
-        compile(text, str(script), "exec")
+def test_tables_become_pipelines_whose_tests_pass(checkout, tmp_path, capsys) -> None:
+    for name, label, separator in (("classes", "left", ";"), ("numbers", "price", ",")):
+        data = rows(tmp_path / f"my {name}.csv", label, separator=separator)
+        assert command.new(checkout, Wish(name, data), as_json=False) == 0
+        made = config.load(tmp_path / "pipelines" / name / "config.yml")
+        assert made.data.columns == {
+            "customer id": "identifier",
+            "1stFlrSF": "number",
+            "Größe": "category",
+            "on": "number",
+            label: "label",
+        }
+        out = capsys.readouterr().out
+        told = tmp_path / ".slipway" / "data" / f"{name}.csv" if separator == ";" else f"'{data}'"
+        assert f"slipway run {name} --data {told}" in out
+        assert "300 rows, separated by" in out
+        for script in (tmp_path / "pipelines" / name).glob("*.py"):
+            text = script.read_text()
+            assert [word for word in ("churn", "abalone", "customer", "shell", "leaves", "rings") if word in text] == []
+            compile(text, str(script), "exec")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_fresh.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/test_classes.py",
+            "tests/test_numbers.py",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_what_is_there_is_not_written_over(checkout, tmp_path) -> None:
