@@ -82,7 +82,7 @@ def build(module: str, arguments: Arguments, root: Path) -> Compiled:
         logging.getLogger().handlers[:] = before
         gc.freeze()
         gc.enable()
-    text = json.dumps(_without_empty_environment(definition), indent=1, sort_keys=True)
+    text = json.dumps(without_empty_environment(definition), indent=1, sort_keys=True)
     from slipway.build import check
 
     if faults := check.faults(text):
@@ -153,13 +153,13 @@ def _key(module: str, arguments: Arguments, root: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def _without_empty_environment(node: Any) -> Any:
-    """Serving fails over an empty SAGEMAKER_PROGRAM; an empty variable says nothing that its absence does not."""
+def without_empty_environment(node: Any) -> Any:
+    """A definition without empty variables: serving fails over an empty SAGEMAKER_PROGRAM, which says nothing."""
     if isinstance(node, list):
-        return [_without_empty_environment(item) for item in node]
+        return [without_empty_environment(item) for item in node]
     if not isinstance(node, dict):
         return node
-    cleaned = {key: _without_empty_environment(value) for key, value in node.items()}
+    cleaned = {key: without_empty_environment(value) for key, value in node.items()}
     if isinstance(cleaned.get("Environment"), dict):
         cleaned["Environment"] = {key: value for key, value in cleaned["Environment"].items() if value != ""}
     return cleaned
@@ -175,9 +175,27 @@ def upload_code(made: Compiled, module: str, arguments: Arguments, root: Path, s
     if not missing:
         return []
     bundles = made.bundles or build(module, arguments, root).bundles or {}
-    contents = [item for step in missing for item in bundles[step].objects(made.name).items()]
+    return _put({step: bundles[step] for step in missing}, made.name, made.bucket, s3)
+
+
+def put_missing(bundles: Mapping[str, Bundle], name: str, bucket: str, s3: Any) -> list[str]:
+    """Put the objects of a pipeline's bundles that the bucket does not have into it; their keys."""
+    return _put(
+        {
+            step: bundle
+            for step, bundle in bundles.items()
+            if _count(s3, bucket, f"{name}/code/{bundle.digest}/") < len(bundle.objects(name))
+        },
+        name,
+        bucket,
+        s3,
+    )
+
+
+def _put(bundles: Mapping[str, Bundle], name: str, bucket: str, s3: Any) -> list[str]:
+    contents = [item for _, bundle in sorted(bundles.items()) for item in bundle.objects(name).items()]
     for key, content in contents:
-        s3.put_object(Bucket=made.bucket, Key=key, Body=content)
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
     return [key for key, _ in contents]
 
 

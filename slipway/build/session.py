@@ -1,6 +1,7 @@
 """The SDK's session, made to send nothing: the SDK asks it for everything that it would do in an account."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,6 +31,7 @@ def _validate_config_once() -> None:
 
 
 _validate_config_once()
+os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # the SDK would ask IAM, which this session can't
 
 
 class Recording(PipelineSession):  # type: ignore[misc]

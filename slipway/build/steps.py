@@ -40,6 +40,7 @@ from sagemaker.train import ModelTrainer
 from slipway.build.bundles import Bundle
 from slipway.build.config import Config, load
 from slipway.build.project import Project
+from slipway.build.project_pipeline import ProjectPipeline
 from slipway.build.session import Recording
 from slipway.tabular.kinds import LOWER_IS_BETTER, SECTIONS
 
@@ -303,9 +304,7 @@ class Workshop:
 
     def finish(self, steps: list[Step]) -> Pipeline:
         """The pipeline of these steps."""
-        made = Pipeline(self.name, parameters=self.parameters.all(), steps=steps, sagemaker_session=self.session)
-        made.workshop = self  # run-pipeline uploads the code that it has made
-        return made
+        return ProjectPipeline(self, steps)
 
 
 def _text(value: str) -> str:
