@@ -73,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
                 help="go on without what is damaged or missing in the state folder",
             )
         if name == "up":
+            command.add_argument(
+                "--testing",
+                action="store_true",
+                help="for tests, which may delete everything in one request; without --detach it ends with its parent",
+            )
             command.add_argument("--detach", action="store_true", help="return when the port answers")
             command.add_argument(
                 "--account",
@@ -127,6 +132,8 @@ def up(parsed: argparse.Namespace) -> int:
     if why := confine.refusal():
         print(f"loopback: {NOT_CONFINED.format(why)}", file=sys.stderr)
     if not parsed.detach:
+        if parsed.testing:
+            supervisor.end_with_parent()
         return supervisor.supervise(settings, _announce)
     began = time.time()
     found, ours = supervisor.start_detached(settings)
@@ -137,7 +144,9 @@ def up(parsed: argparse.Namespace) -> int:
 
 
 def _settings(parsed: argparse.Namespace) -> Settings:
-    return replace(Settings.from_environment(parsed.state, parsed.port), accept_loss=parsed.accept_loss)
+    found = Settings.from_environment(parsed.state, parsed.port)
+    testing = found.testing or getattr(parsed, "testing", False)  # the control plane finds it in its environment
+    return replace(found, accept_loss=parsed.accept_loss, testing=testing)
 
 
 def _already(found: dict[str, Any], settings: Settings) -> int:

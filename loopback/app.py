@@ -11,7 +11,8 @@ from typing import Any
 
 from loopback.core.acting import Acting
 from loopback.core.arn import Place
-from loopback.core.callers import GIT_PREFIXES
+from loopback.core.callers import GIT_PREFIXES, TESTING
+from loopback.core.faults import Faults
 from loopback.core.part import Part, Parts
 from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
@@ -64,9 +65,13 @@ from loopback.services.sagemaker.search import operations as _search  # noqa: F4
 from loopback.services.sagemaker.targets import start_request
 from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
+from loopback.services.testing.front import RequestsOfTests, asked, late
+from loopback.services.testing.reset import Reset, empty
 from loopback.wire import model
 
 SERVICES = ("sagemaker", "application-autoscaling")  # ours, by botocore's names; what is not here is ministack's
+INVOKE = "sagemaker:InvokeEndpoint"
+FOLDERS = ("base", "codecommit", "git", "jobs", "s3")  # below the state folder: what belongs to rows
 CLOUDWATCH = "GraniteServiceVersion20100801"
 
 
@@ -103,10 +108,10 @@ class Platform:
         self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
 
 
-def _ground(settings: Settings, changed: Callable[[str, str], None]) -> Platform:
+def _ground(settings: Settings, changed: Callable[[str, str], None], faults: Faults) -> Platform:
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.prepare_clients()
-    base, store = Ministack(settings), Store(settings.database)
+    base, store = Ministack(settings, faults), Store(settings.database)
     store.reserve()
     clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
     permit = base.permissions.permit if base.permissions else anything
@@ -132,10 +137,15 @@ class Control:
     """One control plane: ministack, our services on its port, and the threads that carry work out."""
 
     def __init__(self, settings: Settings) -> None:
-        self.ground = _ground(settings, lambda kind, name: self.parts.changed(kind, name))  # noqa: PLW0108 - there are none yet
+        self.faults = Faults()
+
+        def changed(kind: str, name: str) -> None:  # there are no parts yet
+            self.parts.changed(kind, name)
+
+        self.ground = _ground(settings, changed, self.faults)
         context, base = self.ground.context, self.ground.base
         images = read_mapping((Path.cwd(), settings.state))
-        self.dispatcher = _dispatcher(self.ground, images)
+        self.dispatcher = _dispatcher(self.ground, images, self.faults)
         self.builder = _builder(self.ground)
         self.link = Link(settings.state / "endpoints", settings)
         self.deployer = _deployer(self.ground, self.link, images)
@@ -194,13 +204,24 @@ class Control:
     def _open_paths(self) -> None:
         """InvokeEndpoint and git."""
         base, settings = self.ground.base, self.ground.settings
-        base.add_front("/endpoints/", DataPlaneProxy(self.link.path), partial(invocation, settings.place))
+        data_plane = late(DataPlaneProxy(self.link.path), self.faults, INVOKE)
+        base.add_front("/endpoints/", data_plane, partial(invocation, settings.place))
+        base.add_front(TESTING, RequestsOfTests(self.faults, self._reset() if settings.testing else None), asked)
         guard = _git_guard(base.permissions, settings.place) if base.permissions else None
         git = GitFront(
             Bare(settings.state), self.watch.has_connection, self.watch.has_repository, self.watch.compare, guard
         )
         for prefix in GIT_PREFIXES:
             base.add_front(prefix, git)
+
+    def _reset(self) -> Reset:
+        """What empties this loopback for a test."""
+        base, settings = self.ground.base, self.ground.settings
+        folders = [settings.state / name for name in FOLDERS]
+        return Reset(
+            self.ground.context,
+            (self.courier.deliver, self.parts.forget, base.forget, partial(empty, folders, settings.state)),
+        )
 
     def run(self, started: Callable[[], None]) -> None:
         """Recover what was running, then serve until SIGTERM or SIGINT."""
@@ -227,7 +248,9 @@ class Control:
 
     def _door(self) -> Acceptor:
         settings = self.ground.settings
-        return Acceptor(listening_socket(settings.port), None if settings.enforce_iam else self.link.entrance)
+        return Acceptor(
+            listening_socket(settings.port), None if settings.enforce_iam or settings.testing else self.link.entrance
+        )
 
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""
@@ -235,7 +258,7 @@ class Control:
             threading.Thread(target=self.ground.zygote.start, name="warm-up", daemon=True).start()
 
 
-def _dispatcher(ground: Platform, images: Images) -> Dispatcher:
+def _dispatcher(ground: Platform, images: Images, faults: Faults) -> Dispatcher:
     settings, context = ground.settings, ground.context
     publish = partial(monitoring_metrics.put, ground.base.call)
     ports = Ports(
@@ -246,6 +269,7 @@ def _dispatcher(ground: Platform, images: Images) -> Dispatcher:
         images=images,
         acting=ground.acting,
         publish=publish,
+        faults=faults,
     )
     limit = max(4, 2 * (os.cpu_count() or 1))
     return Dispatcher(context.store, settings.place, ports, ground.client_environment, context.changed, limit)

@@ -21,11 +21,12 @@ from typing import Any
 
 from loopback import log_file
 from loopback.core import locks
-from loopback.core.settings import ACCOUNT, ENFORCE, EVENT_DAYS, IAM, PACE, Settings
+from loopback.core.settings import ACCOUNT, ENFORCE, EVENT_DAYS, IAM, PACE, TESTING, Settings
 
 PR_SET_PDEATHSIG = 1
 STEP_SECONDS = 0.02
 PROBE_BYTES = 1 << 16
+STRAY_SECONDS = 0.5  # between two looks whether the parent is there
 START_SECONDS = 60.0
 END_SECONDS = 20.0  # for a control plane to end
 REFUSED = 78  # exit code of a control plane that cannot run on this folder: EX_CONFIG
@@ -187,6 +188,18 @@ def announce_started(settings: Settings) -> None:
     part.replace(endpoint_file(settings.state))
 
 
+def end_with_parent() -> None:
+    """Send this process SIGTERM soon after its parent is gone, however that ended."""
+    parent = os.getppid()
+
+    def look(_number: int, _frame: Any) -> None:
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, STRAY_SECONDS, STRAY_SECONDS)
+
+
 def require_folder(state: Path) -> None:
     """Make the state folder. Raises CannotStart when nothing can be written there."""
     try:
@@ -253,6 +266,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         kept[IAM] = ENFORCE
     if settings.is_new_account:
         kept[ACCOUNT] = "new"
+    if settings.testing:
+        kept[TESTING] = "1"
     paths = [root, *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]
     return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "AWS_DEFAULT_REGION": settings.place.region}
 

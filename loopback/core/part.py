@@ -27,6 +27,10 @@ class Part(Protocol):
         """Go on with what an earlier process has left. Called once, when everything can be called."""
         return
 
+    def forget(self) -> None:
+        """All rows were deleted, after what worked on them had ended: drop what is remembered of them."""
+        return
+
     def close(self) -> None:
         """Begin nothing more, and end the loops."""
         return
@@ -61,6 +65,11 @@ class Parts:
         """In order: what waits for work finds it going on."""
         for part in self._parts:
             part.recover()
+
+    def forget(self) -> None:
+        """All rows were deleted: tell every part."""
+        for part in self._parts:
+            part.forget()
 
     def close(self) -> None:
         """In reverse: nothing is asked of what has ended."""

@@ -14,6 +14,7 @@ DEFAULT_PORT = 4566
 IAM, ENFORCE = "LOOPBACK_IAM", "enforce"
 PACE = "LOOPBACK_PACE"
 EVENT_DAYS, DEFAULT_EVENT_DAYS = "LOOPBACK_EVENT_DAYS", 7.0
+TESTING = "LOOPBACK_TESTING"
 ACCOUNT, ACCOUNTS = "LOOPBACK_ACCOUNT", ("existing", "new")
 
 
@@ -52,6 +53,7 @@ class Settings:
     enforce_iam: bool = False  # requests are signed and allowed by policies, as on AWS; what works acts with its role
 
     is_new_account: bool = False  # to what AWS has closed to new customers, such as Model Monitor
+    testing: bool = False  # tests may delete everything in one request, and have calls and jobs fail
     accept_loss: bool = False  # start without what is damaged or missing in the state folder
     event_days: float = DEFAULT_EVENT_DAYS  # rows of changes are kept so long after they were announced
     pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
@@ -67,6 +69,7 @@ class Settings:
             Place(region=region),
             enforce_iam=enforce,
             is_new_account=environ.get(ACCOUNT) == "new",
+            testing=environ.get(TESTING) == "1",
             pace=_pace(environ.get(PACE, "")),
             event_days=_days(environ.get(EVENT_DAYS, "")),
         )

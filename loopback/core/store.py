@@ -243,6 +243,12 @@ class Store:
             self._db.execute(SQL["delete"], {"kind": kind.slug, "name": name})
             self._record(kind, name, "delete", was.status, "")
 
+    def clear(self) -> None:
+        """Delete every row, change, number and tag."""
+        with self.transaction():
+            for table in ("resource", "event", "counter", "tag"):
+                self._db.execute(f"delete from {table}")  # noqa: S608 - names of our own
+
     def lease(self, kind: Kind, worker: str) -> Resource | None:
         """Hand the oldest waiting resource to `worker`, or None."""
         with self.transaction():

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from loopback.core.damage import DamagedState
 from loopback.core.errors import ServiceError
+from loopback.core.faults import Faults
 from loopback.core.permissions import PermissionCheck
 from loopback.core.settings import Settings
 from loopback.ministack import (
@@ -74,7 +75,14 @@ Asks = Callable[[str, str], PermissionCheck | None]  # (method, path) -> what a 
 UNHURRIED = frozenset({"logs", "monitoring"})  # lines and figures of our own work: written within seconds
 THREADS = 64  # requests at a time: some ask this same port while they are answered
 HOOKS = {
-    "ministack.app": ("app", "SERVICE_REGISTRY", "SERVICE_HANDLERS", "_loaded_modules", "call_service_handler_sync"),
+    "ministack.app": (
+        "app",
+        "SERVICE_REGISTRY",
+        "SERVICE_HANDLERS",
+        "_loaded_modules",
+        "_reset_all_state",
+        "call_service_handler_sync",
+    ),
     "ministack.core.router": ("SERVICE_PATTERNS",),
     "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE",),
 }
@@ -123,7 +131,7 @@ PARTS = (
 class Ministack:
     """The base emulator in this process. Make one, before anything else imports ministack."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, faults: Faults | None = None) -> None:
         self._settings = settings
         modules.prepare(settings)
         records.install()
@@ -171,7 +179,7 @@ class Ministack:
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, IamUsageLog(settings.iam_usage))
             stack_roles.StackRoles(self.permissions)
-        self._gate = gate.Gate(self._application, settings.port, checked)
+        self._gate = gate.Gate(self._application, settings.port, checked, Faults() if faults is None else faults)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
         self.waiting = waiting.Waiting()
         exports.Exports()
@@ -240,6 +248,11 @@ class Ministack:
         if status >= 400 or failed:
             raise ServiceError(str(answer.get("errorMessage") or answer.get("message") or answer))
         return answer
+
+    def forget(self) -> None:
+        """Delete everything that ministack keeps, in memory and on disk. Not for the loop's thread."""
+        self.state.on_loop(self._app._reset_all_state)
+        self.state.save()
 
     def http(self, service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Call the base's handler of a service as its HTTP front would."""

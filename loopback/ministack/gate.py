@@ -5,6 +5,7 @@ far as AWS would let it, and what is in a query, a form or a path in place of a 
 out. The base's answers lose the header with which it lets every page read them.
 """
 
+import asyncio
 import contextvars
 import importlib
 import json
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from loopback.core.callers import ONE_TIME, Access, access, websocket
+from loopback.core.faults import Faults
 from loopback.ministack.server import Application, Scope, plain_answer, refuse, refuse_handshake
 from loopback.ministack.signatures import Refusal, Signatures
 
@@ -44,8 +46,8 @@ Answer = tuple[int, dict[str, str], bytes]
 class Gate:
     """An ASGI application around another. Made once, before the base serves."""
 
-    def __init__(self, inner: Application, port: int, signatures: Signatures) -> None:
-        self._inner, self._port, self._signatures = inner, port, signatures
+    def __init__(self, inner: Application, port: int, signatures: Signatures, faults: Faults) -> None:
+        self._inner, self._port, self._signatures, self._faults = inner, port, signatures, faults
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._app, self._actions, self._evaluator, self._s3, self._answers, self._signals = modules
         self._dispatch: Callable[..., Any] = self._app._dispatch_service_request
@@ -126,25 +128,50 @@ class Gate:
             return _xml("NotFound", "Not Found", 404)
         if found is Access.UNSIGNED_OPERATION and not self._is_served_unsigned(method, path, headers, body, query):
             return _json(*MISSING) if "json" in headers.get("content-type", "") else _xml(*MISSING)
+        if self._faults and (answer := await self._fault(method, path, headers, body, query)):
+            return answer
         return await self._dispatch(method, path, headers, body, query, request_id)
+
+    async def _fault(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Answer | None:
+        """Wait, and answer, as the fault says that a test has asked for; None where the call goes on."""
+        action = self._action(method, path, headers, body, query)
+        fault = self._faults.for_call(action) if action else None
+        if fault is None:
+            return None
+        await asyncio.sleep(fault.seconds)
+        if not fault.code:
+            return None
+        # Query and S3 answer in XML; the others, those by method and path too, in JSON.
+        if "form-urlencoded" in headers.get("content-type", "") or str(action).startswith("s3:"):
+            return _xml(fault.code, fault.message, fault.status)
+        return _json(fault.code, fault.message, fault.status)
 
     def _is_served_unsigned(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> bool:
         """Whether AWS takes the operation from anybody: AssumeRoleWithWebIdentity, SignUp, ConfirmSubscription."""
+        action = self._action(method, path, headers, body, query)
+        return bool(action and self._evaluator._served_unsigned(action.partition(":")[0], action))
+
+    def _action(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> str | None:
+        """The IAM action that a request asks for."""
         parameters = self._app._routing_params(method, path, headers, body, query)
         service = self._app.detect_service(method, path, headers, parameters)
-        action = self._actions.extract_iam_action(service, method, path, headers, body, parameters)
-        return bool(action and self._evaluator._served_unsigned(service, action))
+        found: str | None = self._actions.extract_iam_action(service, method, path, headers, body, parameters)
+        return found
 
     def _holds_signature(self, body: bytes, headers: dict[str, str]) -> bool:
         parts = self._s3._parse_multipart_form(headers.get("content-type", ""), body)
         return any(name.lower() in SIGNATURES and value for name, _, _, value in parts)
 
 
-def _json(code: str, message: str) -> Answer:
+def _json(code: str, message: str, status: int = 403) -> Answer:
     headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": code}
-    return 403, headers, json.dumps({"__type": code, "message": message, "Message": message}).encode()
+    return status, headers, json.dumps({"__type": code, "message": message, "Message": message}).encode()
 
 
 def _xml(code: str, message: str, status: int = 403) -> Answer:

@@ -8,8 +8,9 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from slipway.cli import local_python, screen
 from slipway.cli.target import ACCOUNT, Target, UserError, local_environment
@@ -26,11 +27,22 @@ SESSION_SECONDS = 12 * 3600  # the longest that a role's session may last
 
 def pass_on(arguments: list[str], *, quiet: bool = False) -> int:
     """Run `python -m loopback` with these arguments; its exit code. `quiet`: what it prints is not this command's."""
+    output = sys.stderr if quiet else None
+    return subprocess.call(_command(arguments), env=_quiet_environment(), stdout=output)
+
+
+def start_process(arguments: list[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    """Begin `python -m loopback` with these arguments; what it prints goes into a file."""
+    return subprocess.Popen(
+        _command(arguments), env=_quiet_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+
+
+def _command(arguments: list[str]) -> list[str]:
     if importlib.util.find_spec("loopback") is None:  # a project has the library without it
         raise UserError("AWS on this machine is not installed here: pip install 'slipway[local]'")
-    output = sys.stderr if quiet else None
     python = local_python.find() if arguments[0] == "up" else sys.executable  # the others need nothing but loopback
-    return subprocess.call([python, "-m", "loopback", *arguments], env=_quiet_environment(), stdout=output)
+    return [python, "-m", "loopback", *arguments]
 
 
 def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:
@@ -135,9 +147,9 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
     screen.say(f"launched in {screen.duration(time.monotonic() - began)}: {len(made)} resources")
 
 
-def exports(state: Path) -> str:
-    """Shell lines that point this shell at it, for `eval`."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in session_variables(state).items())
+def exports(variables: Mapping[str, str]) -> str:
+    """Shell lines that set variables, for `eval`."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 def session_variables(state: Path) -> dict[str, str]:
@@ -145,11 +157,16 @@ def session_variables(state: Path) -> dict[str, str]:
     found = _variables(state)
     target = Target({**os.environ, **found}, local=True, project="slipway")
     prepare(target)
+    return found | role_session(target) | python_path(state)
+
+
+def python_path(state: Path) -> dict[str, str]:
+    """PYTHONPATH with the folder from which Python programs find this machine's STS."""
     paths = [str((state / "python").absolute()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return found | _session(target) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
-def _session(target: Target) -> dict[str, str]:
+def role_session(target: Target) -> dict[str, str]:
     """Credentials of the pipeline role: the SDK takes the role that asks for the role of jobs."""
     role = target.environ["SAGEMAKER_PIPELINE_ROLE_ARN"]
     given = target.client("sts").assume_role(

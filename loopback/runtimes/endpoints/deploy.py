@@ -101,6 +101,10 @@ class Deployer(Part):
         self._due[name] = time.monotonic() + seconds
         self._timed.set()
 
+    def forget(self) -> None:
+        """There are no endpoints any more."""
+        self._due.clear()
+
     def close(self) -> None:
         """Take no more changes, and end the data plane."""
         self._closing.set()

@@ -17,7 +17,7 @@ from loopback.rows.jobs import JobResult, JobRow
 from loopback.rows.models import ModelRow
 from loopback.rows.row import changes
 from loopback.runtimes.jobs import job_dir as place
-from loopback.runtimes.jobs.ports import INTERNAL, Job, Outcome, Ports
+from loopback.runtimes.jobs.ports import FAILURES, INTERNAL, Job, Outcome, Ports
 from loopback.runtimes.jobs.run import run_job
 
 log = logging.getLogger("loopback")
@@ -101,6 +101,9 @@ class Dispatcher(Part):
         self._announce(kind.slug, name)
 
     def _carry_out(self, kind: Kind, row: JobRow, stop: threading.Event) -> Outcome:
+        if fault := self._ports.faults.for_job(f"{_NOUNS[kind.slug]}Job", row.name):
+            now = self._ports.clock()
+            return Outcome("Failed", "Failed", now, now, fault.reason, FAILURES.get(fault.reason.partition(":")[0]))
         model = None
         if kind is TRANSFORM_JOB:
             model = ModelRow.get(self._store, row.request["ModelName"]).containers[0]

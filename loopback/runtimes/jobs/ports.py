@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from loopback.core.acting import Acting
+from loopback.core.faults import Faults
 from loopback.core.objects import Objects
 from loopback.runtimes.jobs.images import Images
 
@@ -21,6 +22,8 @@ Publish = Callable[[Mapping[str, str], list[dict[str, Any]]], None]  # the job's
 INTERNAL = "SageMaker.JOB_INTERNAL_ERROR"
 CAPACITY = "SageMaker.CAPACITY_ERROR"
 LIMIT = "SageMaker.RESOURCE_LIMIT"
+# What the reason of a failure begins with, and the name that retry policies have for it.
+FAILURES = {"InternalServerError": INTERNAL, "CapacityError": CAPACITY, "ResourceLimitExceeded": LIMIT}
 
 
 class LogWriter(Protocol):
@@ -66,6 +69,7 @@ class Ports:
     grace_seconds: float = 120.0  # between SIGTERM and SIGKILL, as on AWS
     keep_folders: bool = False
     acting: Acting | None = None  # where IAM is enforced: what a job does, it does with its role
+    faults: Faults = field(default_factory=Faults)  # those that a test has asked for
     publish: Publish | None = None  # what processing jobs leave in /opt/ml/output/metrics/cloudwatch
 
 

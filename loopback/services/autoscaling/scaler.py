@@ -65,6 +65,10 @@ class Scaler(Part):
         """Go on with what was being done."""
         self._wake.set()
 
+    def forget(self) -> None:
+        """There are no policies any more."""
+        self._wishes.clear()
+
     def close(self) -> None:
         """End the loop."""
         self._open = False

@@ -113,6 +113,11 @@ class Evaluator(Part):
             self._noted.set_by_hand.append(transition)
         self._wake.set()
 
+    def forget(self) -> None:
+        """There are no alarms any more."""
+        self._held.clear()
+        self._scaled.clear()
+
     def close(self) -> None:
         """End the loop, and begin no more actions."""
         self._open = False

@@ -84,6 +84,10 @@ class Shifts(Part):
         self._ready.set()
         self._wake.set()
 
+    def forget(self) -> None:
+        """There are no deployments any more."""
+        self._called.clear()
+
     def close(self) -> None:
         """End the loop; hooks that run go on at the next start."""
         self._open = False

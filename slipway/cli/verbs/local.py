@@ -1,5 +1,6 @@
 """Verbs that start and stop the AWS of this machine."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -71,11 +72,15 @@ def local_shell(state: State = None, port: Port = None) -> None:
 
 
 @local.command("env")
-def local_env(state: State = None) -> None:
+def local_env(
+    state: State = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The variables as a JSON object.")] = False,
+) -> None:
     """Shell lines for `eval`: they point the AWS CLI, boto3 and the template at it."""
     from slipway.cli import local as verbs
 
-    print(verbs.exports(_folder(state)))
+    found = verbs.session_variables(_folder(state))
+    print(json.dumps(found, indent=2) if as_json else verbs.exports(found))
 
 
 def _folder(state: Path | None) -> Path:
