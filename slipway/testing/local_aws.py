@@ -121,7 +121,7 @@ class LocalAws:
     @contextlib.contextmanager
     def in_environment(self) -> Iterator[Mapping[str, str]]:
         """Point this process's environment at it, and take it back afterwards."""
-        with _environment(self.environment), self._own_sts():
+        with environment(self.environment), self._own_sts():
             self._pointed_at = True
             try:
                 yield self.environment
@@ -145,7 +145,7 @@ class LocalAws:
 
     def _prepare(self) -> None:
         """Make the bucket and the role, and begin a session of the role."""
-        with _environment(self._account.environ):
+        with environment(self._account.environ):
             local.prepare(self._account)
             paths = local.python_path(self._state)
             self.environment: Mapping[str, str] = {
@@ -195,7 +195,7 @@ def _started(process: "subprocess.Popen[bytes]", state: Path, log: Path) -> dict
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set variables of this process; afterwards its environment, and boto3's default session, are what they were."""
     before, session = dict(os.environ), boto3.DEFAULT_SESSION
     boto3.DEFAULT_SESSION = None  # it has the credentials of who made it

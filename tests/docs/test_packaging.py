@@ -74,7 +74,7 @@ def closure(roots: dict[str, Requirement]) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "extras", "beside"),
     [
-        ("slipway", ["mcp"], IN_THE_CONTAINER),
+        ("slipway", ["mcp"], IN_THE_CONTAINER | {"pytest"}),  # the plugin is imported by pytest alone
         ("seed_code", [], {"pytest"}),  # a new project's own tests
         ("pipelines", [], IN_THE_CONTAINER),
         ("loopback", ["local", "clarify"], set()),

@@ -107,7 +107,7 @@ def test_wrong_faults_are_refused(sagemaker_local):
 def test_an_empty_account_in_the_middle(sagemaker_local):
     boto3.client("sqs").create_queue(QueueName="first")
     sagemaker_local.reset()
-    assert "QueueUrls" not in boto3.client("sqs").list_queues()
+    assert not boto3.client("sqs").list_queues().get("QueueUrls")
 
 
 def test_the_sdk_finds_role_and_bucket(sagemaker_local):
