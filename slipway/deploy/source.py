@@ -30,7 +30,7 @@ class Concerned:
     deploys: bool
 
 
-def concerned(paths: Iterable[str] | None) -> Concerned:
+def concerns_of(paths: Iterable[str] | None) -> Concerned:
     """By the paths that a push touched; None for all, as of a new branch."""
     if paths is None:
         return Concerned(builds=True, deploys=False)
@@ -39,7 +39,7 @@ def concerned(paths: Iterable[str] | None) -> Concerned:
     return Concerned(builds, not builds and any(path.startswith(DEPLOYED) for path in touched))
 
 
-def changed(since: str, root: Path) -> list[str] | None:
+def changed_paths(since: str, root: Path) -> list[str] | None:
     """The paths that differ between a commit and HEAD; None where the commit is not known."""
     if not since.strip("0"):
         return None
@@ -58,7 +58,7 @@ def hand_over(since: str, root: Path, environment: Mapping[str, str], s3: Any, c
     packed = _git(root, "archive", "--format=zip", "HEAD")
     if packed.returncode:
         raise UsageError(f"{root} is no checkout that can be packed: {packed.stderr.decode(errors='replace').strip()}")
-    found = concerned(changed(since, root))
+    found = concerns_of(changed_paths(since, root))
     commit = _git(root, "rev-parse", "HEAD").stdout.decode().strip()
     s3.put_object(
         Bucket=environment["ARTIFACT_BUCKET"],

@@ -175,7 +175,7 @@ def running(state: Path) -> Iterator[LocalAws]:
     with (state.parent / f"{state.name}.log").open("ab") as log:
         process = local.start_process(command, log)
     try:
-        yield LocalAws(state, _started(process, state, Path(log.name)))
+        yield LocalAws(state, _await_start(process, state, Path(log.name)))
     finally:
         process.terminate()
         try:
@@ -184,7 +184,7 @@ def running(state: Path) -> Iterator[LocalAws]:
             process.kill()
 
 
-def _started(process: "subprocess.Popen[bytes]", state: Path, log: Path) -> dict[str, str]:
+def _await_start(process: "subprocess.Popen[bytes]", state: Path, log: Path) -> dict[str, str]:
     """Wait for its port; the variables that point AWS clients at it. Raises UserError."""
     deadline = time.monotonic() + START_SECONDS
     while (found := local_environment(state)) is None:

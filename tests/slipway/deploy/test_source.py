@@ -11,7 +11,7 @@ import pytest
 
 from slipway.build.project import UsageError
 from slipway.deploy import source
-from slipway.deploy.source import Concerned, concerned, hand_over
+from slipway.deploy.source import Concerned, concerns_of, hand_over
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = {"ARTIFACT_BUCKET": "bucket", "MODELDEPLOY_PIPELINE": "demo-modeldeploy"}
@@ -31,7 +31,7 @@ ENVIRONMENT = {"ARTIFACT_BUCKET": "bucket", "MODELDEPLOY_PIPELINE": "demo-modeld
     ],
 )
 def test_what_a_push_concerns(paths, builds, deploys):
-    assert concerned(paths) == Concerned(builds, deploys)
+    assert concerns_of(paths) == Concerned(builds, deploys)
 
 
 def test_the_same_files_as_those_that_start_the_pipelines_in_aws():
