@@ -36,7 +36,7 @@ def find(has: Callable[[str], object] = importlib.util.find_spec) -> str:
     if all(has(name) for name in NEEDED):
         return sys.executable
     packages = {name: Path(str(importlib.util.find_spec(name).origin)).parent for name in COPIED}  # type: ignore[union-attr]
-    return made(cache_folder(), packages, requirements(metadata.requires("slipway") or []), _execute)
+    return prepare(cache_folder(), packages, requirements(metadata.requires("slipway") or []), _execute)
 
 
 def requirements(declared: Sequence[str]) -> list[str]:
@@ -45,7 +45,7 @@ def requirements(declared: Sequence[str]) -> list[str]:
     return [need.strip() for need, _, condition in split if condition.strip() in ("", 'extra == "local"')]
 
 
-def made(folder: Path, packages: dict[str, Path], needs: Sequence[str], execute: Execute) -> str:
+def prepare(folder: Path, packages: dict[str, Path], needs: Sequence[str], execute: Execute) -> str:
     """The Python of the environment for these packages and needs; it is built beside its place. Raises UserError."""
     target = folder / _key(packages, needs)
     folder.mkdir(parents=True, exist_ok=True)

@@ -39,28 +39,28 @@ def test_this_python_where_it_has_what_is_needed() -> None:
 
 def test_it_is_made_once(tmp_path, packages, capsys) -> None:
     uv = Uv()
-    python = Path(local_python.made(tmp_path / "cache", packages, ["ministack==1"], uv))
+    python = Path(local_python.prepare(tmp_path / "cache", packages, ["ministack==1"], uv))
     assert [command[0] for command in uv.calls] == ["venv", "pip"]
     assert uv.calls[1][-1] == "ministack==1"
     site = python.parents[1] / "lib" / "python3" / "site-packages"
     assert [path.name for path in (site / "loopback").iterdir()] == ["app.py"]
     assert str(python.parents[1]) in capsys.readouterr().err
-    assert local_python.made(tmp_path / "cache", packages, ["ministack==1"], uv) == str(python)
+    assert local_python.prepare(tmp_path / "cache", packages, ["ministack==1"], uv) == str(python)
     assert len(uv.calls) == 2
     assert capsys.readouterr().err == ""
 
 
 def test_other_files_and_other_needs_have_another_one(tmp_path, packages) -> None:
-    found = [local_python.made(tmp_path, packages, [need], Uv()) for need in ("a", "b")]
+    found = [local_python.prepare(tmp_path, packages, [need], Uv()) for need in ("a", "b")]
     (packages["loopback"] / "app.py").write_text("X = 2\n")
-    found.append(local_python.made(tmp_path, packages, ["a"], Uv()))
+    found.append(local_python.prepare(tmp_path, packages, ["a"], Uv()))
     assert len(set(found)) == 3
 
 
 @pytest.mark.parametrize("fails", ["venv", "pip"])
 def test_nothing_is_left_of_one_that_cannot_be_made(fails, tmp_path, packages) -> None:
     with pytest.raises(UserError, match="uv says why above"):
-        local_python.made(tmp_path / "cache", packages, [], Uv(fails))
+        local_python.prepare(tmp_path / "cache", packages, [], Uv(fails))
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
