@@ -179,7 +179,8 @@ def _rows(number: int) -> Iterator[tuple[Any, ...]]:
         yield _row("pipeline-execution", (name, "p"), "Succeeded", i, {"parameters": {}, "PipelineName": "p"})
         yield _row("pipeline-step", (f"e/{name}", "e"), "Succeeded", i, {"name": name, "type": "Processing"})
         yield _row("processing-job", (name, ""), job, i, {"ProcessingJobName": name})
-        yield _row("model-package", (f"p/{i + 1}", "p"), "Completed", i, {"ModelPackageVersion": i + 1})
+        version = {"ModelPackageVersion": i + 1, "ModelApprovalStatus": "Approved"}
+        yield _row("model-package", (f"p/{i + 1}", "p"), "Completed", i, version)
         yield _row("delivery-execution", (name, "p"), "Succeeded", i, {**execution, "order": i + 1}, {"at": 1})
         stage = {"name": "Build", "pipeline": "p"}
         yield _row("delivery-stage", (f"{name}/Build", name), "Succeeded", i, stage, {"entered": i + 1})
