@@ -13,7 +13,10 @@ os.environ |= {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
-LONGEST = ("test_sample_data", "test_seed", "test_wheel", "test_costs", "test_fuzz_services", "test_builder")
+LONGEST = (
+    *("test_definitions", "test_jobs", "test_seed", "test_hosts", "test_features", "test_sample_data"),
+    *("test_champion", "test_checks", "test_working_folder", "test_one_reading", "test_costs", "test_fuzz_services"),
+)
 
 
 class Files(LoadScopeScheduling):
