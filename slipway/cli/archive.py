@@ -49,8 +49,12 @@ def unpack(content: bytes) -> dict[str, bytes]:
 
 def manifest(contents: Mapping[str, bytes]) -> bytes:
     """The files by the ids that git gives their contents, as a file of the project."""
-    ids = {name: content_id(content) for name, content in sorted(contents.items())}
-    return (json.dumps({"files": ids}, indent=1) + "\n").encode()
+    return manifest_of({name: content_id(content) for name, content in contents.items()})
+
+
+def manifest_of(ids: Mapping[str, str]) -> bytes:
+    """The same of files whose ids are known."""
+    return (json.dumps({"files": dict(sorted(ids.items()))}, indent=1) + "\n").encode()
 
 
 def content_id(content: bytes) -> str:

@@ -5,17 +5,22 @@ change of it is shown.
 """
 
 import difflib
+import hashlib
+import io
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.cli import git, merging, screen
-from slipway.cli.archive import MANIFEST, content_id, manifest
+from slipway.cli.archive import MANIFEST, content_id, manifest, manifest_of
 from slipway.cli.checkout import Checkout
 from slipway.cli.target import UserError, WrongUsage
 
 REQUIREMENTS = "requirements.txt"
+FOLDER = "vendor"
+WHEEL = re.compile(r"slipway-([^-]+)-py3-none-any\.whl")
 LIBRARY = re.compile(r"^\./vendor/slipway-(\S+)-py3-none-any\.whl.*$", re.MULTILINE)
 OWN_CODE = ("pipelines", "tests")  # folders with a team's own Python
 LONGEST = 60  # lines of a difference that are shown
@@ -33,11 +38,19 @@ class Upgrade:
     stale: tuple[str, ...]  # places of the team's code that import what goes
 
 
-def upgrade(checkout: Checkout, template: Path | None, *, dry: bool, as_json: bool) -> int:
-    """Carry it out; 1 when something is left for the team to do. Raises UserError, having changed nothing."""
+def upgrade(checkout: Checkout, template: Path | None, wheel: Path | None = None, *, dry: bool, as_json: bool) -> int:
+    """Carry it out; 1 when something is left for the team to do. Raises UserError, having changed nothing.
+
+    With a `wheel` of the library the project takes that, and no other file of a template.
+    """
     if checkout.is_template:
         raise WrongUsage(f"{checkout.root} is the template; upgrade works in a clone of a project's repository")
-    found = plan_upgrade(checkout.root, _template_files(template or checkout.installed))
+    if wheel and template:
+        raise WrongUsage("--to takes the library alone, --template all files: give one of them")
+    if wheel:
+        found = plan_library(checkout.root, wheel.name, _wheel(wheel))
+    else:
+        found = plan_upgrade(checkout.root, _template_files(template or checkout.installed))
     _require_clean_checkout(checkout.root)
     if not dry:
         _write(checkout.root, found)
@@ -47,13 +60,7 @@ def upgrade(checkout: Checkout, template: Path | None, *, dry: bool, as_json: bo
 
 def plan_upgrade(root: Path, new: Mapping[str, bytes]) -> Upgrade:
     """What the template's files `new` change in the project of a folder. Raises UserError."""
-    try:
-        base = merging.ids_in((root / MANIFEST).read_bytes())
-    except OSError:
-        raise UserError(
-            f"{root} has no {MANIFEST}, which says which files are the template's: it was launched before there was "
-            "one. Ship once from the template's checkout, `slipway ship --merge`, which adds it"
-        ) from None
+    base = _base(root)
     theirs = {name: (root / name).read_bytes() for name in {*base, *new} if (root / name).is_file()}
     ids = {name: content_id(content) for name, content in theirs.items()}
     plan = merging.changes(base, ids, {name: content_id(content) for name, content in new.items()})
@@ -73,9 +80,60 @@ def plan_upgrade(root: Path, new: Mapping[str, bytes]) -> Upgrade:
     )
 
 
+def plan_library(root: Path, name: str, content: bytes) -> Upgrade:
+    """What another version of the library changes in a project: its wheel, and the line that names it.
+
+    Raises UserError in a project that has the library as files.
+    """
+    base, place = _base(root), f"{FOLDER}/{name}"
+    theirs = (root / REQUIREMENTS).read_bytes() if (root / REQUIREMENTS).is_file() else b""
+    line = f"./{place} --hash=sha256:{hashlib.sha256(content).hexdigest()}\n".encode()
+    written = _with_library(theirs, line)
+    if written is None:
+        raise UserError(
+            f"{root / REQUIREMENTS} does not name a wheel of the library in {FOLDER}/, once: bring the project to this "
+            "version with a checkout of the template first, slipway upgrade --template FOLDER"
+        )
+    before = f"{FOLDER}/slipway-{_version(theirs)}-py3-none-any.whl"
+    gone = (before,) if before != place and (root / before).is_file() else ()
+    ids = {path: known for path, known in base.items() if path != before} | {place: content_id(content)}
+    if base.get(REQUIREMENTS) == content_id(theirs):  # the team has changed nothing in it, so it stays the template's
+        ids[REQUIREMENTS] = content_id(written)
+    files = {} if written == theirs else {place: content, REQUIREMENTS: written, MANIFEST: manifest_of(ids)}
+    return Upgrade(_version(theirs), _version(line), files, gone, {}, ())
+
+
+def _wheel(path: Path) -> bytes:
+    """The bytes of a wheel of the library. Raises WrongUsage for another file."""
+    named = WHEEL.fullmatch(path.name)
+    try:
+        content = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            described = archive.read(f"slipway-{named[1]}.dist-info/METADATA").decode() if named else ""
+    except (OSError, zipfile.BadZipFile, KeyError) as fault:
+        raise WrongUsage(f"{path} is no wheel of the library: {fault}") from None
+    if named is None or f"\nVersion: {named[1]}\n" not in described:
+        raise WrongUsage(f"{path} is no wheel of the library: its name is slipway-VERSION-py3-none-any.whl")
+    return content
+
+
+def _base(root: Path) -> dict[str, str]:
+    """The files that the template last put into a project, by their ids."""
+    try:
+        return merging.ids_in((root / MANIFEST).read_bytes())
+    except OSError:
+        raise UserError(
+            f"{root} has no {MANIFEST}, which says which files are the template's: it was launched before there was "
+            "one. Ship once from the template's checkout, `slipway ship --merge`, which adds it"
+        ) from None
+
+
 def _template_files(template: Path) -> dict[str, bytes]:
     if not (template / "seed_code" / "seed.py").is_file():
-        raise WrongUsage(f"{template} is no checkout of the template; name one: slipway upgrade --template FOLDER")
+        raise WrongUsage(
+            f"{template} is no checkout of the template; name one, slipway upgrade --template FOLDER, or take another "
+            "version of the library alone: slipway upgrade --to slipway-VERSION-py3-none-any.whl"
+        )
     from seed_code import seed
 
     try:

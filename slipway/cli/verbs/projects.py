@@ -90,10 +90,18 @@ def doctor(
     raise typer.Exit(verb.doctor(target(), subject, as_json=as_json))
 
 
-@command(PROJECTS, "slipway upgrade --dry-run", "slipway upgrade --template ../slipway")
+@command(
+    PROJECTS,
+    "slipway upgrade --dry-run",
+    "slipway upgrade --template ../slipway",
+    "slipway upgrade --to slipway-0.3.0-py3-none-any.whl",
+)
 def upgrade(
     template: Annotated[
         Path | None, typer.Option(help="A checkout of the template; the one that slipway is installed from without it.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A wheel of the library: the project takes that alone.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     as_json: Json = False,
@@ -101,7 +109,7 @@ def upgrade(
     """Bring this clone to another version: what the team has changed stays, and is shown."""
     from slipway.cli import upgrade as verb
 
-    raise typer.Exit(verb.upgrade(checkout(), template, dry=dry_run, as_json=as_json))
+    raise typer.Exit(verb.upgrade(checkout(), template, to, dry=dry_run, as_json=as_json))
 
 
 @command(PROJECTS, "slipway runner github acme/churn", "slipway runner gitlab acme/models/churn --branch release")

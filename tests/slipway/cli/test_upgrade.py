@@ -1,7 +1,9 @@
 """A clone of an older project follows the template where the team has changed nothing, and nowhere else."""
 
+import hashlib
 import json
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,52 @@ def test_the_real_template_is_what_an_up_to_date_project_has(tmp_path) -> None:
     found = upgrade.plan_upgrade(tmp_path, files)
     assert (list(found.files), found.deleted, found.kept, found.stale) == ([MANIFEST], (), {}, ())
     assert found.before == found.after != ""
+
+
+def wheel(folder: Path, version: str, **parts: str) -> Path:
+    """A wheel of the library."""
+    path = folder / f"slipway-{version}-py3-none-any.whl"
+    described = {f"slipway-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: slipway\nVersion: {version}\n"}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in {**described, **parts}.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize("own", ["", "lightgbm==4.6.0\n"])
+def test_another_version_of_the_library_alone(tmp_path, own):
+    root = project(tmp_path / "clone", NEW, **({"requirements.txt": own + NEW["requirements.txt"]} if own else {}))
+    path = wheel(tmp_path, "3.0+abc")
+    assert upgrade.upgrade(Checkout(root), None, path, dry=False, as_json=True) == 0
+    assert sorted(file.name for file in (root / "vendor").iterdir()) == [path.name]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    line = f"./vendor/{path.name} --hash=sha256:{digest}\n"
+    assert (root / "requirements.txt").read_text() == f"{own}# the library\n{line}"
+    ids = json.loads((root / MANIFEST).read_text())["files"]
+    owned = content_id((root / "requirements.txt").read_bytes()) == ids["requirements.txt"]
+    assert owned is not bool(own)  # what the team has changed stays theirs
+    assert ids[f"vendor/{path.name}"] == content_id(path.read_bytes())
+    assert "vendor/slipway-2.0-py3-none-any.whl" not in ids
+    assert (root / "buildspec.yml").read_text() == NEW["buildspec.yml"]
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "library")
+    assert upgrade.plan_library(root, path.name, path.read_bytes()).files == {}  # a second time there is nothing to do
+
+
+def test_what_is_no_wheel_of_the_library(tmp_path):
+    root = project(tmp_path / "clone", NEW)
+    other = tmp_path / "other-1-py3-none-any.whl"
+    wheel(tmp_path, "9").rename(other)
+    renamed = wheel(tmp_path, "8").rename(tmp_path / "slipway-7-py3-none-any.whl")
+    for path in (other, renamed, tmp_path / "slipway-1-py3-none-any.whl", root / "buildspec.yml"):
+        with pytest.raises(WrongUsage, match="is no wheel of the library"):
+            upgrade.upgrade(Checkout(root), None, path, dry=False, as_json=True)
+    with pytest.raises(WrongUsage, match="give one of them"):
+        upgrade.upgrade(Checkout(root), tmp_path, wheel(tmp_path, "5"), dry=False, as_json=True)
+
+
+def test_a_project_that_has_the_library_as_files_needs_the_template_once(tmp_path):
+    root = project(tmp_path / "clone", OLD)
+    path = wheel(tmp_path, "3.0")
+    with pytest.raises(UserError, match="slipway upgrade --template FOLDER"):
+        upgrade.upgrade(Checkout(root), None, path, dry=False, as_json=True)
