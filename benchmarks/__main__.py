@@ -26,6 +26,7 @@ from benchmarks import (
     monitor,
     no_ops,
     processes,
+    quality,
     stack,
     table,
 )
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "invocations": invocations.measure,
     "stack": stack.measure,
     "lead-time": lead_time.measure,
+    "quality": quality.measure,
     "five-steps-large": five_steps.large,
     "churn-large": churn.large,
     "monitor-large": monitor.large,

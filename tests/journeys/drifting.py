@@ -34,6 +34,8 @@ class Look:
 class Mill:
     """A project with version 1 in production, whose data are collected without building at each arrival."""
 
+    pipeline = "churn"
+
     def __init__(
         self, loopback: Any, folder: Path, wait: Callable[..., Any], stages: Mapping[str, str], config: str = ""
     ) -> None:
@@ -43,18 +45,26 @@ class Mill:
             copied(ROOT / part, folder / part)
         for stage, text in stages.items():
             (folder / f"deploy/stages/{stage}.yml").write_text(text)
-        configured = folder / "pipelines/churn/config.yml"
-        configured.write_text(configured.read_text() + config)
+        self.write_pipeline(config)
         names = ("s3", "sagemaker", "sagemaker-runtime", "cloudwatch", "codepipeline", "lambda", "cloudformation")
         self.s3, self.sagemaker, self.runtime, self.cloudwatch, self.pipelines, self.functions, self.stacks = (
             loopback.client(name) for name in names
         )
         self.scheduler = loopback.client("scheduler")
         self("publish", "--roles")
-        project = self("launch", "plant", "--parameter", "DataPrefix=")
+        project = self("launch", "plant", "--pipeline", self.pipeline, "--parameter", "DataPrefix=")
         self.outputs, self.id = project["outputs"], project["id"]
         self.bucket = self.outputs["ArtifactBucketName"]
-        self("ship", "churn", "--approve", "auto")
+        self.bring_data()
+        self("ship", self.pipeline, "--approve", "auto")
+
+    def write_pipeline(self, config: str) -> None:
+        """Add to the pipeline's config.yml."""
+        configured = self.folder / "pipelines/churn/config.yml"
+        configured.write_text(configured.read_text() + config)
+
+    def bring_data(self) -> None:
+        """Put what is trained on into the bucket; without any it is made up."""
 
     def __call__(self, *arguments: str, code: int = 0) -> Any:
         """The command line; its answer as JSON."""

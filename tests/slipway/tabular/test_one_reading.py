@@ -19,6 +19,7 @@ from slipway.deploy import monitor_preprocessor
 from slipway.tabular import feature_code, hashing, parts, scoring, training
 from slipway.tabular.hosts import Hosts
 from slipway.tabular.preparing import prepare
+from slipway.tabular.scripts import inference
 from slipway.tabular.split import PARTS, Dealt
 
 ROWS = 240
@@ -44,7 +45,6 @@ KINDS = {"年齢": CODES, "%": FLAGS, "job": JOBS}
 DATA = {
     "header": True,
     "columns": {"id": "identifier", **NAMES, "left": "label"},
-    "label": {"positive": ["1", "True"], "negative": ["0", "False"]},
     "minimum_rows": 10,
 }
 CONFIG = {"data": DATA, "split": {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 3}}
@@ -62,6 +62,36 @@ def features(rows: pd.DataFrame) -> pd.DataFrame:
     made["unknown"] = rows["1stFlrSF"].isna()
     return made
 """
+MODEL = """import json
+
+import numpy as np
+
+
+def fit(train, validation, settings):
+    return {name: place for place, name in enumerate(sorted(train.rows["job"].dropna().unique()))}
+
+
+def predict(model, rows):
+    leans = np.array([model.get(job, -1) for job in rows["job"]], float)
+    for name in rows:
+        if rows[name].dtype != object:
+            leans = leans + np.sin(rows[name].fillna(7.0).to_numpy())
+        else:
+            leans = leans + np.array([0.1 * (text is None) + 0.01 * len(text or "") for text in rows[name]])
+    yes = 1 / (1 + np.exp(-leans))
+    return ANSWER
+
+
+def save(model, folder):
+    (folder / "model.json").write_text(json.dumps(model))
+
+
+def load(folder):
+    return json.loads((folder / "model.json").read_text())
+"""
+YES_OR_NO = (({"positive": ["1", "True"], "negative": ["0", "False"]}), (("1", "1.0", "True"), ("0", "0.0", "FALSE")))
+CLASSES = ({"classes": ["b, c", "1", "São"]}, (("b, c", " b, c"), ("1", "1.0"), ("São",)))
+SOFT = {"objective": "multi:softprob", "num_round": 4, "label": "left", "max_cat_to_onehot": 1}
 PARAMS = {"objective": "binary:logistic", "num_round": 4, "label": "left", "max_cat_to_onehot": 1}
 
 
@@ -88,11 +118,13 @@ def line(values):
 class Table:
     """A table prepared and trained on, with the meaning of each of its rows."""
 
-    def __init__(self, folder, seed, features=""):
+    def __init__(self, folder, seed, features="", model="", target=YES_OR_NO):
         self.chance, self.folder = random.Random(seed), folder
         self.rows = [meanings(self.chance) for _ in range(ROWS)]
         ids = [f"c{number}" for number in range(ROWS)]
-        labels = [self.chance.choice((("1", "1.0", "True"), ("0", "0.0", "FALSE"))) for _ in ids]
+        label, spelled = target
+        labels = [self.chance.choice(spelled) for _ in ids]
+        config = CONFIG | {"data": DATA | {"label": label}, "exact": bool(model)}
         lines = [
             line([name, *self.csv(row), self.chance.choice(label)])
             for name, row, label in zip(ids, self.rows, labels, strict=True)
@@ -103,10 +135,13 @@ class Table:
         code.mkdir()
         if features:
             (code / "features.py").write_text(features, encoding="utf-8")
-        prepare(folder / "in", folder / "out", CONFIG, lambda batch: batch, feature_code.load(code))
+        if model:
+            (code / "model.py").write_text(model, encoding="utf-8")
+        prepare(folder / "in", folder / "out", config, lambda batch: batch, feature_code.load(code))
         out = folder / "out"
         channels = training.Channels(out / "train", out / "validation", out / "encoder")
-        self.model = training.train(channels, PARAMS, Hosts(("a",), "a"), code)
+        params = SOFT if "classes" in label else PARAMS
+        self.model = training.train(channels, params, Hosts(("a",), "a"), code)
         assigned = Dealt.load(out / "encoder").split.parts(hashing.of_values(pa.array(ids)))
         self.of_part = {
             part: [row for row, place in zip(self.rows, assigned, strict=True) if PARTS[place] == part]
@@ -130,14 +165,27 @@ def silent():
         yield
 
 
-@pytest.mark.parametrize("features", ["", FEATURES], ids=["plain", "features.py"])
+OWN = MODEL.replace("ANSWER", "yes")
+OWN_CLASSES = MODEL.replace("ANSWER", "np.stack([yes / 2, (1 - yes) / 2, np.full(len(yes), 0.5)], axis=1)")
+KINDS_OF_MODELS = {
+    "plain": ("", "", YES_OR_NO),
+    "features.py": (FEATURES, "", YES_OR_NO),
+    "classes": ("", "", CLASSES),
+    "classes, features.py": (FEATURES, "", CLASSES),
+    "model.py": ("", OWN, YES_OR_NO),
+    "model.py, features.py": (FEATURES, OWN, YES_OR_NO),
+    "model.py, classes": ("", OWN_CLASSES, CLASSES),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_MODELS)
 @given(st.integers(0, 10_000))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @pytest.mark.usefixtures("silent")
-def test_a_value_is_read_alike_everywhere(features, seed):
+def test_a_value_is_read_alike_everywhere(kind, seed):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        table = Table(folder, seed, features)
+        table = Table(folder, seed, *KINDS_OF_MODELS[kind])
         rows = table.of_part["test"]
         expected = scoring.score(table.model, folder / "out/test", "left").scores
         assert len(expected) == len(rows)
@@ -151,11 +199,21 @@ def test_a_value_is_read_alike_everywhere(features, seed):
         for body in ({"instances": objects}, [list(row.values()) for row in objects]):
             assert np.array_equal(table.answers(json.dumps(body), "application/json"), expected)
         for row in rows[:5]:
-            assert (
-                table.answers(line(table.csv(row)), "text/csv")[0]
-                == table.answers(json.dumps(table.json(row)), "application/json")[0]
+            assert np.array_equal(
+                table.answers(line(table.csv(row)), "text/csv"),
+                table.answers(json.dumps(table.json(row)), "application/json"),
             )
+        assert said_alike(table.model, "".join(line(table.csv(row)) for row in rows), expected)
         assert violations(table) == []
+
+
+def said_alike(model, body, expected):
+    """Whether a batch, the rows of a file in one request, is answered as the evaluation says, as CSV and as JSON."""
+    text = inference.transform_fn(model, body, "text/csv", "text/csv")[0]
+    document = json.loads(inference.transform_fn(model, body, "text/csv", "application/json")[0])["predictions"]
+    as_csv = [[float(cell) for cell in row[-expected[0].size :]] for row in csv.reader(io.StringIO(text))]
+    as_json = [row["probabilities"] if isinstance(row, dict) else [row] for row in document]
+    return as_csv == as_json and np.allclose(np.array(as_csv), expected.reshape(len(expected), -1), rtol=0, atol=1e-7)
 
 
 def violations(table):
