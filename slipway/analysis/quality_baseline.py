@@ -55,10 +55,12 @@ def _documents(
     draws = [measure(data.take(chance.integers(0, count, hour_rows))) for _ in range(SAMPLES)]
     judged = [name for name in values if "constant" not in name]
     room = NormalDist().inv_cdf(1 - FALSE_ALARMS / len(judged)) * (1 + hour_rows / count) ** 0.5
+    mistakes = 1 / (count + 2)  # of rows that have none: Laplace's rule of succession
+    unseen = (mistakes * (1 - mistakes) / hour_rows) ** 0.5
     rules = {}
     for name in judged:
         rule = model_quality.constraint(name, values[name])
-        away = room * float(np.std([draw[name] for draw in draws]))
+        away = room * max(float(np.std([draw[name] for draw in draws])), 0.0 if name in _UNBOUNDED else unseen)
         limit = values[name] + (away if rule["comparison_operator"] == "GreaterThanThreshold" else -away)
         rules[name] = rule | {"threshold": limit if name in _UNBOUNDED else min(max(limit, 0.0), 1.0)}
     shown = {name: {"value": value, "standard_deviation": None} for name, value in values.items()}

@@ -30,6 +30,8 @@ KINDS = {
     "mixed-integer-float": NUMBER,
     "empty": EMPTY,
 }
+PLAIN = {NUMBER: "fiu", BOOLEAN: "b"}  # kinds of NumPy's types, whose values need no look
+FEW = 64  # rows, up to which a value at a time is faster than a column at a time
 USABLE = "the model can use numbers, booleans and text"
 
 
@@ -143,14 +145,43 @@ class Derivation:
 
     def matrix(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The matrix of raw columns. Raises FeatureError for what training has not returned."""
-        made = self.derive_in_order(columns)
-        rows = len(next(iter(columns.values())))
-        matrix = np.empty((rows, len(made)), np.float32)
-        for place, (name, values) in enumerate(made.items()):
-            matrix[:, place] = self._for_model(name, values)
+        frame = derive_frame(self.function, columns)
+        if len(frame) <= FEW and frame.columns.tolist() == [*self.kinds]:
+            matrix = self._of_few(frame)
+        else:
+            matrix = self._of_many(_in_order(by_name(frame, self.function), [*self.kinds], self.function), len(frame))
         if np.isinf(matrix).any():
             row, place = np.argwhere(np.isinf(matrix))[0]
             raise FeatureError(infinite(self.function, [*self.kinds][place], row_of(columns, row)))
+        return matrix
+
+    def _of_many(self, made: Mapping[str, "pd.Series[Any]"], rows: int) -> NDArray[np.float32]:
+        matrix = np.empty((rows, len(made)), np.float32)
+        for place, (name, values) in enumerate(made.items()):
+            matrix[:, place] = self._for_model(name, values)
+        return matrix
+
+    def _of_few(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        """The same as `_of_many`, without a pandas.Series for each plain column, which is most of a row's time."""
+        cells, kinds = frame.to_numpy(object), [*self.kinds.items()]
+        matrix = np.empty(cells.shape, np.float32)
+        plain: list[int] = []
+        for place, ((name, kind), dtype) in enumerate(zip(kinds, frame.dtypes.tolist(), strict=True)):
+            if isinstance(dtype, np.dtype) and dtype.kind in PLAIN.get(kind, ""):
+                plain.append(place)
+                continue
+            texts = cells[:, place].tolist()
+            if (
+                kind == CATEGORY
+                and getattr(dtype, "kind", "") == "O"
+                and all(text is None or type(text) is str for text in texts)
+            ):
+                places = self.places[name]
+                matrix[:, place] = [math.nan if text is None else places.get(text, math.nan) for text in texts]
+            else:
+                matrix[:, place] = self._for_model(name, frame[name])
+        with np.errstate(over="ignore"):
+            matrix[:, plain] = cells[:, plain].astype(np.float64).astype(np.float32)
         return matrix
 
     def _for_model(self, name: str, values: "pd.Series[Any]") -> NDArray[Any] | float:
@@ -174,6 +205,11 @@ def frame_of(encoder: Encoder, rows: pa.RecordBatch | pa.Table) -> pd.DataFrame:
 
 def derive(function: FeatureFunction, columns: Mapping[str, NDArray[Any]]) -> dict[str, "pd.Series[Any]"]:
     """The columns that features.py returns for raw columns, by name; FeatureError where they are not a row's each."""
+    return by_name(derive_frame(function, columns), function)
+
+
+def derive_frame(function: FeatureFunction, columns: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
+    """What features.py returns for raw columns; FeatureError where it is no frame with as many rows, in their order."""
     rows = pd.DataFrame(dict(columns))  # a copy, which features() may write to
     index = rows.index
     made = function(rows)
@@ -181,6 +217,11 @@ def derive(function: FeatureFunction, columns: Mapping[str, NDArray[Any]]) -> di
         raise FeatureError(f"{function.place}: features() returns {type(made).__name__}, expected a pandas.DataFrame")
     if made.index is not index and not made.index.equals(index):
         raise FeatureError(f"{function.place}: {_other_rows(made, len(index))}")
+    return made
+
+
+def by_name(made: pd.DataFrame, function: FeatureFunction) -> dict[str, "pd.Series[Any]"]:
+    """The columns of what features.py has returned; FeatureError where two have one name."""
     named = dict(made.items())
     if len(named) < made.shape[1]:
         twice = made.columns[made.columns.duplicated()][0]

@@ -64,3 +64,10 @@ def test_a_regression_may_be_worse_by_chance_only():
 
 def test_equal_rows_give_equal_documents(baseline):
     assert quality_baseline.of_binary(*rows(1, 3000), 0.5, HOUR) == baseline
+
+
+def test_a_model_that_made_no_mistake_may_make_one():
+    truth = np.arange(30) % 3
+    _, constraints = quality_baseline.of_multiclass(("a", "b", "c"), truth, truth, 100)
+    limits = constraints["multiclass_classification_constraints"]
+    assert {0.85 < rule["threshold"] < 0.95 for rule in limits.values()} == {True}

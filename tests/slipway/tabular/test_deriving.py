@@ -1,12 +1,13 @@
 """What features.py may be: pure, each row's result of that row alone, columns that a model can use."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from slipway.tabular import feature_code, preparing
+from slipway.tabular import derived, feature_code, preparing
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.job import JobError
 
@@ -194,3 +195,40 @@ def test_a_category_that_no_training_row_has_is_missing(rows, tmp_path):
 def made(folder):
     folder.mkdir()
     return folder
+
+
+TYPES = {
+    "float": lambda rows: rows["a"],
+    "float32": lambda rows: rows["a"].astype("float32"),
+    "integer": lambda rows: rows["a"].fillna(0).astype("int64"),
+    "pandas' integer": lambda rows: rows["a"].round().astype("Int64"),
+    "boolean": lambda rows: rows["a"] > 0,
+    "pandas' boolean": lambda rows: (rows["a"] > 0).astype("boolean").where(rows["a"].notna()),
+    "boolean with gaps": lambda rows: (rows["a"] > 0).astype(object).where(rows["a"].notna(), None),
+    "text": lambda rows: rows["b"],
+    "text with NaN": lambda rows: rows["b"].where(rows["b"].notna(), np.nan),
+    "pandas' text": lambda rows: rows["b"].astype("string"),
+    "categorical": lambda rows: rows["b"].astype("category"),
+    "cut": lambda rows: pd.cut(rows["a"], [-9, 0, 1, 9], labels=["x", "y", "z"]),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_few_rows_are_read_as_many_are(name, monkeypatch):
+    chance = np.random.default_rng(4)
+    a = np.where(chance.random(40) < 0.2, np.nan, chance.normal(size=40))
+    b = np.array([[None, "x", "y", "new"][n] for n in chance.integers(0, 4, 40)], object)
+    function = SimpleNamespace(place="features.py:1")
+    whole = TYPES[name](pd.DataFrame({"a": a, "b": b}))
+    kind = derived.kind_of(whole)
+    categories = {"made": ("x", "y", "z")} if kind == "category" else {}
+    read = derived.Derivation(None, {"a": "number", "made": kind}, categories, function)
+    monkeypatch.setattr(
+        derived, "derive_frame", lambda _, rows: pd.DataFrame(rows)[["a"]].assign(made=TYPES[name](pd.DataFrame(rows)))
+    )
+    few = [read.matrix({"a": a[n : n + 1], "b": b[n : n + 1]}) for n in range(40)]
+    together = read.matrix({"a": a, "b": b})
+    monkeypatch.setattr(derived, "FEW", 0)
+    many = read.matrix({"a": a, "b": b})
+    assert np.array_equal(np.concatenate(few), many, equal_nan=True)
+    assert np.array_equal(together, many, equal_nan=True)
