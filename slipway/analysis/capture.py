@@ -40,7 +40,7 @@ def rows_of(
     """The rows of the records of one file, each with the number of its line."""
     for number, record in records:
         try:
-            yield from _preprocess(record, preprocess) if preprocess else _rows(record, sides)
+            yield from preprocess_record(record, preprocess) if preprocess else _rows(record, sides)
         except EncodingMismatch:
             raise
         except ValueError as error:
@@ -52,12 +52,13 @@ def merged_rows(paths: Sequence[Path]) -> Iterator[Row]:
     for path in paths:
         for number, record in json_lines(path):
             try:
-                yield from _merged_rows(record)
+                yield from answers_with_labels(record)
             except ValueError as error:
                 raise BadInput(f"{path.name}, line {number}: {error}") from error
 
 
-def _merged_rows(record: Mapping[str, Any]) -> Iterator[Row]:
+def answers_with_labels(record: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of a merged record: of CSV answers the columns by number, and `groundTruth`. Raises ValueError."""
     response, truth = (record.get("captureData") or {}).get("endpointOutput"), record.get("groundTruthData")
     if response is None or truth is None:
         raise ValueError("the record lacks captureData.endpointOutput or groundTruthData")
@@ -106,7 +107,8 @@ def _call_code(name: str, call: Callable[[], Any]) -> Any:
         raise BadInput(f"{name} raised {type(error).__name__}: {error}") from error
 
 
-def _preprocess(record: Mapping[str, Any], preprocess: Preprocess) -> Iterator[Row]:
+def preprocess_record(record: Mapping[str, Any], preprocess: Preprocess) -> Iterator[Row]:
+    """The rows that a script makes of a record. Raises ValueError for what are no rows."""
     result = preprocess(_record(record))
     for row in result if isinstance(result, list) else [result]:
         if not isinstance(row, dict):

@@ -24,6 +24,10 @@ def checks(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> C
     """Is the data biased, is the model, and how much does each feature count?"""
     if not (shop.config.bias or shop.config.explainability):
         return Checked()
-    from slipway.build import clarify  # what only this needs of the SDK takes its time to load
+    if shop.config.monitoring.engine == "sagemaker":
+        from slipway.build import clarify  # what only this needs of the SDK takes its time to load
 
-    return clarify.clarify_steps(shop, prepared, trained)
+        return clarify.clarify_steps(shop, prepared, trained)
+    from slipway.build import own_checks
+
+    return own_checks.steps(shop, prepared, trained)

@@ -295,10 +295,10 @@ class Bias(Section):
 
 
 class Explainability(Section):
-    """How much each feature counts, by Kernel SHAP on test rows: in the pipeline, and by a monitor on requests."""
+    """How much each feature counts in the predictions of test rows: in the pipeline, and by a monitor on requests."""
 
     rows: int = Field(200, ge=10, le=10_000, description="Test rows that the baseline explains.")
-    num_samples: int = Field(200, ge=10, le=10_000, description="Rows that the model is asked with to explain one.")
+    num_samples: int = Field(200, ge=10, le=10_000, description="Clarify only: rows that the model is asked with.")
     agg_method: Literal["mean_abs", "median", "mean_sq"] = "mean_abs"
 
 
@@ -385,7 +385,8 @@ class Config(Section):
         if self.explainability is not None and self.kind == MULTICLASS:
             yield ("explainability",), "what is explained must be one number: a row has one for each of the classes"
         least = 2 * len(self.data.used)
-        if self.explainability is not None and self.explainability.num_samples < least:
+        by_clarify = self.monitoring.engine == "sagemaker"
+        if self.explainability is not None and by_clarify and self.explainability.num_samples < least:
             yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
 
     def _wrong_metrics(self) -> Iterator[Disagreement]:

@@ -20,6 +20,7 @@ _MOST = 100  # executions that are looked at
 LABELLED = (MODEL_QUALITY, MODEL_BIAS)
 _ANALYSIS = (MODEL_BIAS, EXPLAINABILITY)  # their documents are one, before and now
 _PERFORMANCE = "/opt/ml/processing/baseline/performance"  # an input of the jobs that estimate it
+_ANALYSIS_INPUT = "/opt/ml/processing/baseline/analysis"
 _INPUTS = {"statistics": "/opt/ml/processing/baseline/stats", "constraints": "/opt/ml/processing/baseline/constraints"}
 
 Doc = Mapping[str, Any]
@@ -217,6 +218,8 @@ def _told_of_labels(message: str) -> str:
 def _baseline_inputs(job: Doc) -> dict[str, str]:
     """The baseline among a job's inputs."""
     paths = _paths(job)
+    if _ANALYSIS_INPUT in paths:  # of our bias or explanations: constraints only name the columns
+        return {"constraints": paths[_ANALYSIS_INPUT]}
     found = {name: paths[folder] for name, folder in _INPUTS.items() if folder in paths}
     return found if all(uri.endswith(".json") for uri in found.values()) else {}
 

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from slipway.cli.drift_report.analyses import EXPLAINABILITY, MODEL_BIAS
 from slipway.cli.drift_report.executions import Execution
 from slipway.cli.drift_report.report import DATA_QUALITY, MODEL_QUALITY
 from slipway.cli.target import Target, UserError
 
-NAMES = {"data-quality": DATA_QUALITY, "model-quality": MODEL_QUALITY}  # after the endpoint's
+NAMES = {  # after the endpoint's
+    "data-quality": DATA_QUALITY,
+    "model-quality": MODEL_QUALITY,
+    "bias": MODEL_BIAS,
+    "attribution": EXPLAINABILITY,
+}
 ASKED = "asked-"  # what the display names of executions begin with that somebody asked for
 _STATUS = {"Executing": "InProgress"}  # as monitoring executions call it
 _HOUR = timedelta(hours=1)

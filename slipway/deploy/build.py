@@ -149,10 +149,11 @@ def _monitoring(
     registered = explained.registered_settings(s3, record) if explains else {}
     written, objects = {found.export_monitoring_template: MONITORING.read_text()}, dict[str, bytes]()
     for name, settings in stages.items():
+        explained.check_engine(settings.monitor, name, registered, record["ModelPackageArn"])
         attribution = monitors.explanation_settings(settings, endpoints[name], registered)
         configuration = monitors.configuration(settings, name, endpoints[name], arns, record, attribution)
-        facts = endpoints[name]["Parameters"] | configuration["Parameters"]
-        facts |= {"ModelPackageArn": record["ModelPackageArn"], **_performance(settings, name, record, s3)}
+        facts = own_monitors.version_facts(record) | endpoints[name]["Parameters"] | configuration["Parameters"]
+        facts |= _performance(settings, name, record, s3)
         own = own_monitors.of_stage(settings, facts, record["Image"], monitors.SCRIPT.read_bytes())
         configuration["Parameters"] |= own.parameters
         written[_value(found, f"export-{name}-monitoring-config")] = _json(configuration)

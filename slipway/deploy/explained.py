@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.deploy import promotion
+from slipway.deploy.stage import Monitor
+from slipway.deploy.versions import NotDeployableError
+from slipway.monitoring.settings import ENGINE
 
 NAME_LENGTH = 63  # SageMaker's limit
 MODEL = ("ModelPackageName", "ModelExecutionRoleArn", "VpcSubnetIds", "VpcSecurityGroupIds")
@@ -30,6 +33,19 @@ def registered_settings(s3: Any, record: Mapping[str, Any]) -> dict[str, Any]:
         shap.pop("num_clusters", None)
         shap["baseline"] = beside
     return config
+
+
+def check_engine(monitor: Monitor, name: str, config: Mapping[str, Any], arn: str) -> None:
+    """Raise NotDeployableError where the version was explained by the other engine: its values are another method's."""
+    if monitor.explainability == "off" or not config:
+        return
+    made_by = config.get(ENGINE, "sagemaker")
+    if made_by != monitor.engine:
+        raise NotDeployableError(
+            f"{arn} was explained by engine: {made_by}, and {name}.yml watches it with engine: {monitor.engine}, whose "
+            f"values are another method's: set engine: {made_by} there, or monitoring.engine: {monitor.engine} in "
+            "config.yml and register a version"
+        )
 
 
 @dataclass(frozen=True)

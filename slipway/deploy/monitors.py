@@ -85,8 +85,9 @@ def script_key() -> str:
 def explanation_settings(
     stage: Stage, endpoint: Mapping[str, Mapping[str, str]], registered: Mapping[str, Any]
 ) -> Explained | None:
-    """What an explainability monitor of the stage needs beside its parameters; None where there is no such monitor."""
-    return None if stage.monitor.explainability == "off" else Explained.of(endpoint["Parameters"], registered)
+    """What Clarify's monitor of the stage needs beside its parameters; None where there is no such monitor."""
+    by_clarify = stage.monitor.explainability != "off" and stage.monitor.engine == "sagemaker"
+    return Explained.of(endpoint["Parameters"], registered) if by_clarify else None
 
 
 def configuration(

@@ -54,7 +54,8 @@ def record(
         "EvaluationReport": lineage.get("EvaluationReport") or _statistics(package),
         "GoldenRequests": lineage.get("GoldenRequests"),
         "DriftCheckBaselines": package.get("DriftCheckBaselines"),
-        "Image": _image(package),
+        "Image": _container(package, "Image"),
+        "ModelDataUrl": _container(package, "ModelDataUrl"),
         "MetricsSection": section,
         "Metrics": dict(_metrics(report.get(section, {}))),
         "EvaluationRows": report.get("rows"),
@@ -96,10 +97,10 @@ def log_lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{stage} is watched by {monitors}"
 
 
-def _image(package: Mapping[str, Any]) -> str:
-    """The image that a version is served with; empty where it names none."""
+def _container(package: Mapping[str, Any], member: str) -> str:
+    """A member of the container that a version is served with; empty where it names none."""
     containers = (package.get("InferenceSpecification") or {}).get("Containers") or [{}]
-    return str(containers[0].get("Image", ""))
+    return str(containers[0].get(member, ""))
 
 
 def _metrics(section: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:

@@ -25,7 +25,6 @@ NEEDS_ANSWERS = {
 MONITORS = ("data_quality", "model_quality", "bias", "explainability")
 LABELLED = ("model_quality", "bias")
 OWN_ENGINE = "slipway"
-NEEDS_SAGEMAKER = ("bias", "explainability")
 NEEDS_CAPTURE = "needs capture: without it there is nothing to monitor; allowed: off, or sampling_percent above 0"
 NEEDS_LABELS = "needs monitor.ground_truth; allowed: off, or the labels' folder in the artifact bucket or s3:// URI"
 WHOLE = 100
@@ -143,8 +142,6 @@ def _monitors(stage: dict[str, Any]) -> Iterator[Disagreement]:
         found = monitor[name]
         if found == "off":
             continue
-        if monitor["engine"] == OWN_ENGINE and name in NEEDS_SAGEMAKER:
-            yield ("monitor", name), f"found {found}, which engine: {OWN_ENGINE} does not watch; set engine: sagemaker"
         if not captures(stage):
             yield ("monitor", name), f"found {found}, {NEEDS_CAPTURE}"
         if name in LABELLED and "ground_truth" not in monitor:

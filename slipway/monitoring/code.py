@@ -13,7 +13,11 @@ from slipway.monitoring.definition import PROGRAM
 from slipway.monitoring.settings import PREPROCESSOR
 
 LIBRARY = Path(__file__).resolve().parents[2]
-MODULES = ("captured_files", "job", "publish", "settings", "window")
+MODULES = ("bias", "captured_files", "explanations", "job", "publish", "settings", "verdict", "window")
+MODEL = (  # of slipway.tabular: what loads a version's model
+    *("__init__", "cells", "columns", "decision", "derived", "encoder", "explaining", "feature_code", "hashing", "job"),
+    *("kinds", "parts", "predictor", "scoring", "serving", "split", "target"),
+)
 _PROGRAM = '''"""The program of a monitor's job."""
 
 import os
@@ -26,11 +30,12 @@ sys.exit(main(os.environ, Path(__file__).resolve().parent))
 '''
 
 
-def files(preprocessor: bytes) -> dict[str, bytes]:
-    """By their place in the folder."""
+def files(preprocessor: bytes, *, explains: bool = False) -> dict[str, bytes]:
+    """By their place in the folder. `explains`: with what loads the version's model."""
     package = LIBRARY / "slipway"
     found = [package / "__init__.py", *sorted((package / "analysis").glob("*.py"))]
     found += [package / "monitoring" / f"{name}.py" for name in ("__init__", *MODULES)]
+    found += [package / "tabular" / f"{name}.py" for name in MODEL] if explains else []
     return {
         PROGRAM: _PROGRAM.encode(),
         PREPROCESSOR: preprocessor,

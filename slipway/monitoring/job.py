@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,36 +22,23 @@ from slipway.analysis.metrics import Metric
 from slipway.analysis.source import CAPTURE, Source
 from slipway.monitoring import captured_files, publish
 from slipway.monitoring.settings import (
+    BIAS,
     CALIBRATION,
+    DATA_QUALITY,
     ESTIMATED,
+    EXPLAINABILITY,
     MODEL_QUALITY,
     PREPROCESSOR,
     Folders,
     MonitorSettings,
 )
+from slipway.monitoring.verdict import Verdict
 
+STATISTICS, CONSTRAINTS = "statistics.json", "constraints.json"
 ANSWER = "0"  # the first column of what the endpoint answered: a probability, a class or a number
 MESSAGE_BYTES = 1024  # of an ExitMessage
 
 Client = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What an execution found. `note` is said beside how it ended; `more` are further documents by name."""
-
-    statistics: Mapping[str, Any]
-    constraints: Mapping[str, Any]
-    violations: list[dict[str, str]]
-    metrics: Iterable[Metric]
-    rows: int
-    note: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def message(self) -> str:
-        """The job's exit message, which begins as Model Monitor's does."""
-        return " ".join(filter(None, (documents.exit_message(len(self.violations)), self.note)))
 
 
 def main(environ: Mapping[str, str], code: Path, base: Path = Path("/opt/ml"), client: Client | None = None) -> int:
@@ -80,15 +67,12 @@ def run(settings: MonitorSettings, folders: Folders, code: Path, client: Client)
             message = f"NoData: {settings.endpoint} captured nothing from {settings.window} below {settings.captures}"
             _write_facts(settings, folders, message)
             return message
-        look = _model_quality if settings.monitor == MODEL_QUALITY else _data_quality
-        verdict = look(settings, folders, code, captured, client("s3"))
+        verdict = _look(settings, folders, code, captured, client("s3"))
     output = folders.output / settings.folder
-    documents.write_json(output / "statistics.json", verdict.statistics)
-    documents.write_json(output / "constraints.json", verdict.constraints)
+    for name, document in verdict.written.items():
+        documents.write_json(output / name, document)
     # Also when there is none: an hour that is looked at again has no violations of the last time.
     documents.write_json(output / "constraint_violations.json", {"violations": verdict.violations})
-    for name, document in verdict.more.items():
-        documents.write_json(output / name, document)
     message = verdict.message
     if not settings.asked:
         message += _publish(settings, verdict.metrics, client)
@@ -111,16 +95,15 @@ def _data_quality(settings: MonitorSettings, folders: Folders, code: Path, captu
     baseline = Baseline(documents.read_features(folders.statistics), documents.read_features(folders.constraints))
     preprocess = capture.load_preprocessor(code / PREPROCESSOR)
     found = data_quality.analyze(Source(captured, CAPTURE, preprocess=preprocess), baseline)
+    written = {STATISTICS: found.statistics, CONSTRAINTS: found.constraints}
     if (performance := _estimate_performance(folders, captured)) is None:
-        return Verdict(found.statistics, found.constraints, found.violations, found.metrics(), found.data.rows)
+        return Verdict(written, found.violations, found.metrics(), found.data.rows)
     return Verdict(
-        found.statistics,
-        found.constraints,
+        {**written, ESTIMATED: performance.document()},
         [*found.violations, *performance.violations(settings.least)],
         chain(found.metrics(), performance.metrics()),
         found.data.rows,
         performance.message,
-        {ESTIMATED: performance.document()},
     )
 
 
@@ -136,15 +119,7 @@ def _estimate_performance(folders: Folders, captured: Path) -> Performance | Non
 
 def _model_quality(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:
     del code
-    scratch = captured.parent
-    labels, merged = scratch / "labels", scratch / "merged"
-    keys = list(captured_files.of_hours(s3, settings.labels, settings.window))
-    if not captured_files.download(s3, settings.labels, keys, labels):
-        raise BadInput(
-            f"there are no labels from {settings.window} below {settings.labels}/; upload them in the hour of their "
-            "requests, or make labels_after_hours as long as labels take"
-        )
-    tally = merge.merge(captured, labels, merged)
+    merged, note = _merge_labels(settings, captured, s3)
     section = f"{model_quality.section_of(settings.problem)}_constraints"
     rules = documents.read(folders.constraints, section) if folders.constraints.exists() else None
     binary = settings.problem == "BinaryClassification"
@@ -154,9 +129,46 @@ def _model_quality(settings: MonitorSettings, folders: Folders, code: Path, capt
         probability_threshold=settings.threshold,
     )
     found = model_quality.analyze(Source(merged, CAPTURE), settings.problem, columns, rules)
-    note = tally.message.removeprefix("Completed: ")
-    violations = found.violations or []
-    return Verdict(found.statistics, found.constraints, violations, found.metrics(), found.figures.rows, note)
+    written = {STATISTICS: found.statistics, CONSTRAINTS: found.constraints}
+    return Verdict(written, found.violations or [], found.metrics(), found.figures.rows, note)
+
+
+def _merge_labels(settings: MonitorSettings, captured: Path, s3: Any) -> tuple[Path, str]:
+    """(where the captured records are that have a label, how many those are in words). Raises BadInput without any."""
+    labels, merged = captured.parent / "labels", captured.parent / "merged"
+    keys = list(captured_files.of_hours(s3, settings.labels, settings.window))
+    if not captured_files.download(s3, settings.labels, keys, labels):
+        raise BadInput(
+            f"there are no labels from {settings.window} below {settings.labels}/; upload them in the hour of their "
+            "requests, or make labels_after_hours as long as labels take"
+        )
+    tally = merge.merge(captured, labels, merged)
+    return merged, tally.message.removeprefix("Completed: ")
+
+
+def _bias(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:
+    from slipway.monitoring import bias  # pandas loads here
+
+    merged, note = _merge_labels(settings, captured, s3)
+    preprocess = capture.load_preprocessor(code / PREPROCESSOR)
+    return replace(bias.judge(folders, merged, preprocess, settings.threshold), note=note)
+
+
+def _explainability(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:
+    del settings, code, s3
+    from slipway.monitoring import explanations  # xgboost loads here
+
+    return explanations.judge(folders, captured)
+
+
+def _look(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:
+    kinds = {
+        DATA_QUALITY: _data_quality,
+        MODEL_QUALITY: _model_quality,
+        BIAS: _bias,
+        EXPLAINABILITY: _explainability,
+    }
+    return kinds[settings.monitor](settings, folders, code, captured, s3)
 
 
 def _publish(settings: MonitorSettings, metrics: Iterable[Metric], client: Client) -> str:

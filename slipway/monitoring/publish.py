@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from slipway.analysis.metrics import Metric
-from slipway.monitoring.settings import DATA_QUALITY, MODEL_QUALITY
+from slipway.monitoring.settings import BIAS, DATA_QUALITY, EXPLAINABILITY, MODEL_QUALITY
 
 NAMESPACES = {
     DATA_QUALITY: "aws/sagemaker/Endpoints/data-metrics",
     MODEL_QUALITY: "aws/sagemaker/Endpoints/model-metrics",
+    BIAS: "aws/sagemaker/Endpoints/bias-metrics",
+    EXPLAINABILITY: "aws/sagemaker/Endpoints/explainability-metrics",
 }
 MOST = 500  # entries of one request; AWS takes 1,000
 

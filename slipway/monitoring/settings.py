@@ -11,11 +11,14 @@ from pathlib import Path
 from slipway.analysis.errors import BadInput
 from slipway.monitoring.window import Window, moment_of
 
-DATA_QUALITY, MODEL_QUALITY = "data_quality", "model_quality"
-MONITORS = (DATA_QUALITY, MODEL_QUALITY)
+DATA_QUALITY, MODEL_QUALITY, BIAS, EXPLAINABILITY = "data_quality", "model_quality", "bias", "explainability"
+MONITORS = (DATA_QUALITY, MODEL_QUALITY, BIAS, EXPLAINABILITY)
+LABELLED = (MODEL_QUALITY, BIAS)
 # values of the pipeline's parameters when nothing is asked for
 AT_START, SCHEDULED = "start", "no"
 PROCESSING = "/opt/ml/processing"
+CONFIG_FILE = "analysis_config.json"  # what a monitor of bias or explanations is configured with
+ENGINE = "engine"  # a member of that document, where only one engine can use it
 CALIBRATION = "calibration"  # a member of a version's statistics of model quality: what its scores are worth
 ESTIMATED = "estimated_performance.json"  # a document of data quality
 PREPROCESSOR = "monitor_preprocessor.py"  # beside the program
@@ -37,6 +40,21 @@ class Folders:
     def constraints(self) -> Path:
         """The baseline's constraints.json, in a folder of its own."""
         return self.base / "processing/baseline/constraints"
+
+    @property
+    def analysis(self) -> Path:
+        """The baseline's analysis.json of bias or explanations, in a folder of its own."""
+        return self.base / "processing/baseline/analysis"
+
+    @property
+    def config(self) -> Path:
+        """What a monitor of bias or explanations is configured with, in a folder of its own."""
+        return self.base / "processing/baseline/config"
+
+    @property
+    def model(self) -> Path:
+        """The version's model.tar.gz, in a folder of its own."""
+        return self.base / "processing/baseline/model"
 
     @property
     def performance(self) -> Path:
@@ -82,9 +100,10 @@ class MonitorSettings:
             raise BadInput(f"monitor is {environ['monitor']!r}; expected {' or '.join(MONITORS)}")
         until = environ.get("until") or AT_START
         asked = environ.get("asked") or SCHEDULED
-        labelled = environ["monitor"] == MODEL_QUALITY
-        if labelled and not (environ.get("labels") and environ.get("problem_type")):
-            raise BadInput(f"{MODEL_QUALITY} needs labels and problem_type")
+        labelled = environ["monitor"] in LABELLED
+        needed = ("labels", "problem_type") if environ["monitor"] == MODEL_QUALITY else ("labels",)
+        if labelled and not all(environ.get(name) for name in needed):
+            raise BadInput(f"{environ['monitor']} needs {' and '.join(needed)}")
         return cls(
             monitor=environ["monitor"],
             endpoint=environ["endpoint"],

@@ -66,15 +66,15 @@ class Mill:
     def bring_data(self) -> None:
         """Put what is trained on into the bucket; without any it is made up."""
 
-    def __call__(self, *arguments: str, code: int = 0) -> Any:
-        """The command line; its answer as JSON."""
+    def __call__(self, *arguments: str, code: int | None = 0) -> Any:
+        """The command line; its answer as JSON. `code` None: whether it found violations does not matter."""
         environ = {**os.environ, **self.loopback.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"}
         environ |= {"SAGEMAKER_PROJECT_NAME": "plant"}
         command = [sys.executable, "-m", "slipway", *arguments, "--json"]
         done = subprocess.run(
             command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=300
         )
-        assert done.returncode == code, done.stdout + done.stderr
+        assert done.returncode in ((0, 1) if code is None else (code,)), done.stdout + done.stderr
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 

@@ -34,6 +34,7 @@ tests: {requests: 20, warm_up: 0}
 CHECKED = """
 bias: {facets: {intl_plan: ["yes"]}}
 explainability: {rows: 40, num_samples: 64}
+monitoring: {engine: sagemaker}
 """
 
 

@@ -27,10 +27,14 @@ monitor: {data_quality: hourly, retrain: true}
 STAGING = """
 instances: {type: ml.m5.large, count: 1}
 capture: {sampling_percent: 100}
-monitor: {model_quality: hourly, ground_truth: labels/, labels_after_hours: 1}
+monitor: {model_quality: hourly, bias: hourly, explainability: hourly, ground_truth: labels/, labels_after_hours: 1}
 tests: {requests: 20, warm_up: 0}
 """
-QUALITY = "plant-staging-model-quality"
+CHECKED = """
+bias: {facets: {intl_plan: ["yes"]}}
+explainability: {rows: 200}
+"""
+QUALITY, BIAS, REASONS = (f"plant-staging-{name}" for name in ("model-quality", "bias", "attribution"))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         loopback = Loopback(tmp_path_factory.mktemp("new") / "state", free_port())
         started = loopback.up()
         assert started.returncode == 0, started.stderr
-        yield Mill(loopback, tmp_path_factory.mktemp("plant"), until, {"prod": PROD, "staging": STAGING})
+        yield Mill(loopback, tmp_path_factory.mktemp("plant"), until, {"prod": PROD, "staging": STAGING}, CHECKED)
         loopback.down()
 
 
@@ -58,7 +62,18 @@ def test_the_release_is_watched_without_a_closed_service(plant: Mill) -> None:
     assert shown == {
         SCHEDULE: ("DataQuality", "Scheduled", "no execution yet"),
         QUALITY: ("ModelQuality", "Scheduled", "no execution yet"),
+        BIAS: ("ModelBias", "Scheduled", "no execution yet"),
+        REASONS: ("ModelExplainability", "Scheduled", "no execution yet"),
     }
+
+
+def test_no_step_of_the_build_is_a_check_of_a_closed_service(plant: Mill) -> None:
+    package = plant("version", "1")["package"]
+    execution = package["CustomerMetadataProperties"]["PipelineExecutionArn"]
+    steps = plant.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution)["PipelineExecutionSteps"]
+    assert {step["StepName"] for step in steps} >= {"Baseline", "Bias", "Explain"}
+    assert not [step for step in steps if {"QualityCheck", "ClarifyCheck"} & step.get("Metadata", {}).keys()]
+    assert package["DriftCheckBaselines"].keys() == {"ModelDataQuality", "ModelQuality", "Bias", "Explainability"}
 
 
 def test_an_hour_without_requests_is_no_verdict(plant: Mill) -> None:
@@ -128,8 +143,16 @@ def test_labels_that_come_late_are_joined_with_their_requests(plant: Mill) -> No
     assert look.status.startswith("Completed"), look
     figures = json.loads(plant.read(f"s3://{plant.bucket}/{look.folder}/statistics.json"))
     assert figures["dataset"]["item_count"] == 110
-    [quality] = plant("drift", "staging", code=int(look.status != "Completed"))["monitors"]
-    assert quality["labels"].startswith("merged 110 of ")
+    for name in (BIAS, REASONS):
+        look = plant.look_by_ourselves(name, later=int(name == BIAS))
+        assert look.status.startswith("Completed"), look
+        assert plant.read(f"s3://{plant.bucket}/{look.folder}/analysis.json").startswith('{"version": "1.0"')
+    found = {one["type"]: one for one in plant("drift", "staging", code=None)["monitors"]}
+    assert found.keys() == {"ModelQuality", "ModelBias", "ModelExplainability"}
+    assert found["ModelQuality"]["labels"].startswith("merged 110 of ")
+    assert found["ModelBias"]["labels"].startswith("merged 110 of ")
+    assert {"DPPL", "AD"} <= {figure["name"] for figure in found["ModelBias"]["figures"]}
+    assert all(figure["baseline"] is not None for figure in found["ModelExplainability"]["figures"])
 
 
 def metrics(plant: Mill) -> dict[str, Any]:

@@ -14,16 +14,12 @@ from loopback.images.clarify.answers import Scores
 from loopback.images.clarify.configuration import Config
 from loopback.images.clarify.model import Model
 from loopback.images.clarify.requests import Codes, Vocabulary
+from slipway.analysis.contributions import AGGREGATES
 
 SEED = 0  # where the configuration has none: equal input, equal documents
 _TINY = 1e-7  # what a probability is kept away from 0 and 1 for its logarithm
 
 Floats = npt.NDArray[np.float64]
-_AGGREGATES = {
-    "mean_abs": lambda values: np.abs(values).mean(axis=0),
-    "median": lambda values: np.median(values, axis=0),
-    "mean_sq": lambda values: (values**2).mean(axis=0),
-}
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Attributions:
     @property
     def overall(self) -> Floats:
         """Features x scores."""
-        found: Floats = _AGGREGATES[self.aggregate](self.local)
+        found: Floats = AGGREGATES[self.aggregate](self.local)
         return found
 
     def section(self) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import pytest
 
 from tests.slipway.conftest import build_with
 
+CLARIFY = {"engine": "sagemaker"}
 BIAS = {"facets": {"intl_plan": ["yes"], "day_mins": [300]}, "group": "state"}
 
 
 @pytest.fixture(scope="module")
 def both(compiled_churn):
-    return build_with("churn", bias=BIAS, explainability={"rows": 50, "num_samples": 64})
+    return build_with("churn", bias=BIAS, explainability={"rows": 50, "num_samples": 64}, monitoring=CLARIFY)
 
 
 def steps_of(definition):
@@ -43,27 +44,30 @@ def test_the_checks_are_there_when_they_are_asked_for(both, compiled_churn):
     [({"bias": BIAS}, {"DataBias", "ModelBias"}), ({"explainability": {}}, {"Explain"})],
 )
 def test_each_can_be_had_without_the_other(compiled_churn, sections, names):
-    definition, _ = build_with("churn", **sections)
+    definition, _ = build_with("churn", **sections, monitoring=CLARIFY)
     assert {name for name, step in steps_of(definition).items() if step["Type"] == "ClarifyCheck"} == names
     skips = {p["Name"] for p in definition["Parameters"] if p["Name"].startswith("Skip")}
     assert skips == {"SkipDataQualityCheck", "SkipBiasCheck" if "bias" in sections else "SkipExplainabilityCheck"}
 
 
 def test_a_regression_is_explained(compiled_abalone):
-    definition, documents = build_with("abalone", explainability={})
+    definition, documents = build_with("abalone", explainability={}, monitoring=CLARIFY)
     found = config_of(steps_of(definition)["Explain"], documents)
     assert found["headers"][-1] == found["label"] == "rings"
 
 
 def test_equal_input_is_equal_to_the_byte(both):
-    again = build_with("churn", bias=BIAS, explainability={"rows": 50, "num_samples": 64})
+    again = build_with("churn", bias=BIAS, explainability={"rows": 50, "num_samples": 64}, monitoring=CLARIFY)
     assert json.dumps(again[0]) == json.dumps(both[0])
     assert again[1] == both[1]
 
 
 def test_another_facet_changes_the_address_of_its_documents_only(both):
     definition, _ = build_with(
-        "churn", bias=BIAS | {"group": "area_code"}, explainability={"rows": 50, "num_samples": 64}
+        "churn",
+        bias=BIAS | {"group": "area_code"},
+        explainability={"rows": 50, "num_samples": 64},
+        monitoring=CLARIFY,
     )
     changed, same = steps_of(definition), steps_of(both[0])
     assert {name for name in same if changed[name] != same[name]} == {"Prepare", "DataBias", "ModelBias", "Gate"}
@@ -120,3 +124,22 @@ def test_the_registry_gets_what_the_monitors_compare_with(both):
     assert "predictor" not in configs["Bias"]  # the monitor reads what the endpoint has answered
     assert "model_name" not in configs["Explainability"]["predictor"]  # a stage has a model of its own
     assert configs["Explainability"]["headers"] == configs["Bias"]["headers"][:-1]
+
+
+def test_by_default_they_are_jobs_on_the_project_s_own_image(both):
+    definition, documents = build_with("churn", bias=BIAS, explainability={"rows": 50})
+    steps = steps_of(definition)
+    assert [name for name in steps if name in ("Bias", "Explain")] == ["Bias", "Explain"]
+    assert {step["Type"] for step in steps.values()} == {"Processing", "Training", "Condition"}
+    register = steps["Gate"]["Arguments"]["IfSteps"][0]["Arguments"]
+    for section, names in (("Bias", ("data", "model")), ("Explainability", ("analysis",))):
+        uris = json.dumps(register["DriftCheckBaselines"][section]), json.dumps(register["ModelMetrics"][section])
+        assert all(f"{name}.json" in uri for name in names for uri in uris)
+    theirs = steps_of(both[0])["Gate"]["Arguments"]["IfSteps"][0]["Arguments"]["DriftCheckBaselines"]
+    configs = [
+        json.loads(found[registered["Bias"]["ConfigFile"]["S3Uri"]])
+        for found, registered in ((documents, register["DriftCheckBaselines"]), (both[1], theirs))
+    ]
+    assert {key: configs[1].get(key) for key in configs[0] if key != "methods"} == {
+        key: value for key, value in configs[0].items() if key != "methods"
+    }

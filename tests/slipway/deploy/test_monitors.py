@@ -1,11 +1,13 @@
 """A stage's monitor block as parameters of monitoring.yml, and when there is nothing that could be deployed."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import pytest
 
 from slipway.build.project import UsageError
-from slipway.deploy import monitors, parameters, stage
+from slipway.deploy import explained, monitors, own_monitors, parameters, stage
 from slipway.deploy.parameters import Release
 from slipway.deploy.versions import NotDeployableError
 
@@ -35,6 +37,7 @@ def configured(tmp_path, monkeypatch):
 
     def make(text, record=RECORD, arns=ARNS):
         path = tmp_path / "prod.yml"
+        make.written = [path]
         path.write_text(text)
         settings = stage.load(path)
         endpoint = parameters.configuration(settings, "prod", RELEASE, {})
@@ -118,6 +121,55 @@ def test_bias_compares_what_the_model_did_with_what_it_did(configured):
     asked = definition["ModelBiasJobInput"]["EndpointInput"]
     assert (asked["ProbabilityAttribute"], asked["StartTimeOffset"], asked["EndTimeOffset"]) == ("0", "-PT3H", "-PT2H")
     assert "AttributionModelName" not in given
+
+
+def test_monitors_of_our_own_ask_no_model_and_need_no_clarify(configured):
+    text = CAPTURED + "monitor: {bias: hourly, explainability: daily, ground_truth: labels/}"
+    given, stack = configured(text, CHECKED)
+    assert (given["BiasSchedule"], given["AttributionSchedule"]) == ("cron(15 * ? * * *)", "cron(15 0 ? * * *)")
+    assert {"BiasPipeline", "BiasTimer", "AttributionPipeline", "AttributionTimer"} <= set(stack.resources)
+    closed = {"AttributionModel", "BiasJobDefinition", "BiasMonitor", "AttributionJobDefinition", "AttributionMonitor"}
+    assert not closed & set(stack.resources)
+    assert "AttributionModelName" not in given
+    record = CHECKED | {"ModelDataUrl": "s3://bucket/m/model.tar.gz", "DecisionThreshold": 0.4}
+    record["DriftCheckBaselines"] = record["DriftCheckBaselines"] | {"ModelDataQuality": BASELINE}
+    facts = own_monitors.version_facts(record) | given | {"DataCaptureUploadPath": "s3://bucket/captured"}
+    facts["ModelPackageArn"] = "arn:aws:sagemaker:us-east-1:1:model-package/g/7"
+    (path,) = configured.written
+    made = own_monitors.of_stage(stage.load(path), facts, "image", b"")
+    jobs = {name: json.loads(made.objects[made.parameters[name]])["Steps"][0]["Arguments"] for name in made.parameters}
+    assert jobs.keys() == {"BiasDefinition", "AttributionDefinition"}
+    sources = {
+        name: {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in job["ProcessingInputs"]}
+        for name, job in jobs.items()
+    }
+    assert sources["BiasDefinition"] | {"code": ""} == {
+        "code": "",
+        "constraints": "s3://bucket/base/constraints.json",
+        "config": "s3://bucket/code/1/analysis_config.json",
+        "analysis": "s3://bucket/post/analysis.json",
+    }
+    assert sources["AttributionDefinition"]["model"] == "s3://bucket/m/model.tar.gz"
+    environment = jobs["BiasDefinition"]["Environment"]
+    assert (environment["labels"], environment["probability_threshold"]) == ("s3://bucket/labels", "0.4")
+    assert any(key.endswith("slipway/tabular/explaining.py") for key in made.objects)
+
+
+@pytest.mark.parametrize(
+    ("engine", "config", "refused"),
+    [
+        ("slipway", {"engine": "slipway"}, ""),
+        ("sagemaker", {"predictor": {}}, ""),
+        ("slipway", {"predictor": {}}, "was explained by engine: sagemaker"),
+        ("sagemaker", {"engine": "slipway"}, "was explained by engine: slipway"),
+        ("slipway", {}, ""),  # it is told as a baseline that is missing
+    ],
+)
+def test_explanations_are_compared_with_those_of_the_same_method(engine, config, refused):
+    monitor = stage.Monitor(engine=engine, explainability="daily")
+    expected = pytest.raises(NotDeployableError, match=refused) if refused else contextlib.nullcontext()
+    with expected:
+        explained.check_engine(monitor, "prod", config, "arn:package/7")
 
 
 def test_explanations_ask_a_model_of_the_same_version(configured):

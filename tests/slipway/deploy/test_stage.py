@@ -154,15 +154,10 @@ RULES = {
         1,
         "monitor.data_quality: found hourly, needs capture: without it there is nothing to monitor; allowed: off",
     ),
-    "a monitor that only Clarify has": (
-        "capture: {sampling_percent: 5}\nmonitor:\n  explainability: daily",
-        3,
-        "monitor.explainability: found daily, which engine: slipway does not watch; set engine: sagemaker",
-    ),
-    "bias without Clarify": (
-        "capture: {sampling_percent: 5}\nmonitor:\n  ground_truth: labels/\n  engine: slipway\n  bias: daily",
-        5,
-        "monitor.bias: found daily, which engine: slipway does not watch; set engine: sagemaker",
+    "bias without labels": (
+        "capture: {sampling_percent: 5}\nmonitor:\n  engine: slipway\n  bias: daily",
+        4,
+        "monitor.bias: found daily, needs monitor.ground_truth; allowed: off, or the labels' folder",
     ),
     "an engine that there is not": (
         "monitor: {engine: evidently}",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from slipway.build import bundles
 from slipway.monitoring import code
 
 LOADED = """
@@ -36,6 +37,13 @@ def test_its_program_needs_nothing_but_its_folder(tmp_path):
     assert set(eval(loaded)) <= modules
     assert others == "set()"
     assert "not set: endpoint, schedule, captures, started, hours" in (tmp_path / "ml/output/message").read_text()
+
+
+def test_a_model_is_loaded_with_nothing_but_its_folder():
+    """A module that slipway.tabular imports anew has to be in the list."""
+    needed = bundles._modules({"slipway.monitoring.explanations"}, bundles.LIBRARY)
+    assert set(needed) <= set(code.files(b"", explains=True))
+    assert not any(name.startswith("slipway/tabular") for name in code.files(b""))
 
 
 def test_its_program_is_python_that_calls_the_job():

@@ -1,0 +1,73 @@
+"""Bias of an hour's answers: requests with their labels, judged as the version's own analysis was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from slipway.analysis import analysis_metrics, analysis_violations, bias, capture, datasets, documents
+from slipway.analysis.bias import POST, PRE
+from slipway.analysis.capture import Preprocess
+from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import Dataset
+from slipway.monitoring.settings import Folders
+from slipway.monitoring.verdict import Verdict
+
+_ALL = {"methods": "all"}
+_PREDICTED = "endpoint's answer"
+
+Row = dict[str, Any]
+
+
+def judge(folders: Folders, merged: Path, preprocess: Preprocess, threshold: float) -> Verdict:
+    """Compare with the baseline, with room for chance. `threshold` is that of the model's decision. Raises BadInput."""
+    config = documents.read(folders.config, "facet") | {"methods": {PRE: _ALL, POST: _ALL}}
+    baseline = documents.read(folders.analysis, "version")
+    frame = pd.DataFrame(_rows(merged, preprocess, config, threshold), dtype=object)
+    label, headers = str(config["label"]), list(config["headers"])
+    features = tuple(name for name in headers if name != label)
+    if lacking := [name for name in features if name not in frame]:
+        raise BadInput(f"the requests have no column {', '.join(lacking)}, which the version was analyzed with")
+    data = Dataset(frame, features, label)
+    questions = bias.questions(data, config, frame[_PREDICTED])
+    analysis = {"version": "1.0", **bias.sections(questions)}
+    values = {question.name: question.facet_value for question in questions}
+
+    def spread(section: str, facet: str, place: int, metric: str) -> float | None:
+        asked = (section.removesuffix("_metrics"), facet)
+        return next(one for one in questions if (one.stage, one.name) == asked).spread(metric, place)
+
+    positive = ",".join(map(str, config["label_values_or_threshold"]))
+    return Verdict(
+        {"analysis.json": analysis},
+        [*analysis_violations.of_bias(analysis, baseline, values, spread)],
+        analysis_metrics.of(analysis, values, positive),
+        len(frame),
+    )
+
+
+def _rows(merged: Path, preprocess: Preprocess, config: Mapping[str, Any], threshold: float) -> Iterator[Row]:
+    """Each row of each request with its label and what the model decided, 1 or 0."""
+    for path in datasets.files(merged):
+        for number, record in datasets.json_lines(path):
+            where = f"{path.name}, line {number}"
+            try:
+                requests = [*capture.preprocess_record(record, preprocess)]
+                answers = [*capture.answers_with_labels(record)]
+            except ValueError as error:
+                raise BadInput(f"{where}: {error}") from error
+            if len(requests) != len(answers):
+                raise BadInput(f"{where}: the request has {len(requests)} rows and the answer {len(answers)}")
+            for request, answer in zip(requests, answers, strict=True):
+                decided = int(_number(answer.get("0"), where) >= threshold)
+                yield {**request, str(config["label"]): answer["groundTruth"], _PREDICTED: decided}
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise BadInput(f"{where}: the answer is {value!r}; expected a probability") from None

@@ -1,0 +1,82 @@
+"""Bias: how the training rows and the model's answers to test rows treat the groups that config.yml names.
+
+`calculated/` has the analyses of these rows, `baseline/` those that a monitor compares with. The figures are Clarify's.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slipway.analysis import analysis_violations, bias
+from slipway.analysis.errors import BadInput
+from slipway.analysis.frames import Dataset
+from slipway.tabular import baselines, evaluating, job
+from slipway.tabular.baselines import Client, Lifecycle
+from slipway.tabular.checking import Folders, leave, raw_rows
+from slipway.tabular.job import JobError
+from slipway.tabular.serving import Model
+
+NAMES = {"PreTrainingConstraints": "data", "PostTrainingConstraints": "model"}
+
+
+def main(
+    folders: Folders, config: dict[str, Any], lifecycle: Lifecycle, client: Client = baselines.client
+) -> dict[str, Any]:
+    """Write the analyses; returns them. Raises JobError where a group is treated worse than in the earlier baseline.
+
+    `config` is the analysis configuration that a monitor gets, too.
+    """
+    earlier = lifecycle.earlier("Bias", NAMES, client)
+    model = evaluating.candidate(folders.model).model
+    try:
+        found = {
+            "data": _analysis(config | _methods("pre_training_bias"), folders, "train", None),
+            "model": _analysis(config | _methods("post_training_bias"), folders, "test", model),
+        }
+    except BadInput as error:
+        raise JobError(str(error)) from None
+    compared = {} if lifecycle.skip_check else earlier
+    values = {facet["name_or_index"]: ",".join(map(str, facet["value_or_threshold"])) for facet in config["facet"]}
+    violations = [
+        violation
+        for name, baseline in compared.items()
+        for violation in analysis_violations.of_bias(found[name], baseline, values, _exact)
+    ]
+    leave(folders, found, earlier, lifecycle, violations)
+    return found
+
+
+def _methods(name: str) -> dict[str, Any]:
+    return {"methods": {name: {"methods": "all"}}}
+
+
+def _exact(_section: str, _facet: str, _place: int, _metric: str) -> float | None:
+    """A check of a pipeline allows for no chance, a monitor does."""
+    return None
+
+
+def _analysis(config: dict[str, Any], folders: Folders, part: str, model: Model | None) -> dict[str, Any]:
+    path = folders.rows / f"{part}.csv"
+    frame = pd.read_csv(path, header=None, names=config["headers"], dtype=str, keep_default_na=False, na_values=[""])
+    predicted = None if model is None else _answers(model, raw_rows(path))
+    label = config["label"]
+    data = Dataset(frame, tuple(name for name in config["headers"] if name != label), label)
+    return {"version": "1.0", **bias.sections(bias.questions(data, config, predicted))}
+
+
+def _answers(model: Model, rows: str) -> pd.Series:
+    """1 for each row that the model says yes to, else 0."""
+    scores = model.predict(model.parse(rows, "text/csv"))
+    return pd.Series(np.where(scores >= (model.threshold or 0.0), 1, 0), dtype=object)
+
+
+def run() -> None:
+    """Run the job."""
+    folders, config = Folders.below(job.ml_path("processing")), job.config_beside(__file__)
+    main(folders, config, Lifecycle.from_environment(os.environ))
+
+
+if __name__ == "__main__":
+    job.run(run)

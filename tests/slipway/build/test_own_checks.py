@@ -1,0 +1,121 @@
+"""The jobs Bias and Explain on the real model: figures held to other ways of computing them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slipway.tabular import scoring
+from slipway.tabular.baselines import Lifecycle
+from slipway.tabular.checking import Folders, raw_rows
+from slipway.tabular.job import JobError
+from slipway.tabular.scripts import bias, explain
+from tests.slipway.tabular.test_baselines import Registry, unreachable
+
+FIRST = Lifecycle(skip_check=True, register_new=True, group="g")
+CHECKED = Lifecycle(skip_check=False, register_new=False, group="g")
+EXPLAIN = {"explainability": {"agg_method": "mean_abs"}}
+
+
+@pytest.fixture(scope="module")
+def folders(churn, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checked")
+    asked = {"bias": {"facets": {"intl_plan": ["yes"]}}, "explainability": {"rows": 120}}
+    churn.script("prepare").main(churn.folder / "in", folder, churn.config | asked)
+    return Folders(churn.folder / "archive", folder / "checked", folder / "calculated", folder / "baseline")
+
+
+@pytest.fixture(scope="module")
+def config(churn):
+    used = list(churn.script("evaluate").Columns.from_config(churn.config["data"]).features)
+    return {
+        "headers": [*used, "churn"],
+        "label": "churn",
+        "label_values_or_threshold": [1],
+        "facet": [{"name_or_index": "intl_plan", "value_or_threshold": ["yes"]}],
+    }
+
+
+def read(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def metrics(document, section):
+    [report] = document[section]["facets"]["intl_plan"]
+    return {metric["name"]: metric["value"] for metric in report["metrics"]}
+
+
+def test_bias_of_rows_and_of_answers(folders, config, churn):
+    found = bias.main(folders, config, FIRST, unreachable)
+    rows = pd.read_csv(folders.rows / "train.csv", header=None, names=config["headers"])
+    of_plan = rows.intl_plan == "yes"
+    data = metrics(found["data"], "pre_training_bias_metrics")
+    assert data["DPL"] == pytest.approx(rows.churn[~of_plan].mean() - rows.churn[of_plan].mean())
+    test = pd.read_csv(folders.rows / "test.csv", header=None, names=config["headers"])
+    model = scoring.unpack(folders.model / "model.tar.gz", folders.rows.parent / "unpacked").model
+    told = model.predict(model.parse(raw_rows(folders.rows / "test.csv"), "text/csv")) >= model.threshold
+    of_plan = (test.intl_plan == "yes").to_numpy()
+    model_bias = metrics(found["model"], "post_training_bias_metrics")
+    assert model_bias["DPPL"] == pytest.approx(told[~of_plan].mean() - told[of_plan].mean())
+    assert read(folders.baseline, "model") == read(folders.calculated, "model") == found["model"]
+
+
+def test_explanations_add_up_to_the_margin_of_each_row(folders):
+    from slipway.tabular import explaining
+
+    found = explain.main(folders, EXPLAIN, FIRST, unreachable)
+    model = scoring.unpack(folders.model / "model.tar.gz", folders.rows.parent / "again").model
+    matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
+    values = explaining.contributions(model, matrix)
+    margin = np.log(model.predict(matrix) / (1 - model.predict(matrix)))
+    assert values.sum(axis=1) == pytest.approx(margin, abs=1e-3)
+    label = found["explanations"]["kernel_shap"]["label0"]
+    assert list(label["global_shap_values"]) == list(model.encoder.features)
+    assert label["global_shap_values"]["day_mins"] == pytest.approx(
+        np.abs(values[:, model.encoder.features.index("day_mins")]).mean()
+    )
+    assert label["expected_value"] == pytest.approx(values[:, -1].mean())
+
+
+class Earlier(Registry):
+    """With documents of other sections."""
+
+    def __init__(self, section, documents):
+        super().__init__(documents)
+        self.section = section
+
+    def describe_model_package(self, ModelPackageName):  # noqa: N803
+        found = super().describe_model_package(ModelPackageName)["DriftCheckBaselines"]["ModelDataQuality"]
+        return {"DriftCheckBaselines": {self.section: found}}
+
+
+def test_a_group_that_is_treated_worse_than_in_production_fails_the_run(folders, config):
+    found = bias.main(folders, config, FIRST, unreachable)
+    fair = json.loads(json.dumps(found["model"]))
+    [report] = fair["post_training_bias_metrics"]["facets"]["intl_plan"]
+    for metric in report["metrics"]:
+        metric["value"] = 0.001 if metric["name"] == "DPPL" else metric["value"]
+    registry = Earlier("Bias", {"PreTrainingConstraints": found["data"], "PostTrainingConstraints": fair})
+    with pytest.raises(JobError, match=r"1 violations of the baseline .*\nDPPL of intl_plan = yes: Metric value -"):
+        bias.main(folders, config, CHECKED, registry)
+    assert read(folders.baseline, "model") == fair  # RegisterNewBaseline=false
+    assert read(folders.calculated, "constraint_violations")["violations"][0]["metric_name"] == "DPPL"
+
+
+def test_features_that_count_otherwise_than_in_production_fail_the_run(folders):
+    found = explain.main(folders, EXPLAIN, FIRST, unreachable)
+    turned = json.loads(json.dumps(found))
+    values = turned["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
+    order = sorted(values, key=values.get)
+    turned["explanations"]["kernel_shap"]["label0"]["global_shap_values"] = dict(
+        zip(order, sorted(values.values(), reverse=True), strict=True)
+    )
+    with pytest.raises(JobError, match="attributions of label0: Feature attribution drift 0"):
+        explain.main(folders, EXPLAIN, CHECKED, Earlier("Explainability", {"Constraints": turned}))
+    assert explain.main(folders, EXPLAIN, CHECKED, Earlier("Explainability", {"Constraints": found})) == found
+
+
+def test_a_label_that_the_model_does_not_know_is_named(folders, config):
+    with pytest.raises(JobError, match=r"facet\.name_or_index is 'plan'"):
+        bias.main(folders, config | {"facet": [{"name_or_index": "plan", "value_or_threshold": ["yes"]}]}, FIRST)
