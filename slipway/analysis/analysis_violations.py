@@ -16,6 +16,7 @@ from typing import Any
 
 FAIR = {"DI": 1.0}  # a ratio; every other metric is fair at 0
 LEAST_GAIN = 0.9
+DEVIATION = "standard_deviation"  # of a metric, where a project's own baseline says it
 CONFIDENCE = 1.96  # standard deviations on each side that hold 95 % of a normal distribution
 
 Doc = Mapping[str, Any]
@@ -23,17 +24,32 @@ Spread = Callable[[str, str, int, str], float | None]  # section, facet, place o
 _SECTIONS = ("pre_training_bias_metrics", "post_training_bias_metrics")
 
 
-def of_bias(analysis: Doc, baseline: Doc, facet_values: Mapping[str, str], spread: Spread) -> Iterator[dict[str, str]]:
-    """Metrics that are less fair than the baseline's; what is not in the baseline is not compared."""
+def of_bias(
+    analysis: Doc,
+    baseline: Doc,
+    facet_values: Mapping[str, str],
+    spread: Spread,
+    confidence: float = CONFIDENCE,
+) -> Iterator[dict[str, str]]:
+    """Metrics that are less fair than the baseline's; what is not in the baseline is not compared.
+
+    Where the baseline says how sure its own figures are, that counts, too.
+    """
     for section in _SECTIONS:
         before = (baseline.get(section) or {}).get("facets") or {}
         for name, reports in ((analysis.get(section) or {}).get("facets") or {}).items():
             for place, report in enumerate(reports):
                 allowed = _peer(report, reports, before.get(name) or [])
                 for metric in report["metrics"]:
-                    if _is_worse(metric, allowed, partial(spread, section, name, place)):
+                    if _is_worse(metric, allowed, partial(spread, section, name, place), confidence):
                         value = facet_values.get(name) or str(report["value_or_threshold"])
-                        yield _violation(metric, name, value, allowed[metric["name"]])
+                        yield _violation(metric, name, value, allowed[metric["name"]]["value"])
+
+
+def compared_metrics(baseline: Doc) -> int:
+    """How many metrics a baseline has in all."""
+    facets = (((baseline.get(section) or {}).get("facets") or {}).values() for section in _SECTIONS)
+    return sum(len(report["metrics"]) for found in facets for reports in found for report in reports)
 
 
 def _peer(report: Doc, reports: Any, before: Any) -> dict[str, Any]:
@@ -42,18 +58,22 @@ def _peer(report: Doc, reports: Any, before: Any) -> dict[str, Any]:
         found = before
     else:
         found = [other for other in before if other["value_or_threshold"] == report["value_or_threshold"]]
-    return {metric["name"]: metric["value"] for other in found[:1] for metric in other["metrics"]}
+    return {metric["name"]: metric for other in found[:1] for metric in other["metrics"]}
 
 
-def _is_worse(metric: Doc, allowed: Mapping[str, Any], spread: Callable[[str], float | None]) -> bool:
-    name, value, bound = metric["name"], _number(metric["value"]), _number(allowed.get(metric["name"]))
+def _is_worse(
+    metric: Doc, allowed: Mapping[str, Doc], spread: Callable[[str], float | None], confidence: float
+) -> bool:
+    name, known = metric["name"], allowed.get(metric["name"]) or {}
+    value, bound = _number(metric["value"]), _number(known.get("value"))
     if value is None or bound is None:
         return False
     fair = FAIR.get(name, 0.0)
     distance, most = abs(value - fair), abs(bound - fair)
     if distance <= most or math.isinf(distance):
         return distance > most
-    return distance - CONFIDENCE * (spread(name) or 0.0) > most
+    deviation = math.hypot(spread(name) or 0.0, _number(known.get(DEVIATION)) or 0.0)
+    return distance - confidence * deviation > most
 
 
 def _number(value: Any) -> float | None:

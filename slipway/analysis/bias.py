@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Config = Mapping[str, Any]  # a Clarify analysis configuration
 PRE, POST = "pre_training_bias", "post_training_bias"
-_SAMPLES = 50  # of the bootstrap behind `spread`
+_SAMPLES, _SAMPLED_ROWS = 50, 2_000  # of the bootstrap behind `spread`
 _UNGROUPED = "(missing)"
 
 
@@ -76,14 +76,21 @@ class Question:
     def spread(self, metric: str, place: int) -> float | None:
         """The standard deviation of a metric of one report over bootstrap samples of the rows; None if it has none."""
         (_, function), whole = self.metrics[metric], self._rows(place)
-        chance = np.random.default_rng(len(self.frame))  # equal data, equal documents
+        count = len(self.frame)
+        size = min(count, _SAMPLED_ROWS)
+        chance = np.random.default_rng(count)  # equal data, equal documents
         values = []
         for _ in range(_SAMPLES):
-            rows = chance.integers(0, len(self.frame), len(self.frame))
+            rows = chance.integers(0, count, size)
             with contextlib.suppress(NotComputable):  # nobody of the group is among these rows
                 values.append(function(whole.take(rows)))
         finite = [value for value in values if math.isfinite(value)]
-        return float(np.std(finite)) if len(finite) > _SAMPLES // 2 else None
+        return float(np.std(finite)) * (size / count) ** 0.5 if len(finite) > _SAMPLES // 2 else None
+
+    def fewest(self, place: int) -> int:
+        """How many rows the smaller side has, of the group or of all others."""
+        of_group = int(self._rows(place).facet.sum())
+        return min(of_group, len(self.frame) - of_group)
 
     def _rows(self, place: int) -> Labelled:
         """The rows as the metrics see them, for one of the groups."""

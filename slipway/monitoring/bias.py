@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -16,6 +18,8 @@ from slipway.analysis.frames import Dataset
 from slipway.monitoring.settings import Folders
 from slipway.monitoring.verdict import Verdict
 
+FEWEST = 30  # rows of a group, and of all others, in an hour that is judged
+FALSE_ALARMS = 0.005  # the share of hours in which any metric may seem worse by chance
 _ALL = {"methods": "all"}
 _PREDICTED = "endpoint's answer"
 
@@ -36,14 +40,17 @@ def judge(folders: Folders, merged: Path, preprocess: Preprocess, threshold: flo
     analysis = {"version": "1.0", **bias.sections(questions)}
     values = {question.name: question.facet_value for question in questions}
 
-    def spread(section: str, facet: str, place: int, metric: str) -> float | None:
+    def spread(section: str, facet: str, place: int, metric: str) -> float:
         asked = (section.removesuffix("_metrics"), facet)
-        return next(one for one in questions if (one.stage, one.name) == asked).spread(metric, place)
+        question = next(one for one in questions if (one.stage, one.name) == asked)
+        found = question.spread(metric, place) if question.fewest(place) >= FEWEST else None
+        return math.inf if found is None else found  # so few rows prove nothing
 
+    sure = NormalDist().inv_cdf(1 - FALSE_ALARMS / max(analysis_violations.compared_metrics(baseline), 1))
     positive = ",".join(map(str, config["label_values_or_threshold"]))
     return Verdict(
         {"analysis.json": analysis},
-        [*analysis_violations.of_bias(analysis, baseline, values, spread)],
+        [*analysis_violations.of_bias(analysis, baseline, values, spread, sure)],
         analysis_metrics.of(analysis, values, positive),
         len(frame),
     )

@@ -42,7 +42,7 @@ def main(
     violations = [
         violation
         for name, baseline in compared.items()
-        for violation in analysis_violations.of_bias(found[name], baseline, values, _exact)
+        for violation in analysis_violations.of_bias(found[name], baseline, values, _exact, confidence=0.0)
     ]
     leave(folders, found, earlier, lifecycle, violations)
     return found
@@ -63,7 +63,14 @@ def _analysis(config: dict[str, Any], folders: Folders, part: str, model: Model 
     predicted = None if model is None else _answers(model, raw_rows(path))
     label = config["label"]
     data = Dataset(frame, tuple(name for name in config["headers"] if name != label), label)
-    return {"version": "1.0", **bias.sections(bias.questions(data, config, predicted))}
+    questions = bias.questions(data, config, predicted)
+    found: dict[str, Any] = {"version": "1.0", **bias.sections(questions)}
+    for question in questions:
+        reports = found[f"{question.stage}_metrics"]["facets"][question.name]
+        for place, report in enumerate(reports):
+            for metric in report["metrics"]:  # a monitor allows for what these rows do not know
+                metric[analysis_violations.DEVIATION] = question.spread(metric["name"], place)
+    return found
 
 
 def _answers(model: Model, rows: str) -> pd.Series:

@@ -148,6 +148,18 @@ def test_a_group_that_is_treated_worse_violates(watched, rows, churn):
     assert {violation["constraint_check_type"] for violation in found} == {"bias_drift_check"}
 
 
+def test_an_hour_with_few_rows_of_a_group_proves_nothing(watched, rows, churn):
+    monitor = watched("bias", "model")
+    place = list(churn.script("evaluate").Columns.from_config(churn.config["data"]).features).index("intl_plan")
+    of_group = [number for number, request in enumerate(rows[0]) if request.split(",")[place] == "yes"]
+    others = [number for number in range(len(rows[0])) if number not in of_group]
+    some = [*of_group[:20], *others[:200]]
+    requests, labels = [rows[0][number] for number in some], [rows[1][number] for number in some]
+    monitor.capture(ASKED, *requests, answers=answers_of(labels, 0.02, lambda number: number < 20))
+    monitor.label(ASKED, {f"{ASKED}-{number}": label for number, label in enumerate(labels)})
+    assert monitor.run(**LABELLED).startswith("Completed: ")
+
+
 def test_what_is_missing_is_named(watched, rows, monitor):
     watched("bias", "model")
     assert monitor.run(monitor="bias") == "Error: bias needs labels"
