@@ -450,6 +450,9 @@ def _beside(folder: Path, config: Config) -> Iterator[Disagreement]:
         return
     if config.hyperparameters is not None:
         yield ("hyperparameters",), f"XGBoost's, whose place {model_file.FILE} takes: its own are model.settings"
+    if config.explainability is not None and config.monitoring.engine == "slipway":
+        why = f"boosted trees tell it themselves, and {model_file.FILE} takes their place"
+        yield ("explainability",), f"{why}; leave it out, or set monitoring.engine: sagemaker, which asks any model"
     if (count := config.instances.training.count) > 1:
         yield ("instances", "training", "count"), f"found {count}; {model_file.FILE} is fitted on one"
 

@@ -9,7 +9,12 @@ from slipway.tabular.serving import Model
 
 
 def contributions(model: Model, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of encoded rows: a column for each feature, and last what every row gets. Raises JobError for several classes."""
+    """Of encoded rows: a column for each feature, and last what every row gets.
+
+    Raises JobError for a model that is no trees, or answers with several classes.
+    """
+    if model.own is not None:
+        raise JobError("the contributions of features are told by boosted trees themselves: this model is a model.py's")
     if model.target.is_of_classes:
         raise JobError("what is explained must be one number: this model tells one for each of several classes")
     booster = model.booster

@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from slipway.build.config import Config, _beside
 from slipway.tabular import scoring
 from slipway.tabular.baselines import Lifecycle
 from slipway.tabular.checking import Folders, raw_rows
 from slipway.tabular.job import JobError
 from slipway.tabular.scripts import bias, explain
+from tests.slipway.conftest import ROOT
 from tests.slipway.tabular.test_baselines import Registry, unreachable
 
 FIRST = Lifecycle(skip_check=True, register_new=True, group="g")
@@ -119,3 +122,13 @@ def test_features_that_count_otherwise_than_in_production_fail_the_run(folders):
 def test_a_label_that_the_model_does_not_know_is_named(folders, config):
     with pytest.raises(JobError, match=r"facet\.name_or_index is 'plan'"):
         bias.main(folders, config | {"facet": [{"name_or_index": "plan", "value_or_threshold": ["yes"]}]}, FIRST)
+
+
+@pytest.mark.parametrize(("engine", "refused"), [("slipway", True), ("sagemaker", False)])
+def test_a_model_of_the_pipeline_s_own_is_explained_by_clarify_only(tmp_path, engine, refused):
+    document = yaml.safe_load((ROOT / "pipelines/churn/config.yml").read_text())
+    del document["hyperparameters"]
+    whole = Config.model_validate(document | {"explainability": {}, "monitoring": {"engine": engine}})
+    (tmp_path / "model.py").write_text("")
+    found = dict(_beside(tmp_path, whole))
+    assert (("explainability",) in found) == refused
