@@ -90,7 +90,11 @@ CASES = {
     "two thresholds": ("day_mins: [300]", "day_mins: [1, 2]", "bias.facets.day_mins: it is a number column: give one"),
     "no facet": ('{vmail_plan: ["yes"], day_mins: [300]}', "{}", "bias.facets: found {}"),
     "a group that is no feature": ("group: state", "group: states", "bias.group: 'states' is not a feature"),
-    "too few samples": ("num_samples: 100", "num_samples: 20", "explainability.num_samples: 19 features need at"),
+    "too few samples": (
+        "num_samples: 100",
+        "num_samples: 20\nmonitoring:\n  engine: sagemaker",
+        "explainability.num_samples: 19 features need at",
+    ),
     "two names with one spelling": (
         "day_calls: number",
         "Day-Mins: number",
