@@ -108,7 +108,7 @@ class Platform:
         self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
 
 
-def _ground(settings: Settings, changed: Callable[[str, str], None], faults: Faults) -> Platform:
+def _ground(settings: Settings, on_change: Callable[[str, str], None], faults: Faults) -> Platform:
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.prepare_clients()
     base, store = Ministack(settings, faults), Store(settings.database)
@@ -121,7 +121,7 @@ def _ground(settings: Settings, changed: Callable[[str, str], None], faults: Fau
         base.objects,
         base.call,
         base.invoke,
-        changed,
+        on_change,
         clients.client,
         Bare(settings.state),
         permit,
@@ -139,10 +139,10 @@ class Control:
     def __init__(self, settings: Settings) -> None:
         self.faults = Faults()
 
-        def changed(kind: str, name: str) -> None:  # there are no parts yet
-            self.parts.changed(kind, name)
+        def on_change(kind: str, name: str) -> None:  # there are no parts yet
+            self.parts.on_change(kind, name)
 
-        self.ground = _ground(settings, changed, self.faults)
+        self.ground = _ground(settings, on_change, self.faults)
         context, base = self.ground.context, self.ground.base
         images = read_mapping((Path.cwd(), settings.state))
         self.dispatcher = _dispatcher(self.ground, images, self.faults)
@@ -272,7 +272,7 @@ def _dispatcher(ground: Platform, images: Images, faults: Faults) -> Dispatcher:
         faults=faults,
     )
     limit = max(4, 2 * (os.cpu_count() or 1))
-    return Dispatcher(context.store, settings.place, ports, ground.client_environment, context.changed, limit)
+    return Dispatcher(context.store, settings.place, ports, ground.client_environment, context.on_change, limit)
 
 
 def _builder(ground: Platform) -> Builder:
@@ -286,7 +286,7 @@ def _builder(ground: Platform) -> Builder:
         ground.clients.client,
         ground.client_environment | {"PYTHONPATH": str(settings.python_path)},
         settings.state / "codebuild",
-        context.changed,
+        context.on_change,
         acting=ground.acting,
         readable=(str(settings.sdk_config),),
     )
@@ -297,7 +297,7 @@ def _deployer(ground: Platform, link: Link, images: Images) -> Deployer:
     settings, context = ground.settings, ground.context
     folder = settings.state / "endpoints"
     means = FleetDependencies(context.objects, folder, ground.client_environment, images, settings.pace, ground.acting)
-    return Deployer(context.store, link, means, context.changed, ground.alarm_states)
+    return Deployer(context.store, link, means, context.on_change, ground.alarm_states)
 
 
 def _queue(ground: Platform, link: Link) -> AsyncInference:

@@ -39,7 +39,7 @@ def require_sound(settings: Settings) -> None:
 
 def examine(settings: Settings) -> list[Damage]:
     """What of the two SQLite files cannot be used."""
-    ours, base = _found(settings.database, "resource"), _found(settings.base_database, "rows")
+    ours, base = _inspect(settings.database, "resource"), _inspect(settings.base_database, "rows")
     files = any(settings.base_folder.glob("*.json"))  # of a version that had no base.db
     damage = [found.damage for found in (ours, base) if found.fault and found.size]
     if ours.fault and not ours.size and (base.has_rows or damage or files or _has_objects(settings)):
@@ -70,7 +70,7 @@ def advice(damaged: DamagedState) -> str:
     )
 
 
-def _found(path: Path, table: str) -> Found:
+def _inspect(path: Path, table: str) -> Found:
     size = path.stat().st_size if path.is_file() else 0
     if not size:
         return Found(path, 0, "is empty" if path.exists() else "is missing")

@@ -66,7 +66,7 @@ def running(state: Path) -> dict[str, Any] | None:
 
 def supervise(settings: Settings, announce: Callable[[str], None]) -> int:
     """Hold the folder and keep a control plane running until SIGTERM or SIGINT. Returns an exit code."""
-    with _held(settings.state):
+    with _hold_folder(settings.state):
         _end_orphan(settings.state)
         require_free_port(settings.port)
         child: list[subprocess.Popen[bytes]] = []
@@ -273,7 +273,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _held(state: Path) -> Iterator[None]:
+def _hold_folder(state: Path) -> Iterator[None]:
     require_folder(state)
     try:
         with locks.hold(state / "lock"):

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("slipway", "pipelines", "deploy", "codebuild", "seed_code", "benchmarks")
+FOLDERS = ("loopback", "slipway", "pipelines", "deploy", "codebuild", "seed_code", "benchmarks")
 IRREGULAR = re.compile(
     "begun|born|bound|brought|built|chosen|dealt|done|drawn|driven|fed|felt|forgotten|found|given|gone|grown|heard|held|"
     "hidden|kept|known|laid|led|lost|made|meant|met|said|seen|sent|shown|sought|spelt|spent|spoken|stood|taken|thought|"
     "thrown|told|undone|written"
 )
-NOT_PARTICIPLES = frozenset(("exceed", "feed", "need", "proceed", "seed", "speed", "succeed"))
+NOT_PARTICIPLES = frozenset(("exceed", "feed", "need", "proceed", "seed", "shed", "speed", "succeed"))
 FUNCTION = re.compile(
     r"^(?P<mark>[ \t]*@(?:\w+\.)*\w*property\n)?[ \t]*(?:async )?def _*(?P<name>[a-z0-9]+)\(", re.MULTILINE
 )

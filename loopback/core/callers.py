@@ -91,7 +91,7 @@ def access(method: str, path: str, query: Query, headers: Mapping[str, str]) -> 
         return Access.SIGNED
     if _signed_by_query(query):
         return Access.PRESIGNED
-    return _unsigned(method, path, query, headers)
+    return _judge_unsigned(method, path, query, headers)
 
 
 def websocket(path: str, headers: Mapping[str, str]) -> Access:
@@ -101,7 +101,7 @@ def websocket(path: str, headers: Mapping[str, str]) -> Access:
     return Access.SIGNED if headers.get("authorization") and not path.startswith("/_") else Access.NONE
 
 
-def _unsigned(method: str, path: str, query: Query, headers: Mapping[str, str]) -> Access:
+def _judge_unsigned(method: str, path: str, query: Query, headers: Mapping[str, str]) -> Access:
     content = headers.get("content-type", "").partition(";")[0].strip().lower()
     if action := (query.get("Action") or [""])[0]:
         return Access.UNSIGNED_OPERATION if action in _LINKS and method == "GET" and path == "/" else Access.NONE

@@ -15,7 +15,7 @@ ENDS = {
 log = logging.getLogger("loopback")
 
 
-def unpatched(image: str, today: date) -> str:
+def patch_warning(image: str, today: date) -> str:
     """What to say of an image that is not patched any more; "" of any other.
 
     >>> unpatched("1.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5", date(2026, 11, 18))
@@ -33,5 +33,5 @@ def unpatched(image: str, today: date) -> str:
 @cache
 def warn(image: str, today: date) -> None:
     """Say it in the control plane's log, once a day."""
-    if told := unpatched(image, today):
+    if told := patch_warning(image, today):
         log.warning(told)

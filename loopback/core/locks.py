@@ -38,7 +38,7 @@ def hold(path: Path, seconds: float = 0) -> Iterator[Hold]:
     deadline = time.monotonic() + seconds
     path.touch(mode=0o600)
     with path.open("rb+", buffering=0) as file:
-        while not _taken(file.fileno()):
+        while not _take(file.fileno()):
             if time.monotonic() >= deadline:
                 raise Held(str(path))
             time.sleep(STEP_SECONDS)
@@ -49,7 +49,7 @@ def holder(path: Path) -> int | None:
     """The process that holds a lock, 0 while it has not said which it is; None when nobody does."""
     try:
         with path.open() as file:
-            if _taken(file.fileno(), fcntl.LOCK_SH):
+            if _take(file.fileno(), fcntl.LOCK_SH):
                 return None
             return int(file.read(PID_BYTES).strip() or 0)
     except (FileNotFoundError, NotADirectoryError):
@@ -65,7 +65,7 @@ def complaint(path: Path) -> str:
     return path.read_bytes()[PID_BYTES:].decode(errors="replace").strip()
 
 
-def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+def _take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

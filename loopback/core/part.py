@@ -19,7 +19,7 @@ class Part(Protocol):
         """What runs on threads of its own, each until `close`."""
         return ()
 
-    def changed(self, kind: str, name: str) -> None:  # noqa: ARG002 - for those that act on it
+    def on_change(self, kind: str, name: str) -> None:  # noqa: ARG002 - for those that act on it
         """A row of one of `kinds` (its slug) changed: there may be something to do. May be called from any thread."""
         return
 
@@ -54,12 +54,12 @@ class Parts:
             for loop in part.loops:
                 threading.Thread(target=loop, name=loop.__qualname__, daemon=True).start()
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: tell the parts that may have to act. A kind that there is not is a KeyError."""
         parts = self._told[kind]
         if self._open:
             for part in parts:
-                part.changed(kind, name)
+                part.on_change(kind, name)
 
     def recover(self) -> None:
         """In order: what waits for work finds it going on."""

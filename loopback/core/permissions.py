@@ -234,7 +234,7 @@ def _resources(service: str, operation: str, request: Request, place: Place) -> 
         member = form.partition("{")[2].partition("}")[0]
         value = _at(request, member) if member else None
         for each in value if isinstance(value, list) else [value]:
-            if filled := _filled(form, member, each, request):
+            if filled := _fill_form(form, member, each, request):
                 yield filled if filled.startswith("arn:") else place.arn(filled, _ARN_SERVICES.get(service, service))
 
 
@@ -254,7 +254,7 @@ def _forms(service: str, operation: str, request: Request) -> tuple[str, ...]:
     return ()
 
 
-def _filled(form: str, first: str, value: Any, request: Request) -> str:
+def _fill_form(form: str, first: str, value: Any, request: Request) -> str:
     """One resource, or "" where the request does not name it."""
     if not first:
         return form

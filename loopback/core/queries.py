@@ -125,8 +125,8 @@ def _of_index(selection: Selection) -> Iterator[_Terms]:
 
 def _range(selection: Selection, after: Key | None) -> Iterator[_Terms]:
     """What the order's key is between; of two bounds on one side only the nearer is said, for the index to use."""
-    lower = [_bound(selection, selection.above, _LAST_NAME)] if selection.above is not None else []
-    upper = [_bound(selection, selection.below, "")] if selection.below is not None else []
+    lower = [_boundary_key(selection, selection.above, _LAST_NAME)] if selection.above is not None else []
+    upper = [_boundary_key(selection, selection.below, "")] if selection.below is not None else []
     if after is not None:
         (upper if selection.descending else lower).append(after)
     if lower:
@@ -135,7 +135,7 @@ def _range(selection: Selection, after: Key | None) -> Iterator[_Terms]:
         yield from _beyond(selection, min(upper), "<")
 
 
-def _bound(selection: Selection, value: Value, name: str) -> Key:
+def _boundary_key(selection: Selection, value: Value, name: str) -> Key:
     return value, str(value) if selection.order == NAME else name
 
 

@@ -95,7 +95,7 @@ class Note:
     parent: str = ""
 
 
-def checked(name: str) -> str:
+def check_name(name: str) -> str:
     """The name of a repository, safe as a path of at most two segments. Raises ValidationException."""
     parts: Sequence[str] = name.split("/")
     if len(parts) > 2 or not all(_plain(part) for part in parts):

@@ -30,13 +30,13 @@ class _Finder:
 
             def execute_and_change(module: Any) -> None:
                 execute(module)
-                module.Session.create_client = redirected(module.Session.create_client)
+                module.Session.create_client = redirect(module.Session.create_client)
 
             spec.loader.exec_module = execute_and_change
         return spec
 
 
-def redirected(create_client: Any) -> Any:
+def redirect(create_client: Any) -> Any:
     """Session.create_client, with AWS_ENDPOINT_URL for AWS's own address of STS."""
 
     @functools.wraps(create_client)

@@ -38,7 +38,7 @@ class Acknowledged:
         uses, body = Uses(), bytearray()
         refused = False
 
-        async def received() -> Message:
+        async def receive_body() -> Message:
             message = await receive()
             if len(body) < 1 << 12:
                 body.extend(message.get("body", b"")[: 1 << 12])
@@ -48,7 +48,7 @@ class Acknowledged:
             nonlocal refused
             if message["type"] == "http.response.start" and not reads(operation(scope, bytes(body))):
                 try:
-                    await self._state.kept(uses)
+                    await self._state.wait_until_saved(uses)
                 except NotWritten as fault:
                     refused = True
                     for part in refusal(scope, f"What this request changed could not be written to disk: {fault}"):
@@ -56,8 +56,8 @@ class Acknowledged:
             if not refused:
                 await send(message)
 
-        with self._state.noted(uses):
-            await self._application(scope, received, answer)
+        with self._state.note_uses(uses):
+            await self._application(scope, receive_body, answer)
 
 
 def operation(scope: dict[str, Any], body: bytes) -> str:

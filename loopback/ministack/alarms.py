@@ -16,8 +16,8 @@ from typing import Any
 from loopback.core.errors import ValidationException
 from loopback.engines.cloudwatch import checks, rules
 from loopback.engines.cloudwatch.alarms import MetricKey
-from loopback.engines.cloudwatch.points import Point, compacted, point_of
-from loopback.engines.cloudwatch.transitions import AlarmState, Transition, shown, state_of
+from loopback.engines.cloudwatch.points import Point, compact_points, point_of
+from loopback.engines.cloudwatch.transitions import AlarmState, Transition, history_state, state_of
 from loopback.ministack.modules import BrokenBase
 from loopback.ministack.state import SavedState as BaseState
 from loopback.wire import model
@@ -62,7 +62,7 @@ class Alarms:
 
     def __init__(self, state: BaseState) -> None:
         self._state = state
-        self._cloudwatch = _hooked()
+        self._cloudwatch = _hooked_module()
         self._original = {name: getattr(self._cloudwatch, name) for name in HOOKS}
         self._compacted: dict[tuple[str, str, str], int] = {}
         self._compacting = threading.Lock()
@@ -153,7 +153,7 @@ class Alarms:
                 if stored is None or not (everything or len(stored) > 1.25 * self._compacted.get(key, FEW_POINTS)):
                     continue
                 size = len(stored)
-                stored[:size] = compacted(stored[:size], now)
+                stored[:size] = compact_points(stored[:size], now)
                 self._compacted[key] = len(stored)
                 if not stored:
                     self._cloudwatch._metrics.pop(key, None)
@@ -166,7 +166,7 @@ class Alarms:
     def _note(self, transition: Transition) -> None:
         """CloudWatch's own format of a StateUpdate."""
         old, new = transition.old, transition.new
-        data = {"version": "1.0", "oldState": shown(old), "newState": shown(new)}
+        data = {"version": "1.0", "oldState": history_state(old), "newState": history_state(new)}
         self.record(transition.alarm, "StateUpdate", f"Alarm updated from {old.value} to {new.value}", data, new.at)
 
     def _metric_bucket(self, key: tuple[str, str, str]) -> Any:
@@ -183,7 +183,7 @@ class Alarms:
             elif any(name.startswith("Metrics.") for name in params):
                 raise ValidationException("loopback reads Metrics of alarms in JSON and CBOR requests only")
         except ValidationException as fault:
-            return self._refused(fault, is_cbor, is_json)
+            return self._refuse(fault, is_cbor, is_json)
         name = str(body.get("AlarmName") if modelled else _only(params.get("AlarmName")))
         before = self._cloudwatch._alarms.get(name)
         answer: Answer = self._original["_put_metric_alarm"](params, body, is_cbor, is_json)
@@ -201,7 +201,7 @@ class Alarms:
                 checks.check_metric_alarm(alarm)
             except ValidationException as fault:
                 self._put_back(name, before)
-                return self._refused(fault, is_cbor, is_json)
+                return self._refuse(fault, is_cbor, is_json)
         self._was_put(alarm, before)
         return answer
 
@@ -227,7 +227,7 @@ class Alarms:
             checks.check_composite_alarm(request)
             rules.parse(str(request.get("AlarmRule") or ""))
         except ValidationException as fault:
-            return self._refused(fault, is_cbor, is_json)
+            return self._refuse(fault, is_cbor, is_json)
         answer: Answer = self._original["_put_composite_alarm"](params, body, is_cbor, is_json)
         if answer[0] < 400:
             self._was_put(self._cloudwatch._composite_alarms[name], before)
@@ -240,7 +240,7 @@ class Alarms:
             if modelled:
                 model.check(body, model.operation("cloudwatch", "SetAlarmState").input_shape)
         except ValidationException as fault:
-            return self._refused(fault, is_cbor, is_json)
+            return self._refuse(fault, is_cbor, is_json)
         alarm = self._find(name)
         before = state_of(alarm) if alarm else None
         answer: Answer = self._original["_set_alarm_state"](params, body, is_cbor, is_json)
@@ -253,7 +253,7 @@ class Alarms:
             self._on_set(transition)
         return answer
 
-    def _refused(self, fault: ValidationException, is_cbor: bool, is_json: bool) -> Answer:
+    def _refuse(self, fault: ValidationException, is_cbor: bool, is_json: bool) -> Answer:
         answer: Answer = self._cloudwatch._error("ValidationError", str(fault), 400, use_json=is_json, use_cbor=is_cbor)
         return answer
 
@@ -266,7 +266,7 @@ class Alarms:
         return {"metrics": metrics, **{name: copy.deepcopy(getattr(cloudwatch, f"_{name}")) for name in names}}
 
 
-def _hooked() -> Any:
+def _hooked_module() -> Any:
     module = importlib.import_module("ministack.services.cloudwatch")
     missing = [f"{module.__name__}.{name}" for name in HOOKS if not hasattr(module, name)]
     if missing:

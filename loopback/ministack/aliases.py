@@ -18,7 +18,7 @@ def install(chance: Callable[[], float] = random.random) -> None:
     functions: Any = module
     invoke = functions._invoke
 
-    async def invoked(
+    async def invoke_version(
         name: str, event: Any, headers: Mapping[str, str], path_qualifier: str | None = None, query_params: Any = None
     ) -> Any:
         qualifier = path_qualifier or functions._qp_first(query_params or {}, "Qualifier")
@@ -26,12 +26,12 @@ def install(chance: Callable[[], float] = random.random) -> None:
         function = functions._functions[name] if name in functions._functions else {}  # noqa: SIM401 - not a dict
         alias = function.get("aliases", {}).get(qualifier) or {}
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        return await invoke(name, event, headers, picked(weights, chance()) or path_qualifier, query_params)
+        return await invoke(name, event, headers, pick_version(weights, chance()) or path_qualifier, query_params)
 
-    functions._invoke = invoked
+    functions._invoke = invoke_version
 
 
-def picked(weights: Mapping[str, float], chance: float) -> str:
+def pick_version(weights: Mapping[str, float], chance: float) -> str:
     """The version that `chance` (0 up to below 1) falls on; "" for the main one, which has what the others leave."""
     for version, weight in sorted(weights.items()):
         if chance < weight:

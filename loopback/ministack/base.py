@@ -135,7 +135,7 @@ class Ministack:
         self._settings = settings
         modules.prepare(settings)
         records.install()
-        with loading.sidecars_read(settings.objects_folder) as damage:
+        with loading.note_sidecars(settings.objects_folder) as damage:
             self._modules = modules.load((HOOKS, *(part.HOOKS for part in PARTS)))
         if damage and not settings.accept_loss:
             raise DamagedState(damage)
@@ -195,7 +195,7 @@ class Ministack:
         """
 
         async def handle(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Answer:
-            if self.permissions and (refused := self.permissions.refused(name, headers, body)):
+            if self.permissions and (refused := self.permissions.refusal_answer(name, headers, body)):
                 return refused
             return await asyncio.to_thread(serve, headers, body)
 
@@ -216,7 +216,7 @@ class Ministack:
         """
         self._fronts[prefix] = front
         if asks is not None and self.permissions:
-            self._fronts[prefix] = self.permissions.guarded(front, asks)
+            self._fronts[prefix] = self.permissions.guard(front, asks)
 
     def call(self, service: str, target: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call a JSON operation of the base, for example `logs`, `Logs_20140328.PutLogEvents`.
@@ -258,7 +258,7 @@ class Ministack:
         """Call the base's handler of a service as its HTTP front would."""
         handler, request = self._app.SERVICE_HANDLERS[service], records.noting()
         uses = request or records.Uses()
-        with self.state.noted(uses):
+        with self.state.note_uses(uses):
             answered = self._app.call_service_handler_sync(handler, method, path, headers, body, {})
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         if request is None and service not in UNHURRIED and method != "GET" and not acknowledge.reads(operation):
@@ -275,7 +275,7 @@ class Ministack:
         asyncio.run(self._serve(open_door, started))
 
     async def _serve(self, open_door: OpenDoor, started: Callable[[], None]) -> None:
-        async def opened() -> None:
+        async def on_start() -> None:
             await asyncio.to_thread(started)
             await self._recovery.resume()
 
@@ -283,9 +283,9 @@ class Ministack:
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         self._loading.load()
         self._files.clear()
-        self.state.opened(loop)
-        await server.serve(self._gate, open_door(), self._settings.port, opened, self.waiting.end)
-        self.state.closed()
+        self.state.enter_loop(loop)
+        await server.serve(self._gate, open_door(), self._settings.port, on_start, self.waiting.end)
+        self.state.leave_loop()
         temporary.clear(self._settings.state)
 
     async def _application(self, scope: server.Scope, receive: Any, send: Any) -> None:

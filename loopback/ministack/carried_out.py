@@ -67,7 +67,7 @@ class CarriedOut:
         app, _, states, provisioners = (importlib.import_module(name) for name in HOOKS)
         modules: list[Any] = [app, states, provisioners]
         base = modules[0]
-        found = {service: _gated(service, handler) for service, handler in base.SERVICE_HANDLERS.items()}
+        found = {service: _gate(service, handler) for service, handler in base.SERVICE_HANDLERS.items()}
         base.SERVICE_HANDLERS = Handlers(found)
         get_module = base._get_module
         base._get_module = lambda name: Refused(name) if name in BESIDE else get_module(name)
@@ -96,10 +96,12 @@ class CarriedOut:
         states._ExecutionError = ExecutionError
 
 
-def _gated(service: str, answer: Handler) -> Handler:
+def _gate(service: str, answer: Handler) -> Handler:
     known = table()["services"].get(service)
 
-    async def gated(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Answer:
+    async def answer_or_refuse(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Answer:
         asked = operation(service, method, path, headers, body, query)
         if known is None or (asked and asked not in known["operations"]):
             return refusal(service, asked, headers, path, body)
@@ -107,7 +109,7 @@ def _gated(service: str, answer: Handler) -> Handler:
             return refusal(service, f"{asked} with canarySettings", headers, path, body)
         return await answer(method, path, headers, body, query)
 
-    return gated
+    return answer_or_refuse
 
 
 def operation(
@@ -123,7 +125,7 @@ def operation(
     if CALLED in path or (service == "s3" and not query):
         return ""
     models = table()["services"].get(service, {}).get("model", [])
-    return matched(_routes(tuple(models)), method, path, query, by_path=service != "s3")
+    return match_route(_routes(tuple(models)), method, path, query, by_path=service != "s3")
 
 
 @cache
@@ -145,7 +147,7 @@ def refused_properties(kind: str, properties: Mapping[str, Any]) -> list[str]:
     return [name for name in table()["refused properties"].get(kind, ()) if name in properties]
 
 
-def matched(routes: Iterable[Route], method: str, path: str, query: Mapping[str, Any], *, by_path: bool) -> str:
+def match_route(routes: Iterable[Route], method: str, path: str, query: Mapping[str, Any], *, by_path: bool) -> str:
     """The operation of the most specific route, or "". In S3 the query alone decides: a path has its bucket or not."""
     best, most = "", -1
     for way, pattern, name, specific, wanted in routes:

@@ -19,7 +19,7 @@ def install() -> None:
     engine = modules[0]
     evaluate, resolve = engine._evaluate_conditions, engine._resolve_refs
 
-    def evaluated(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    def evaluate_conditions(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
         def value(expression: Any) -> Any:
             if isinstance(expression, list):
                 return [value(item) for item in expression]
@@ -33,4 +33,4 @@ def install() -> None:
         return evaluate({**template, "Conditions": conditions}, parameters)
 
     for module in modules:
-        module._evaluate_conditions = evaluated
+        module._evaluate_conditions = evaluate_conditions

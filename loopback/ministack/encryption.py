@@ -31,7 +31,7 @@ def install() -> None:
     s3, kms = modules
     of_request, of_bucket, metadata = s3._resolve_sse_write_headers, s3._bucket_default_sse_headers, kms._key_metadata
 
-    def requested(headers: Mapping[str, str], bucket: str) -> Any:
+    def read_request(headers: Mapping[str, str], bucket: str) -> Any:
         algorithm = headers.get(ALGORITHM, "")
         if algorithm not in KMS:
             return of_request(headers, bucket)
@@ -43,10 +43,10 @@ def install() -> None:
         kept: dict[str, str] = of_bucket(bucket)
         return kept if kept.get(ALGORITHM) not in KMS or kept.get(KEY) else {**kept, KEY: managed_key(kms)}
 
-    def described(record: Mapping[str, Any]) -> dict[str, Any]:
+    def describe(record: Mapping[str, Any]) -> dict[str, Any]:
         return {**metadata(record), "KeyManager": record.get("KeyManager", "CUSTOMER")}
 
-    s3._resolve_sse_write_headers, s3._bucket_default_sse_headers, kms._key_metadata = requested, default, described
+    s3._resolve_sse_write_headers, s3._bucket_default_sse_headers, kms._key_metadata = read_request, default, describe
 
 
 def managed_key(kms: Any) -> str:

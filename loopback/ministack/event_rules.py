@@ -37,7 +37,7 @@ def install() -> None:
     events, responses = _modules()
     put, delete = events._put_events, events._delete_rule
 
-    def put_checked(data: Mapping[str, Any], **options: Any) -> Any:
+    def check_and_put(data: Mapping[str, Any], **options: Any) -> Any:
         entries = data.get("Entries", [])
         faults = [entry_fault(entry) for entry in entries]
         good = [entry for entry, fault in zip(entries, faults, strict=True) if fault is None]
@@ -50,13 +50,13 @@ def install() -> None:
         answer["FailedEntryCount"] += len(entries) - len(good)
         return status, headers, json.dumps(answer).encode()
 
-    def delete_checked(data: Mapping[str, Any]) -> Any:
+    def check_and_delete(data: Mapping[str, Any]) -> Any:
         key = events._rule_key(data.get("Name"), data.get("EventBusName", "default"))
         if events._targets.get(key):
             return responses.error_response_json("ValidationException", HAS_TARGETS, 400)
         return delete(data)
 
-    events._put_events, events._delete_rule = put_checked, delete_checked
+    events._put_events, events._delete_rule = check_and_put, check_and_delete
     for name in ON_A_BUS:
         setattr(events, name, _by_name(getattr(events, name)))
 
@@ -66,12 +66,12 @@ def _modules() -> list[Any]:
 
 
 def _by_name(operation: Any) -> Any:
-    def asked(data: Mapping[str, Any]) -> Any:
+    def call_by_name(data: Mapping[str, Any]) -> Any:
         bus = str(data.get("EventBusName", ""))
         _, found, name = bus.partition(":event-bus/")
         return operation({**data, "EventBusName": name} if found else data)
 
-    return asked
+    return call_by_name
 
 
 def entry_fault(entry: Mapping[str, Any]) -> dict[str, str] | None:

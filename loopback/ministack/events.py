@@ -67,11 +67,11 @@ class Events:
         if view is None:
             view = self._events._pattern_event_view(event)
         text = json.dumps(view.event_with_detail())
-        threading.Thread(target=_logged(deliver), args=(target, text), daemon=True).start()
+        threading.Thread(target=_log_delivery(deliver), args=(target, text), daemon=True).start()
         return None
 
 
-def _logged(deliver: Deliver) -> Deliver:
+def _log_delivery(deliver: Deliver) -> Deliver:
     def run(target: dict[str, Any], event: str) -> None:
         try:
             deliver(target, event)

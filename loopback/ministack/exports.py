@@ -27,12 +27,12 @@ class Exports:
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._state, self._engine, self._handlers = modules
         self._resolve = self._engine._resolve_stack_outputs
-        self._engine._resolve_stack_outputs = self._resolved
-        self._delete, self._engine._delete_stack_async = self._engine._delete_stack_async, self._deleting
+        self._engine._resolve_stack_outputs = self._resolve_outputs
+        self._delete, self._engine._delete_stack_async = self._engine._delete_stack_async, self._delete_unless_used
         self._refuse = self._handlers._ACTION_HANDLERS["DeleteStack"]
         self._handlers._ACTION_HANDLERS["DeleteStack"] = self._asked_to_delete
 
-    def _resolved(self, *arguments: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _resolve_outputs(self, *arguments: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         outputs, exports = self._resolve(*arguments)
         stack_id = arguments[-1]
         own = {name: export for name, export in self._state._exports.items() if export["StackId"] == stack_id}
@@ -58,7 +58,7 @@ class Exports:
             own = export["StackId"] == stack.get("StackId")
             others = [other for other in self._importers(name) if other != stack.get("StackName")] if own else []
             if others:
-                return IN_USE.format(name, "deleted", _listed(others))
+                return IN_USE.format(name, "deleted", _list_names(others))
         return ""
 
     def _asked_to_delete(self, request: Mapping[str, Any]) -> Any:
@@ -67,7 +67,7 @@ class Exports:
             return self._handlers._error("ValidationError", fault)
         return self._refuse(request)
 
-    async def _deleting(self, stack_name: str, stack_id: str, *rest: Any, **options: Any) -> None:
+    async def _delete_unless_used(self, stack_name: str, stack_id: str, *rest: Any, **options: Any) -> None:
         """Of a nested stack, too, for which there was no request."""
         stack = self._state._stacks.get(stack_name)
         if stack and (fault := self._in_use(stack)):
@@ -92,11 +92,11 @@ def changed_export(
         if name in new and new[name]["Value"] == export["Value"]:
             continue
         if others := importers(name):
-            return IN_USE.format(name, "updated" if name in new else "deleted", _listed(others))
+            return IN_USE.format(name, "updated" if name in new else "deleted", _list_names(others))
     return ""
 
 
-def _listed(names: Iterable[str]) -> str:
+def _list_names(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 

@@ -31,7 +31,7 @@ class FileBody:
         return cls(path, 0, path.stat().st_size)
 
     @classmethod
-    def staged(cls, path: Path) -> "FileBody":
+    def stage(cls, path: Path) -> "FileBody":
         """All of a file that goes with the last user of this body."""
         body = cls.of(path)
         body._finalizer = weakref.finalize(body, path.unlink, missing_ok=True)
@@ -95,13 +95,13 @@ def append(descriptor: int, body: FileBody) -> None:
     with body.path.open("rb") as source:
         offset, left = body.start, body.size
         while left:
-            sent = _copied(source.fileno(), descriptor, offset, left)
+            sent = _copy_range(source.fileno(), descriptor, offset, left)
             if not sent:
                 raise OSError(f"{body.path} has become shorter")
             offset, left = offset + sent, left - sent
 
 
-def _copied(source: int, target: int, offset: int, size: int) -> int:
+def _copy_range(source: int, target: int, offset: int, size: int) -> int:
     if hasattr(os, "sendfile") and hasattr(os, "copy_file_range"):  # Linux: between files, too
         return os.sendfile(target, source, offset, min(size, 1 << 30))
     return os.write(target, os.pread(source, min(size, BLOCK), offset))
@@ -126,7 +126,7 @@ class Staging:
             for block in blocks:
                 write_all(descriptor, block)
 
-        return self._made(write)
+        return self._make_body(write)
 
     def join(self, bodies: Iterable["FileBody | bytes"]) -> FileBody:
         """One file of several bodies."""
@@ -138,7 +138,7 @@ class Staging:
                 else:
                     write_all(descriptor, body)
 
-        return self._made(write)
+        return self._make_body(write)
 
     def take(self, source: Path) -> FileBody:
         """A copy of a file of somebody else, who may change it in place."""
@@ -149,7 +149,7 @@ class Staging:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return FileBody.staged(path)
+        return FileBody.stage(path)
 
     def clear(self, kept: Iterable[Path]) -> None:
         """Delete what an earlier process has left, but for these."""
@@ -158,7 +158,7 @@ class Staging:
             if path.name not in names:
                 path.unlink(missing_ok=True)
 
-    def _made(self, write: Callable[[int], Any]) -> FileBody:
+    def _make_body(self, write: Callable[[int], Any]) -> FileBody:
         descriptor, path = self.new()
         try:
             write(descriptor)
@@ -167,7 +167,7 @@ class Staging:
             raise
         finally:
             os.close(descriptor)
-        return FileBody.staged(path)
+        return FileBody.stage(path)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

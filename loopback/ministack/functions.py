@@ -93,12 +93,12 @@ def install() -> None:
     """Once, before the base serves."""
     modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
     runtime, functions, provisioners = modules
-    runtime._PYTHON_WORKER_SCRIPT = rewritten(runtime._PYTHON_WORKER_SCRIPT, _PYTHON)
-    runtime._NODEJS_WORKER_SCRIPT = rewritten(runtime._NODEJS_WORKER_SCRIPT, _NODE)
+    runtime._PYTHON_WORKER_SCRIPT = rewrite(runtime._PYTHON_WORKER_SCRIPT, _PYTHON)
+    runtime._NODEJS_WORKER_SCRIPT = rewrite(runtime._NODEJS_WORKER_SCRIPT, _NODE)
     thread = threading.local()  # what the worker of this thread's invocation said
     invoke, execute, pack = runtime.Worker.invoke, functions._execute_function_warm, provisioners._zip_inline
 
-    def invoked(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+    def invoke_worker(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = invoke(worker, *arguments, **options)
         except (RuntimeError, ValueError) as fault:
@@ -108,7 +108,7 @@ def install() -> None:
             thread.failure = invocation_failure(answer)
         return answer
 
-    def executed(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+    def execute_function(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         thread.failure = None
         answer: dict[str, Any] = execute(function, event, request_id)
         failure, config = thread.failure, function.get("config") or function
@@ -116,15 +116,15 @@ def install() -> None:
             return answer
         return answer | result(failure, str(config.get("Runtime", "")))
 
-    def packed(source: str | None, handler: str, runtime_name: str = "python3.12") -> bytes | None:
+    def pack_code(source: str | None, handler: str, runtime_name: str = "python3.12") -> bytes | None:
         archive: bytes | None = pack(source, handler, runtime_name)
         return archive if archive is None else with_modules(archive, source or "", runtime_name)
 
-    runtime.Worker.invoke, functions._execute_function_warm = invoked, executed
-    provisioners._zip_inline = packed
+    runtime.Worker.invoke, functions._execute_function_warm = invoke_worker, execute_function
+    provisioners._zip_inline = pack_code
 
 
-def rewritten(script: str, changes: tuple[tuple[str, str], ...]) -> str:
+def rewrite(script: str, changes: tuple[tuple[str, str], ...]) -> str:
     """A worker's script with each text in the place of another. Raises BrokenBase where one is not there once."""
     for old, new in changes:
         if script.count(old) != 1:

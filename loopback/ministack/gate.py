@@ -51,7 +51,7 @@ class Gate:
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._app, self._actions, self._evaluator, self._s3, self._answers, self._signals = modules
         self._dispatch: Callable[..., Any] = self._app._dispatch_service_request
-        self._app._dispatch_service_request = self._dispatched
+        self._app._dispatch_service_request = self._dispatch_permitted
         post = self._s3._post_object
 
         def post_object(bucket: str, body: bytes, headers: dict[str, str]) -> Any:
@@ -78,7 +78,7 @@ class Gate:
             return
         query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
         found = access(scope["method"], scope["path"], query, headers)
-        if answer := self._refused(found, scope, query, headers):
+        if answer := self._refuse(found, scope, query, headers):
             await _send(answer, send)
             return
         token = _access.set(found)
@@ -87,7 +87,7 @@ class Gate:
         finally:
             _access.reset(token)
 
-    def _refused(
+    def _refuse(
         self, found: Access, scope: Scope, query: Mapping[str, list[str]], headers: Mapping[str, str]
     ) -> Answer | None:
         """The answer to what may not go on. What depends on the body or the operation is looked at later."""
@@ -119,7 +119,7 @@ class Gate:
         owner = self._s3._bucket_owner_account(target[0])
         return bool(self._s3._foreign_bucket_allows(owner, *target, method, dict(query), "", dict(headers)))
 
-    async def _dispatched(
+    async def _dispatch_permitted(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
     ) -> Any:
         """The base's services, for requests that are signed or need not be."""
@@ -198,12 +198,12 @@ def _navigates(headers: Mapping[str, str]) -> bool:
 def _without_wildcard(send: Any, *, navigates: bool) -> Any:
     """An ASGI `send` that takes the base's CORS headers for everybody out of an answer, and sandboxes pages."""
 
-    async def sent(message: dict[str, Any]) -> None:
+    async def send_without_wildcard(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": closed_to_pages(message.get("headers", []), navigates=navigates)}
         await send(message)
 
-    return sent
+    return send_without_wildcard
 
 
 def closed_to_pages(headers: Iterable[tuple[bytes, bytes]], *, navigates: bool) -> list[tuple[bytes, bytes]]:

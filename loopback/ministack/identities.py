@@ -73,23 +73,23 @@ def install() -> None:
         ),
     }
     for name, (operation, fault) in operations.items():
-        limited = _limited(getattr(iam, name), fault, iam._error)
+        limited = _limit(getattr(iam, name), fault, iam._error)
         setattr(iam, name, limited)
         iam._IAM_HANDLERS[operation] = limited
     kinds = provisioners._RESOURCE_HANDLERS
-    kinds[ROLE]["create"] = _role_created(kinds[ROLE]["create"], iam)
-    kinds[ROLE]["update"] = _role_updated(kinds[ROLE]["update"], iam)
-    kinds[POLICY]["create"] = _policy_created(kinds[POLICY]["create"])
-    kinds[POLICY]["update"] = _policy_updated(kinds[POLICY]["update"])
+    kinds[ROLE]["create"] = _wrap_role_creation(kinds[ROLE]["create"], iam)
+    kinds[ROLE]["update"] = _wrap_role_update(kinds[ROLE]["update"], iam)
+    kinds[POLICY]["create"] = _wrap_policy_creation(kinds[POLICY]["create"])
+    kinds[POLICY]["update"] = _wrap_policy_update(kinds[POLICY]["update"])
 
 
-def _limited(operation: Any, fault: Callable[[Request], str | None], error: Any) -> Any:
-    def limited(request: Request) -> Any:
+def _limit(operation: Any, fault: Callable[[Request], str | None], error: Any) -> Any:
+    def call_within_limits(request: Request) -> Any:
         if message := fault(request):
             return error(409, "LimitExceeded", message, ns="iam")
         return operation(request)
 
-    return limited
+    return call_within_limits
 
 
 def role_fault(name: str, properties: Mapping[str, Any]) -> str | None:
@@ -99,24 +99,24 @@ def role_fault(name: str, properties: Mapping[str, Any]) -> str | None:
     return trust_fault(trust) or inline_fault("role", name, documents)
 
 
-def _role_created(create: Any, iam: Any) -> Any:
-    def created(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+def _wrap_role_creation(create: Any, iam: Any) -> Any:
+    def create_role(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         _require_role(properties.get("RoleName") or logical_id, properties, iam)
         name, attributes = create(logical_id, properties, stack)
         iam._roles[name]["PermissionsBoundary"] = properties.get("PermissionsBoundary") or ""
         return name, attributes
 
-    return created
+    return create_role
 
 
-def _role_updated(update: Any, iam: Any) -> Any:
-    def updated(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+def _wrap_role_update(update: Any, iam: Any) -> Any:
+    def update_role(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
         _require_role(physical_id, new, iam)
         name, attributes = update(physical_id, old, new, *rest)
         iam._roles[name]["PermissionsBoundary"] = new.get("PermissionsBoundary") or ""
         return name, attributes
 
-    return updated
+    return update_role
 
 
 def _require_role(name: str, properties: Mapping[str, Any], iam: Any) -> None:
@@ -127,20 +127,20 @@ def _require_role(name: str, properties: Mapping[str, Any], iam: Any) -> None:
         raise ValueError(refused[2].decode().partition("<Message>")[2].partition("</Message>")[0])
 
 
-def _policy_created(create: Any) -> Any:
-    def created(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+def _wrap_policy_creation(create: Any) -> Any:
+    def create_policy(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         _require_policy(properties)
         return create(logical_id, properties, stack)
 
-    return created
+    return create_policy
 
 
-def _policy_updated(update: Any) -> Any:
-    def updated(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+def _wrap_policy_update(update: Any) -> Any:
+    def update_policy(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
         _require_policy(new)
         return update(physical_id, old, new, *rest)
 
-    return updated
+    return update_policy
 
 
 def _require_policy(properties: Mapping[str, Any]) -> None:

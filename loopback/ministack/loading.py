@@ -35,7 +35,7 @@ class Loading:
         self._app, self._file, self._path, self._state = modules["ministack.app"], file, path, state
         self._accept_loss = accept_loss
         texts = file.read()
-        self._rows, damage = _decoded(texts, path)
+        self._rows, damage = _decode_rows(texts, path)
         functions = modules["ministack.services.lambda_svc"]
         damage += _missing_code(texts, Path(functions.CODE_BLOB_DIR), functions._prune_orphan_code_blobs)
         functions._prune_orphan_code_blobs = lambda _referenced: None  # it would only see what is to be saved
@@ -45,7 +45,7 @@ class Loading:
 
     def load(self) -> None:
         """Give the base its state, on its loop, before it serves. Raises DamagedState."""
-        states = rows.joined(self._rows)
+        states = rows.join_states(self._rows)
         damage: list[Damage] = []
         for name, module in self._app._state_map.items():
             try:
@@ -56,7 +56,7 @@ class Loading:
                 self._leave_out(name)
         if damage and not self._accept_loss:
             raise DamagedState(damage)
-        self._state.loaded(row for row, _ in self._rows)
+        self._state.mark_loaded(row for row, _ in self._rows)
         self._rows = []
 
     def _leave_out(self, state: str) -> None:
@@ -82,7 +82,7 @@ def import_files(base: Path, file: RowFile, accept_loss: bool) -> None:
             damage.append(Damage(path, str(fault)))
             paths.remove(path)
             continue
-        texts |= {row: rows.encode(row, value) for row, value in rows.divided(path.stem, stores)}
+        texts |= {row: rows.encode(row, value) for row, value in rows.split_state(path.stem, stores)}
     if damage and not accept_loss:
         raise DamagedState(damage)
     for found in damage:
@@ -115,7 +115,7 @@ def _payload(path: Path) -> dict[str, Any]:
     raise ValueError("is not the state of a service")
 
 
-def _decoded(texts: list[tuple[Row, str]], path: Path) -> tuple[list[tuple[Row, Any]], list[Damage]]:
+def _decode_rows(texts: list[tuple[Row, str]], path: Path) -> tuple[list[tuple[Row, Any]], list[Damage]]:
     found: list[tuple[Row, Any]] = []
     damage: list[Damage] = []
     for row, text in texts:
@@ -135,7 +135,7 @@ def _missing_code(texts: list[tuple[Row, str]], blobs: Path, prune: Callable[[se
 
 
 @contextlib.contextmanager
-def sidecars_read(folder: Path) -> Iterator[list[Damage]]:
+def note_sidecars(folder: Path) -> Iterator[list[Damage]]:
     """While the base reads the files beside S3 objects, list those that it would silently do without.
 
     Every file in `folder` is an object: what is kept of it is beside that folder.
@@ -147,7 +147,7 @@ def sidecars_read(folder: Path) -> Iterator[list[Damage]]:
         kept: Path = folder.with_name(f"{folder.name}.damaged") / path.parent.relative_to(folder)
         return kept
 
-    def noticed(file: Any, *_: Any, **options: Any) -> Any:
+    def note_and_load(file: Any, *_: Any, **options: Any) -> Any:
         path = Path(str(getattr(file, "name", "")))
         if not path.name.endswith(".meta.json"):
             return load(file, **options)
@@ -164,7 +164,7 @@ def sidecars_read(folder: Path) -> Iterator[list[Damage]]:
             found = {name: value for name, value in found.items() if name not in ("size", "etag")}  # cut off between
         return found
 
-    json.load = noticed  # type: ignore[assignment]
+    json.load = note_and_load  # type: ignore[assignment]
     try:
         yield damage
     finally:

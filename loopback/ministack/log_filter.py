@@ -15,15 +15,15 @@ def install() -> None:
     logs: Any = module
     answer = logs._filter_log_events
 
-    def filtered(request: dict[str, Any]) -> Any:
+    def filter_streams(request: dict[str, Any]) -> Any:
         group = logs._resolve_log_group_name(request)
         streams = logs._log_groups[group]["streams"] if group in logs._log_groups else ()
-        return answer(named(request, streams))
+        return answer(expand_prefix(request, streams))
 
-    logs._filter_log_events = filtered
+    logs._filter_log_events = filter_streams
 
 
-def named(request: Mapping[str, Any], streams: Iterable[str]) -> dict[str, Any]:
+def expand_prefix(request: Mapping[str, Any], streams: Iterable[str]) -> dict[str, Any]:
     """The request with the streams' names in the place of their prefix; one that nothing has where none is meant."""
     prefix = request.get("logStreamNamePrefix")
     if not prefix or request.get("logStreamNames"):

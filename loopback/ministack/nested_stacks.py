@@ -67,9 +67,9 @@ class NestedStacks:
 
     def create(self, logical_id: str, properties: dict[str, Any], parent: str) -> Made:
         """On a thread of its own, as the others; raises with what its first resource says."""
-        for name, stack in self._unfinished(parent, logical_id):
+        for name, stack in self._interrupted_operations(parent, logical_id):
             self._remove(name, stack)
-        asked = self._asked(properties, parent, self._text(properties))
+        asked = self._record_members(properties, parent, self._text(properties))
         name = f"{parent}-{logical_id}"[: LONGEST_NAME - SUFFIX - 1] + f"-{uuid.uuid4().hex[:SUFFIX].upper()}"
         above = self._state._stacks.get(parent, {})
         arn, _, _ = str(above["StackId"]).partition(":stack/")
@@ -95,7 +95,7 @@ class NestedStacks:
             **asked,
         }
         self._state._stack_events[stack_id] = []
-        began = self._began(stack)
+        began = self._count_and_add_event(stack)
         self._run(self._deploy(name, stack_id, stack["_template"], stack["_resolved_params"], False, stack["Tags"]))
         if stack["StackStatus"] != "CREATE_COMPLETE":
             reason = self._reason(stack, began)
@@ -110,7 +110,7 @@ class NestedStacks:
         before = stack.get(PREVIOUS) or {}
         back = "ROLLBACK" in str(self._state._stacks.get(parent, {}).get("StackStatus"))
         known = before.get("body") if back and before.get("properties") == new else None
-        asked = self._asked(new, parent, known or self._text(new))
+        asked = self._record_members(new, parent, known or self._text(new))
         if all(asked[key] == stack.get(key) for key in ("_template", "_resolved_params", "Tags")) and not _nests(asked):
             return stack["StackId"], _attributes(stack)
         previous = {key: copy.deepcopy(stack.get(key)) for key in ("_resources", *RESTORED)}
@@ -119,7 +119,7 @@ class NestedStacks:
         stack.update(
             asked | {"StackStatus": "UPDATE_IN_PROGRESS", "LastUpdatedTime": self._now(), "_template": current}
         )
-        began = self._began(stack)
+        began = self._count_and_add_event(stack)
         work = self._deploy(
             name,
             stack["StackId"],
@@ -143,7 +143,7 @@ class NestedStacks:
         if stack and stack["StackStatus"] != "DELETE_COMPLETE":
             self._remove(name, stack)
 
-    def _asked(self, properties: Mapping[str, Any], parent: str, text: str) -> dict[str, Any]:
+    def _record_members(self, properties: Mapping[str, Any], parent: str, text: str) -> dict[str, Any]:
         """The members of a stack's record that come from its template and parameters. Raises ValueError."""
         if refused := [key for key in NOT_DONE if properties.get(key)]:
             raise ServiceError(f"loopback does not carry out {', '.join(refused)} of {KIND}")
@@ -183,7 +183,7 @@ class NestedStacks:
             raise ServiceError(f"TemplateURL must reference a valid S3 object to which you have access{why} ({url})")
         return str(text)
 
-    def _began(self, stack: Mapping[str, Any]) -> int:
+    def _count_and_add_event(self, stack: Mapping[str, Any]) -> int:
         """The number of the stack's events before those of the operation."""
         before = len(self._state._stack_events.get(stack["StackId"], []))
         arguments = (stack["StackId"], stack["StackName"], stack["StackName"], KIND, stack["StackStatus"])
@@ -202,7 +202,7 @@ class NestedStacks:
                 return name, stack
         return "", {}
 
-    def _unfinished(self, parent: str, logical_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _interrupted_operations(self, parent: str, logical_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """What an operation that was cut off has left of this one."""
         for name, stack in list(self._state._stacks.items()):
             ours = (stack.get(PARENT), stack.get(LOGICAL_ID)) == (parent, logical_id)

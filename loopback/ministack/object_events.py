@@ -18,20 +18,20 @@ def install() -> None:
     s3, bridge = modules
     fire, dispatch = s3._fire_s3_event, bridge._dispatch_event
 
-    def fired(*arguments: Any, version_id: str | None = None, **named: Any) -> None:
+    def fire_event(*arguments: Any, version_id: str | None = None, **named: Any) -> None:
         token = _version.set(version_id or "")
         try:
             fire(*arguments, version_id=version_id, **named)
         finally:
             _version.reset(token)
 
-    def dispatched(event: dict[str, Any], view: Any = None) -> Any:
-        return dispatch(versioned(event, _version.get()), view)
+    def dispatch_event(event: dict[str, Any], view: Any = None) -> Any:
+        return dispatch(add_version(event, _version.get()), view)
 
-    s3._fire_s3_event, bridge._dispatch_event = fired, dispatched
+    s3._fire_s3_event, bridge._dispatch_event = fire_event, dispatch_event
 
 
-def versioned(event: dict[str, Any], version: str) -> dict[str, Any]:
+def add_version(event: dict[str, Any], version: str) -> dict[str, Any]:
     """The event with the version of its object; as it is where there is none."""
     if not version or event.get("Source") != "aws.s3":
         return event

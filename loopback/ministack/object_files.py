@@ -91,16 +91,16 @@ class Files:
 
         if method in ("GET", "HEAD"):
             with self._lazily():
-                return self._streamed(answer())
+                return self._stream(answer())
         try:
-            return self.written(bucket, key, answer)
+            return self.write_object(bucket, key, answer)
         except OSError as fault:
             said: Answer = self._s3._error("InternalError", self.reason(bucket, key, fault), 500, f"/{bucket}/{key}")
             return said
 
-    def written(self, bucket: str, key: str, act: Callable[[], Answer]) -> Answer:
+    def write_object(self, bucket: str, key: str, act: Callable[[], Answer]) -> Answer:
         """Carry out what writes an object. Raises OSError when it could not be written; then it is as before."""
-        before = self._remembered(bucket, key)
+        before = self._copy_records(bucket, key)
         with self._lazily():
             try:
                 answer = act()
@@ -125,7 +125,7 @@ class Files:
         finally:
             self._asked.lazily = False
 
-    def _remembered(self, bucket: str, key: str) -> tuple[Any, Any]:
+    def _copy_records(self, bucket: str, key: str) -> tuple[Any, Any]:
         objects = (self._s3._buckets.get(bucket) or {}).get("objects", {})
         versions = self._s3._object_versions.get((bucket, key))
         kept = None if versions is None else [dict(version) for version in versions]
@@ -143,7 +143,7 @@ class Files:
             else:
                 store[name] = value
 
-    def _streamed(self, answer: Answer) -> Answer:
+    def _stream(self, answer: Answer) -> Answer:
         status, headers, body = answer
         if not isinstance(body, FileBody):
             return answer
@@ -299,7 +299,7 @@ class Files:
         """The base's state of S3 with the uploads that have begun."""
         uploads = self._responses.AccountScopedDict()
         for key, upload in self._s3._multipart_uploads._data.items():
-            parts = {str(number): _described(part) for number, part in upload["parts"].items()}
+            parts = {str(number): _part_record(part) for number, part in upload["parts"].items()}
             uploads._data[key] = upload | {"parts": parts}
         state: dict[str, Any] = self._original.get_state()
         return state | {UPLOADS: uploads}
@@ -313,7 +313,7 @@ class Files:
             for number, part in upload["parts"].items():
                 path = self._staging.folder / part.pop(STAGED)
                 if path.is_file():
-                    parts[int(number)] = part | {"body": FileBody.staged(path)}
+                    parts[int(number)] = part | {"body": FileBody.stage(path)}
             self._s3._multipart_uploads._data[key] = upload | {"parts": parts}
 
     def clear(self) -> None:
@@ -380,7 +380,7 @@ def first(query: dict[str, Any], name: str) -> str:
     return str(value[0] if isinstance(value, list) else value)
 
 
-def _described(part: dict[str, Any]) -> dict[str, Any]:
+def _part_record(part: dict[str, Any]) -> dict[str, Any]:
     body = part["body"]
     kept = {name: value for name, value in part.items() if name != "body"}
     return kept | {STAGED: body.path.name if isinstance(body, FileBody) else ""}

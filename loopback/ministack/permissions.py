@@ -79,11 +79,11 @@ class Permissions:
         self._known: dict[tuple[str, PermissionCheck], tuple[Refusal | None, float]] = {}
         evaluate = self._evaluator.evaluate
 
-        def evaluated(context: Any, *policies: Any) -> Any:
+        def evaluate_context(context: Any, *policies: Any) -> Any:
             asked.note(context.principal_arn, context.action, context.resource_arn)
             return evaluate(context, *policies)
 
-        self._evaluator.evaluate = evaluated  # the base calls it by this name, too
+        self._evaluator.evaluate = evaluate_context  # the base calls it by this name, too
         extract = self._actions.extract_resource_arn
 
         def resource(service: str, *rest: Any) -> str:
@@ -104,7 +104,9 @@ class Permissions:
         self._actions.extract_resource_arn, self._actions.request_tag_context = resource, keys
         handle = app.SERVICE_HANDLERS["monitoring"]
 
-        async def monitored(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        async def answer_monitoring(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> Any:
             form = {**parse_qs(body.decode("utf-8", "replace")), **query}
             operation, request = request_of(headers, body, form)
             try:  # the base has asked about the first
@@ -114,7 +116,7 @@ class Permissions:
                 return _answer(403, fault.code, str(fault))
             return await handle(method, path, headers, body, query)
 
-        app.SERVICE_HANDLERS["monitoring"] = monitored
+        app.SERVICE_HANDLERS["monitoring"] = answer_monitoring
 
     def of_request(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[PermissionCheck, ...]:
         """The checks of a request to one of our services; a body that is not JSON is refused later, by its service."""
@@ -124,7 +126,7 @@ class Permissions:
             request = json.loads(body or b"{}")
         return checks(service, operation, request if isinstance(request, dict) else {}, self._place)
 
-    def refused(self, service: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+    def refusal_answer(self, service: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """What the caller of one of our services is told who may not do all that goes with the operation."""
         try:
             self.permit_caller(self.of_request(service, headers, body)[1:])
@@ -167,7 +169,7 @@ class Permissions:
             return ""
         return f"{EVENTBRIDGE} is not authorized to perform: {action} on resource: {arn}; its policy does not allow it"
 
-    def guarded(self, front: Front, asks: Callable[[str, str], PermissionCheck | None]) -> Front:
+    def guard(self, front: Front, asks: Callable[[str, str], PermissionCheck | None]) -> Front:
         """An ASGI application that signed requests of callers get to whose policies allow what `asks` says."""
 
         async def guard(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -256,9 +258,9 @@ class Permissions:
             return found.code, found.message
         if found is None:
             return "UnrecognizedClientException", "The security token included in the request is invalid."
-        return None if found.principal_type == "Root" else self._remembered(found.principal_arn, check)
+        return None if found.principal_type == "Root" else self._cached_refusal(found.principal_arn, check)
 
-    def _remembered(self, principal: str, check: PermissionCheck) -> Refusal | None:
+    def _cached_refusal(self, principal: str, check: PermissionCheck) -> Refusal | None:
         known = (principal, check)
         refusal, until = self._known.get(known, (None, 0.0))
         if self._now() >= until:

@@ -15,7 +15,7 @@ from typing import Any
 from loopback.core.settings import Settings
 from loopback.sandbox import confine
 from loopback.sandbox.environment import own_environment, program_folders
-from loopback.sandbox.plan import Show, shown
+from loopback.sandbox.plan import Show, show_paths
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.lambda_runtime": ("subprocess",),
@@ -43,20 +43,20 @@ class Confined(types.ModuleType):
         self.Popen, self.run = self._start, self._run
 
     def _start(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
-        return subprocess.Popen(*self._confined(argv, options), **options)
+        return subprocess.Popen(*self._confine(argv, options), **options)
 
     def _run(self, argv: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
-        return subprocess.run(*self._confined(argv, options), check=options.pop("check", False), **options)
+        return subprocess.run(*self._confine(argv, options), check=options.pop("check", False), **options)
 
-    def _confined(self, argv: Sequence[str], options: dict[str, Any]) -> tuple[list[str]]:
+    def _confine(self, argv: Sequence[str], options: dict[str, Any]) -> tuple[list[str]]:
         """The command line in a room; `options` get the environment that goes with it."""
         program = shutil.which(argv[0])
         if program is None:  # the base has its own words for what is not there
             return (list(argv),)
         folder = Path(options["cwd"]).parent if options.get("cwd") else None
         options["env"] = environment(options.get("env") or os.environ)
-        shows = (*places(folder), *shown((*own_environment(), *program_folders(program), *scripts(argv))))
-        readable = shown([str(self._settings.sdk_config)])
+        shows = (*places(folder), *show_paths((*own_environment(), *program_folders(program), *scripts(argv))))
+        readable = show_paths([str(self._settings.sdk_config)])
         return (confine.command(argv, self._settings.state, (*shows, *readable)),)
 
 
@@ -72,7 +72,10 @@ def places(folder: Path | None) -> tuple[Show, ...]:
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     real = os.path.realpath(temporary)
-    return (*shown([str(folder)], writable=True), *(Show(path, real, writable=True) for path in (HOME, "/var/tmp")))  # noqa: S108
+    return (
+        *show_paths([str(folder)], writable=True),
+        *(Show(path, real, writable=True) for path in (HOME, "/var/tmp")),  # noqa: S108
+    )
 
 
 def scripts(argv: Sequence[str]) -> list[str]:

@@ -48,7 +48,7 @@ class Uses:
     def close(self) -> Iterable[tuple["Records", Iterable[Key]]]:
         """End noting; what was used, by store."""
         self._open = False
-        used: list[tuple[Records, Iterable[Key]]] = [(records, records.known()) for records in self._whole]
+        used: list[tuple[Records, Iterable[Key]]] = [(records, records.known_keys()) for records in self._whole]
         used += [(records, keys) for records, keys in self._keys.items() if records not in self._whole]
         return used
 
@@ -71,15 +71,15 @@ class Records(dict[Key, Any]):
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # a store is itself, whatever is in it
 
-    def known(self) -> list[Key]:
+    def known_keys(self) -> list[Key]:
         """All keys, and those that were saved and are gone."""
         return list({**dict.fromkeys(_keys(self)), **dict.fromkeys(list(self.prints))})
 
-    def changed(self, keys: Iterable[Key]) -> list[Key]:
+    def changed_keys(self, keys: Iterable[Key]) -> list[Key]:
         """Those of these keys whose record is not what was last saved."""
         return [key for key in keys if self._is_long(key) or self.prints.get(key) != self._print(key)]
 
-    def saved(self, keys: Iterable[Key]) -> None:
+    def mark_saved(self, keys: Iterable[Key]) -> None:
         """Remember these records as they are now."""
         for key in keys:
             if (seen := UNKNOWN if self._is_long(key) else self._print(key)) is None:
@@ -100,7 +100,7 @@ class Records(dict[Key, Any]):
         if (uses := _using.get()) is not None:
             uses.add(self, key)
 
-    def _shown(self) -> list[Key]:
+    def _visible_keys(self) -> list[Key]:
         only = _only.get()
         if only is not None:
             return [key for key in only if dict.__contains__(self, key)]
@@ -148,15 +148,15 @@ class Records(dict[Key, Any]):
 
     def items(self) -> Any:
         """As dict; while the state is copied, only what is to be saved."""
-        return [(key, dict.__getitem__(self, key)) for key in self._shown()]
+        return [(key, dict.__getitem__(self, key)) for key in self._visible_keys()]
 
     def values(self) -> Any:
         """As `items`."""
-        return [dict.__getitem__(self, key) for key in self._shown()]
+        return [dict.__getitem__(self, key) for key in self._visible_keys()]
 
     def keys(self) -> Any:
         """As `items`. A key alone lets nobody change its record."""
-        return self._shown() if _only.get() is not None else _keys(self)
+        return self._visible_keys() if _only.get() is not None else _keys(self)
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self.keys())
@@ -187,7 +187,7 @@ def install() -> None:
     """Keep the records of every store that a module of the base makes from now on in `Records`."""
     base = importlib.import_module("ministack.core.responses")
     for kind in (base.AccountScopedDict, base.AccountRegionScopedDict):
-        kind.__init__ = _made
+        kind.__init__ = _make_records
         kind.__deepcopy__ = _deep_copy
 
 
@@ -217,7 +217,7 @@ def fingerprint(value: Any) -> int:
 
 
 @contextlib.contextmanager
-def noted(uses: Uses | None) -> Iterator[None]:
+def note_uses(uses: Uses | None) -> Iterator[None]:
     """Note in `uses` what is used in here and in the tasks and threads that are begun here."""
     token = _using.set(uses)
     try:
@@ -232,18 +232,18 @@ def noting() -> Uses | None:
 
 
 @contextlib.contextmanager
-def narrowed(only: frozenset[Key] | None) -> Iterator[None]:
+def show_only(only: frozenset[Key] | None) -> Iterator[None]:
     """While the base copies its state in here, show these records only; all with None."""
     shown, copying = _only.set(only), _copying.set(True)
     try:
-        with noted(None):
+        with note_uses(None):
             yield
     finally:
         _only.reset(shown)
         _copying.reset(copying)
 
 
-def _made(store: Any) -> None:
+def _make_records(store: Any) -> None:
     caller = sys._getframe(1)
     name = str(caller.f_globals.get("__name__", ""))
     if not name.startswith(SERVICES) or caller.f_code.co_name != "<module>":

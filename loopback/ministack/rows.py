@@ -36,7 +36,7 @@ class Row(NamedTuple):  # no dataclass: a queue of 10,000 messages has as many, 
     part: str = WHOLE
 
 
-def divided(state: str, stores: Mapping[str, Any]) -> Iterator[tuple[Row, Any]]:
+def split_state(state: str, stores: Mapping[str, Any]) -> Iterator[tuple[Row, Any]]:
     """The values of a state, as its module's `get_state` returns it, each with its place."""
     for store, value in stores.items():
         if not is_store(value):
@@ -53,7 +53,7 @@ def divided(state: str, stores: Mapping[str, Any]) -> Iterator[tuple[Row, Any]]:
                 yield Row(state, store, row_key, part), member
 
 
-def joined(rows: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
+def join_states(rows: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
     """The states of these rows, as `load_persisted_state` of the base takes them."""
     states: dict[str, dict[str, Any]] = {}
     for row, value in sorted(rows, key=lambda found: found[0].part != WHOLE):  # a record before its parts

@@ -70,7 +70,7 @@ class S3:
 
     def _put(self, bucket: str, key: str, body: "FileBody | bytes") -> tuple[int, dict[str, str], bytes]:
         self._bucket(bucket)
-        return self._files.written(bucket, key, lambda: self._s3._put_object(bucket, key, body, {}))
+        return self._files.write_object(bucket, key, lambda: self._s3._put_object(bucket, key, body, {}))
 
     def _bucket(self, bucket: str) -> dict[str, Any]:
         found: dict[str, Any] | None = self._s3._buckets.get(bucket)

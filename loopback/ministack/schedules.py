@@ -41,7 +41,7 @@ def install(now: Callable[[], float] = time.time) -> None:
             try:
                 request = _request(found[1], body, _WRITES[method])
             except ServiceError as fault:
-                return _refused(fault)
+                return _refuse(fault)
         answered = await answer(method, path, headers, body, query)
         if answered[0] < 400:
             given = query.get("groupName", "default")
@@ -69,6 +69,6 @@ def _request(name: str, body: bytes, operation: str) -> dict[str, Any]:
     return request
 
 
-def _refused(fault: ServiceError) -> Answer:
+def _refuse(fault: ServiceError) -> Answer:
     headers = {"Content-Type": "application/json", "x-amzn-errortype": fault.code}
     return 400, headers, json.dumps({"__type": fault.code, "Message": str(fault)}).encode()

@@ -48,13 +48,13 @@ class Signatures:
         self._evaluator, self._sigv4, self._responses, self._app, s3, sts = modules
         resolve = self._evaluator.resolve_credential
 
-        def resolved(key: str, *rest: Any, **more: Any) -> Any:
+        def resolve_key(key: str, *rest: Any, **more: Any) -> Any:
             found = resolve(key, *rest, **more)
             free = key == FREE_KEY and not isinstance(found, self._evaluator.CredentialResolutionError)
             return replace(found, secret_access_key=FREE_SECRET) if free else found
 
         for module in (self._evaluator, s3, sts):
-            module.resolve_credential = resolved
+            module.resolve_credential = resolve_key
         if enforced:
             self._check_the_account_too(sts)
 
@@ -70,7 +70,7 @@ class Signatures:
 
         pin = evaluator.pin_signed_request
 
-        def pinned(*arguments: Any, **more: Any) -> None:
+        def check_account(*arguments: Any, **more: Any) -> None:
             token = _pinning.set(True)
             try:
                 pin(*arguments, **more)
@@ -79,7 +79,7 @@ class Signatures:
 
         evaluator.is_root_access_key = sts.is_root_access_key = is_root
         evaluator._is_root_key = skips_check
-        evaluator.pin_signed_request = self._app.pin_signed_request = pinned
+        evaluator.pin_signed_request = self._app.pin_signed_request = check_account
 
     def query_fault(
         self, scope: Mapping[str, Any], query: Mapping[str, list[str]], headers: Mapping[str, str]

@@ -24,7 +24,7 @@ def install() -> None:
     state, engine = _modules()
     validate = engine._validation_errors
 
-    def validated(resources: Mapping[str, Any], ordered: Iterable[str], *arguments: Any) -> list[Fault]:
+    def validate_resources(resources: Mapping[str, Any], ordered: Iterable[str], *arguments: Any) -> list[Fault]:
         found: list[Fault] = validate(resources, ordered, *arguments)
         parameters, conditions, mappings, stack_name, stack_id = arguments[:5]
 
@@ -45,7 +45,7 @@ def install() -> None:
                 engine._add_event(stack_id, stack_name, logical_id, kind, f"{verb}_FAILED", reason)
         return found
 
-    engine._validation_errors = validated
+    engine._validation_errors = validate_resources
 
 
 def _modules() -> list[Any]:

@@ -44,18 +44,20 @@ class Recovery:
         self._delete_stack: Callable[..., Awaitable[None]] = self._engine._delete_stack_async
         modules: list[Any] = [self._engine, *callers]
         for module in modules:
-            module._deploy_stack_async = self._deploying
+            module._deploy_stack_async = self._note_deployment
             if hasattr(module, "_delete_stack_async"):
-                module._delete_stack_async = self._deleting
+                module._delete_stack_async = self._note_deletion
 
-    def _deploying(self, stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> Coroutine[Any, Any, None]:
+    def _note_deployment(
+        self, stack_name: str, stack_id: str, *arguments: Any, **options: Any
+    ) -> Coroutine[Any, Any, None]:
         """The base's task, whose arguments are in the record before the request that begins it is answered."""
         stack = self._stacks._stacks[stack_name]
         stack[OPERATION] = {"arguments": list(arguments), "options": options}
 
         async def deploy() -> None:
             try:
-                await self._kept.kept()
+                await self._kept.wait_until_saved()
             except NotWritten as fault:
                 stack["StackStatus"] = "UPDATE_FAILED" if options.get("is_update") else "CREATE_FAILED"
                 stack["StackStatusReason"] = str(fault)
@@ -63,11 +65,13 @@ class Recovery:
             await self._deploy(stack_name, stack_id, *arguments, **options)
             await self._clean_up(stack_name, stack)
             stack.pop(OPERATION, None)
-            await self._ended(stack_name)  # without a pause before it: what is acknowledged from here on comes after
+            await self._forget_operation(
+                stack_name
+            )  # without a pause before it: what is acknowledged from here on comes after
 
         return deploy()
 
-    def _deleting(
+    def _note_deletion(
         self, stack_name: str, stack_id: str, retain: Iterable[str] = (), force: bool = False
     ) -> Coroutine[Any, Any, None]:
         """As `_deploying`."""
@@ -77,13 +81,13 @@ class Recovery:
 
         async def delete() -> None:
             await self._delete_stack(stack_name, stack_id, frozenset(retain), force)
-            await self._ended(stack_name)
+            await self._forget_operation(stack_name)
 
         return delete()
 
-    async def _ended(self, stack_name: str) -> None:
+    async def _forget_operation(self, stack_name: str) -> None:
         try:
-            await self._kept.kept()
+            await self._kept.wait_until_saved()
         except NotWritten as fault:  # the next look for changes tries again
             log.warning("the end of an operation on stack %s is not on disk: %s", stack_name, fault)
 
@@ -94,7 +98,7 @@ class Recovery:
             if "ParentId" in stack:
                 continue  # what holds it carries it on
             if status == "DELETE_IN_PROGRESS":
-                task = self._deleting(name, stack["StackId"], *stack.get(DELETION, {}).values())
+                task = self._note_deletion(name, stack["StackId"], *stack.get(DELETION, {}).values())
             elif OPERATION in stack and status.endswith("_IN_PROGRESS"):
                 task = self._again(name, stack, stack[OPERATION])
             else:
@@ -114,7 +118,7 @@ class Recovery:
         await asyncio.to_thread(self._delete_all, name, first)
         stack["_resources"] = copy.deepcopy(before)
         stack["StackStatus"] = "UPDATE_IN_PROGRESS" if update else "CREATE_IN_PROGRESS"
-        await self._deploying(name, stack["StackId"], *operation["arguments"], **operation["options"])
+        await self._note_deployment(name, stack["StackId"], *operation["arguments"], **operation["options"])
 
     async def _clean_up(self, name: str, stack: Stack) -> None:
         """Delete what a cut-off update has left, now that nothing of this one uses it."""

@@ -43,19 +43,19 @@ def install() -> None:
     """Look at each request first. Once, before the base serves."""
     handlers: Any = importlib.import_module(next(iter(HOOKS)))
     for action, members in NOT_DONE.items():
-        handlers._ACTION_HANDLERS[action] = _checked(action, members, handlers._ACTION_HANDLERS[action], handlers)
+        handlers._ACTION_HANDLERS[action] = _check_first(action, members, handlers._ACTION_HANDLERS[action], handlers)
 
 
-def _checked(action: str, members: tuple[str, ...], answer: Any, handlers: Any) -> Any:
-    def checked(request: Mapping[str, Any]) -> Any:
-        if refused := given(request, members):
+def _check_first(action: str, members: tuple[str, ...], answer: Any, handlers: Any) -> Any:
+    def check_and_answer(request: Mapping[str, Any]) -> Any:
+        if refused := members_given_in(request, members):
             return handlers._error("ValidationError", f"loopback does not carry out {', '.join(refused)} of {action}")
         return answer(request)
 
-    return checked
+    return check_and_answer
 
 
-def given(request: Mapping[str, Any], members: tuple[str, ...]) -> list[str]:
+def members_given_in(request: Mapping[str, Any], members: tuple[str, ...]) -> list[str]:
     """Which of the members a request has, as a form names them (`A.member.1`) or as JSON does; empty ones count not.
 
     >>> given({"A.member.1": ["x"], "B": [""], "C": ["1"]}, ("A", "B", "C", "D"))
@@ -65,13 +65,13 @@ def given(request: Mapping[str, Any], members: tuple[str, ...]) -> list[str]:
         name
         for name in members
         if any(
-            (key == name or key.startswith(f"{name}.")) and _filled(value, DEFAULTS.get(key))
+            (key == name or key.startswith(f"{name}.")) and _has_value(value, DEFAULTS.get(key))
             for key, value in request.items()
         )
     ]
 
 
-def _filled(value: Any, default: str | None) -> bool:
+def _has_value(value: Any, default: str | None) -> bool:
     if isinstance(value, list):
-        return any(_filled(item, default) for item in value)
+        return any(_has_value(item, default) for item in value)
     return value not in ("", None, "{}", "[]", default)

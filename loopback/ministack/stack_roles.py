@@ -57,7 +57,7 @@ class StackRoles:
         except ServiceError as fault:
             denied = isinstance(fault, AccessDeniedException)
             code = "AccessDenied" if denied else fault.code
-            return 403 if denied else 400, {"Content-Type": "text/xml"}, _refused(code, str(fault))
+            return 403 if denied else 400, {"Content-Type": "text/xml"}, _refuse(code, str(fault))
         name = request.get("StackName", "")
         kept = self._record(name) or self._of_change_set(request)
         role = given or kept.get(ROLE, "")
@@ -92,7 +92,7 @@ def _request(body: bytes, query: Mapping[str, Any]) -> dict[str, str]:
     return {key: value[0] if isinstance(value, list) else value for key, value in pairs.items()}
 
 
-def _refused(code: str, message: str) -> bytes:
+def _refuse(code: str, message: str) -> bytes:
     from xml.sax.saxutils import escape
 
     return (

@@ -8,7 +8,7 @@ from loopback.core.arn import Place
 from loopback.core.permissions import Permit
 from loopback.core.stack_permissions import stack_checks
 from loopback.engines.cloudformation import schemas
-from loopback.engines.cloudformation.properties import InvalidProperties, checked
+from loopback.engines.cloudformation.properties import InvalidProperties, check_properties
 from loopback.ministack import taken
 from loopback.ministack.stack_roles import actor
 from loopback.ministack.update_policies import ALIAS, code_deploy
@@ -115,7 +115,7 @@ class Stacks:
         if kind == ALIAS and old.get("FunctionVersion") != new.get("FunctionVersion"):
             self._shift(stack_name, logical_id, old, new)
         if not ours or self._provisioners._replacing_change(kind, old, new):
-            made: Made = self._update(kind, physical_id, _as_made(kind, old), plain, *rest[2:])
+            made: Made = self._update(kind, physical_id, _existing_properties(kind, old), plain, *rest[2:])
             return made
         before = (physical_id, attributes or {})
         if old == new:
@@ -149,7 +149,7 @@ class Stacks:
         self._permit(self._role(stack_name), checks)
 
 
-def _as_made(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _existing_properties(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Properties of a resource that is there; those of an older schema as they are."""
     try:
         return _plain(kind, "", properties)
@@ -161,4 +161,4 @@ def _plain(kind: str, logical_id: str, properties: dict[str, Any]) -> dict[str, 
     """The properties with scalars of the schema's types. Raises InvalidProperties."""
     if kind.startswith(("Custom::", "AWS::CloudFormation::")):
         return properties
-    return checked(kind, logical_id, properties)
+    return check_properties(kind, logical_id, properties)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from loopback.ministack import records
 from loopback.ministack.records import UNKNOWN, Key, Records, Uses, fingerprint
 from loopback.ministack.row_file import NotWritten, RowFile
-from loopback.ministack.rows import WHOLE, Row, Unwritable, divided, encode, is_store, key_text
+from loopback.ministack.rows import WHOLE, Row, Unwritable, encode, is_store, key_text, split_state
 
 T = TypeVar("T")
 HOOKS = {"ministack.app": ("_state_map", "_build_persistence_save_dict", "_load_persisted_state", "save_all")}
@@ -58,29 +58,29 @@ class SavedState:
             return function()
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
-    def opened(self, loop: asyncio.AbstractEventLoop) -> None:
+    def enter_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """The base runs on this loop from now on; save what changes."""
         self._loop = loop
         threading.Thread(target=self._look_for_changes, name="autosave", daemon=True).start()
 
-    def closed(self) -> None:
+    def leave_loop(self) -> None:
         """The loop has ended: what is called from now on runs on the caller's thread."""
         self._loop = None
 
-    def loaded(self, rows: Iterable[Row]) -> None:
+    def mark_loaded(self, rows: Iterable[Row]) -> None:
         """The base has loaded these rows: they are known, and their records need not be written."""
         self._is_loaded = True
         for row in rows:
             self._rows.setdefault(row.state, {}).setdefault(row.key, {})[row] = None
         for store in records.every():
             known = [self._rows.get(state, {}) for state in self._states(store.owner)]
-            store.saved([key for key in store.known() if any(key_text(key) in keys for keys in known)])
+            store.mark_saved([key for key in store.known_keys() if any(key_text(key) in keys for keys in known)])
 
-    def noted(self, uses: Uses) -> AbstractContextManager[None]:
+    def note_uses(self, uses: Uses) -> AbstractContextManager[None]:
         """Note in `uses` the records that are used inside."""
-        return records.noted(uses)
+        return records.note_uses(uses)
 
-    async def kept(self, uses: Uses | None = None) -> None:
+    async def wait_until_saved(self, uses: Uses | None = None) -> None:
         """Wait until what was used, or everything, is on disk. For the base's loop. Raises NotWritten."""
         used = _everything() if uses is None else uses.close()
         while True:
@@ -94,11 +94,11 @@ class SavedState:
     def save(self, uses: Uses | None = None) -> None:
         """As `kept`, for other threads."""
         if self._loop is None:
-            asyncio.run(self.kept(uses))
+            asyncio.run(self.wait_until_saved(uses))
             return
         if asyncio._get_running_loop() is self._loop:
             raise RuntimeError("this thread would wait for itself: await kept() on the loop")
-        asyncio.run_coroutine_threadsafe(self.kept(uses), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self.wait_until_saved(uses), self._loop).result()
 
     def close(self) -> None:
         """Write everything and give the file back. What was not loaded whole is left as it is."""
@@ -111,7 +111,7 @@ class SavedState:
         while True:
             time.sleep(pause)
             began = time.perf_counter()
-            used = [(store, keys) for store in records.every() if (keys := store.changed(store.known()))]
+            used = [(store, keys) for store in records.every() if (keys := store.changed_keys(store.known_keys()))]
             used += [(store, []) for store in records.every() if store.owner in self._irregular]
             try:
                 if used:
@@ -126,7 +126,7 @@ class SavedState:
         """Give what has changed to the file; the last write that is under way, which others may have asked for."""
         changed: dict[str, list[tuple[Records, list[Key]]]] = {}
         for store, keys in used:
-            if (found := store.changed(keys)) or store.owner in self._irregular:
+            if (found := store.changed_keys(keys)) or store.owner in self._irregular:
                 changed.setdefault(store.owner, []).append((store, found))
         write = _Write()
         for owner, stores in changed.items():
@@ -134,7 +134,7 @@ class SavedState:
             self._collect(owner, frozenset(key for _, keys in stores for key in keys), write)
             if faults == len(write.faults):
                 for store, keys in stores:
-                    store.saved(keys)
+                    store.mark_saved(keys)
             write.stores.extend(stores)
         if write.texts or write.gone:
             self._last = self._file.write(write.texts, write.gone, lambda: self._undo(write))
@@ -147,13 +147,13 @@ class SavedState:
     def _collect(self, owner: str, keys: frozenset[Key], write: "_Write") -> None:
         """Find the rows of these records that differ from those on disk."""
         for state, get_state in self._states(owner).items():
-            stores = _copied(get_state, None if owner in self._irregular else keys)
+            stores = _copy_state(get_state, None if owner in self._irregular else keys)
             if owner not in self._irregular and _is_irregular(stores):
                 self._irregular.add(owner)
-                stores = _copied(get_state, None)
+                stores = _copy_state(get_state, None)
             on_disk = self._rows.setdefault(state, {})
             found: set[Row] = set()
-            for row, value in divided(state, stores):
+            for row, value in split_state(state, stores):
                 found.add(row)
                 rows, seen = on_disk.setdefault(row.key, {}), _print(row, value)
                 if row in rows and rows[row] == seen:
@@ -192,7 +192,7 @@ class _Write:
 
 
 def _everything() -> list[tuple[Records, list[Key]]]:
-    return [(store, store.known()) for store in records.every()]
+    return [(store, store.known_keys()) for store in records.every()]
 
 
 def _print(row: Row, value: Any) -> int:
@@ -201,8 +201,8 @@ def _print(row: Row, value: Any) -> int:
     return fingerprint(value)
 
 
-def _copied(get_state: Callable[[], Any], only: frozenset[Key] | None) -> dict[str, Any]:
-    with records.narrowed(only):
+def _copy_state(get_state: Callable[[], Any], only: frozenset[Key] | None) -> dict[str, Any]:
+    with records.show_only(only):
         return steady(get_state)() or {}  # None of a module that could not be imported
 
 
@@ -218,7 +218,7 @@ _DONE.set_result(None)
 def steady(get_state: Callable[[], T], tries: int = 20) -> Callable[[], T]:
     """The base copies dictionaries that its threads may change meanwhile; the copy is then made again."""
 
-    def copied() -> T:
+    def copy_state() -> T:
         for _ in range(tries - 1):
             try:
                 return get_state()
@@ -226,4 +226,4 @@ def steady(get_state: Callable[[], T], tries: int = 20) -> Callable[[], T]:
                 time.sleep(0.001)
         return get_state()
 
-    return copied
+    return copy_state

@@ -61,40 +61,40 @@ def install(refused_types: Callable[[Iterable[str]], list[str]]) -> None:
     error, nested = handlers._error, provisioners._check_nested_stack_capabilities
     apply, declared = handlers._apply_transforms, engine.declared_transforms
 
-    def parsed(text: str) -> dict[str, Any]:
+    def parse_template(text: str) -> dict[str, Any]:
         template: dict[str, Any] = parse(text)
         check_format(template)
         check_defaults(template)
         return template
 
-    def resolved(template: Any, given: Sequence[Any], previous: Mapping[str, Any] | None = None) -> Any:
+    def resolve_parameters(template: Any, given: Sequence[Any], previous: Mapping[str, Any] | None = None) -> Any:
         check_given(template, given, previous or {})
         return resolve(template, given, previous)
 
-    def transformed(template: Any, *given: Any) -> Any:
+    def transform_template(template: Any, *given: Any) -> Any:
         check_transforms(declared(template), with_sam=find_spec("samtranslator") is not None)
         return apply(template, *given)
 
-    def supported(template: Any, conditions: Mapping[str, bool], params: Any = None) -> None:
+    def check_support(template: Any, conditions: Mapping[str, bool], params: Any = None) -> None:
         if not hasattr(template, "error"):  # a transform failed; the base says how
             check_whole(template, {} if params is None else conditions)
             check_types(template, conditions, refused_types)
         support(template, conditions, params=params)
 
-    def refused(code: str, message: str, *rest: Any) -> Any:
-        return error(code, unprefixed(message), *rest)
+    def refuse(code: str, message: str, *rest: Any) -> Any:
+        return error(code, remove_prefix(message), *rest)
 
-    def nested_checked(parent: str, template: dict[str, Any]) -> None:
+    def check_nested(parent: str, template: dict[str, Any]) -> None:
         nested(parent, template)
         check_whole(template, {})
 
     for module in (engine, handlers, changesets):
-        module._parse_template, module._resolve_parameters = parsed, resolved
+        module._parse_template, module._resolve_parameters = parse_template, resolve_parameters
     for module in (handlers, changesets):
-        module.validate_template_support, module._error = supported, refused
-        module._apply_transforms = transformed
+        module.validate_template_support, module._error = check_support, refuse
+        module._apply_transforms = transform_template
     handlers._capabilities_enforced = lambda: True
-    provisioners._check_nested_stack_capabilities = nested_checked
+    provisioners._check_nested_stack_capabilities = check_nested
 
 
 def _modules() -> list[Any]:
@@ -137,7 +137,7 @@ def check_types(
             raise InvalidTemplate(f"loopback does not carry out {', '.join(found)} of {one['Type']} ({name}); {LIST}")
 
 
-def unprefixed(message: str) -> str:
+def remove_prefix(message: str) -> str:
     """A message without the prefix that the base puts before whatever a template's reader says."""
     rest = message.removeprefix(PREFIX)
     return rest if rest.startswith(COMPLETE) else message

@@ -21,7 +21,7 @@ def install(place: Place) -> None:
     helpers: Any = module
     resolve = helpers._resolve_document
 
-    def resolved(parameters: Mapping[str, Any], body_key: str, url_key: str, label: str) -> Any:
+    def resolve_body(parameters: Mapping[str, Any], body_key: str, url_key: str, label: str) -> Any:
         url = parameters.get(url_key)
         url = url[0] if isinstance(url, list) else url
         if not url or parameters.get(body_key):
@@ -32,7 +32,7 @@ def install(place: Place) -> None:
             return None, helpers._error("ValidationError", f"{url_key} must be a supported URL. {fault}")
         return resolve({**parameters, url_key: [f"{HERE}/{bucket}/{key}"]}, body_key, url_key, label)
 
-    helpers._resolve_document = resolved
+    helpers._resolve_document = resolve_body
 
 
 def reader(read: Callable[[str, str], bytes], place: Place) -> Callable[[str], str | None]:

@@ -51,7 +51,7 @@ class Templates:
         for module in (*modules, *others):
             module.str = Text
         snippet = modules[0]._parse_snippet
-        modules[0]._parse_snippet = lambda text: snippet(_checked(text))
+        modules[0]._parse_snippet = lambda text: snippet(_check_snippet(text))
         base: Any = app
         self._answer = base.SERVICE_HANDLERS["cloudformation"]
         base.SERVICE_HANDLERS["cloudformation"] = self._handle
@@ -61,7 +61,7 @@ class Templates:
         with self._lock:
             found = self._known.get(text)
         if found is None:
-            found = self._parsed(text)
+            found = self._parse(text)
             with self._lock:
                 self._known[text] = found
                 while len(self._known) > REMEMBERED:
@@ -70,7 +70,7 @@ class Templates:
             return copy.deepcopy(found)
         raise ValueError(str(found))
 
-    def _parsed(self, text: str) -> dict[str, Any] | ValueError:
+    def _parse(self, text: str) -> dict[str, Any] | ValueError:
         body = text.strip()
         try:
             if body.startswith("{"):
@@ -130,7 +130,7 @@ def _request(headers: Mapping[str, str], body: bytes, query: Any) -> dict[str, A
     return {name: value[0] if isinstance(value, list) else value for name, value in pairs.items()}
 
 
-def _checked(text: str) -> str:
+def _check_snippet(text: str) -> str:
     """A snippet of AWS::Include; what is beyond the bounds is no snippet, for which the base has AWS's words."""
     try:
         if not text.strip().startswith("{"):

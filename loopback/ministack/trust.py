@@ -79,7 +79,7 @@ class Trust:
         for service in SERVICES:
             if service in self._app.SERVICE_HANDLERS:
                 handler = self._app.SERVICE_HANDLERS[service]
-                self._app.SERVICE_HANDLERS[service] = _guarded(service, handler, permit_caller)
+                self._app.SERVICE_HANDLERS[service] = _guard(service, handler, permit_caller)
 
 
 def trusts(document: Any) -> dict[str, Any]:
@@ -96,14 +96,14 @@ def trusts(document: Any) -> dict[str, Any]:
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {**each, "Resource": "*", "Condition": _known(each.get("Condition") or {})}
+            {**each, "Resource": "*", "Condition": _decidable_conditions(each.get("Condition") or {})}
             for each in statements
             if isinstance(each, Mapping)
         ],
     }
 
 
-def _known(condition: Mapping[str, Any]) -> dict[str, Any]:
+def _decidable_conditions(condition: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         operator: {key: value for key, value in keys.items() if key.lower() not in UNKNOWN_YET}
         for operator, keys in condition.items()
@@ -111,8 +111,8 @@ def _known(condition: Mapping[str, Any]) -> dict[str, Any]:
     return {operator: keys for operator, keys in kept.items() if keys}
 
 
-def _guarded(service: str, handler: Handler, permit_caller: Callable[[list[PermissionCheck]], None]) -> Handler:
-    async def guarded(
+def _guard(service: str, handler: Handler, permit_caller: Callable[[list[PermissionCheck]], None]) -> Handler:
+    async def check_and_answer(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> tuple[int, dict[str, str], bytes]:
         operations = hands_over(service, method, path, headers.get("x-amz-target", ""))
@@ -128,4 +128,4 @@ def _guarded(service: str, handler: Handler, permit_caller: Callable[[list[Permi
             return status, content, json.dumps(message).encode()
         return await handler(method, path, headers, body, query)
 
-    return guarded
+    return check_and_answer

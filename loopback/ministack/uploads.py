@@ -42,7 +42,7 @@ class Uploads:
         self._read = self._app._read_request_body
         self._app._read_request_body = self._body
         self._refuse = self._app._incomplete_request_body_response
-        self._app._incomplete_request_body_response = self._refused
+        self._app._incomplete_request_body_response = self._refuse_body
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
         """Answer a request."""
@@ -63,7 +63,7 @@ class Uploads:
         chunked = "x-amz-decoded-content-length" in headers or "aws-chunked" in headers.get("content-encoding", "")
         decoder = Chunked(self._app._IncompleteRequestBody) if chunked else None
         try:
-            body, received = await self._received(receive, decoder)
+            body, received = await self._receive_body(receive, decoder)
         except _Gone:
             return await self._read(receive, method, headers)  # it finds that the client is gone
         except OSError as fault:
@@ -78,7 +78,7 @@ class Uploads:
         self._evaluator.pin_signed_body(b"")  # its hash is in a header, which is signed
         return body
 
-    def _refused(self, method: str, path: str, *rest: Any) -> Any:
+    def _refuse_body(self, method: str, path: str, *rest: Any) -> Any:
         """In place of the base's function, the answer to a body that is not whole."""
         upload = _upload.get()
         if upload is None or upload.fault is None:
@@ -87,10 +87,10 @@ class Uploads:
         why = f"The upload could not be written: {upload.fault.strerror}; {free} bytes are free on disk"
         return self._s3._error("InternalError", why, 500, path)
 
-    async def _received(self, receive: Receive, decoder: "Chunked | None") -> tuple[FileBody, int]:
+    async def _receive_body(self, receive: Receive, decoder: "Chunked | None") -> tuple[FileBody, int]:
         """The body in a file, and how many bytes came. A client hears of a fault when it has said all."""
         descriptor, path = self._staging.new()
-        body, received, block = FileBody.staged(path), 0, bytearray()
+        body, received, block = FileBody.stage(path), 0, bytearray()
         fault: OSError | None = None
         try:
             more = True

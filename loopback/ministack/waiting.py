@@ -41,17 +41,17 @@ class Waiting:
         self._asked = threading.local()  # the id of the request that this thread's custom resource was asked with
         execute = functions._execute_function_with_config_scope
 
-        def executed(function: dict[str, Any], event: Any) -> Any:
+        def execute_function(function: dict[str, Any], event: Any) -> Any:
             if isinstance(event, dict):
                 self._asked.request = event.get("RequestId", "")
             return execute(function, event)
 
-        functions._execute_function_with_config_scope = executed
+        functions._execute_function_with_config_scope = execute_function
         self.releases: list[Callable[[], None]] = []
         self._invoke = self._custom.invoke_custom_resource
-        self._custom.invoke_custom_resource = self._invoked
+        self._custom.invoke_custom_resource = self._invoke_function
 
-    def _invoked(self, *arguments: Any, **options: Any) -> Any:
+    def _invoke_function(self, *arguments: Any, **options: Any) -> Any:
         """Ask a custom resource's function, with AWS's words for an answer that fails or does not come."""
         self._asked.request = ""
         try:

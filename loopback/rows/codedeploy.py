@@ -135,7 +135,7 @@ class DeploymentRow(DeploymentResult):
     role: str = field(default="", metadata=key("serviceRoleArn"))
     creator: str
     routing: Json = field(default_factory=dict)
-    spec: AppSpec = field(metadata=key("", lambda value: AppSpec(**value), AppSpec.kept))
+    spec: AppSpec = field(metadata=key("", lambda value: AppSpec(**value), AppSpec.as_json))
     alarms: Json = field(default_factory=dict, metadata=key("alarmConfiguration"))
     auto_rollback: Json = field(default_factory=dict, metadata=key("autoRollbackConfiguration"))
 

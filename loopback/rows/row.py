@@ -62,7 +62,7 @@ class Row:
         """
         shape = _shape(type(self))
         whole = any(member.key is None for member in shape.doc)
-        return _written(self, shape.doc, defaults=not whole), _written(self, shape.result, defaults=False)
+        return _document(self, shape.doc, defaults=not whole), _document(self, shape.result, defaults=False)
 
     @classmethod
     def get(cls, store: Store, name: str) -> Self:
@@ -134,13 +134,13 @@ def changes(of: Callable[P, Row], *_: P.args, **values: P.kwargs) -> Json:
     return dict(_member(members[name], value) for name, value in values.items())
 
 
-def reading(row: type[R], view: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[Resource, P], T]:
+def view_of(row: type[R], view: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[Resource, P], T]:
     """A view of typed rows as a list's pages, which read records, want it."""
 
-    def viewed(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def view_record(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return view(row.from_row(resource), *args, **kwargs)
 
-    return viewed
+    return view_record
 
 
 def key(name: str = "", read: Codec | None = None, write: Codec | None = None) -> Mapping[str, Any]:
@@ -242,7 +242,7 @@ def _member(member: _Member, value: Any) -> tuple[str, Any]:
     return member.key, member.write(value) if member.write and value is not None else value
 
 
-def _written(row: Row, members: tuple[_Member, ...], *, defaults: bool) -> Json:
+def _document(row: Row, members: tuple[_Member, ...], *, defaults: bool) -> Json:
     """A whole document first, then the members of our own beside it."""
     found: Json = {}
     for member in members:

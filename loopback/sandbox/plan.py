@@ -51,7 +51,7 @@ class View:
         """The mounts that make it."""
         return plan(self.hidden, self.shows, self.fresh)
 
-    def showing(self, more: Iterable[Show]) -> "View":
+    def show_more(self, more: Iterable[Show]) -> "View":
         """The same with something more."""
         return View(self.hidden, (*self.shows, *more), self.fresh)
 
@@ -61,7 +61,7 @@ def hidden_folders(home: str, state: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in map(os.path.realpath, (*HIDDEN, home, *state)) if path not in KEPT))
 
 
-def shown(paths: Iterable[str], *, writable: bool = False) -> tuple[Show, ...]:
+def show_paths(paths: Iterable[str], *, writable: bool = False) -> tuple[Show, ...]:
     """Folders or files at their own places: where they are, and where a link leads to them."""
     found = [(os.path.abspath(path), os.path.realpath(path)) for path in paths]
     return tuple(dict.fromkeys(Show(place, real, writable) for path, real in found for place in (real, path)))
@@ -92,7 +92,7 @@ def rest(done: Plan, whole: Plan) -> Plan:
     return tuple(m for m in whole if m in fresh or any(_is_below(m.path, other.path) for other in fresh))
 
 
-def divided(whole: Plan) -> tuple[Plan, Plan]:
+def split_plan(whole: Plan) -> tuple[Plan, Plan]:
     """What rooms have in common, and what is made for each: fresh covers and what lies in them."""
     fresh = [mount.path for mount in whole if isinstance(mount, Cover) and mount.fresh]
     own = tuple(mount for mount in whole if any(_is_below(mount.path, path) for path in fresh))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from loopback.sandbox import mounts, system
-from loopback.sandbox.plan import Plan, View, divided
+from loopback.sandbox.plan import Plan, View, split_plan
 
 _FDS = 5
 
@@ -80,7 +80,7 @@ class Nursery:
         except OSError:
             raise NoRoom("the process that makes rooms has ended") from None
         self._asked -= 1
-        return _received(self._line)
+        return _receive_room(self._line)
 
     def fork(self, room: Room) -> int:
         """As os.fork, among the room's processes."""
@@ -96,7 +96,7 @@ def split(view: View, ahead: int) -> Nursery:
     """
     _become_privileged()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    common, own = divided(view.plan)
+    common, own = split_plan(view.plan)
     closed = _has_processes(common, own, ours, theirs)
     comes_back = not closed or _comes_back()
     if not comes_back:
@@ -136,7 +136,7 @@ def _has_processes(common: Plan, own: Plan, ours: socket.socket, theirs: socket.
             _tell_fault(theirs, fault)
         _make(theirs, own)
     os.waitpid(pid, 0)
-    room = _received(ours)
+    room = _receive_room(ours)
     room.close()
     return room.processes >= 0
 
@@ -160,7 +160,7 @@ def outer_pid(pid: int) -> int:
         os.close(handle)
 
 
-def _received(line: socket.socket) -> Room:
+def _receive_room(line: socket.socket) -> Room:
     data, fds, _flags, _address = socket.recv_fds(line, 4096, _FDS)
     if not data:
         raise NoRoom("the process that makes rooms has ended")

@@ -86,7 +86,7 @@ class Announcer(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, _kind: str, _name: str) -> None:
+    def on_change(self, _kind: str, _name: str) -> None:
         """There may be new rows."""
         self._wake.set()
 
@@ -138,12 +138,12 @@ class Announcer(Part):
         except CancelledError:  # the bus has closed: this change is told after the next start
             raise
         except ServiceError as fault:
-            log.warning("no EventBridge event is sent for %s: %s", _described(event), fault)
+            log.warning("no EventBridge event is sent for %s: %s", _describe(event), fault)
         except Exception:
-            log.exception("no EventBridge event is sent for %s", _described(event))
+            log.exception("no EventBridge event is sent for %s", _describe(event))
 
 
-def _described(event: Event) -> str:
+def _describe(event: Event) -> str:
     change = f"{event.old or 'nothing'} -> {event.new or 'nothing'}"
     return f"change {event.seq} of {event.kind} {event.name}, {event.event} ({change})"
 

@@ -24,7 +24,7 @@ class ClientRefused(ServiceError):
         return self._code
 
 
-def asked(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def call_operation(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """One operation of a client, by its name in the API; what it refuses is a ServiceError."""
     from botocore import xform_name
     from botocore.exceptions import BotoCoreError, ClientError

@@ -56,7 +56,7 @@ class Paging:
         following: list[Any] | None = None
         while part < len(selections) and following is None:
             if len(rows) < wanted:
-                found, last = _kept(store, selections[part], after, wanted - len(rows), items.keep)
+                found, last = _read_filtered(store, selections[part], after, wanted - len(rows), items.keep)
                 rows += found
                 following = None if last is None else [part, list(last)]
             else:
@@ -111,7 +111,7 @@ class Paging:
         return self.error(text)
 
 
-def _kept(
+def _read_filtered(
     store: Store, selection: Selection, after: Key | None, wanted: int, keep: Callable[[Resource], bool]
 ) -> tuple[list[Resource], Key | None]:
     """At most `wanted` rows that are kept of the next queries.SCANNED, and the key to go on after."""

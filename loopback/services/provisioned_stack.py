@@ -107,12 +107,14 @@ class ProvisionedStack:
             {"ParameterKey": key, "ParameterValue": value} for key, value in self.order.parameters.items()
         ]
         if self.order.verb == "update":
-            request["Parameters"] += [{"ParameterKey": key, "UsePreviousValue": True} for key in self._kept()]
+            request["Parameters"] += [
+                {"ParameterKey": key, "UsePreviousValue": True} for key in self._previous_parameters()
+            ]
             if not self.order.template:
                 request["UsePreviousTemplate"] = True
         self._id = self.call(f"{self.order.verb}_stack", **request)["StackId"]
 
-    def _kept(self) -> list[str]:
+    def _previous_parameters(self) -> list[str]:
         """The parameters that the stack has, the template still declares and the order does not name."""
         template = self.order.template or {"StackName": self.order.stack}
         declared = [entry["ParameterKey"] for entry in self.call("get_template_summary", **template)["Parameters"]]

@@ -46,7 +46,7 @@ def submit(name: str, order: Order, owner: Owner, context: Context, **more: Any)
     """Write an operation down; a Provisioner carries it out. `more` is kept in the row's doc, for its owner."""
     doc = {"order": asdict(order), "owners": [list(owner)], **more}
     context.store.create(STACK_OPERATION, name, doc, parent=owner[1])
-    context.changed(STACK_OPERATION.slug, name)
+    context.on_change(STACK_OPERATION.slug, name)
 
 
 def add_owner(name: str, owner: Owner, context: Context) -> None:
@@ -79,7 +79,7 @@ class Provisioner(Part):
         self._lock = threading.Lock()
         self._active: set[str] = set()
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: there may be an operation to begin."""
         if kind != STACK_OPERATION.slug or self._closing.is_set():
             return
@@ -93,7 +93,7 @@ class Provisioner(Part):
         """Take up what was going on when the process before this one ended."""
         for status, moves in STACK_OPERATION.lifecycle.items():
             for row in self._store.find(STACK_OPERATION, status=status) if moves else ():
-                self.changed(STACK_OPERATION.slug, row.name)
+                self.on_change(STACK_OPERATION.slug, row.name)
 
     def close(self) -> None:
         """Begin nothing more; what goes on in CloudFormation is looked at again at the next start."""
@@ -125,7 +125,7 @@ class Provisioner(Part):
                 self._move(row.name, "begin", {})
             if not (recovered and work.is_known()):
                 work.begin()
-            return self._followed(row.name, work)
+            return self._follow(row.name, work)
         except ClientError as fault:
             message, code = fault.response["Error"].get("Message", str(fault)), fault.response["Error"]["Code"]
             if work.order.verb == "update" and "No updates are to be performed" in message:
@@ -140,7 +140,7 @@ class Provisioner(Part):
             log.exception("stack operation %s", row.name)
             return "fail", {"message": "InternalServerError: loopback failed to carry this out; see its log"}
 
-    def _followed(self, name: str, work: ProvisionedStack) -> tuple[str, dict[str, Any]]:
+    def _follow(self, name: str, work: ProvisionedStack) -> tuple[str, dict[str, Any]]:
         """Look at the stack until the operation has ended."""
         pause = FIRST_PAUSE
         while True:
@@ -168,4 +168,4 @@ class Provisioner(Part):
                 except ResourceNotFound:  # a provisioned product that another operation has ended
                     continue
         for slug, owner in row.doc["owners"]:
-            self._context.changed(slug, owner)
+            self._context.on_change(slug, owner)

@@ -28,7 +28,7 @@ log = logging.getLogger("loopback")
 
 @dataclass(frozen=True)
 class Context:
-    """What every handler may use. `changed(kind slug, name)` tells the threads that carry out work of a change.
+    """What every handler may use. `on_change(kind slug, name)` tells the threads that carry out work of a change.
 
     `base` calls a JSON operation of ministack's services, `invoke` a Lambda function (ARN, payload). `client` makes a
     boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account. `permit` asks
@@ -40,7 +40,7 @@ class Context:
     objects: Objects
     base: BaseCall
     invoke: Callable[[str, Any], Any]
-    changed: Callable[[str, str], None]
+    on_change: Callable[[str, str], None]
     client: Callable[[str, str], Any]
     repositories: Repositories | None = None
     permit: Permit = anything
@@ -65,7 +65,7 @@ def handles(operation: str, service: str = "sagemaker") -> Callable[[Handler], H
     return register
 
 
-def implemented(service: str) -> frozenset[str]:
+def implemented_operations(service: str) -> frozenset[str]:
     """The operations of a service that loopback runs."""
     return frozenset(operation for name, operation in _HANDLERS if name == service)
 

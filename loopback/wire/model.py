@@ -83,7 +83,7 @@ def _string_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
         yield f"Value {shown!r} at {path!r} is not one of {_choices(shape.enum)}"
     yield from _size_faults(len(value), "characters", shape, path)
     pattern = shape.metadata.get("pattern")
-    if pattern and not _compiled(pattern).fullmatch(value):
+    if pattern and not _compile(pattern).fullmatch(value):
         yield f"Value {shown!r} at {path!r} must match {pattern}"
 
 
@@ -93,7 +93,7 @@ def _choices(values: list[str]) -> str:
 
 
 @cache
-def _compiled(pattern: str) -> regex.Pattern[str]:
+def _compile(pattern: str) -> regex.Pattern[str]:
     """AWS's patterns are Java's: Unicode classes, surrogate pairs, and a quantified `$` that says nothing."""
     pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     return regex.compile(_QUANTIFIED_END.sub("", pattern), regex.DOTALL)

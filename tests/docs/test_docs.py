@@ -49,7 +49,7 @@ FAMILIES = (
 
 def test_the_operations_page_is_true() -> None:
     listed = set(re.findall(r"^- (\w+)$", (ROOT / "docs/local-aws.md").read_text(), re.MULTILINE))
-    assert listed == registry.implemented("sagemaker"), FAMILIES
+    assert listed == registry.implemented_operations("sagemaker"), FAMILIES
 
 
 def test_every_step_type_is_on_the_page() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loopback.engines.eventbridge.inputs import handed
+from loopback.engines.eventbridge.inputs import target_input
 from slipway.build.project import NEEDED
 from slipway.cli import verbs
 from slipway.cli.roles import own_prefix
@@ -140,7 +140,7 @@ def test_a_message_says_what_why_and_what_to_do(name, given, resources, put_in) 
     (target,) = resources[name]["Properties"]["Targets"]
     transformer = put_in(target["InputTransformer"], {"SageMakerProjectName": "demo", "Pipeline": "churn"})
     detail = EVENTS[name] if given == "all of it" else {}
-    message = handed({"InputTransformer": transformer}, json.dumps({"detail": detail}))
+    message = target_input({"InputTransformer": transformer}, json.dumps({"detail": detail}))
     assert set(message) == {"project", "what", "why", "next"}
     assert message["next"].startswith("slipway ")
     for command in re.findall(r"slipway (\w+)", message["next"]):

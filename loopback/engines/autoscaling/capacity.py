@@ -47,12 +47,12 @@ class Decision:
     code: str = ""  # of NotScaledReasons
 
 
-def tracked(current: int, metric: float, target: float) -> int:
+def tracking_capacity(current: int, metric: float, target: float) -> int:
     """The fewest instances with which a metric per instance is at most its target, where the load stays as it is."""
     return math.ceil(round(current * metric / target, 9))
 
 
-def stepped(current: int, breach: float, config: Mapping[str, Any], *, above: bool) -> int | None:
+def step_capacity(current: int, breach: float, config: Mapping[str, Any], *, above: bool) -> int | None:
     """The capacity after a step policy's adjustment, or None when no step fits.
 
     `breach` is the metric less the alarm's threshold; `above` says that the alarm trips above its threshold, where
@@ -112,7 +112,7 @@ def decide(
     return Decision(capacity)
 
 
-def agreed(wishes: Sequence[int | None]) -> int | None:
+def agree(wishes: Sequence[int | None]) -> int | None:
     """What tracking policies scale in to: only if each of them wishes to, and then to the largest of the wishes."""
     given = [wish for wish in wishes if wish is not None]
     return max(given) if given and len(given) == len(wishes) else None

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loopback.engines.cloudformation.schemas import Schema, resolved, schema
+from loopback.engines.cloudformation.schemas import Schema, resolve, schema
 
 OPEN = ("Custom::", "AWS::CloudFormation::CustomResource")  # what their function answers
 OUTPUTS = "Outputs."
@@ -46,7 +46,7 @@ def attributes(resource_type: str) -> frozenset[str] | None:
 
 
 def _leaves(name: str, part: Schema, whole: Schema) -> Iterator[str]:
-    found = resolved(part, whole)
+    found = resolve(part, whole)
     if "object" in found.get("type", "") and found.get("properties"):
         for key, inner in found["properties"].items():
             yield from _leaves(f"{name}.{key}", inner, whole)

@@ -97,7 +97,7 @@ def _function(name: str, argument: Any, conditions: bool) -> Iterator[Use]:
     check = _SHAPES.get(name)
     if check is not None:
         _require(check(argument), _WORDS[name])
-    yield from _named(name, argument)
+    yield from _direct_uses(name, argument)
     yield from uses(_inner(name, argument), conditions=conditions)
 
 
@@ -106,7 +106,7 @@ def _require(good: bool, words: str) -> None:
         raise InvalidTemplate(words)
 
 
-def _named(name: str, argument: Any) -> Iterator[Use]:
+def _direct_uses(name: str, argument: Any) -> Iterator[Use]:
     """What the function itself names; its arguments may name more."""
     if name == "Ref":
         yield Use(name, argument)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from loopback.engines.cloudformation.schemas import Schema, resolved, schema
+from loopback.engines.cloudformation.schemas import Schema, resolve, schema
 
 
 class InvalidProperties(Exception):
@@ -23,7 +23,7 @@ class _Unknown:
 UNKNOWN = _Unknown()
 
 
-def checked(resource_type: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:
+def check_properties(resource_type: str, logical_id: str, properties: dict[str, Any]) -> dict[str, Any]:
     """The properties with scalars of the schema's types. Raises InvalidProperties with every fault."""
     made, faults = _read(resource_type, properties)
     if faults:
@@ -56,7 +56,7 @@ Tell = Callable[[str], None]
 def _value(value: Any, part: Schema, whole: Schema, path: str, tell: Tell) -> Any:
     if value is UNKNOWN:
         return value
-    part = resolved(part, whole)
+    part = resolve(part, whole)
     kinds = part.get("type")
     allowed = [kinds] if isinstance(kinds, str) else list(kinds or [])
     if isinstance(value, dict):

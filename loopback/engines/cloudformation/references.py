@@ -29,7 +29,9 @@ def check_references(template: Template, conditions: Conditions, has_attribute: 
     for output in outputs.values():
         _check_text(output["Value"], template)
     _check_what_is_made(template, conditions)
-    needs = {name: _needed(resource, conditions) for name, resource in _resources_to_make(resources, conditions)}
+    needs = {
+        name: _needed_resources(resource, conditions) for name, resource in _resources_to_make(resources, conditions)
+    }
     if circle := _circle(needs):
         raise InvalidTemplate(f"Circular dependency between resources: [{', '.join(circle)}]")
 
@@ -56,7 +58,7 @@ def _check_block(
     resources = template.get("Resources", {})
     unresolved = {use.name for use in every if not _is_resolved(use, template)}
     if unresolved:
-        raise InvalidTemplate(_unresolved(unresolved, section))
+        raise InvalidTemplate(_unresolved_message(unresolved, section))
     for use in every:
         if use.function == "Condition" and use.name not in template.get("Conditions", {}):
             raise InvalidTemplate(
@@ -76,7 +78,7 @@ def _is_resolved(use: Use, template: Template) -> bool:
     return True
 
 
-def _unresolved(names: Iterable[str], section: str) -> str:
+def _unresolved_message(names: Iterable[str], section: str) -> str:
     listed = ", ".join(sorted(names))
     return f"Template format error: Unresolved resource dependencies [{listed}] in the {section} block of the template"
 
@@ -161,7 +163,7 @@ def _check_what_is_made(template: Template, conditions: Conditions) -> None:
             if use.function in ("Ref", "Fn::GetAtt", "Fn::Sub")
         }
         if unresolved := wanted & missing:
-            raise InvalidTemplate(_unresolved(unresolved, section))
+            raise InvalidTemplate(_unresolved_message(unresolved, section))
 
 
 def _values(member: Mapping[str, Any]) -> list[Any]:
@@ -179,7 +181,7 @@ def live(value: Any, conditions: Conditions) -> Any:
     return [live(item, conditions) for item in value] if isinstance(value, list) else value
 
 
-def _needed(resource: Mapping[str, Any], conditions: Conditions) -> set[str]:
+def _needed_resources(resource: Mapping[str, Any], conditions: Conditions) -> set[str]:
     named = uses(live(_values(resource), conditions))
     found = {use.name for use in named if use.function in ("Ref", "Fn::GetAtt", "Fn::Sub")}
     return found | set(_depends_on(resource))

@@ -46,10 +46,10 @@ def tag_shape(resource_type: str) -> str | None:
     found = schema(resource_type) or {}
     if "Tags" not in found.get("properties", {}) or not found.get("tagging", {}).get("taggable", True):
         return None
-    return "list" if resolved(found["properties"]["Tags"], found).get("type") == "array" else "map"
+    return "list" if resolve(found["properties"]["Tags"], found).get("type") == "array" else "map"
 
 
-def resolved(part: Schema, whole: Schema) -> Schema:
+def resolve(part: Schema, whole: Schema) -> Schema:
     """`part`, or what its `$ref` into `whole` names; members beside the `$ref` add to it."""
     while "$ref" in part:
         target: Any = whole

@@ -132,7 +132,7 @@ def series(alarm: Alarm, fetch: Fetch, starts: Sequence[float]) -> Series:
     """The value of each period, oldest first; None where there is none."""
     metrics = {source.id: _values(source, fetch(source.key), starts, alarm.period) for source in alarm.sources}
     known: dict[str, expressions.Value] = dict(metrics)
-    for name in ordered(alarm.expressions):
+    for name in order_expressions(alarm.expressions):
         known[name] = expressions.evaluate(expressions.parse(alarm.expressions[name]), known, metrics)
     found = known[alarm.returned]
     if not isinstance(found, list):
@@ -141,7 +141,7 @@ def series(alarm: Alarm, fetch: Fetch, starts: Sequence[float]) -> Series:
     return [number if isinstance(number, float | int) else None for number in flat]
 
 
-def ordered(texts: Mapping[str, str]) -> list[str]:
+def order_expressions(texts: Mapping[str, str]) -> list[str]:
     """Expressions after those they refer to; what refers to itself comes last, where its evaluation is refused."""
     needs = {name: expressions.references(expressions.parse(text)) & set(texts) for name, text in texts.items()}
     done: list[str] = []

@@ -123,7 +123,7 @@ def _check_result(request: Mapping[str, Any]) -> None:
     alarm = alarms.alarm_of(request)
     metrics: dict[str, expressions.Series] = {source.id: [None] for source in alarm.sources}
     known: dict[str, expressions.Value] = dict(metrics)
-    for name in alarms.ordered(alarm.expressions):
+    for name in alarms.order_expressions(alarm.expressions):
         known[name] = expressions.evaluate(expressions.parse(alarm.expressions[name]), known, metrics)
     if not expressions.is_series(known[alarm.returned]):
         raise ValidationException(f"Invalid metrics list: {alarm.returned} must give one time series")

@@ -143,10 +143,10 @@ class _ExpressionParser:
             self.fail()
         if self.tokens[self.at] == "(":
             self.at += 1
-            return self.called(token)
+            return self.parse_call(token)
         return ("keyword", token) if token in ("REPEAT", "LINEAR") else ("id", token)
 
-    def called(self, name: str) -> Node:
+    def parse_call(self, name: str) -> Node:
         if name not in FUNCTIONS:
             raise ValidationException(
                 f"loopback does not compute {name} in metric math; it knows {', '.join(FUNCTIONS)}"
@@ -186,17 +186,17 @@ class _Evaluation:
             case ("array", *items):
                 return self.several([self.value(item) for item in items])
             case ("call", name, *items):
-                return self.called(name, items)
+                return self.call_function(name, items)
         raise ValidationException(f"Invalid metrics list: {node[1]!r} stands where a number or a series is expected")
 
-    def called(self, name: str, items: Sequence[Node]) -> Value:
+    def call_function(self, name: str, items: Sequence[Node]) -> Value:
         if name == "METRICS":
             wanted = self.filter_of(items)
             return [series for id_, series in self.metrics.items() if wanted in id_]
         if name == "IF" and len(items) in (2, 3):
             return _if(*(self.value(item) for item in items))
         if name == "FILL" and len(items) == 2:
-            return self.filled(self.value(items[0]), items[1])
+            return self.fill(self.value(items[0]), items[1])
         if name in _FOLDS and len(items) == 1:
             return _fold(_FOLDS[name], self.value(items[0]))
         raise ValidationException(f"Invalid metrics list: {name} does not take {len(items)} operands")
@@ -216,20 +216,20 @@ class _Evaluation:
             found += [value] if is_series(value) else value
         return found
 
-    def filled(self, value: Value, filling: Node) -> Value:
+    def fill(self, value: Value, filling: Node) -> Value:
         if not isinstance(value, list):
             raise ValidationException("Invalid metrics list: FILL fills a series, not a number")
         if not is_series(value):
-            return [self.filled(series, filling) for series in value]
+            return [self.fill(series, filling) for series in value]
         if filling == ("keyword", "REPEAT"):
-            return _repeated(value)
+            return _repeat_last(value)
         if filling[0] == "keyword":
             raise ValidationException(f"loopback does not compute FILL with {filling[1]}; it knows REPEAT and numbers")
         given = self.value(filling)
         return _each(lambda own, other: other if own is None else own, value, given, missing=True)
 
 
-def _repeated(series: Series) -> Series:
+def _repeat_last(series: Series) -> Series:
     found: Series = []
     for number in series:
         found.append(found[-1] if number is None and found else number)

@@ -61,11 +61,11 @@ def _percentile(points: Sequence[Point], percent: float) -> float | None:
         return None
     ordered = sorted((point.low, point.count) for point in points)
     rank = percent / 100 * max(sum(count for _, count in ordered) - 1, 0)
-    below = _ranked(ordered, math.floor(rank))
-    return below + (rank - math.floor(rank)) * (_ranked(ordered, math.ceil(rank)) - below)
+    below = _value_at_rank(ordered, math.floor(rank))
+    return below + (rank - math.floor(rank)) * (_value_at_rank(ordered, math.ceil(rank)) - below)
 
 
-def _ranked(ordered: Sequence[tuple[float, float]], rank: float) -> float:
+def _value_at_rank(ordered: Sequence[tuple[float, float]], rank: float) -> float:
     seen = 0.0
     for value, count in ordered:
         seen += count
@@ -84,7 +84,7 @@ def point_of(stored: Mapping[str, Any]) -> Point:
     return Point(at, count, value * count, value, value, unit)
 
 
-def compacted(stored: Sequence[Mapping[str, Any]], now: float) -> list[Mapping[str, Any]]:
+def compact_points(stored: Sequence[Mapping[str, Any]], now: float) -> list[Mapping[str, Any]]:
     """The same points with old ones merged into longer periods, as CloudWatch does, and without those of 14 days ago.
 
     The basic statistics of whole periods stay the same; percentiles stay near.
@@ -115,10 +115,10 @@ def _merge(start: float, most: int, group: Sequence[Mapping[str, Any]]) -> list[
     counts: dict[float, float] = {}
     for point in group:
         counts[point["Value"]] = counts.get(point["Value"], 0.0) + float(point.get("Count", 1))
-    return [base | {"Value": value, "Count": count} for value, count in _thinned(sorted(counts.items()), most)]
+    return [base | {"Value": value, "Count": count} for value, count in _thin_out(sorted(counts.items()), most)]
 
 
-def _thinned(values: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:
+def _thin_out(values: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:
     """At most `most` values with their counts: the least, the greatest, and means of neighbours between them."""
     if len(values) <= most:
         return values

@@ -26,10 +26,10 @@ def iso(at: float) -> str:
 def reason(alarm: Alarm, verdict: Verdict, old: str) -> str:
     """Why a verdict with a state is what it is; `old` is the state before."""
     if verdict.state == "INSUFFICIENT_DATA":
-        return f"Insufficient Data: {_count(alarm.evaluate, 'datapoint')} {_was(alarm.evaluate)} unknown."
+        return f"Insufficient Data: {_count(alarm.evaluate, 'datapoint')} {_count_points(alarm.evaluate)} unknown."
     breached = verdict.state == "ALARM"
     data = [datum for datum in verdict.data if datum.breaching == breached]
-    missing = f"{_count(verdict.filled, 'missing datapoint')} {_was(verdict.filled)}"
+    missing = f"{_count(verdict.filled, 'missing datapoint')} {_count_points(verdict.filled)}"
     treated = f"{missing} treated as [{_TREATED[alarm.missing]}]"
     if not data:
         periods = _count(verdict.filled, "period")
@@ -37,7 +37,7 @@ def reason(alarm: Alarm, verdict: Verdict, old: str) -> str:
     points = ", ".join(
         f"{d.value} ({datetime.fromtimestamp(d.start, UTC):%d/%m/%y %H:%M:%S})" for d in data[:MOST_SHOWN]
     )
-    verb = _was(len(data)) if breached else f"{_was(len(data))} not"
+    verb = _count_points(len(data)) if breached else f"{_count_points(len(data))} not"
     minimum = alarm.to_alarm if breached else alarm.evaluate - alarm.to_alarm + 1
     last = _count(len(verdict.data), "datapoint", plural=True)
     text = (
@@ -76,5 +76,5 @@ def _count(number: int, noun: str, *, plural: bool = False) -> str:
     return f"{number} {noun}{'s' if plural or number != 1 else ''}"
 
 
-def _was(number: int) -> str:
+def _count_points(number: int) -> str:
     return "was" if number == 1 else "were"

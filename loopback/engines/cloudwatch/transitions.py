@@ -42,7 +42,7 @@ def state_of(alarm: Mapping[str, Any]) -> AlarmState:
     return AlarmState(alarm["StateValue"], alarm.get("StateReason") or "", data, float(alarm["StateUpdatedTimestamp"]))
 
 
-def shown(state: AlarmState) -> dict[str, Any]:
+def history_state(state: AlarmState) -> dict[str, Any]:
     """As the history of an alarm has it."""
     found: dict[str, Any] = {"stateValue": state.value, "stateReason": state.reason}
     if state.data:

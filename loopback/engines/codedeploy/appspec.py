@@ -31,7 +31,7 @@ class AppSpec:
         """The way back, without hooks."""
         return AppSpec(self.function, self.alias, self.target, self.current)
 
-    def kept(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, str]:
         """As a row keeps it: `AppSpec(**kept)` is this again."""
         return asdict(self)
 

@@ -22,7 +22,7 @@ def faults(noun: str, step: Action, provider: Provider) -> Iterator[str]:
         choices = CHOICES.get((step.provider, key))
         if choices and value not in choices:
             yield f"{start} '{key}' of {noun} '{name}' is '{value}'; expected one of {', '.join(choices)}"
-    for key in needed(step, provider):
+    for key in required_keys(step, provider):
         if key not in given:
             yield f"{start} for {noun} '{name}' is missing required configuration '{key}'"
     if given.get("CombineArtifacts") == "true" and (given.get("BatchEnabled") != "true" or len(step.outputs) > 1):
@@ -43,7 +43,7 @@ def command_faults(noun: str, step: Action) -> Iterator[str]:
         yield f"{noun.capitalize()} '{step.name}' has a command of several lines; expected one line each"
 
 
-def needed(step: Action, provider: Provider) -> tuple[str, ...]:
+def required_keys(step: Action, provider: Provider) -> tuple[str, ...]:
     """The keys that it must have."""
     keys = provider.required
     if step.provider == "CloudFormation":

@@ -72,10 +72,10 @@ def _any(globs: Iterable[str], value: str) -> bool:
 @cache
 def pattern(glob: str) -> re.Pattern[str]:
     """`*` within a path segment, `**` over any number of them, `?` one character, `{a,b}` alternatives."""
-    return re.compile(_translated(glob), re.DOTALL)
+    return re.compile(_translate(glob), re.DOTALL)
 
 
-def _translated(glob: str) -> str:
+def _translate(glob: str) -> str:
     written, at, depth = "", 0, 0
     while at < len(glob):
         rest = glob[at:]

@@ -48,7 +48,7 @@ class RunningExecution:
         """Whether the execution is over after this stage."""
         return self.rollback or self.at + 1 == len(self.structure.stages)
 
-    def said(self, kind: str) -> str:
+    def condition_status(self, kind: str) -> str:
         """What a condition of this stage came to: "" before it is looked at, Succeeded where there is none."""
         return self.conditions.get(kind, "") if kind in self.here.conditions else "Succeeded"
 
@@ -141,7 +141,7 @@ def plan(facts: PipelineFacts) -> list[Move]:
     """The moves that are due; call again with what followed from them until there are none."""
     moves: list[Move] = []
     for run in facts.runs:
-        moves += _in_stage(run) if run.stage else _stopped_while_waiting(run)
+        moves += _in_stage(run) if run.stage else _stop_waiting(run)
     return moves or list(_entries(facts))
 
 
@@ -149,26 +149,26 @@ def _in_stage(run: RunningExecution) -> Iterator[Move]:
     running = [name for name, status in run.actions.items() if status == "InProgress"]
     looking = next((kind for kind, status in run.conditions.items() if status == "InProgress"), None)
     if looking is not None:
-        yield from _looking(run, looking)
+        yield from _check_rules(run, looking)
     elif running and run.stopping == "abandon":
         yield from (Abandon(run, name) for name in running)
-    elif running and (run.stopping or _failed(run)):
+    elif running and (run.stopping or _has_failed(run)):
         return  # what runs goes on; nothing new begins
     elif all(run.actions.get(action.name) == "Succeeded" for action in run.here.actions):
         yield from _success(run)
     elif run.stopping:
         yield from _over(run, "Stopped")
-    elif not run.said(ENTRY):
+    elif not run.condition_status(ENTRY):
         yield CheckCondition(run, ENTRY)
-    elif run.said(ENTRY) in UNMET:
-        yield from _not_entered(run)
-    elif _failed(run):
+    elif run.condition_status(ENTRY) in UNMET:
+        yield from _refuse_entry(run)
+    elif _has_failed(run):
         yield from _failure(run)
     else:
         yield from (StartAction(run, name) for name in _due(run))
 
 
-def _looking(run: RunningExecution, kind: str) -> Iterator[Move]:
+def _check_rules(run: RunningExecution, kind: str) -> Iterator[Move]:
     """A condition fails with its first rule that fails; a stop does not wait for one."""
     rules = run.rules.get(kind, {})
     if run.stopping:
@@ -188,9 +188,9 @@ def _over(run: RunningExecution, status: str) -> Iterator[Move]:
     yield FinishExecution(run, status)
 
 
-def _not_entered(run: RunningExecution) -> Iterator[Move]:
+def _refuse_entry(run: RunningExecution) -> Iterator[Move]:
     """A rule that could not be looked at skips nothing: the stage has failed then."""
-    if run.said(ENTRY) == "Failed" and run.here.conditions[ENTRY].result == "SKIP":
+    if run.condition_status(ENTRY) == "Failed" and run.here.conditions[ENTRY].result == "SKIP":
         yield from _on(run, "Skipped")
     else:
         yield from _over(run, "Failed")
@@ -202,7 +202,7 @@ def _on(run: RunningExecution, status: str) -> Iterator[Move]:
         yield FinishExecution(run, "Succeeded")
 
 
-def _failed(run: RunningExecution) -> bool:
+def _has_failed(run: RunningExecution) -> bool:
     return any(status in ("Failed", "Abandoned") for status in run.actions.values())
 
 
@@ -214,7 +214,7 @@ def _due(run: RunningExecution) -> list[str]:
 
 
 def _success(run: RunningExecution) -> Iterator[Move]:
-    said = run.said(SUCCESS)
+    said = run.condition_status(SUCCESS)
     if said in MET:
         yield from _on(run, "Succeeded")
     elif run.stopping:
@@ -226,7 +226,7 @@ def _success(run: RunningExecution) -> Iterator[Move]:
 
 
 def _failure(run: RunningExecution) -> Iterator[Move]:
-    if not run.said(FAILURE):
+    if not run.condition_status(FAILURE):
         yield CheckCondition(run, FAILURE)
         return
     policy = _result(run, FAILURE) if FAILURE in run.here.conditions else run.here.on_failure
@@ -238,7 +238,7 @@ def _failure(run: RunningExecution) -> Iterator[Move]:
 
 def _result(run: RunningExecution, kind: str) -> str:
     """What the condition asks for when it has failed; one that could not be looked at asks for nothing."""
-    return run.here.conditions[kind].result if run.said(kind) == "Failed" else "FAIL"
+    return run.here.conditions[kind].result if run.condition_status(kind) == "Failed" else "FAIL"
 
 
 def _failed_for_good(run: RunningExecution, policy: str) -> Iterator[Move]:
@@ -247,7 +247,7 @@ def _failed_for_good(run: RunningExecution, policy: str) -> Iterator[Move]:
         yield RollBack(run)
 
 
-def _stopped_while_waiting(run: RunningExecution) -> Iterator[Move]:
+def _stop_waiting(run: RunningExecution) -> Iterator[Move]:
     if run.stopping:
         yield FinishExecution(run, "Stopped")
 

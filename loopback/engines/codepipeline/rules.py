@@ -19,7 +19,7 @@ ALARM_STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 SKIPPING = ("LambdaInvoke", "VariableCheck")  # the only rules of a condition whose result is SKIP
 
 
-def seconds_allowed(step: Action) -> int:
+def time_limit(step: Action) -> int:
     """How long an action or a rule may take: its own `timeoutInMinutes`, or the provider's limit."""
     provider = RULES[step.provider] if step.category == "Rule" else PROVIDERS[step.kind]
     return step.timeout_minutes * MINUTES if step.timeout_minutes else provider.seconds

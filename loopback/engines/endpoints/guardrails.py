@@ -35,11 +35,11 @@ class DeploymentPlan:
     retreat: float = 1.0
     pace: float = 1.0
 
-    def held(self, step: int) -> float:
+    def blue_share(self, step: int) -> float:
         """The part of blue that stays until the shift after this one: what the shift before has left."""
         return 1.0 - self.shares[step - 1] if self.gradual and step else 1.0
 
-    def grown(self, step: int) -> float:
+    def green_share(self, step: int) -> float:
         """The part of green that runs in this step."""
         return self.shares[step] if self.rolling else 1.0
 
@@ -70,14 +70,14 @@ ALONE = Picture(0.0, 1.0, 0.0)  # blue, as before the deployment
 def picture(plan: DeploymentPlan, at: DeploymentProgress) -> Picture:
     """What is to stand in a phase."""
     if at.phase == LAUNCHING:
-        return Picture(0.0, 1.0, plan.grown(0))
+        return Picture(0.0, 1.0, plan.green_share(0))
     if at.phase in (ENDING, DONE):
         return Picture(1.0, 0.0, 1.0)
     if at.phase == UNDONE:
         return ALONE
     if at.phase == RETREATING:
         return way_back(plan, at.step)[at.back]
-    return Picture(plan.shares[at.step], plan.held(at.step), plan.grown(at.step))
+    return Picture(plan.shares[at.step], plan.blue_share(at.step), plan.green_share(at.step))
 
 
 def way_back(plan: DeploymentPlan, step: int) -> list[Picture]:
@@ -85,10 +85,10 @@ def way_back(plan: DeploymentPlan, step: int) -> list[Picture]:
     plan wants to take back part by part.
     """
     if plan.retreat >= 1.0:
-        return [Picture(0.0, plan.held(step), plan.grown(step)), ALONE]
+        return [Picture(0.0, plan.blue_share(step), plan.green_share(step)), ALONE]
     share, pictures = plan.shares[step], []
     while (share := round(share - plan.retreat, 9)) > 0:
-        pictures.append(Picture(share, max(plan.held(step), 1.0 - share), share))
+        pictures.append(Picture(share, max(plan.blue_share(step), 1.0 - share), share))
     return [*pictures, ALONE]
 
 

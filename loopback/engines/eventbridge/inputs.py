@@ -10,13 +10,13 @@ from loopback.wire import documents
 _PLACE = re.compile(r"<([A-Za-z0-9_.-]+)>")
 
 
-def handed(target: Mapping[str, Any], event: str) -> dict[str, Any]:
+def target_input(target: Mapping[str, Any], event: str) -> dict[str, Any]:
     """The JSON object that the target makes of the event; {} where it leaves the event as it is.
 
     Raises ValueError, naming what is wrong, when the target writes something that is not a JSON object.
     """
     if "InputTransformer" in target:
-        text = _transformed(target["InputTransformer"], json.loads(event))
+        text = _apply_transformer(target["InputTransformer"], json.loads(event))
     elif "Input" in target:
         text = target["Input"]
     elif "InputPath" in target:
@@ -45,7 +45,7 @@ def path_of(path: str, document: Any) -> Any:
     return document
 
 
-def _transformed(transformer: Mapping[str, Any], event: Any) -> str:
+def _apply_transformer(transformer: Mapping[str, Any], event: Any) -> str:
     """Text goes into a quoted template as it is and elsewhere as a JSON value, as EventBridge does.
 
     What the event does not have becomes nothing.
@@ -59,12 +59,12 @@ def _transformed(transformer: Mapping[str, Any], event: Any) -> str:
         value = values[found[1]]
         if value is None:
             return ""
-        if _quoted(template, found.start()):
+        if _is_quoted(template, found.start()):
             return json.dumps(value if isinstance(value, str) else json.dumps(value))[1:-1]
         return json.dumps(value)
 
     return _PLACE.sub(value_of, template)
 
 
-def _quoted(template: str, at: int) -> bool:
+def _is_quoted(template: str, at: int) -> bool:
     return len(re.findall(r'(?<!\\)"', template[:at])) % 2 == 1

@@ -27,7 +27,7 @@ _NOT_FOR_STARTING = frozenset(
 )
 
 
-def resolved(step: Step, scope: Scope) -> dict[str, Any]:
+def resolve_arguments(step: Step, scope: Scope) -> dict[str, Any]:
     """The step's Arguments without references; null members are left out, as the service reads them."""
     arguments: dict[str, Any] = resolve(dict(step.arguments), scope)
     return arguments if step.type in _PAYLOADS else _request(arguments)

@@ -31,7 +31,7 @@ def parse(text: str, max_steps: int = 50) -> Definition:
     if len(steps) > max_steps:
         raise InvalidDefinition(f"there are {len(steps)} steps; at most {max_steps} are allowed")
     _check_iteration_names(steps)
-    declared = parameters.declared(raw.get("Parameters") or [])
+    declared = parameters.read_parameters(raw.get("Parameters") or [])
     definition = Definition(declared, steps, raw.get("PipelineExperimentConfig"), raw)
     graph.check(definition)
     return definition

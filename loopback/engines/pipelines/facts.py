@@ -112,7 +112,7 @@ class Finish:
 Action = Start | Open | Conclude | Retry | Stop | Finish
 
 
-def recorded(fact: StepFact | None, action: Start | Open | Conclude | Retry | Stop, now: float) -> StepFact:
+def record(fact: StepFact | None, action: Start | Open | Conclude | Retry | Stop, now: float) -> StepFact:
     """The fact of a step right after `action` on it was taken up."""
     before = fact or StepFact("Starting", first_started=now)
     if isinstance(action, Start):

@@ -18,7 +18,7 @@ def instance(step: Step, iteration: int) -> str:
     return f"{step.name}-{iteration}"
 
 
-def opened(iterable: Any) -> dict[str, Any]:
+def start_properties(iterable: Any) -> dict[str, Any]:
     """Properties of a ForEach that starts; `iterable` is a list, or its JSON text as parameters hold it."""
     items = iterable
     if isinstance(iterable, str):
@@ -58,11 +58,11 @@ def outcome(
         ],
     }
     if status == "Succeeded" and step.arguments.get("Selector") and counts["Succeeded"]:
-        properties["Selected"] = _selected(step.arguments["Selector"], properties["IterationOutputs"])
+        properties["Selected"] = _select_outputs(step.arguments["Selector"], properties["IterationOutputs"])
     return status, properties
 
 
-def _selected(selector: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> Any:
+def _select_outputs(selector: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> Any:
     """The outputs of the compared body step in the best iteration; the first one among equals."""
     field = selector["Field"]["Get"]
     _, body_step, *member = parse_path(field)

@@ -16,7 +16,7 @@ class InvalidParameters(ValueError):
     """The given values do not fit the declared parameters; the message lists every fault."""
 
 
-def declared(entries: Any) -> dict[str, Parameter]:
+def read_parameters(entries: Any) -> dict[str, Parameter]:
     """Read the `Parameters` of a definition; raises InvalidDefinition naming the parameter."""
     if not isinstance(entries, list):
         raise InvalidDefinition("Parameters must be a list")
@@ -46,7 +46,7 @@ def bind(definition: Definition, given: Mapping[str, str]) -> dict[str, Any]:
             faults.append(f"{name}: has no default, so a value must be given")
         else:
             try:
-                values[name] = _typed(parameter.type, parameter.enum, given[name])
+                values[name] = _convert(parameter.type, parameter.enum, given[name])
             except ValueError as error:
                 faults.append(f"{name}: {error}")
     if faults:
@@ -70,12 +70,12 @@ def _declaration(entry: Any) -> Parameter:
     if default is None:
         return Parameter(name, kind, True, None, tuple(enum))
     try:
-        return Parameter(name, kind, False, _typed(kind, tuple(enum), default), tuple(enum))
+        return Parameter(name, kind, False, _convert(kind, tuple(enum), default), tuple(enum))
     except ValueError as error:
         raise InvalidDefinition(f"parameter {name!r}: its DefaultValue {error}") from error
 
 
-def _typed(kind: str, enum: tuple[str, ...], value: Any) -> Any:
+def _convert(kind: str, enum: tuple[str, ...], value: Any) -> Any:
     """`value`, as text or as JSON gave it, in the declared type; ValueError says what was expected."""
     if kind == "String" and isinstance(value, str):
         if enum and value not in enum:

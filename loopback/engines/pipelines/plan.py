@@ -27,7 +27,7 @@ from loopback.engines.pipelines.facts import (
     Start,
     StepFact,
     Stop,
-    recorded,
+    record,
 )
 from loopback.engines.pipelines.model import Definition, Step
 from loopback.engines.pipelines.reach import Reach
@@ -46,7 +46,7 @@ __all__ = [
     "StepFact",
     "Stop",
     "plan",
-    "recorded",
+    "record",
 ]
 
 _WITHOUT_WORK = ("Condition", "Fail", "ForEach")  # decided here, so they take no place of max_parallel
@@ -95,7 +95,7 @@ class _Planning:
 
     def _do(self, action: Start | Open | Conclude | Retry | Stop) -> None:
         self.actions.append(action)
-        self.steps[action.name] = recorded(self.steps.get(action.name), action, self.now)
+        self.steps[action.name] = record(self.steps.get(action.name), action, self.now)
 
     def _stop(self) -> None:
         for name, fact in list(self.steps.items()):
@@ -116,7 +116,7 @@ class _Planning:
     def _advance(self) -> bool:
         """Start and conclude what can be; True when a conclusion may have made more possible."""
         before = len(self.actions)
-        halted = self.facts.stopping or bool(self.reach.unhandled())
+        halted = self.facts.stopping or bool(self.reach.unhandled_failures())
         for step, name, iteration in list(self._candidates(halted)):
             self._begin(step, name, iteration)
             if self._has_failed_since(before):
@@ -163,10 +163,10 @@ class _Planning:
                 message = str(resolve(step.arguments.get("ErrorMessage", ""), scope))
                 self._do(Conclude(name, "Failed", {"ErrorMessage": message}, message))
             elif step.type == "ForEach":
-                self._do(Open(name, foreach.opened(resolve(step.arguments["IterableItems"], scope))))
+                self._do(Open(name, foreach.start_properties(resolve(step.arguments["IterableItems"], scope))))
             else:
                 attempt = self.steps[name].attempts + 1 if name in self.steps else 1
-                request, extra = arguments.resolved(step, scope), arguments.envelope(step, scope)
+                request, extra = arguments.resolve_arguments(step, scope), arguments.envelope(step, scope)
                 self._do(Start(step, name, request, extra, attempt, iteration))
         except (Unresolvable, conditions.Incomparable) as error:
             self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
@@ -176,7 +176,7 @@ class _Planning:
         step, body = self.definition.steps[name], self.definition.bodies[name]
         instances = [(s, i, self.steps.get(foreach.instance(s, i))) for i in foreach.iterations(fact) for s in body]
         to_come = any(child is None and self.reach.may_run(s, i) for s, i, child in instances)
-        halted = self.facts.stopping or bool(self.reach.unhandled())
+        halted = self.facts.stopping or bool(self.reach.unhandled_failures())
         if any(child is not None and not child.ended for _, _, child in instances) or (to_come and not halted):
             return
         try:
@@ -231,7 +231,7 @@ class _Planning:
         return for_item(scope, self.steps[step.parent].properties[foreach.ITEMS][iteration], siblings)
 
     def _finish(self) -> Finish:
-        unhandled = self.reach.unhandled()
+        unhandled = self.reach.unhandled_failures()
         for name in unhandled:
             if self.definition.steps[name].type == "Fail":
                 return Finish("Failed", self.steps[name].failure_reason[:_MAX_REASON])
@@ -240,8 +240,8 @@ class _Planning:
             return Finish("Stopped")
         if unhandled:
             return Finish("Failed", self._reason(STEPS_FAILED, unhandled))
-        if self.reach.handled():
-            return Finish("Failed", self._reason(HANDLED, self.reach.handled()))
+        if self.reach.handled_failures():
+            return Finish("Failed", self._reason(HANDLED, self.reach.handled_failures()))
         return Finish("Succeeded")
 
     def _reason(self, text: str, names: list[str]) -> str:

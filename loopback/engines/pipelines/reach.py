@@ -48,7 +48,7 @@ class Reach:
                 return False
         return all(self._may_be_met(name, trigger, step, iteration) for name, trigger in step.dependencies.items())
 
-    def unhandled(self) -> list[str]:
+    def unhandled_failures(self) -> list[str]:
         """Steps whose failure or stop nobody waits for; those of a ForEach body are their ForEach's affair."""
         return [
             name
@@ -56,7 +56,7 @@ class Reach:
             if fact.status in ("Failed", "Stopped") and not fact.waiting and not self._is_handled(name, fact.status)
         ]
 
-    def handled(self) -> list[str]:
+    def handled_failures(self) -> list[str]:
         """Steps that failed or stopped while another step waited for just that."""
         waited_for = (name for name in self.definition.handlers if name in self.steps)
         return [name for name in waited_for if self.steps[name].ended and self.steps[name].status != "Succeeded"]

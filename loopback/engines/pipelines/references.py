@@ -112,9 +112,9 @@ def _member(value: Any, part: str | int, whole: str, by_name: bool) -> Any:
         named = {str(element[key]): element for element in value for key in _NAME_KEYS if _holds(element, key)}
         if part in named:
             return named[str(part)]
-        raise Unresolvable(f"{whole}: there is no {part!r}; available: {_listed(named)}")
+        raise Unresolvable(f"{whole}: there is no {part!r}; available: {_list_names(named)}")
     if isinstance(value, Mapping):
-        raise Unresolvable(f"{whole}: there is no {part!r}; available: {_listed(value)}")
+        raise Unresolvable(f"{whole}: there is no {part!r}; available: {_list_names(value)}")
     raise Unresolvable(f"{whole}: {part!r} asks for a member of {json.dumps(value, default=str)[:80]}")
 
 
@@ -122,7 +122,7 @@ def _holds(element: Any, key: str) -> bool:
     return isinstance(element, Mapping) and key in element
 
 
-def _listed(names: Any) -> str:
+def _list_names(names: Any) -> str:
     return ", ".join(str(name) for name in names) or "nothing"
 
 
@@ -134,7 +134,9 @@ def _get(reference: str, scope: Scope) -> Any:
     if root not in roots:
         raise Unresolvable(f"{reference}: unknown root {root!r}; use Parameters, Execution, Steps or ForEach")
     if root == "Steps" and rest and rest[0] not in scope.steps:
-        raise Unresolvable(f"{reference}: step {rest[0]!r} has no result; steps that have one: {_listed(scope.steps)}")
+        raise Unresolvable(
+            f"{reference}: step {rest[0]!r} has no result; steps that have one: {_list_names(scope.steps)}"
+        )
     return walk(roots[str(root)], tuple(rest), reference)
 
 
@@ -169,7 +171,7 @@ def _property_file_uri(reference: str, scope: Scope) -> str:
     step, name = property_file(reference)
     declared = {entry["PropertyFileName"]: entry for entry in scope.property_files.get(step, ())}
     if name not in declared:
-        raise Unresolvable(f"{reference}: step {step!r} declares the property files: {_listed(declared)}")
+        raise Unresolvable(f"{reference}: step {step!r} declares the property files: {_list_names(declared)}")
     entry = declared[name]
     folder = _get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{entry['OutputName']}'].S3Output.S3Uri", scope)
     return f"{str(folder).rstrip('/')}/{entry['FilePath']}"

@@ -114,7 +114,7 @@ def _number(name: str, text: str, *, whole: bool) -> float:
     return number
 
 
-def written(value: Value) -> str:
+def as_text(value: Value) -> str:
     """A value as a training job gets it: hyperparameters are text."""
     return value if isinstance(value, str) else repr(value)
 

@@ -37,27 +37,27 @@ def suggest(
     if strategy == "Grid":
         return ranges.at(searched, index)
     if strategy == "Bayesian" and len(tried) >= STARTING_POINTS:
-        return _modelled(searched, tried, seed + index, maximize=maximize)
+        return _suggest_by_model(searched, tried, seed + index, maximize=maximize)
     chance = random.Random(f"{seed}/{index}")
-    return {each.name: _drawn(each, chance) for each in searched}
+    return {each.name: _draw(each, chance) for each in searched}
 
 
-def _drawn(each: Range, chance: random.Random) -> Value:
+def _draw(each: Range, chance: random.Random) -> Value:
     if isinstance(each, Choice):
         return chance.choice(each.values)
     if each.whole and each.scale == "Linear":
         return chance.randint(int(each.low), int(each.high))
-    low, high = (_scaled(each, bound) for bound in (each.low, each.high))
-    return _unscaled(each, chance.uniform(min(low, high), max(low, high)))
+    low, high = (_scale(each, bound) for bound in (each.low, each.high))
+    return _unscale(each, chance.uniform(min(low, high), max(low, high)))
 
 
-def _scaled(each: Interval, number: float) -> float:
+def _scale(each: Interval, number: float) -> float:
     if each.scale == "Logarithmic":
         return math.log(number)
     return math.log1p(-number) if each.scale == "ReverseLogarithmic" else number
 
 
-def _unscaled(each: Interval, number: float) -> float:
+def _unscale(each: Interval, number: float) -> float:
     if each.scale == "Logarithmic":
         number = math.exp(number)
     elif each.scale == "ReverseLogarithmic":
@@ -66,7 +66,7 @@ def _unscaled(each: Interval, number: float) -> float:
     return round(number) if each.whole else number
 
 
-def _modelled(searched: Space, tried: Sequence[Tried], seed: int, *, maximize: bool) -> dict[str, Value]:
+def _suggest_by_model(searched: Space, tried: Sequence[Tried], seed: int, *, maximize: bool) -> dict[str, Value]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -134,7 +134,7 @@ def read(folder: Path) -> dict[str, Any]:
 def check(config: Config) -> None:
     """Raise BadInput with everything that is wrong with a configuration."""
     found = list(shapes.faults(config, SCHEMA, ""))
-    found = found or [*_methods(config), *_bias(config), *_explained(config), *_predictor(config)]
+    found = found or [*_methods(config), *_bias(config), *_explanation_faults(config), *_predictor(config)]
     if found:
         raise BadInput(f"{FILE}: {'; '.join(found)}")
 
@@ -163,7 +163,7 @@ def _bias(config: Config) -> Iterator[str]:
             yield f"{key} is missing: methods.{methods[0]} needs it"
 
 
-def _explained(config: Config) -> Iterator[str]:
+def _explanation_faults(config: Config) -> Iterator[str]:
     methods = config["methods"]
     if "pdp" in methods and "features" not in methods["pdp"] and "shap" not in methods:
         yield "methods.pdp.features is missing: only with methods.shap are the features chosen by their attributions"

@@ -23,22 +23,24 @@ def load(config: Config, source: Path, fetch: Fetch) -> Dataset:
     kind, headers = str(config["dataset_type"]).lower(), config.get("headers")
     paths = datasets.files(fetch(config["dataset_uri"]) if "dataset_uri" in config else source)
     if kind in (JSON_LINES, JSON):
-        found = _located(config, list(_documents(paths, lines=kind == JSON_LINES)), lines=kind == JSON_LINES)
+        found = _locate_columns(config, list(_documents(paths, lines=kind == JSON_LINES)), lines=kind == JSON_LINES)
     else:
         frame = _csv(paths, headers) if kind == CSV else _parquet(paths, headers)
         found = Dataset(frame, tuple(frame.columns))
         found = replace(
             found,
-            label=_named(found, config, "label"),
-            predicted=None if "predicted_label_dataset_uri" in config else _named(found, config, "predicted_label"),
-            joined_by=_named(found, config, "joinsource_name_or_index"),
+            label=_configured_column(found, config, "label"),
+            predicted=None
+            if "predicted_label_dataset_uri" in config
+            else _configured_column(found, config, "predicted_label"),
+            joined_by=_configured_column(found, config, "joinsource_name_or_index"),
         )
     if found.frame.empty:
         raise BadInput(f"there is no data: {source} holds no rows")
     return _asked_with(_beside(found, config, fetch), config)
 
 
-def _named(found: Dataset, config: Config, key: str) -> str | None:
+def _configured_column(found: Dataset, config: Config, key: str) -> str | None:
     return found.column(config[key], key) if key in config else None
 
 
@@ -99,9 +101,9 @@ def _documents(paths: Sequence[Path], *, lines: bool) -> Iterable[Any]:
             raise BadInput(f"{path.name} is not JSON: {error}") from error
 
 
-def _located(config: Config, documents: Sequence[Any], *, lines: bool) -> Dataset:
+def _locate_columns(config: Config, documents: Sequence[Any], *, lines: bool) -> Dataset:
     """Features, label and predicted label as the JMESPath expressions find them: a line has one of each, JSON all."""
-    found = [located(document, config.get("features"), "features") for document in documents]
+    found = [locate(document, config.get("features"), "features") for document in documents]
     rows = found if lines else [row for matrix in found for row in matrix or []]
     width = len(rows[0]) if rows and isinstance(rows[0], list | dict) else 0
     if not width or any(not isinstance(row, list | dict) or len(row) != width for row in rows):
@@ -117,13 +119,13 @@ def _located(config: Config, documents: Sequence[Any], *, lines: bool) -> Datase
     for key, fallback in (("label", headers[width : width + 1]), ("predicted_label", [])):
         if key not in config:
             continue
-        values = [located(document, str(config[key]), key) for document in documents]
+        values = [locate(document, str(config[key]), key) for document in documents]
         told[key] = str(fallback[0] if fallback else config[key])
         frame[told[key]] = values if lines else [value for part in values for value in part]
     return Dataset(frame, tuple(names), told["label"], told["predicted_label"])
 
 
-def located(document: Any, expression: str | None, what: str) -> Any:
+def locate(document: Any, expression: str | None, what: str) -> Any:
     """What a JMESPath expression finds in a document; without one the document. Raises BadInput for a wrong one."""
     if expression is None:
         return document

@@ -34,7 +34,7 @@ def invoking(predictor: Config, content_type: str, accept: str, services: Servic
         "InstanceType": predictor["instance_type"],
         "InitialInstanceCount": predictor["initial_instance_count"],
     }
-    with services.undone() as undo:
+    with services.undo_list() as undo:
         services.call("create_endpoint_config", EndpointConfigName=config, ProductionVariants=[variant])
         undo.append(lambda: services.call("delete_endpoint_config", EndpointConfigName=config))
         services.call("create_endpoint", EndpointName=name, EndpointConfigName=config)
@@ -64,7 +64,7 @@ class Services:
             raise BadInput(f"the shadow endpoint: {error}") from error
 
     @contextmanager
-    def undone(self) -> Iterator[list[Callable[[], Any]]]:
+    def undo_list(self) -> Iterator[list[Callable[[], Any]]]:
         """Whatever is appended to the list is called at the end, the last one first, even if another of it fails."""
         steps: list[Callable[[], Any]] = []
         try:
@@ -79,19 +79,19 @@ class Services:
             if faults:
                 raise faults[0]
 
-    def _settled(self, name: str) -> Any:
+    def _wait_until_created(self, name: str) -> Any:
         while (found := self.call("describe_endpoint", EndpointName=name))["EndpointStatus"] == "Creating":
             self._sleep(LOOK_SECONDS)
         return found
 
     def delete(self, name: str) -> None:
         """Delete the endpoint, which SageMaker refuses while it is made."""
-        self._settled(name)
+        self._wait_until_created(name)
         self.call("delete_endpoint", EndpointName=name)
 
     def in_service(self, name: str) -> None:
         """Wait until the endpoint answers. Raises BadInput when it does not come up."""
-        found = self._settled(name)
+        found = self._wait_until_created(name)
         if found["EndpointStatus"] != "InService":
             reason = found.get("FailureReason", "no reason given")
             raise BadInput(f"the shadow endpoint {name} is {found['EndpointStatus']}: {reason}")

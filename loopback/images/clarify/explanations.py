@@ -14,7 +14,7 @@ from loopback.images.clarify.subject import Subject
 from slipway.analysis import documents
 
 
-def explained(config: Config, subject: Subject, model: Model, fetch: Fetch, output: Path) -> dict[str, Any]:
+def explain(config: Config, subject: Subject, model: Model, fetch: Fetch, output: Path) -> dict[str, Any]:
     """`explanations` of analysis.json; a computed baseline and local values are written below `output`."""
     methods, found = config["methods"], dict[str, Any]()
     values = _attributions(config, subject, model, fetch, output) if "shap" in methods else None

@@ -26,7 +26,7 @@ class Model:
     def scores(self, vocabulary: Vocabulary, codes: Codes) -> Scores:
         """Every score of every row."""
         found = self._answers(vocabulary.lines(codes))
-        return answers.united([self.reader.scores(body, self.accept, count) for body, count in found])
+        return answers.join([self.reader.scores(body, self.accept, count) for body, count in found])
 
     def scores_of(self, rows: pd.DataFrame) -> Scores:
         """The same of the rows of a frame."""

@@ -56,7 +56,7 @@ def _client(service: str) -> Any:
 
 def analyze(settings: ClarifySettings, now: datetime, client: Client) -> str:
     """Do what the configuration says, and tell the exit message. Raises BadInput or OSError."""
-    config = _configured(settings)
+    config = _configure(settings)
     configuration.check(config)
     from loopback.images.clarify.answers import Reader
     from loopback.images.clarify.endpoint import Services
@@ -72,13 +72,13 @@ def analyze(settings: ClarifySettings, now: datetime, client: Client) -> str:
         if model is not None and {"shap", "pdp"} & {*config["methods"]}:
             from loopback.images.clarify import explanations
 
-            analysis["explanations"] = explanations.explained(config, subject, model, fetch, settings.output)
+            analysis["explanations"] = explanations.explain(config, subject, model, fetch, settings.output)
     documents.write_json(settings.output / "analysis.json", analysis)
     _report(config, analysis, settings)
     return _judge(config, analysis, questions, settings, now)
 
 
-def _configured(settings: ClarifySettings) -> dict[str, Any]:
+def _configure(settings: ClarifySettings) -> dict[str, Any]:
     """The configuration with what a monitor or a pipeline tells beside it."""
     config = configuration.read(settings.config)
     if model := settings.environ.get("model_name"):

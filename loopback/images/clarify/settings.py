@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopback.images.model_monitor.settings import moved
+from loopback.images.model_monitor.settings import local_path
 
 CONFIG, DATA, OUTPUT = (f"/opt/ml/processing/{name}" for name in ("input/config", "input/data", "output"))
 MONITORS = ("MODEL_BIAS", "MODEL_EXPLAINABILITY")
@@ -31,11 +31,11 @@ class ClarifySettings:
         kind, baseline = environ.get("analysis_type", ""), environ.get("baseline_constraints")
         return cls(
             base=base,
-            config=moved(CONFIG, base),
-            source=moved(environ.get("dataset_source") or DATA, base),
-            output=moved(environ.get("output_path") or OUTPUT, base),
+            config=local_path(CONFIG, base),
+            source=local_path(environ.get("dataset_source") or DATA, base),
+            output=local_path(environ.get("output_path") or OUTPUT, base),
             monitor=kind if kind in MONITORS else "",
-            baseline=moved(baseline, base) if baseline else None,
+            baseline=local_path(baseline, base) if baseline else None,
             environ=environ,
         )
 

@@ -65,18 +65,18 @@ def faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
     """Everything in `value` that its shape does not allow."""
     if isinstance(shape, Leaf):
         if not shape.fits(value):
-            yield f"{path} is {_shown(value)}; allowed: {shape.expected}"
+            yield f"{path} is {_abbreviate(value)}; allowed: {shape.expected}"
     elif isinstance(shape, Listed):
         yield from _list_faults(value, shape, path)
     elif not isinstance(value, dict):
-        yield f"{path} is {_shown(value)}; allowed: an object with {', '.join(shape.keys)}"
+        yield f"{path} is {_abbreviate(value)}; allowed: an object with {', '.join(shape.keys)}"
     else:
         yield from _key_faults(value, shape, path)
 
 
 def _list_faults(value: Any, shape: Listed, path: str) -> Iterator[str]:
     if not isinstance(value, list) or len(value) < shape.least:
-        yield f"{path} is {_shown(value)}; allowed: a list of at least {shape.least}"
+        yield f"{path} is {_abbreviate(value)}; allowed: a list of at least {shape.least}"
         return
     for index, item in enumerate(value):
         yield from faults(item, shape.of, f"{path}[{index}]")
@@ -98,6 +98,6 @@ def _key_faults(value: Mapping[str, Any], shape: Keyed, path: str) -> Iterator[s
             yield from faults(inner, shape.keys[key], f"{dotted}{key}")
 
 
-def _shown(value: Any) -> str:
+def _abbreviate(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."

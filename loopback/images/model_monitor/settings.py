@@ -40,7 +40,7 @@ class AnalysisSettings:
 
         def path(name: str) -> Path | None:
             value = environ.get(name)
-            return moved(value, base) if value else None
+            return local_path(value, base) if value else None
 
         source, output = path("dataset_source"), path("output_path")
         if source is None or output is None:
@@ -76,10 +76,10 @@ class AnalysisSettings:
         """Where the path that a variable holds really is; raises BadInput when it is not set."""
         if not self.environ.get(variable):
             raise BadInput(f"the environment variable {variable} is not set")
-        return moved(self.environ[variable], self.base)
+        return local_path(self.environ[variable], self.base)
 
 
-def moved(value: str, base: Path) -> Path:
+def local_path(value: str, base: Path) -> Path:
     """Where a path of the container is on this machine."""
     given = Path(value)
     return base / given.relative_to("/opt/ml") if given.is_relative_to("/opt/ml") else given

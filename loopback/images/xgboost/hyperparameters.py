@@ -13,19 +13,19 @@ class UserError(Exception):
 
 def _number(low: float | None = None, high: float | None = None, ends: str = "[]") -> Rule:
     def read(name: str, text: str) -> float:
-        return _within(name, text, _parsed(name, text, float), low, high, ends)
+        return _within(name, text, _parse(name, text, float), low, high, ends)
 
     return read
 
 
 def _integer(low: int | None = None, high: int | None = None) -> Rule:
     def read(name: str, text: str) -> int:
-        return int(_within(name, text, _parsed(name, text, int), low, high, "[]"))
+        return int(_within(name, text, _parse(name, text, int), low, high, "[]"))
 
     return read
 
 
-def _parsed(name: str, text: str, kind: Callable[[str], float]) -> float:
+def _parse(name: str, text: str, kind: Callable[[str], float]) -> float:
     try:
         return kind(text)
     except ValueError:
@@ -193,7 +193,7 @@ NOT_HERE = {
 }
 
 
-def validated(given: Mapping[str, str], version: tuple[int, int]) -> dict[str, Any]:
+def validate(given: Mapping[str, str], version: tuple[int, int]) -> dict[str, Any]:
     """The hyperparameters as values, by their main names, for an image with that xgboost. Raises UserError."""
     named = {ALIASES.get(name, name): text for name, text in given.items() if not name.startswith("sagemaker_")}
     if version < SILENT_ENDED:

@@ -22,7 +22,7 @@ from typing import Any
 from loopback.images.xgboost import hyperparameters
 from loopback.images.xgboost.data import matrix_of
 from loopback.images.xgboost.hyperparameters import UserError
-from loopback.images.xgboost.metrics import computed
+from loopback.images.xgboost.metrics import custom_metric
 from loopback.images.xgboost.version import xgboost_version
 
 OPT_ML = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
@@ -58,7 +58,7 @@ def _config(name: str) -> Any:
 
 def train() -> None:
     """One host's part in a training. Raises UserError."""
-    values = hyperparameters.validated(_config("hyperparameters"), xgboost_version(sys.argv[1]))
+    values = hyperparameters.validate(_config("hyperparameters"), xgboost_version(sys.argv[1]))
     channels = _config("inputdataconfig")
     if "train" not in channels:
         raise UserError("Missing required channel: train")
@@ -163,7 +163,7 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
             data["train"],
             num_boost_round=values["num_round"] - done,
             evals=evals,
-            custom_metric=computed(extra, values.get("objective", "")) if extra else None,
+            custom_metric=custom_metric(extra, values.get("objective", "")) if extra else None,
             callbacks=callbacks,
             xgb_model=xgboost.Booster(model_file=bytearray(previous.read_bytes())) if previous else None,
             verbose_eval=False,
@@ -172,10 +172,10 @@ def _fit(values: Mapping[str, Any], data: Mapping[str, Any], *, master: bool) ->
         raise UserError(str(error).strip().splitlines()[0] if str(error).strip() else repr(error)) from error
     if master:
         (OPT_ML / "model").mkdir(exist_ok=True)
-        (OPT_ML / "model" / "xgboost-model").write_bytes(_serialized(booster, xgboost_version(sys.argv[1])))
+        (OPT_ML / "model" / "xgboost-model").write_bytes(_serialize(booster, xgboost_version(sys.argv[1])))
 
 
-def _serialized(booster: Any, version: tuple[int, int]) -> bytes:
+def _serialize(booster: Any, version: tuple[int, int]) -> bytes:
     """As the image of that version saves it: scripts that evaluate the model load it accordingly."""
     if version < PICKLES_ENDED:
         return pickle.dumps(booster, protocol=4)

@@ -39,7 +39,7 @@ class Sender:
             sums = self._zip(files, bucket, key)
         else:
             prefix = f"{key}/" if key else ""
-            for path, file in _selected(self.root, files):
+            for path, file in _select_files(self.root, files):
                 with missing(f"s3://{bucket}/{prefix}{path}"):
                     self.objects.store(bucket, prefix + path, file)
             sums = {}
@@ -49,7 +49,7 @@ class Sender:
 
     def _zip(self, files: Files, bucket: str, key: str) -> dict[str, Any]:
         archive = self.scratch / "artifact.zip"
-        found = _selected(self.root, files)
+        found = _select_files(self.root, files)
         with missing(f"s3://{bucket}/{key}"):
             zips.pack(found, archive, links=files.symlinks)
             with archive.open("rb") as content:
@@ -74,14 +74,14 @@ def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Arti
         if files is None:
             known = ", ".join(spec.secondary) or "none"
             raise ClientFault(
-                f"the pipeline expects {named([output])}, for which the buildspec has no files; "
+                f"the pipeline expects {name_outputs([output])}, for which the buildspec has no files; "
                 f"secondary-artifacts of the buildspec: {known}"
             )
         found.append((output, files))
     return found
 
 
-def named(outputs: Sequence[Artifact]) -> str:
+def name_outputs(outputs: Sequence[Artifact]) -> str:
     """Outputs by their names, for people."""
     return ", ".join("a primary artifact" if one.name == PRIMARY else f"the artifact {one.name}" for one in outputs)
 
@@ -101,7 +101,7 @@ def location(config: Mapping[str, Any], project: str, mark: str, name: str, pref
     return key
 
 
-def _selected(root: Path, files: Files) -> list[tuple[str, Path]]:
+def _select_files(root: Path, files: Files) -> list[tuple[str, Path]]:
     try:
         return globs.select(root, files)
     except globs.NoSuchFiles as fault:

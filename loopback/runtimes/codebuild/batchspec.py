@@ -38,11 +38,13 @@ class _BatchReader(Walker):
         kinds = [kind for kind in KINDS if kind in given]
         if len(kinds) != 1:
             raise BuildspecError(f"batch has {' and '.join(kinds) or 'no builds'}; expected one of {', '.join(KINDS)}")
-        tasks = self._matrix(given[kinds[0]]) if kinds == ["build-matrix"] else self._listed(given[kinds[0]], kinds[0])
+        tasks = (
+            self._matrix(given[kinds[0]]) if kinds == ["build-matrix"] else self._build_list(given[kinds[0]], kinds[0])
+        )
         _check(tasks)
         return Batch(tuple(tasks), self.flag(given, "fast-fail", ("batch",)))
 
-    def _listed(self, given: Any, kind: str) -> list[Task]:
+    def _build_list(self, given: Any, kind: str) -> list[Task]:
         path = ("batch", kind)
         if not isinstance(given, list) or not given:
             raise BuildspecError(f"batch.{kind}{self.tree.where(path)}: expected a list of builds")
@@ -84,7 +86,7 @@ class _BatchReader(Walker):
         if not axes:
             raise BuildspecError(f"batch.build-matrix{self.tree.where(path)} has nothing in dynamic")
         combined = itertools.product(*([(key, value) for value in values] for key, values in axes))
-        return [_varied(static, f"build{index}", dict(one)) for index, one in enumerate(combined)]
+        return [_matrix_task(static, f"build{index}", dict(one)) for index, one in enumerate(combined)]
 
     def _axes(self, given: Any, path: yaml_tree.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
         """What varies, as the way to it, and its values."""
@@ -103,7 +105,7 @@ class _BatchReader(Walker):
             yield ("variables", name), self.texts(values, (*place, name))
 
 
-def _varied(static: Task, identifier: str, values: Mapping[tuple[str, ...], str]) -> Task:
+def _matrix_task(static: Task, identifier: str, values: Mapping[tuple[str, ...], str]) -> Task:
     environment, variables, buildspec = dict(static.environment), dict(static.variables), static.buildspec
     for way, value in values.items():
         if way[0] == "environment":

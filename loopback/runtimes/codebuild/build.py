@@ -18,7 +18,7 @@ from loopback.runtimes.codebuild.machine import BuildLimits
 from loopback.runtimes.codebuild.phases import Announce
 from loopback.runtimes.jobs.ports import LogWriter
 from loopback.sandbox import confine
-from loopback.sandbox.plan import shown
+from loopback.sandbox.plan import show_paths
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class Build:
         """Its places on this machine."""
         return Folders(self.means.folder / self.mark)
 
-    def confined(self, argv: Sequence[str]) -> list[str]:
+    def confine(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs another one with nothing of this machine to see but what is the build's."""
         means = self.means
-        shows = (*environment.places(self.folders, means.folder), *shown(means.readable))
+        shows = (*environment.places(self.folders, means.folder), *show_paths(means.readable))
         return confine.command(argv, means.folder.parent, shows)
 
     @property

@@ -54,7 +54,7 @@ class Builder(Part):
             if folder.name not in KEPT and folder.name not in self._marks():
                 self._removals.submit(_remove, folder)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: a new build is taken, a stopping one is told."""
         if kind != BUILD.slug:
             return

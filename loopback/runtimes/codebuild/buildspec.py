@@ -91,11 +91,11 @@ class _BuildspecReader(Walker):
             "variables": self.variables(env.get("variables"), ("env", "variables")),
             "parameters": self.variables(env.get("parameter-store"), ("env", "parameter-store")),
             "secrets": self.variables(env.get("secrets-manager"), ("env", "secrets-manager")),
-            "exported": self._exported(env),
+            "exported": self._exported_names(env),
             "git_credentials": self.flag(env, "git-credential-helper", ("env",)),
         }
 
-    def _exported(self, env: Mapping[str, Any]) -> tuple[str, ...]:
+    def _exported_names(self, env: Mapping[str, Any]) -> tuple[str, ...]:
         names = self.texts(env.get("exported-variables"), ("env", "exported-variables"))
         for name in names:
             if not VARIABLE.fullmatch(name) or name.startswith("AWS_"):

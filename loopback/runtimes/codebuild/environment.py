@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopback.sandbox.environment import own_environment
-from loopback.sandbox.plan import Show, shown
+from loopback.sandbox.plan import Show, show_paths
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -47,9 +47,9 @@ def places(folders: Folders, machine: Path) -> tuple[Show, ...]:
     """What a build sees of `machine`, the folder of all builds: its own part and pip's to write, the tools to read."""
     temporary = os.path.realpath(folders.tmp)
     return (
-        *shown([str(folders.root), str(machine / "pip")], writable=True),
+        *show_paths([str(folders.root), str(machine / "pip")], writable=True),
         *(Show(path, temporary, writable=True) for path in ("/tmp", "/var/tmp")),  # noqa: S108
-        *shown([str(machine / "tools"), *own_environment()]),
+        *show_paths([str(machine / "tools"), *own_environment()]),
     )
 
 
@@ -103,7 +103,7 @@ def source_variable(name: str) -> str:
     return "CODEBUILD_SRC_DIR_" + re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
-def merged(layers: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def merge(layers: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Later layers win; a value without its end of text (NUL) is all that a process can be given."""
     found: dict[str, str] = {}
     for layer in layers:
@@ -111,13 +111,13 @@ def merged(layers: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return found
 
 
-def exported(names: Iterable[str], shell: Mapping[str, str], secret: Iterable[str]) -> dict[str, str]:
+def exported_values(names: Iterable[str], shell: Mapping[str, str], secret: Iterable[str]) -> dict[str, str]:
     """The values of exported variables. Those that come from Parameter Store or Secrets Manager are not exported."""
     hidden = set(secret)
-    return {name: shell[name] for name in names if name in shell and name not in hidden and not _reserved(name)}
+    return {name: shell[name] for name in names if name in shell and name not in hidden and not _is_reserved(name)}
 
 
-def _reserved(name: str) -> bool:
+def _is_reserved(name: str) -> bool:
     return name.startswith(("AWS_", "CODEBUILD_"))
 
 

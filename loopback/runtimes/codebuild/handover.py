@@ -10,7 +10,7 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.core.permissions import PermissionCheck
 from loopback.runtimes.codebuild import caches, zips
-from loopback.runtimes.codebuild.artifacts import Sender, named
+from loopback.runtimes.codebuild.artifacts import Sender, name_outputs
 from loopback.runtimes.codebuild.build import Build
 from loopback.runtimes.codebuild.faults import ClientFault, PhaseFault
 from loopback.runtimes.codebuild.formats.table import CODE_COVERAGE, FORMATS, TEST
@@ -53,7 +53,7 @@ class Handover:
             name, kind = self._text(written), FORMATS[files.format].type
             self._may_report(name, kind)
             self.say(f"Preparing to copy {kind} report {name}")
-            arn = reporter.report(name, self._evaluated(files), self.build.folders.src)
+            arn = reporter.report(name, self._expand_files(files), self.build.folders.src)
             self.sent["reportArns"] = [*self.sent.get("reportArns", []), arn]
 
     def _may_report(self, name: str, kind: str) -> None:
@@ -74,7 +74,7 @@ class Handover:
         """Text with its variables. What is empty then stays as it is written: a message can name it."""
         return self.expand(text) or text
 
-    def _evaluated(self, files: Files) -> Files:
+    def _expand_files(self, files: Files) -> Files:
         """The variables of a buildspec's patterns have the values that the build's commands have left."""
         return replace(
             files,
@@ -92,7 +92,7 @@ class Handover:
         if pipeline is not None:
             outputs = list(pipeline.outputs)
             if outputs and spec.artifacts is None and not spec.secondary:
-                self.say(f"The buildspec has no artifacts: nothing is uploaded for {named(outputs)}")
+                self.say(f"The buildspec has no artifacts: nothing is uploaded for {name_outputs(outputs)}")
             else:
                 sender.to_pipeline(spec, outputs)
             return
@@ -111,8 +111,8 @@ class Handover:
 
     def _evaluated_artifacts(self) -> Buildspec:
         primary = self.spec.artifacts
-        secondary = {name: self._evaluated(files) for name, files in self.spec.secondary.items()}
-        return replace(self.spec, artifacts=primary and self._evaluated(primary), secondary=secondary)
+        secondary = {name: self._expand_files(files) for name, files in self.spec.secondary.items()}
+        return replace(self.spec, artifacts=primary and self._expand_files(primary), secondary=secondary)
 
     @property
     def _cache(self) -> caches.CacheStore | None:

@@ -34,7 +34,7 @@ class Log:
         lines = {line for value in values for line in value.splitlines() if line}
         self._masks = tuple(sorted({*self._masks, *lines}, key=len, reverse=True))
 
-    def masked(self, text: str) -> str:
+    def hide_secrets(self, text: str) -> str:
         """Text without the values to hide."""
         for mask in self._masks:
             text = text.replace(mask, MASK)
@@ -97,7 +97,7 @@ class Log:
             self._add(line.decode(errors="replace"))
 
     def _add(self, line: str, *, recent: bool = True) -> None:
-        line = self.masked(line)
+        line = self.hide_secrets(line)
         now = int(self._clock() * 1000)
         for start in range(0, len(line) or 1, LONGEST_LINE):
             self._events.append((now, line[start : start + LONGEST_LINE]))

@@ -221,7 +221,7 @@ class LostMachine(Exception):
     """The processes of the build were ended from outside."""
 
 
-def born(pid: int) -> str:
+def start_time(pid: int) -> str:
     """When a process was started, as the kernel counts; empty when it is gone, or on a system without /proc.
 
     A process id may be given again; together with this it names one process.
@@ -235,7 +235,7 @@ def born(pid: int) -> str:
 def end(pid: int, when: str) -> None:
     """End a reaper of an earlier control plane, and so all below it, if it is still the one that was born then."""
     deadline = time.monotonic() + ENDING
-    while when and born(pid) == when and _state(pid) != "Z":
+    while when and start_time(pid) == when and _state(pid) != "Z":
         try:
             os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

@@ -75,7 +75,7 @@ def pins(text: str) -> dict[str, str] | None:
     return found
 
 
-def installed(path: list[str]) -> Installed:
+def installed_packages(path: list[str]) -> Installed:
     """What the folders of a path have."""
     found: Installed = {}
     for folder in path:
@@ -85,7 +85,7 @@ def installed(path: list[str]) -> Installed:
     return found
 
 
-def satisfied(wanted: dict[str, str], here: Installed) -> bool:
+def is_satisfied(wanted: dict[str, str], here: Installed) -> bool:
     """Whether all of it is here in these versions, and all that it depends on."""
     from packaging.requirements import Requirement
 
@@ -121,8 +121,8 @@ def nothing_to_do(arguments: list[str]) -> list[str] | None:
             if found is None or any(wanted.get(name, version) != version for name, version in found.items()):
                 return None
             wanted |= found
-        here = installed(sys.path)
-        if not satisfied(wanted, here):
+        here = installed_packages(sys.path)
+        if not is_satisfied(wanted, here):
             return None
         return [f"Requirement already satisfied: {name}=={v} in {here[name].parent}" for name, v in wanted.items()]
     except Exception:  # noqa: BLE001 - pip has better words for whatever is wrong
@@ -221,11 +221,11 @@ def _digest(content: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
-def unpacked(arguments: list[str]) -> list[str] | None:
-    """What pip would say of a wheel that was unpacked; None where none was."""
+def install_pure_wheel(arguments: list[str]) -> list[str] | None:
+    """Unpack a pure wheel into this Python; what pip would say of it, or None where that is pip's own work."""
     try:
         packages, commands = (Path(sysconfig.get_path(name)) for name in ("purelib", "scripts"))
-        wheel = wheel_in(arguments, packages, installed(sys.path))
+        wheel = wheel_in(arguments, packages, installed_packages(sys.path))
         if wheel is None or not unpack(wheel, packages, commands):
             return None
     except Exception:  # noqa: BLE001 - pip has better words for whatever is wrong
@@ -237,7 +237,7 @@ def main() -> int:
     """The exit status."""
     told = nothing_to_do(sys.argv[1:])
     if told is None:
-        told = unpacked(sys.argv[1:])
+        told = install_pure_wheel(sys.argv[1:])
     if told is not None:
         quiet = {"-q", "--quiet"} & set(sys.argv)
         print("\n".join([] if quiet else told))

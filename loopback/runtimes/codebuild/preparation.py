@@ -98,7 +98,7 @@ def variables(
     plain, secret = secrets.of_buildspec(spec, client)
     given, more = secrets.of_project(build.asked["environment"].get("environmentVariables", []), client)
     git = _git(build, credentials=spec.git_credentials)
-    return environment.merged([base, git, told, plain, secret, given, more]), secret | more
+    return environment.merge([base, git, told, plain, secret, given, more]), secret | more
 
 
 def codebuild(build: Build, sources: Sources) -> dict[str, str]:

@@ -15,7 +15,7 @@ from loopback.runtimes.codebuild.buildspec import parse
 from loopback.runtimes.codebuild.faults import PhaseFault
 from loopback.runtimes.codebuild.handover import Handover, log_to_s3
 from loopback.runtimes.codebuild.log import Log
-from loopback.runtimes.codebuild.machine import BuildLimits, Halted, LostMachine, Machine, Setting, born
+from loopback.runtimes.codebuild.machine import BuildLimits, Halted, LostMachine, Machine, Setting, start_time
 from loopback.runtimes.codebuild.phases import Phases
 from loopback.runtimes.codebuild.specification import COMMAND_PHASES, Buildspec, OnFailure, Phase
 from loopback.runtimes.codebuild.transitions import FIRST, LAST, SUCCEEDED, following
@@ -91,7 +91,7 @@ class BuildRun:
             else:
                 self._carried[phase]()
         except PhaseFault as fault:
-            message = self._log.masked(fault.message) if self._log else fault.message
+            message = self._log.hide_secrets(fault.message) if self._log else fault.message
             return fault.status, [{"statusCode": fault.code, "message": message}]
         except Halted as halt:
             return halt.status, [{"statusCode": f"BUILD_{halt.status}", "message": _HALTED[halt.status]}]
@@ -149,9 +149,9 @@ class BuildRun:
         environ, self._secret = preparation.variables(build, self._spec, self._base, sources)
         log.mask(self._secret.values())
         shell = environment.shell(self._spec.shell)
-        setting = Setting(build.folders.root / "shell", build.folders.src, shell, environ, build.confined)
+        setting = Setting(build.folders.root / "shell", build.folders.src, shell, environ, build.confine)
         self._machine = machine = Machine(setting, log)
-        process = MachineProcess(machine.pid, born(machine.pid))
+        process = MachineProcess(machine.pid, start_time(machine.pid))
         BuildRow.amend(build.means.store, build.row.name, "machine", result=changes(BuildResult, machine=process))
         self._handover = Handover(build, self._spec, lambda text: machine.expand(text, build.limits), log.say)
         self._handover.restore_cache()
@@ -192,7 +192,7 @@ class BuildRun:
         """Exported variables, then what is handed over."""
         assert self._handover is not None
         shell = self._open_machine.environment(self._build.limits)
-        exported = environment.exported(self._spec.exported, shell, self._secret)
+        exported = environment.exported_values(self._spec.exported, shell, self._secret)
         self._made |= changes(BuildResult, exported=exported)
         self._handover.upload(succeeding=self._phases.status == SUCCEEDED)
 

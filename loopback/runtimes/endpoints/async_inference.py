@@ -81,7 +81,7 @@ class AsyncInference(Part):
 
     def begin(self) -> None:
         """Hand out as many tickets as the endpoints' instances take."""
-        for key, paths in self._tickets.waiting():
+        for key, paths in self._tickets.waiting_tickets():
             with self._lock:
                 going = Counter(path.parent.name for path in self._going)[key]
                 chosen = [path for path in paths if path not in self._going][: max(0, self._most(key) - going)]
@@ -121,7 +121,7 @@ class AsyncInference(Part):
         if time.time() > ticket["ends"]:
             self._fail(ticket, f"The request waited longer than its RequestTTLSeconds in the queue of {key}")
         else:
-            status, headers, body = self._asked(key, ticket)
+            status, headers, body = self._ask_model(key, ticket)
             if status == UNAVAILABLE_STATUS:
                 raise Unreachable(_message(body))
             if status == 200:
@@ -131,7 +131,7 @@ class AsyncInference(Part):
                 self._fail(ticket, _message(body))
         path.unlink(missing_ok=True)
 
-    def _asked(self, key: str, ticket: Ticket) -> Said:
+    def _ask_model(self, key: str, ticket: Ticket) -> Said:
         try:
             body = self._ends.objects.read(*split_uri(ticket["input"])) if ticket["input"] else None
         except ServiceError as fault:
@@ -167,7 +167,7 @@ class AsyncInference(Part):
 
     def measure(self) -> None:
         """The backlog of every asynchronous endpoint, to CloudWatch."""
-        lengths = {key: len(paths) for key, paths in self._tickets.waiting()}
+        lengths = {key: len(paths) for key, paths in self._tickets.waiting_tickets()}
         for row in EndpointRow.find(self._store):
             serving = row.serving
             if serving is None or not serving.queue:

@@ -43,7 +43,7 @@ class Tickets:
             headers[b"X-Amzn-SageMaker-FailureLocation"] = ticket["failure"].encode()
         return Answer(202, json.dumps({"InferenceId": ticket["inference_id"]}).encode(), headers)
 
-    def waiting(self) -> Iterator[tuple[str, list[Path]]]:
+    def waiting_tickets(self) -> Iterator[tuple[str, list[Path]]]:
         """Endpoints' keys, and their tickets, oldest first."""
         if self._folder.is_dir():
             for folder in sorted(self._folder.iterdir()):

@@ -86,7 +86,7 @@ class Recorder:
                 del self._open[variant]
 
 
-def merged(recorders: Mapping[str, Recorder]) -> None:
+def flush_due(recorders: Mapping[str, Recorder]) -> None:
     """Hand over what is due of every endpoint."""
     for recorder in recorders.values():
         recorder.seal()

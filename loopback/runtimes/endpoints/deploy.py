@@ -69,9 +69,9 @@ class Deployer(Part):
     def recover(self) -> None:
         """Take up what was being changed."""
         for row in self._store.scan(Selection(ENDPOINT, statuses=CHANGING)):
-            self.changed(ENDPOINT.slug, row.name)
+            self.on_change(ENDPOINT.slug, row.name)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: there may be something to do."""
         if kind == ENDPOINT.slug:
             self._pool.submit(self._carry_out, name)
@@ -95,7 +95,7 @@ class Deployer(Part):
             now = time.monotonic()
             for name in [name for name, due in list(self._due.items()) if due <= now]:
                 self._due.pop(name, None)
-                self.changed(ENDPOINT.slug, name)
+                self.on_change(ENDPOINT.slug, name)
 
     def _wait_for(self, name: str, seconds: float) -> None:
         self._due[name] = time.monotonic() + seconds

@@ -27,7 +27,7 @@ class Public(Server):
     """One connection of a client on the public port."""
 
     def __init__(self, serve: Serve, gathered: set[Server], port: int) -> None:
-        super().__init__(self._checked, gathered)
+        super().__init__(self._check_and_answer, gathered)
         self._port, self._inner = port, serve
         self._far: asyncio.Transport | None = None
         self._early: list[bytes] | None = None
@@ -51,7 +51,7 @@ class Public(Server):
         if self._far:
             self._far.close()
 
-    def _checked(self, request: Request, reply: Reply) -> None:
+    def _check_and_answer(self, request: Request, reply: Reply) -> None:
         host, origin, site = (_text(request, name) for name in (b"host", b"origin", b"sec-fetch-site"))
         if why := refusal(host or "", origin, site, self._port):
             reply(Answer(403, why.encode(), {b"Content-Type": b"text/plain"}))

@@ -147,10 +147,12 @@ class Instance:
                 connection.close()
             raise
         assert answer.chunks is not None
-        answer.chunks = self._counted(answer.chunks, connection, deadline)
+        answer.chunks = self._count_bytes(answer.chunks, connection, deadline)
         return answer
 
-    async def _counted(self, chunks: AsyncIterator[bytes], connection: Client, deadline: float) -> AsyncIterator[bytes]:
+    async def _count_bytes(
+        self, chunks: AsyncIterator[bytes], connection: Client, deadline: float
+    ) -> AsyncIterator[bytes]:
         try:
             while True:
                 async with asyncio.timeout_at(deadline):

@@ -57,7 +57,7 @@ class Plane(Protocol):
     place: Place
     endpoints: dict[str, LiveEndpoint]
 
-    def seen(self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
+    def record_invocation(self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
         """An instance has answered."""
 
     def copy(self, work: Coroutine[Any, Any, None]) -> None:
@@ -97,15 +97,15 @@ async def _carried_out(request: Request, plane: Plane) -> Answer:
         return plane.queue(endpoint, request)
     if found[2] == STREAM and STREAM_ACCEPT in request.headers:
         request.headers[b"accept"] = request.headers[STREAM_ACCEPT]
-    return await answered(name, request, plane, CONTAINER_SECONDS, streamed=found[2] == STREAM)
+    return await ask_model(name, request, plane, CONTAINER_SECONDS, streamed=found[2] == STREAM)
 
 
-async def answered(name: str, request: Request, plane: Plane, seconds: float, *, streamed: bool = False) -> Answer:
+async def ask_model(name: str, request: Request, plane: Plane, seconds: float, *, streamed: bool = False) -> Answer:
     """What a model of this endpoint says within so many seconds. Raises Refusal."""
     endpoint = endpoint_of(name, plane)
     wanted = request.headers.get(TARGET_VARIANT)
     variant = None if wanted is None else wanted.decode("latin-1")
-    chosen = _chosen(endpoint, variant)
+    chosen = _choose_variant(endpoint, variant)
     forwarded: Headers = {theirs: request.headers[ours] for ours, theirs in PASSED if ours in request.headers}
     if streamed:
         forwarded[STREAMED] = b"1"
@@ -114,12 +114,12 @@ async def answered(name: str, request: Request, plane: Plane, seconds: float, *,
         _copy(chosen[0], chosen[1], content, request, plane)
 
     def again() -> Chosen:
-        return _chosen(endpoint_of(name, plane), variant)
+        return _choose_variant(endpoint_of(name, plane), variant)
 
     if streamed:
-        return await _streamed(again, chosen, content, request, plane)
-    side, pool, instance, answer, spent = await _asked(again, chosen, lambda i: i.call(content, seconds))
-    plane.seen(side, pool, request, answer, spent)
+        return await _stream_answer(again, chosen, content, request, plane)
+    side, pool, instance, answer, spent = await _ask_instance(again, chosen, lambda i: i.call(content, seconds))
+    plane.record_invocation(side, pool, request, answer, spent)
     if not 200 <= answer.status < 300:
         raise model_error(answer, endpoint.name, f"{pool.variant.name}/{instance.id}", plane.place)
     headers = _headers(pool, answer)
@@ -127,7 +127,7 @@ async def answered(name: str, request: Request, plane: Plane, seconds: float, *,
     return Answer(200, answer.body, headers)
 
 
-def _chosen(endpoint: LiveEndpoint, variant: str | None) -> Chosen:
+def _choose_variant(endpoint: LiveEndpoint, variant: str | None) -> Chosen:
     if (found := endpoint.choose(variant)) is not None:
         return found
     raise Refusal(400, "ValidationError", f"Variant {variant} not found for Endpoint {endpoint.name}")
@@ -159,7 +159,7 @@ def check(request: Request) -> None:
             raise Refusal(400, "ValidationError", f"{name.decode()} must have at most {LONGEST_HEADER} characters")
 
 
-async def _asked(again: Callable[[], Chosen], chosen: Chosen, call: Call) -> Outcome:
+async def _ask_instance(again: Callable[[], Chosen], chosen: Chosen, call: Call) -> Outcome:
     """The first answer that an instance gives. One that is lost meanwhile is replaced by the next.
 
     A request that instances die of ends as the model's error: it must not go round and end them all. `again` chooses
@@ -172,7 +172,7 @@ async def _asked(again: Callable[[], Chosen], chosen: Chosen, call: Call) -> Out
         side, pool = chosen
         setup = 0.0
         if isinstance(pool, Sandboxes):
-            instance, setup = await _taken(side, pool)
+            instance, setup = await _take_sandbox(side, pool)
         elif (found := pool.choose(tried)) is not None:
             instance = found
         else:
@@ -200,7 +200,7 @@ async def _asked(again: Callable[[], Chosen], chosen: Chosen, call: Call) -> Out
         return side, pool, instance, answer, Spent(time.perf_counter() - began, setup)
 
 
-async def _taken(side: FleetSide, pool: Sandboxes) -> tuple[Instance, float]:
+async def _take_sandbox(side: FleetSide, pool: Sandboxes) -> tuple[Instance, float]:
     try:
         return await pool.take()
     except Throttled:
@@ -229,39 +229,41 @@ async def _some(pool: Pool, deadline: float) -> bool:
     raise Refusal(503, "ServiceUnavailable", f"No instance of variant {pool.variant.name} is healthy")
 
 
-async def _streamed(
+async def _stream_answer(
     again: Callable[[], Chosen], chosen: Chosen, content: bytes, request: Request, plane: Plane
 ) -> Answer:
     """An answer whose chunks are on their way."""
     if isinstance(chosen[1], Sandboxes):
         raise Refusal(400, "ValidationError", "Serverless variants do not stream; use InvokeEndpoint")
     began = time.perf_counter()
-    side, pool, instance, answer, spent = await _asked(again, chosen, lambda i: i.stream(content, STREAM_SECONDS))
+    side, pool, instance, answer, spent = await _ask_instance(
+        again, chosen, lambda i: i.stream(content, STREAM_SECONDS)
+    )
     if answer.chunks is None or not 200 <= answer.status < 300:
         body = b"".join([chunk async for chunk in answer.chunks]) if answer.chunks else answer.body
         answer = Answer(answer.status, body, answer.headers)
-        plane.seen(side, pool, request, answer, spent)
+        plane.record_invocation(side, pool, request, answer, spent)
         raise model_error(answer, side.fleet.name, f"{pool.variant.name}/{instance.id}", plane.place)
 
-    def ended(whole: bool) -> None:
+    def on_end(whole: bool) -> None:
         spent.container = time.perf_counter() - began
-        plane.seen(side, pool, request, Answer(200 if whole else 0, b"", answer.headers), spent)
+        plane.record_invocation(side, pool, request, Answer(200 if whole else 0, b"", answer.headers), spent)
 
     headers = _headers(pool, answer)
     headers[b"Content-Type"] = stream.CONTENT_TYPE
     kind = answer.headers.get(b"content-type", b"application/octet-stream")
     headers[b"X-Amzn-SageMaker-Content-Type"] = kind
-    return Answer(200, b"", headers, stream.encoded(answer.chunks, ended))
+    return Answer(200, b"", headers, stream.encode_events(answer.chunks, on_end))
 
 
 def _copy(side: FleetSide, pool: Pool, content: bytes, request: Request, plane: Plane) -> None:
     """Give a sampled copy of a request to the shadow: its weight among that of the production variant, at most 1."""
     shadow = side.fleet.shadows[0]
     if random.random() * pool.variant.weight < shadow.weight:
-        plane.copy(_shadowed((side, side.pools[shadow.name]), content, request, plane))
+        plane.copy(_ask_shadow((side, side.pools[shadow.name]), content, request, plane))
 
 
-async def _shadowed(chosen: Chosen, content: bytes, request: Request, plane: Plane) -> None:
+async def _ask_shadow(chosen: Chosen, content: bytes, request: Request, plane: Plane) -> None:
     """What the shadow says is written down and counted; nobody waits for it."""
     side, pool = chosen
 
@@ -269,7 +271,7 @@ async def _shadowed(chosen: Chosen, content: bytes, request: Request, plane: Pla
         raise Refusal(503, "ServiceUnavailable", "The shadow is gone")
 
     try:
-        _, _, _, answer, spent = await _asked(again, chosen, lambda i: i.call(content, CONTAINER_SECONDS))
+        _, _, _, answer, spent = await _ask_instance(again, chosen, lambda i: i.call(content, CONTAINER_SECONDS))
     except Refusal:
         return
-    plane.seen(side, pool, request, answer, spent)
+    plane.record_invocation(side, pool, request, answer, spent)

@@ -48,7 +48,7 @@ class Metrics:
                 "Dimensions": dimensions(who),
                 "Timestamp": at,
                 "Unit": UNITS.get(name, "None"),
-                "Values": list(values := thinned(counts)),
+                "Values": list(values := thin_out(counts)),
                 "Counts": [float(count) for count in values.values()],
             }
             for who, metrics in self._found.items()
@@ -63,7 +63,7 @@ def dimensions(who: Who) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in zip(DIMENSIONS, who, strict=False)]
 
 
-def thinned(counts: Counter[float], most: int = MOST_VALUES) -> Counter[float]:
+def thin_out(counts: Counter[float], most: int = MOST_VALUES) -> Counter[float]:
     """The same values with so few significant digits that there are at most `most` of them."""
     digits = 4
     while len(counts) > most:

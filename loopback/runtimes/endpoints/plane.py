@@ -27,12 +27,12 @@ from loopback.runtimes.endpoints import fleet as fleets
 from loopback.runtimes.endpoints import outbox, usage
 from loopback.runtimes.endpoints.async_spool import Tickets
 from loopback.runtimes.endpoints.blue_green import FleetSide, LiveEndpoint, deploy, resume
-from loopback.runtimes.endpoints.capture import Recorder, merged
+from loopback.runtimes.endpoints.capture import Recorder, flush_due
 from loopback.runtimes.endpoints.fd_receiver import Entrance, Public
 from loopback.runtimes.endpoints.fleet import Setup
 from loopback.runtimes.endpoints.http1 import Answer, Reply, Request, Server
 from loopback.runtimes.endpoints.instances import Instance, InstanceDependencies, NotStarted
-from loopback.runtimes.endpoints.invoke import Spent, answered, invoke
+from loopback.runtimes.endpoints.invoke import Spent, ask_model, invoke
 from loopback.runtimes.endpoints.link import ENTRANCE, SECONDS, SOCKET
 from loopback.runtimes.endpoints.metrics import Metrics, Who
 from loopback.runtimes.endpoints.pools import DRAIN_SECONDS, Pool
@@ -108,7 +108,7 @@ class DataPlane:
             answer.headers[b"x-amzn-ErrorType"] = b"InternalFailure"
         reply(answer)
 
-    def seen(self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
+    def record_invocation(self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
         """Count an invocation and, if its turn comes, write it down."""
         fleet, variant = side.fleet, pool.variant
         overhead = max(0.0, time.perf_counter() - request.began - spent.container - spent.setup)
@@ -141,7 +141,7 @@ class DataPlane:
             self.ending.set()
             return Answer(200)
         if (request.method, kind) == (b"POST", "queued") and len(rest) == 1:
-            return await self._queued(rest[0], request)
+            return await self._answer_queued_request(rest[0], request)
         if kind != "fleets" or len(rest) != 1:
             return Answer(404)
         async with self._locks.setdefault(rest[0], asyncio.Lock()):
@@ -154,10 +154,10 @@ class DataPlane:
                 return Answer(409, str(fault).encode())
             return Answer(200)
 
-    async def _queued(self, name: str, request: Request) -> Answer:
+    async def _answer_queued_request(self, name: str, request: Request) -> Answer:
         """A request from the queue of an asynchronous endpoint: it may take longer."""
         try:
-            return await answered(name, request, self, float(request.headers[SECONDS]))
+            return await ask_model(name, request, self, float(request.headers[SECONDS]))
         except Refusal as refusal:
             return error(refusal)
 
@@ -195,7 +195,7 @@ class DataPlane:
         since = time.time()
         while True:
             await asyncio.sleep(min(SEAL_EVERY, USAGE_EVERY - time.time() % USAGE_EVERY))
-            merged(self._recorders)
+            flush_due(self._recorders)
             self._watch_memory()
             now = time.time()
             period_over = now // USAGE_EVERY > since // USAGE_EVERY
@@ -214,7 +214,7 @@ class DataPlane:
         running = [i for endpoint in self.endpoints.values() for pool in _pools(endpoint) for i in pool.running()]
         for instance in running:
             most = usage.memory(instance.variant)
-            if instance.exit is None and (held := usage.held(instance.pid)) > most:
+            if instance.exit is None and (held := usage.memory_bytes(instance.pid)) > most:
                 self._later(instance.exhaust(held, most))
 
     async def _send_usage(self, at: float) -> None:

@@ -30,7 +30,7 @@ class Pool:
 
     async def bring(self, variant: Variant, count: int) -> list[Instance]:
         """Start `count` more instances, all or none; they are not in use yet. Raises NotStarted."""
-        made = [Instance(self.endpoint, variant, self._ground, self._lost) for _ in range(count)]
+        made = [Instance(self.endpoint, variant, self._ground, self._on_loss) for _ in range(count)]
         starting = asyncio.gather(*(instance.start() for instance in made), return_exceptions=True)
         try:
             outcomes = await asyncio.shield(starting)
@@ -49,7 +49,7 @@ class Pool:
         self.ready += [instance for instance in fresh if instance.exit is None]
         surplus = self.ready[variant.count :]
         del self.ready[variant.count :]
-        self._changed()
+        self._on_change()
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
         return surplus
@@ -83,13 +83,13 @@ class Pool:
             self._ends.add(task)
             task.add_done_callback(self._ends.discard)
 
-    def _lost(self, instance: Instance) -> None:
+    def _on_loss(self, instance: Instance) -> None:
         if instance in self.ready:
             log.warning("%s: instance %s of %s is gone", self.endpoint, instance.id, self.variant.name)
             self.ready.remove(instance)
-            self._changed()
+            self._on_change()
 
-    def _changed(self) -> None:
+    def _on_change(self) -> None:
         (self.some.set if self.ready else self.some.clear)()
         self._wake.set()
 

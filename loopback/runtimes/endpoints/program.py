@@ -44,7 +44,7 @@ def main(environ: Mapping[str, str]) -> int:
             sys.stdout.flush()
             os._exit(code)
     os.close(tell)
-    handler = _loaded(environ)
+    handler = _load_model(environ)
     if isinstance(handler, str):
         print(handler, file=sys.stderr)
         return 1
@@ -64,7 +64,7 @@ def worker_count(environ: Mapping[str, str]) -> int:
     return max(1, int(given)) if given.isdigit() else min(MOST_WORKERS, os.cpu_count() or 1)
 
 
-def _loaded(environ: Mapping[str, str]) -> Handler | str:
+def _load_model(environ: Mapping[str, str]) -> Handler | str:
     """The model, or why it cannot be served."""
     try:
         return load_model(Path(environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model", environ)
@@ -75,7 +75,7 @@ def _loaded(environ: Mapping[str, str]) -> Handler | str:
 def _worker(environ: Mapping[str, str], listener: socket.socket, life: int, tell: int) -> int:
     """What each worker but the first does. The first one says what went wrong."""
     try:
-        handler = _loaded(environ)
+        handler = _load_model(environ)
         os.write(tell, NOT_LOADED if isinstance(handler, str) else LOADED)
         os.close(tell)
         if not isinstance(handler, str):
@@ -119,14 +119,14 @@ def answer(handler: Handler, request: Request, reply: Reply) -> None:
     elif (request.method, request.path) == (b"POST", "/invocations"):
         found = handler.invoke(request.body, _text(request, b"content-type"), _text(request, b"accept"))
         if found.chunks is not None and STREAMED not in request.headers:
-            found = _gathered(found)
+            found = _gather_chunks(found)
         chunks = None if found.chunks is None else _parts(found.chunks)
         reply(Answer(found.status, found.body, {b"Content-Type": found.content_type.encode("latin-1")}, chunks))
     else:
         reply(Answer(404, b"Not Found", {b"Content-Type": b"text/plain"}))
 
 
-def _gathered(found: Response) -> Response:
+def _gather_chunks(found: Response) -> Response:
     try:
         return Response(found.status, found.whole(), found.content_type)
     except Exception as error:  # noqa: BLE001 - the user's generator

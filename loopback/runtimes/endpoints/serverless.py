@@ -81,7 +81,7 @@ class Sandboxes(Pool):
         """All instances that take up place."""
         return [*self._idle, *self._taken]
 
-    def expired(self) -> list[Instance]:
+    def remove_expired(self) -> list[Instance]:
         """Take those out that have had nothing to do for IDLE_SECONDS, but leave `variant.count`."""
         limit = self._clock() - IDLE_SECONDS
         most = len(self._idle) + len(self._taken) - self.variant.count
@@ -93,7 +93,7 @@ class Sandboxes(Pool):
     async def _reap(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.end(self.expired())
+            self.end(self.remove_expired())
 
-    def _lost(self, instance: Instance) -> None:
+    def _on_loss(self, instance: Instance) -> None:
         self._idle.pop(instance, None)

@@ -28,13 +28,13 @@ def part(payload: bytes) -> bytes:
     return event(kind, payload)
 
 
-def broken(code: str, message: str) -> bytes:
+def error_event(code: str, message: str) -> bytes:
     """What went wrong after the stream had begun: `code` ModelInvocationTimeExceeded or StreamBroken."""
     kind = {":content-type": "application/json", ":message-type": "exception", ":exception-type": "ModelStreamError"}
     return event(kind, json.dumps({"Message": message, "ErrorCode": code}).encode())
 
 
-async def encoded(chunks: AsyncIterator[bytes], ended: Callable[[bool], None]) -> AsyncIterator[bytes]:
+async def encode_events(chunks: AsyncIterator[bytes], ended: Callable[[bool], None]) -> AsyncIterator[bytes]:
     """The chunks as events. `ended` is called once, with whether all of them have come."""
     whole = False
     try:
@@ -42,8 +42,8 @@ async def encoded(chunks: AsyncIterator[bytes], ended: Callable[[bool], None]) -
             yield part(chunk)
         whole = True
     except TimeoutError:
-        yield broken("ModelInvocationTimeExceeded", "The model did not end its response in time")
+        yield error_event("ModelInvocationTimeExceeded", "The model did not end its response in time")
     except Lost:
-        yield broken("StreamBroken", "The connection to the model was lost before its response ended")
+        yield error_event("StreamBroken", "The connection to the model was lost before its response ended")
     finally:
         ended(whole)

@@ -95,7 +95,7 @@ class Usage:
         return found
 
 
-def held(pid: int, proc: Path = Path("/proc")) -> int:
+def memory_bytes(pid: int, proc: Path = Path("/proc")) -> int:
     """Bytes in memory of a process and its descendants; 0 where that cannot be read. Quick: it is asked often."""
     pages, ahead = 0, [pid]
     while ahead:

@@ -18,7 +18,7 @@ from loopback.core.repositories import (
     Note,
     RepositoryDoesNotExistException,
     Signature,
-    checked,
+    check_name,
 )
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -41,7 +41,7 @@ class Bare:
 
     def path(self, name: str) -> Path:
         """Where a repository is, or would be. Raises ValidationException for a name that is none."""
-        checked(name)
+        check_name(name)
         return self._state / ("git" if "/" in name else "codecommit") / f"{name}.git"
 
     def ensure(self, name: str) -> None:

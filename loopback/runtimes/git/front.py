@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from loopback.core.errors import ServiceError
-from loopback.core.repositories import checked
+from loopback.core.repositories import check_name
 from loopback.runtimes.git.bare import ENVIRON, Bare
 
 CHUNK = 1 << 16
@@ -42,7 +42,7 @@ class GitServer:
         """Answer one HTTP request."""
         try:
             path = unquote(scope["raw_path"].decode("latin-1"))
-            name, rest = self._addressed(path)
+            name, rest = self._parse_address(path)
             service = _service(scope, rest)
             if self._guard and (refused := self._guard(scope, path.removesuffix(f"/{rest}"), name, service)):
                 await _answer(send, *refused)
@@ -59,7 +59,7 @@ class GitServer:
         except ServiceError as fault:
             await _answer(send, 400, str(fault))
 
-    def _addressed(self, path: str) -> tuple[str, str]:
+    def _parse_address(self, path: str) -> tuple[str, str]:
         """The repository and the path below it."""
         if path.startswith("/v1/repos/"):
             found = _PLAIN.fullmatch(path.removeprefix("/v1/repos/"))
@@ -72,7 +72,7 @@ class GitServer:
             found = _OWNED.fullmatch(connection[4])
         if found is None:
             raise LookupError("Expected <owner>/<repository>.git and git's smart protocol")
-        return checked(found[1]), found[2]
+        return check_name(found[1]), found[2]
 
     def _is_there(self, name: str, *, pushes: bool) -> bool:
         """Whether there is something to serve; a push makes it."""

@@ -25,7 +25,7 @@ _COMPRESSIONS: Mapping[bytes, Callable[[Path, Literal["rb"]], IO[bytes]]] = {
 FILTERED = hasattr(tarfile, "data_filter")  # Python 3.11 has it from 3.11.4 on
 
 
-def merged(folders: Iterable[Path]) -> list[tuple[str, Path]]:
+def merge_folders(folders: Iterable[Path]) -> list[tuple[str, Path]]:
     """The files of several hosts' folders by archive name; of equal names the first host's counts."""
     found: dict[str, Path] = {}
     for folder in folders:
@@ -79,7 +79,7 @@ def unpack(archive: Path, folder: Path, origin: str, volume: int = VOLUME) -> No
     try:
         with (
             blame(f"Unpacking {origin} failed"),
-            _decompressed(archive) as stream,
+            _open_decompressed(archive) as stream,
             _Tar(_Stream(stream, most), most) as packed,
         ):
             extract(packed, folder)
@@ -89,7 +89,7 @@ def unpack(archive: Path, folder: Path, origin: str, volume: int = VOLUME) -> No
         raise JobFault(f"ClientError: {origin} is not a tar.gz archive that can be unpacked: {error}") from None
 
 
-def _decompressed(archive: Path) -> IO[bytes]:
+def _open_decompressed(archive: Path) -> IO[bytes]:
     with archive.open("rb") as file:
         head = file.read(6)
     opened = next((opened for magic, opened in _COMPRESSIONS.items() if head.startswith(magic)), open)

@@ -18,7 +18,7 @@ from loopback.runtimes.jobs import interpreter, isolation
 from loopback.runtimes.jobs.interpreter import Warmth
 from loopback.runtimes.jobs.messages import HostSpec, load_spec, receive, send
 from loopback.sandbox import system
-from loopback.sandbox.plan import View, rest, shown
+from loopback.sandbox.plan import View, rest, show_paths
 from loopback.sandbox.rooms import Room
 
 SETUP_FAILED = 125  # as docker run: the container could not be made
@@ -46,7 +46,7 @@ def stand_by(link: socket.socket, warm: Warmth, quarters: Quarters | None, *, pr
         quarters.room.enter()
     _get_ready()
     if quarters:
-        rest(quarters.view.plan, quarters.view.showing(isolation.own_places("/", None)).plan)  # a rehearsal
+        rest(quarters.view.plan, quarters.view.show_more(isolation.own_places("/", None)).plan)  # a rehearsal
     order = receive(link)
     if order is None:
         os._exit(0)
@@ -98,10 +98,12 @@ def _enter_late(spec: HostSpec, quarters: Quarters | None) -> None:
 def _settle(spec: HostSpec, quarters: Quarters | None) -> HostSpec:
     """Put the job's folder in its place; where there are no rooms, rewrite the paths instead."""
     if quarters is None:
-        return with_target(rewritten(spec))
+        return with_target(rewrite_paths(spec))
     room = quarters.room
     own = isolation.own_places(os.path.dirname(spec.folder), spec.hosts_file)
-    isolation.furnish(room.door, quarters.view, (*own, *shown(spec.writable, writable=True), *shown(spec.readable)))
+    isolation.furnish(
+        room.door, quarters.view, (*own, *show_paths(spec.writable, writable=True), *show_paths(spec.readable))
+    )
     for fd in (room.mounts, room.names, room.door):
         os.close(fd)
     socket.sethostname(spec.hostname)
@@ -131,16 +133,16 @@ def with_target(spec: HostSpec) -> HostSpec:
     return replace(spec, environ={**spec.environ, "PIP_TARGET": packages, "PYTHONPATH": os.pathsep.join(paths)})
 
 
-def rewritten(spec: HostSpec) -> HostSpec:
+def rewrite_paths(spec: HostSpec) -> HostSpec:
     """The spec for a system without mounts: every /opt/ml that we hand out names the job's folder, and
     SAGEMAKER_BASE_DIR, which the SageMaker toolkits read, says so. Paths inside the user's own code stay.
     """
 
-    def moved(text: str) -> str:
+    def move_text(text: str) -> str:
         return text.replace(isolation.OPT_ML, spec.folder)
 
-    environ = {key: moved(value) for key, value in spec.environ.items()} | {"SAGEMAKER_BASE_DIR": spec.folder}
-    return replace(spec, argv=tuple(map(moved, spec.argv)), environ=environ, cwd=moved(spec.cwd))
+    environ = {key: move_text(value) for key, value in spec.environ.items()} | {"SAGEMAKER_BASE_DIR": spec.folder}
+    return replace(spec, argv=tuple(map(move_text, spec.argv)), environ=environ, cwd=move_text(spec.cwd))
 
 
 def _redirect(output: int) -> None:

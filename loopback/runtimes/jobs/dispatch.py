@@ -60,9 +60,9 @@ class Dispatcher(Part):
                         result |= changes(JobResult, secondary_status=secondary)
                     self._store.fire(kind, row.name, "lose", result)
             for row in self._store.find(kind, status="Queued"):
-                self.changed(kind.slug, row.name)
+                self.on_change(kind.slug, row.name)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: a new job is taken, a stopping one is told."""
         if kind not in _NOUNS:
             return
@@ -174,7 +174,7 @@ class Dispatcher(Part):
             result |= changes(JobResult, series=list(outcome.series))
             if outcome.artifacts:
                 result["ModelArtifacts"] = {"S3ModelArtifacts": outcome.artifacts}
-            result["SecondaryStatusTransitions"] = _ended(
+            result["SecondaryStatusTransitions"] = _final_transitions(
                 JobRow.from_row(self._store.get(kind, name)).transitions, outcome
             )
         present = {key: value for key, value in result.items() if value not in (None, [])}
@@ -183,7 +183,7 @@ class Dispatcher(Part):
             self._store.fire(kind, name, _EVENTS[outcome.status], present)
 
 
-def _ended(passed: list[dict[str, Any]], outcome: Outcome) -> list[dict[str, Any]]:
+def _final_transitions(passed: list[dict[str, Any]], outcome: Outcome) -> list[dict[str, Any]]:
     """The transitions of a training job that is over: each has an end, and one says how the job ended."""
     if not passed or passed[-1]["Status"] != outcome.secondary:
         message = outcome.failure_reason or f"Training job {outcome.status.lower()}"

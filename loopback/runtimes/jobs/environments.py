@@ -11,7 +11,7 @@ from pathlib import Path
 from loopback.runtimes.jobs.ports import JobFault
 from loopback.sandbox import confine
 from loopback.sandbox.environment import interpreter_folders
-from loopback.sandbox.plan import shown
+from loopback.sandbox.plan import show_paths
 
 READY = ".ready"
 PIP_CONFIGURATION = ("~/.config/pip", "~/.pip")
@@ -54,9 +54,9 @@ def _install(requirements: Path, target: Path, python: str) -> None:
     command = [*pip, "--disable-pip-version-check", "--no-input", "-q", "-r", requirements.name]
     cache = target.parent / ".pip"
     cache.mkdir(exist_ok=True)
-    readable = shown([*interpreter_folders(python), *map(os.path.expanduser, PIP_CONFIGURATION)])
+    readable = show_paths([*interpreter_folders(python), *map(os.path.expanduser, PIP_CONFIGURATION)])
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        own = (*shown([str(requirements.parent), str(target), str(cache), scratch], writable=True), *readable)
+        own = (*show_paths([str(requirements.parent), str(target), str(cache), scratch], writable=True), *readable)
         done = subprocess.run(
             confine.command(command, target.parents[1], own),
             cwd=requirements.parent,

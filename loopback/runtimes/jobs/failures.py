@@ -33,7 +33,7 @@ def fault_of(ended: HostsEnded, explain: Explain, *, out_of_memory: bool) -> Job
         return JobFault(f"InternalServerError: {host} could not be set up: {end.fault}", INTERNAL)
     message = _from_output(ended.last_lines[index]) or "See job logs for more information"
     if end.signal == SIGKILL:
-        message = _killed(out_of_memory=out_of_memory)
+        message = _describe_kill(out_of_memory=out_of_memory)
     elif end.signal:
         message = f"{message} (ended by signal {end.signal})"
     reason, code = explain(end.code, message)
@@ -44,7 +44,7 @@ def fault_of(ended: HostsEnded, explain: Explain, *, out_of_memory: bool) -> Job
     return JobFault(f"AlgorithmError: {reason}"[: LONGEST - len(tail)] + tail)
 
 
-def _killed(*, out_of_memory: bool) -> str:
+def _describe_kill(*, out_of_memory: bool) -> str:
     if out_of_memory:
         return "OutOfMemory: the system ended the process because memory ran out"
     return "the process was ended by signal 9 (SIGKILL); memory had not run out"

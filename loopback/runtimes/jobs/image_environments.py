@@ -74,12 +74,12 @@ def _build(recipe: Recipe, image: str, target: Path, base: str, execute: Run) ->
             [*uv, "venv", "-q", "--relocatable", "--seed", "--allow-existing", "--python", base, str(beside)]
         )
         if made.returncode:
-            raise JobFault(_failed(recipe, image, made.stdout))
+            raise JobFault(_failure_message(recipe, image, made.stdout))
         backend = ["--torch-backend", "cpu"] if recipe.torch else []
         into = ["--python", str(beside / "bin" / "python"), "--only-binary", ":all:", *backend]
         done = execute([*uv, "pip", "install", "-q", *into, *recipe.packages])
         if done.returncode:
-            raise JobFault(_failed(recipe, image, done.stdout))
+            raise JobFault(_failure_message(recipe, image, done.stdout))
         (beside / READY).touch()
         shutil.rmtree(target, ignore_errors=True)  # one whose Python has gone
         beside.rename(target)
@@ -127,7 +127,7 @@ def _no_python(recipe: Recipe, image: str) -> str:
     )
 
 
-def _failed(recipe: Recipe, image: str, words: str) -> str:
+def _failure_message(recipe: Recipe, image: str, words: str) -> str:
     lines = [re.sub(r"[^\x20-\x7e]+|\s+", " ", line).strip() for line in words.splitlines() if line.strip()]
     return (
         f"ClientError: the environment of the image {image} ({recipe.name}) cannot be made: {' '.join(lines)[:500]}. "

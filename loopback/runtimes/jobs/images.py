@@ -79,7 +79,7 @@ class Images:
                 return HOST if python == "host" else Runtime(pattern, interpreter=python)
         for pattern, runtime in TABLE:
             if fnmatch.fnmatchcase(image, pattern):
-                return _allowed(image, runtime)
+                return _require_available(image, runtime)
         repository = image.rpartition("/")[2].partition(":")[0] or image
         raise UnknownImage(
             f"no runtime is mapped to the image {image}. Add to loopback.yml:\n"
@@ -87,7 +87,7 @@ class Images:
         )
 
 
-def _allowed(image: str, runtime: Runtime) -> Runtime:
+def _require_available(image: str, runtime: Runtime) -> Runtime:
     if runtime.refused:
         raise UnknownImage(
             f"{runtime.refused} is not available here (image {image}). "

@@ -49,8 +49,8 @@ def parse(argv: tuple[str, ...]) -> Program | None:
 
 def end(body: Callable[[], None], leave: Callable[[int], NoReturn]) -> NoReturn:
     """Call `body`, then leave as an interpreter does (threads joined, exit functions called, output flushed)."""
-    code = _guarded(body)
-    code = code or _guarded(threading._shutdown)  # type: ignore[attr-defined] # noqa: SLF001
+    code = _run_reporting_errors(body)
+    code = code or _run_reporting_errors(threading._shutdown)  # type: ignore[attr-defined] # noqa: SLF001
     atexit._run_exitfuncs()  # noqa: SLF001
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -60,7 +60,7 @@ def end(body: Callable[[], None], leave: Callable[[int], NoReturn]) -> NoReturn:
     leave(code)
 
 
-def _guarded(body: Callable[[], None]) -> int:
+def _run_reporting_errors(body: Callable[[], None]) -> int:
     try:
         body()
     except SystemExit as leaving:

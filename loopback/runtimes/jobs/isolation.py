@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loopback.sandbox import mounts, system
-from loopback.sandbox.plan import Show, View, holders, rest, shown
+from loopback.sandbox.plan import Show, View, holders, rest, show_paths
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 OPT_ML = "/opt/ml"
@@ -28,7 +28,7 @@ def make_mount_point() -> None:
 
 def furnish(door: int, view: View, own: Iterable[Show]) -> None:
     """Show a host's own folders in its room, which was made with a view. Raises OSError."""
-    prepared, whole = view.plan, view.showing(own).plan
+    prepared, whole = view.plan, view.show_more(own).plan
     if not Path(OPT_ML).is_dir():
         _cover_opt(door)
     steps = rest(prepared, whole)
@@ -44,7 +44,7 @@ def own_places(root: str, hosts_file: str | None) -> tuple[Show, ...]:
     places = {OPT_ML: f"{root}/ml", "/tmp": f"{root}/tmp", "/var/tmp": f"{root}/tmp"}  # noqa: S108
     real = {path: os.path.realpath(source) for path, source in places.items()}
     hosts = (Show("/etc/hosts", os.path.realpath(hosts_file)),) if hosts_file else ()
-    return (*shown([root], writable=True), *(Show(path, source, True) for path, source in real.items()), *hosts)
+    return (*show_paths([root], writable=True), *(Show(path, source, True) for path, source in real.items()), *hosts)
 
 
 def _cover_opt(door: int) -> None:

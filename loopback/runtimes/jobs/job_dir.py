@@ -43,7 +43,7 @@ class Host:
             raise JobFault(f"ClientError: LocalPath {path!r} is not below {OPT_ML}")
         return self.ml / pure.relative_to(OPT_ML)
 
-    def written(self, path: str) -> Path:
+    def output_path(self, path: str) -> Path:
         """The place of what the job has written at a path, links followed as the job sees them. Raises JobFault."""
         left = list(self.at(path).relative_to(self.ml).parts)
         found, links = self.ml, 0
@@ -67,7 +67,7 @@ class Host:
     def read(self, path: str, size: int) -> bytes:
         """The beginning of a file that the job has written; nothing where there is none."""
         with suppress(JobFault):
-            file = self.written(path)
+            file = self.output_path(path)
             if file.is_file():
                 with file.open("rb") as content:
                     return content.read(size)

@@ -95,7 +95,7 @@ class Processing:
     def _send_changed(self) -> None:
         for output in self._outputs("Continuous"):
             for host in self.place.hosts:
-                files = transfer.files_below(host.written(output["LocalPath"]))
+                files = transfer.files_below(host.output_path(output["LocalPath"]))
                 self._sync.send((path, f"{output['S3Uri'].rstrip('/')}/{name}") for path, name in files)
 
     def finish(self, ended: HostsEnded) -> None:
@@ -104,7 +104,7 @@ class Processing:
         if not any(end.code for end in ended.exits) or ended.halt:
             for output in self._outputs("EndOfJob"):
                 for host in self.place.hosts:
-                    transfer.upload(self.ports.objects, host.written(output["LocalPath"]), output["S3Uri"])
+                    transfer.upload(self.ports.objects, host.output_path(output["LocalPath"]), output["S3Uri"])
         self.exit_message = self._message()
         self._publish()
 
@@ -113,7 +113,7 @@ class Processing:
 
         Source: AWS, model-monitor-interpreting-cloudwatch.
         """
-        folders = [host.written(f"/opt/ml/{METRICS}") for host in self.place.hosts]
+        folders = [host.output_path(f"/opt/ml/{METRICS}") for host in self.place.hosts]
         paths = [path for folder in folders for path, name in transfer.files_below(folder) if name.endswith(".jsonl")]
         if self.ports.publish is None or not paths:
             return

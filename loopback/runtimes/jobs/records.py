@@ -93,11 +93,11 @@ def payloads(records: Iterable[str], plan: RecordPlan) -> Iterator[list[str]]:
 
 def body(group: Sequence[str], plan: RecordPlan) -> bytes:
     """What is sent to the model for a group: each record through the input filter."""
-    records = [_filtered(record, plan) for record in group] if plan.input_filter != "$" else group
+    records = [_apply_input_filter(record, plan) for record in group] if plan.input_filter != "$" else group
     return ("\n".join(records) + ("\n" if plan.split == "Line" else "")).encode()
 
 
-def _filtered(record: str, plan: RecordPlan) -> str:
+def _apply_input_filter(record: str, plan: RecordPlan) -> str:
     return "\n".join(
         _write(_select(plan.input_filter, _parse(part, plan.content_type), "InputFilter"), plan.content_type)
         for part in _parts(record, plan)
@@ -137,16 +137,16 @@ def _select(path: str, document: Any, what: str) -> Any:
 def results(group: Sequence[str], answer: bytes, answer_type: str, plan: RecordPlan) -> str:
     """The output for a group, each part ended as AssembleWith says. Raises BadRecord."""
     if not plan.keeps_records:
-        return _assembled([answer.decode()], plan)
+        return _assemble([answer.decode()], plan)
     inputs = [part for record in group for part in _parts(record, plan)]
     predictions = _predictions(answer.decode(), answer_type, len(inputs))
     join = _joined_csv if plan.content_type == CSV else _joined_json
     joined = [join(record, prediction, plan) for record, prediction in zip(inputs, predictions, strict=True)]
     lines = [_write(_select(plan.output_filter, document, "OutputFilter"), plan.content_type) for document in joined]
-    return _assembled(lines, plan)
+    return _assemble(lines, plan)
 
 
-def _assembled(parts: Sequence[str], plan: RecordPlan) -> str:
+def _assemble(parts: Sequence[str], plan: RecordPlan) -> str:
     if plan.assemble == "Line":
         return "".join(part.removesuffix("\n") + "\n" for part in parts)
     return "".join(parts)
@@ -160,13 +160,13 @@ def _predictions(text: str, kind: str, count: int) -> list[Any]:
         [_parse(line, CSV if main == CSV else JSON) for line in lines] if main != JSON else [json.loads(text)]
     )
     if main == JSON and count > 1:
-        found = _listed(found[0])
+        found = _as_list(found[0])
     if len(found) != count:
         raise BadRecord(f"the model answered {len(found)} predictions to {count} records; they cannot be joined")
     return found
 
 
-def _listed(document: Any) -> list[Any]:
+def _as_list(document: Any) -> list[Any]:
     if isinstance(document, dict) and isinstance(document.get("predictions"), list):
         return list(document["predictions"])
     return document if isinstance(document, list) else [document]

@@ -77,11 +77,11 @@ def image_of(job: Job) -> str:
     return image
 
 
-def unobserved(_values: list[float]) -> None:
+def ignore_values(_values: list[float]) -> None:
     """The Observe of a job that nobody watches."""
 
 
-def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report, observe: Observe = unobserved) -> Outcome:
+def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report, observe: Observe = ignore_values) -> Outcome:
     """Run a job to its end. Whatever is wrong with the job itself is in the outcome, not raised."""
     started = ports.clock()
     run = _Run(job, replace(ports, objects=Stoppable(ports.objects, stop)), stop, report, observe)
@@ -90,16 +90,16 @@ def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report, obser
     except Stopped:
         outcome = Outcome("Stopped", "Stopped", started, ports.clock())
     except JobFault as fault:
-        outcome = _failed(fault, started, ports.clock(), run.contract)
+        outcome = _failure(fault, started, ports.clock(), run.contract)
     except OSError as error:
-        outcome = _failed(JobFault(f"InternalServerError: {error}", INTERNAL), started, ports.clock(), run.contract)
+        outcome = _failure(JobFault(f"InternalServerError: {error}", INTERNAL), started, ports.clock(), run.contract)
     finally:
         run.close()
     report(outcome.secondary, outcome.failure_reason or f"{job.kind.capitalize()} job {outcome.status.lower()}")
     return outcome
 
 
-def _failed(fault: JobFault, started: float, ended: float, contract: Contract | None) -> Outcome:
+def _failure(fault: JobFault, started: float, ended: float, contract: Contract | None) -> Outcome:
     message = contract.exit_message if contract else None
     return Outcome(
         "Failed", "Failed", started, ended, fault.reason[: failures.LONGEST], fault.kind, exit_message=message
@@ -137,7 +137,7 @@ class _Run:
         fault = None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
         contract.finish(ended)
         if fault:
-            return _failed(fault, started, finished, contract)
+            return _failure(fault, started, finished, contract)
         base = Outcome("Completed", "Completed", started, finished, None, None, contract.exit_message)
         base = replace(base, artifacts=contract.artifacts, metrics=metrics.final(), series=tuple(metrics.series))
         return replace(base, status="Stopped", secondary=ended.halt) if ended.halt else base

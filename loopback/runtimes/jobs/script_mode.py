@@ -33,10 +33,10 @@ class HostFacts:
 
 def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Each value as JSON if it is JSON, else as the text that it is."""
-    return {name: _decoded(value) for name, value in hyperparameters.items()}
+    return {name: _decode(value) for name, value in hyperparameters.items()}
 
 
-def _decoded(value: str) -> Any:
+def _decode(value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError:

@@ -213,9 +213,9 @@ class Training:
         config = self.request.get("CheckpointConfig")
         if not config:
             return
-        folders = [host.written(config.get("LocalPath") or CHECKPOINTS) for host in self.place.hosts]
+        folders = [host.output_path(config.get("LocalPath") or CHECKPOINTS) for host in self.place.hosts]
         base = config["S3Uri"].rstrip("/")
-        self._sync.send((path, f"{base}/{name}") for name, path in archives.merged(folders))
+        self._sync.send((path, f"{base}/{name}") for name, path in archives.merge_folders(folders))
 
     def finish(self, ended: HostsEnded) -> None:
         """Send checkpoints; then, unless the job failed, the model and the output data. Raises JobFault."""
@@ -224,8 +224,8 @@ class Training:
             return
         config = self.request["OutputDataConfig"]
         base = f"{config['S3OutputPath'].rstrip('/')}/{self.job.name}/output"
-        model = archives.merged(host.written("/opt/ml/model") for host in self.place.hosts)
-        data = archives.merged(host.written("/opt/ml/output/data") for host in self.place.hosts)
+        model = archives.merge_folders(host.output_path("/opt/ml/model") for host in self.place.hosts)
+        data = archives.merge_folders(host.output_path("/opt/ml/output/data") for host in self.place.hosts)
         if config.get("CompressionType") == "NONE":
             for folder, files in (("model", model), ("data", data)):
                 for name, path in files:

@@ -27,7 +27,7 @@ from typing import Any  # noqa: E402
 
 from loopback.runtimes.jobs import child, interpreter, isolation, messages, pages, processes  # noqa: E402
 from loopback.sandbox import system  # noqa: E402
-from loopback.sandbox.plan import View, shown  # noqa: E402
+from loopback.sandbox.plan import View, show_paths  # noqa: E402
 from loopback.sandbox.rooms import NoRoom, Nursery, Room, outer_pid, split  # noqa: E402
 
 REFILL_SECONDS = 0.002  # a burst of orders is served before standbys are replaced
@@ -129,13 +129,13 @@ class ForkServer:
 
     def spawn(self, id: int, spec: dict[str, Any], output: int, report: int) -> None:
         """Hand a spec to a standby (isolated networks: to a new child) and report its pid."""
-        chosen = self._ordered(spec, output)
+        chosen = self._order_child(spec, output)
         chosen.link.setblocking(False)
         host = self.hosts[chosen.pid] = ForkedHost(id, chosen.pid, report, chosen.link, chosen.room)
         self.selector.register(chosen.link, selectors.EVENT_READ, host)
         _tell(report, {"pid": outer_pid(chosen.pid) if chosen.room else chosen.pid})
 
-    def _ordered(self, spec: dict[str, Any], output: int) -> Standby:
+    def _order_child(self, spec: dict[str, Any], output: int) -> Standby:
         """A child that has taken the spec. A standby may have died without anybody having noticed yet."""
         prepared = not spec["isolated"]
         while prepared and self.ready:
@@ -303,7 +303,7 @@ def _finds_us(finder: Any) -> bool:
 def _nursery(hidden: list[str], fresh: list[str], seen: list[str], needed: bool) -> Nursery | None:
     """None where this system refuses what rooms need: hosts then run without. Raises NoRoom where they are needed."""
     try:
-        nursery = split(View(tuple(hidden), shown(seen), tuple(fresh)), ROOMS_AHEAD)
+        nursery = split(View(tuple(hidden), show_paths(seen), tuple(fresh)), ROOMS_AHEAD)
     except NoRoom:
         if needed:
             raise

@@ -10,7 +10,7 @@ from loopback.core.errors import ValidationException
 from loopback.core.kinds import SCALING_ACTIVITY
 from loopback.core.queries import Selection
 from loopback.rows.autoscaling import Aim, ScalingActivityResult, ScalingActivityRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.autoscaling.resources import DIMENSION, NAMESPACE, SERVICE, check_kind, page
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -25,7 +25,7 @@ def describe(request: Request, context: Context) -> Response:
     if request.get("IncludeNotScaledActivities"):
         raise ValidationException("loopback keeps no activities that did not scale: IncludeNotScaledActivities")
     newest = Selection(SCALING_ACTIVITY, request.get("ResourceId"), descending=True)
-    return page(newest, reading(ScalingActivityRow, view), "ScalingActivities", request, context)
+    return page(newest, view_of(ScalingActivityRow, view), "ScalingActivities", request, context)
 
 
 def view(row: ScalingActivityRow) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def begin(resource: str, aim: Aim, context: Context) -> ScalingActivityRow:
     _tidy(resource, context)
     new = ScalingActivityRow(description=description, cause=aim.cause, aim=aim)
     row = new.create(context.store, str(uuid.uuid4()), resource)
-    context.changed(SCALING_ACTIVITY.slug, row.name)
+    context.on_change(SCALING_ACTIVITY.slug, row.name)
     return row
 
 

@@ -18,7 +18,7 @@ from loopback.core.kinds import SCALING_POLICY
 from loopback.core.queries import Selection, among, member
 from loopback.engines.autoscaling.capacity import IN_MINUTES, LOW, OUT_MINUTES, fault_in_steps
 from loopback.rows.autoscaling import ScalingPolicyResult, ScalingPolicyRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.autoscaling.resources import (
     DIMENSION,
     NAMESPACE,
@@ -27,7 +27,7 @@ from loopback.services.autoscaling.resources import (
     check_kind,
     page,
     place_of,
-    shared,
+    resource_members,
     target_of,
 )
 from loopback.services.autoscaling.targets import delete_alarms
@@ -48,8 +48,8 @@ def put(request: Request, context: Context) -> Response:
     kind = request.get("PolicyType") or (before.type if before else STEP)
     if before and before.type != kind:
         raise ValidationException(f"The type of policy {request['PolicyName']} is {before.type}")
-    doc = {**shared(request), "PolicyName": request["PolicyName"], "PolicyType": kind}
-    doc[f"{kind}PolicyConfiguration"] = _checked(request, kind, target.name, context)
+    doc = {**resource_members(request), "PolicyName": request["PolicyName"], "PolicyType": kind}
+    doc[f"{kind}PolicyConfiguration"] = _check_request(request, kind, target.name, context)
     if before:
         row = before.amend(context.store, name, "put", doc=doc)
     else:
@@ -69,7 +69,7 @@ def put(request: Request, context: Context) -> Response:
     return {"PolicyARN": arn_of(row, context), "Alarms": row.alarms}
 
 
-def _checked(request: Request, kind: str, resource: str, context: Context) -> dict[str, Any]:
+def _check_request(request: Request, kind: str, resource: str, context: Context) -> dict[str, Any]:
     if kind not in (TRACKING, STEP):
         raise ValidationException(f"loopback does not carry out PolicyType {kind}")
     config: dict[str, Any] = dict(request.get(f"{kind}PolicyConfiguration") or {})
@@ -171,7 +171,7 @@ def describe(request: Request, context: Context) -> Response:
     check_kind(request)
     where = among(member("PolicyName"), request.get("PolicyNames"))
     within = Selection(SCALING_POLICY, request.get("ResourceId"), where=where)
-    return page(within, partial(reading(ScalingPolicyRow, _view), context=context), "ScalingPolicies", request, context)
+    return page(within, partial(view_of(ScalingPolicyRow, _view), context=context), "ScalingPolicies", request, context)
 
 
 def _view(row: ScalingPolicyRow, context: Context) -> dict[str, Any]:

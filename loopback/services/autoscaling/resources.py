@@ -73,7 +73,7 @@ def target_of(request: Request, context: Context) -> ScalableTargetRow:
         ) from None
 
 
-def shared(request: Request) -> dict[str, str]:
+def resource_members(request: Request) -> dict[str, str]:
     """The members that say of which resource something is."""
     return {"ServiceNamespace": NAMESPACE, "ResourceId": request["ResourceId"], "ScalableDimension": DIMENSION}
 

@@ -56,7 +56,7 @@ class Scaler(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, _name: str) -> None:
+    def on_change(self, kind: str, _name: str) -> None:
         """A row changed: there may be something to do."""
         if kind in (ENDPOINT.slug, SCALABLE_TARGET.slug, SCHEDULED_ACTION.slug, SCALING_ACTIVITY.slug):
             self._wake.set()
@@ -132,20 +132,20 @@ class Scaler(Part):
         above = alarm["ComparisonOperator"].startswith("Greater")
         if policy.type == policies.STEP:
             base = capacity.base_of(current, out, self._now())
-            wanted = capacity.stepped(base, metric - alarm["Threshold"], config, above=above)
+            wanted = capacity.step_capacity(base, metric - alarm["Threshold"], config, above=above)
             if wanted is not None and wanted < base:
-                return capacity.stepped(current, metric - alarm["Threshold"], config, above=above)
+                return capacity.step_capacity(current, metric - alarm["Threshold"], config, above=above)
             return wanted
         if above:
             base = capacity.base_of(current, out, self._now())
-            return capacity.tracked(base, metric, config["TargetValue"])
+            return capacity.tracking_capacity(base, metric, config["TargetValue"])
         if config.get("DisableScaleIn"):
             return None
         self._wishes[policy.name] = (
-            capacity.tracked(current, metric, config["TargetValue"]),
+            capacity.tracking_capacity(current, metric, config["TargetValue"]),
             self._now() + 2 * policies.PERIOD,
         )
-        return capacity.agreed([self._wish(other) for other in self._trackers(target)])
+        return capacity.agree([self._wish(other) for other in self._trackers(target)])
 
     def _trackers(self, target: ScalableTargetRow) -> list[ScalingPolicyRow]:
         """The tracking policies of a target that scale in."""

@@ -9,7 +9,7 @@ from loopback.core.kinds import SCHEDULED_ACTION
 from loopback.core.queries import Selection, among, member
 from loopback.engines.schedules import scheduled_actions
 from loopback.rows.autoscaling import ScheduledActionResult, ScheduledActionRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.autoscaling.resources import (
     DIMENSION,
     NAMESPACE,
@@ -17,7 +17,7 @@ from loopback.services.autoscaling.resources import (
     ObjectNotFoundException,
     check_kind,
     page,
-    shared,
+    resource_members,
     target_of,
 )
 from loopback.services.listing import seconds
@@ -32,7 +32,7 @@ def put(request: Request, context: Context) -> Response:
     known = context.store.exists(SCHEDULED_ACTION, name)
     before: dict[str, Any] = ScheduledActionRow.get(context.store, name).request if known else {}
     doc = before | {key: value for key, value in request.items() if key not in ("StartTime", "EndTime")}
-    doc |= shared(request) | {"Timezone": doc.get("Timezone") or "UTC"}
+    doc |= resource_members(request) | {"Timezone": doc.get("Timezone") or "UTC"}
     doc |= {key: seconds(request[key]) for key in ("StartTime", "EndTime") if key in request}
     if "Schedule" not in doc:
         raise ValidationException("Schedule is required for a new scheduled action")
@@ -44,7 +44,7 @@ def put(request: Request, context: Context) -> Response:
         row = ScheduledActionRow(request=doc, id=str(uuid.uuid4())).create(context.store, name, target.name)
     planned = changes(ScheduledActionResult, next=following(row, row.changed))
     row.amend(context.store, name, "plan", result=planned)
-    context.changed(SCHEDULED_ACTION.slug, name)
+    context.on_change(SCHEDULED_ACTION.slug, name)
     return {}
 
 
@@ -75,7 +75,7 @@ def describe(request: Request, context: Context) -> Response:
     where = among(member("ScheduledActionName"), request.get("ScheduledActionNames"))
     within = Selection(SCHEDULED_ACTION, request.get("ResourceId"), where=where)
     return page(
-        within, partial(reading(ScheduledActionRow, _view), context=context), "ScheduledActions", request, context
+        within, partial(view_of(ScheduledActionRow, _view), context=context), "ScheduledActions", request, context
     )
 
 

@@ -9,7 +9,7 @@ from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import SCALABLE_TARGET, SCALING_POLICY, SCHEDULED_ACTION
 from loopback.core.queries import Selection
 from loopback.rows.autoscaling import ScalableTargetResult, ScalableTargetRow, ScalingPolicyRow, target_with_id
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services import registry
 from loopback.services.autoscaling.resources import (
     MOST_LISTED,
@@ -20,7 +20,7 @@ from loopback.services.autoscaling.resources import (
     check_kind,
     page,
     place_of,
-    shared,
+    resource_members,
     target_of,
 )
 from loopback.services.registry import Context, Request, Response, handles
@@ -45,7 +45,7 @@ def register(request: Request, context: Context) -> Response:
         _check_endpoint(endpoint, variant, context)
     suspended = dict.fromkeys(SUSPENDABLE, False) | before.get("SuspendedState", {})
     doc = {
-        **shared(request),
+        **resource_members(request),
         "MinCapacity": request.get("MinCapacity", before.get("MinCapacity")),
         "MaxCapacity": request.get("MaxCapacity", before.get("MaxCapacity")),
         "RoleARN": request.get("RoleARN") or f"arn:aws:iam::{context.place.account}:role/{ROLE}",
@@ -60,7 +60,7 @@ def register(request: Request, context: Context) -> Response:
             row = ScalableTargetRow(request=doc, id=uuid.uuid4().hex).create(context.store, resource)
         if not known:
             context.store.tag(arn_of(row, context), request.get("Tags", {}))
-    context.changed(SCALABLE_TARGET.slug, resource)
+    context.on_change(SCALABLE_TARGET.slug, resource)
     return {"ScalableTargetARN": arn_of(row, context)}
 
 
@@ -92,7 +92,7 @@ def describe(request: Request, context: Context) -> Response:
     if not (names := request.get("ResourceIds")):
         return page(
             Selection(SCALABLE_TARGET),
-            partial(reading(ScalableTargetRow, _view), context=context),
+            partial(view_of(ScalableTargetRow, _view), context=context),
             "ScalableTargets",
             request,
             context,

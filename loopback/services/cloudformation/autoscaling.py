@@ -4,7 +4,7 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.requests import request_for
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, gone
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, is_not_found
 
 SERVICE = "application-autoscaling"
 WHERE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -15,14 +15,14 @@ class ScalableTarget:
 
     def create(self, wanted: Wanted, call: Call) -> Made:
         """See ResourceType."""
-        return self._registered(wanted.properties, {}, call)
+        return self._register(wanted.properties, {}, call)
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
         """See ResourceType. Scheduled actions that the template has dropped are deleted."""
         del made
-        return self._registered(new, old, call)
+        return self._register(new, old, call)
 
-    def _registered(self, given: Properties, old: Properties, call: Call) -> Made:
+    def _register(self, given: Properties, old: Properties, call: Call) -> Made:
         actions, before = _actions(given), _actions(old)
         target = {key: value for key, value in given.items() if key != "ScheduledActions"}
         if tags := target.get("Tags"):  # a list in CloudFormation, a map in the API
@@ -80,7 +80,7 @@ def _quietly(call: Call, operation: str, request: dict[str, Any]) -> None:
     try:
         call(SERVICE, operation, request)
     except ServiceError as fault:
-        if not gone(fault):
+        if not is_not_found(fault):
             raise
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, gone
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, is_not_found
 
 SERVICE = "servicecatalog"
 LOOK_SECONDS = 0.2
@@ -15,7 +15,7 @@ def _quietly(call: Call, operation: str, request: dict[str, Any]) -> None:
     try:
         call(SERVICE, operation, request)
     except ServiceError as fault:
-        if not gone(fault):
+        if not is_not_found(fault):
             raise
 
 
@@ -148,16 +148,16 @@ class ProvisionedProduct:
     def create(self, wanted: Wanted, call: Call) -> Made:
         """See ResourceType."""
         name = wanted.properties.get("ProvisionedProductName") or wanted.name(128)
-        request = {"ProvisionedProductName": name} | _launched(wanted.properties)
+        request = {"ProvisionedProductName": name} | _launch_properties(wanted.properties)
         record = call(SERVICE, "ProvisionProduct", request)["RecordDetail"]
-        return self._settled(record, call)
+        return self._wait_for_record(record, call)
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
         """See ResourceType."""
         del old
-        request = {"ProvisionedProductId": made[0]} | _launched(new)
+        request = {"ProvisionedProductId": made[0]} | _launch_properties(new)
         request.pop("Tags", None)
-        return self._settled(call(SERVICE, "UpdateProvisionedProduct", request)["RecordDetail"], call)
+        return self._wait_for_record(call(SERVICE, "UpdateProvisionedProduct", request)["RecordDetail"], call)
 
     def delete(self, physical_id: str, properties: Properties, call: Call) -> None:
         """See ResourceType."""
@@ -165,12 +165,12 @@ class ProvisionedProduct:
         try:
             record = call(SERVICE, "TerminateProvisionedProduct", {"ProvisionedProductId": physical_id})["RecordDetail"]
         except ServiceError as fault:
-            if gone(fault):
+            if is_not_found(fault):
                 return
             raise
-        self._settled(record, call)
+        self._wait_for_record(record, call)
 
-    def _settled(self, record: dict[str, Any], call: Call) -> Made:
+    def _wait_for_record(self, record: dict[str, Any], call: Call) -> Made:
         while record["Status"] in ("CREATED", "IN_PROGRESS"):
             call.pause(LOOK_SECONDS)
             found = call(SERVICE, "DescribeRecord", {"Id": record["RecordId"]})
@@ -185,7 +185,7 @@ class ProvisionedProduct:
         return record["ProvisionedProductId"], attributes | {f"Outputs.{key}": text for key, text in outputs.items()}
 
 
-def _launched(properties: Properties) -> Properties:
+def _launch_properties(properties: Properties) -> Properties:
     names = ("ProductId", "ProductName", "ProvisioningArtifactId", "ProvisioningArtifactName", "PathId", "PathName")
     return _only(properties, *names, "ProvisioningParameters", "NotificationArns", "Tags")
 

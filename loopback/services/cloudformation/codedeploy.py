@@ -94,12 +94,12 @@ def shift(policy: Mapping[str, str], alias: Properties, call: Call) -> None:
     if current == target:
         return
     content = _app_spec(where, current, target, policy)
-    name = _begun(group, content, call) or _begin(group, content, call)
-    ended = _ended(name, call)
+    name = _find_deployment(group, content, call) or _begin(group, content, call)
+    ended = _wait_for_end(name, call)
     if ended["status"] == "Succeeded":
         return
     if back := ended.get("rollbackInfo", {}).get("rollbackDeploymentId"):
-        _ended(back, call)
+        _wait_for_end(back, call)
     call(
         "lambda", "UpdateAlias", where | {"FunctionVersion": current, "RoutingConfig": {"AdditionalVersionWeights": {}}}
     )
@@ -115,7 +115,7 @@ def _app_spec(where: Mapping[str, str], current: str, target: str, policy: Mappi
     return json.dumps({"version": 0.0, "Resources": [resource], "Hooks": hooks})
 
 
-def _begun(group: Mapping[str, str], content: str, call: Call) -> str | None:
+def _find_deployment(group: Mapping[str, str], content: str, call: Call) -> str | None:
     """The deployment that a stack operation has begun before it was cut off."""
     asked = {**group, "includeOnlyStatuses": ["Created", "InProgress"]}
     for name in call(SERVICE, "ListDeployments", asked)["deployments"]:
@@ -130,7 +130,7 @@ def _begin(group: Mapping[str, str], content: str, call: Call) -> str:
     return str(call(SERVICE, "CreateDeployment", {**group, "revision": revision})["deploymentId"])
 
 
-def _ended(name: str, call: Call) -> dict[str, Any]:
+def _wait_for_end(name: str, call: Call) -> dict[str, Any]:
     while True:
         found: dict[str, Any] = call(SERVICE, "GetDeployment", {"deploymentId": name})["deploymentInfo"]
         if found["status"] in ("Succeeded", "Failed", "Stopped"):

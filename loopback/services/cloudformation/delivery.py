@@ -2,7 +2,16 @@
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.repositories import Repository
-from loopback.services.cloudformation.types import Attributes, Call, Made, Named, Properties, ResourceType, Wanted, gone
+from loopback.services.cloudformation.types import (
+    Attributes,
+    Call,
+    Made,
+    Named,
+    Properties,
+    ResourceType,
+    Wanted,
+    is_not_found,
+)
 
 
 class DeliveryPipeline(Named):
@@ -12,7 +21,7 @@ class DeliveryPipeline(Named):
         """See ResourceType."""
         name, attributes = super().create(wanted, call)
         self._disable(name, wanted.properties, call)
-        return name, attributes | self._described(name, call)
+        return name, attributes | self._describe(name, call)
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
         """See ResourceType."""
@@ -23,14 +32,14 @@ class DeliveryPipeline(Named):
         self._disable(name, new, call)
         if new.get("RestartExecutionOnUpdate"):
             call("codepipeline", "StartPipelineExecution", {"name": name})
-        return name, attributes | self._described(name, call)
+        return name, attributes | self._describe(name, call)
 
     def _disable(self, name: str, properties: Properties, call: Call) -> None:
         for entry in properties.get("DisableInboundStageTransitions", []):
             request = {"pipelineName": name, "stageName": entry["StageName"], "reason": entry["Reason"]}
             call("codepipeline", "DisableStageTransition", request | {"transitionType": "Inbound"})
 
-    def _described(self, name: str, call: Call) -> Attributes:
+    def _describe(self, name: str, call: Call) -> Attributes:
         found = call("codepipeline", "GetPipeline", {"name": name})
         return {"Arn": found["metadata"]["pipelineArn"], "Version": str(found["pipeline"]["version"])}
 
@@ -61,7 +70,7 @@ class Connection:
         try:
             call(self._service, "DeleteConnection", {"ConnectionArn": physical_id})
         except ServiceError as fault:
-            if not gone(fault):
+            if not is_not_found(fault):
                 raise
 
 

@@ -17,11 +17,11 @@ def request_for(service: str, operation: str, properties: Mapping[str, Any]) -> 
     CloudFormation writes `ArtifactStore` where CodePipeline's API writes `artifactStore`; SageMaker's are the same.
     """
     shape = model.operation(service, operation).input_shape
-    request: dict[str, Any] = _spelt(properties, shape, operation)
+    request: dict[str, Any] = _spell_members(properties, shape, operation)
     return request
 
 
-def _spelt(value: Any, shape: Shape | None, path: str) -> Any:
+def _spell_members(value: Any, shape: Shape | None, path: str) -> Any:
     if shape is None or value is None:
         return value
     if shape.type_name == "structure" and isinstance(value, Mapping):
@@ -30,11 +30,11 @@ def _spelt(value: Any, shape: Shape | None, path: str) -> Any:
         if unknown:
             raise ValidationException(f"{path} has no member {unknown[0]}; it has {', '.join(sorted(shape.members))}")
         found = {names[key.lower()]: item for key, item in value.items()}
-        return {name: _spelt(item, shape.members[name], f"{path}.{name}") for name, item in found.items()}
+        return {name: _spell_members(item, shape.members[name], f"{path}.{name}") for name, item in found.items()}
     if shape.type_name == "list" and isinstance(value, list):
-        return [_spelt(item, shape.member, path) for item in value]
+        return [_spell_members(item, shape.member, path) for item in value]
     if shape.type_name == "map" and isinstance(value, Mapping):
-        return {str(key): _spelt(item, shape.value, path) for key, item in value.items()}
+        return {str(key): _spell_members(item, shape.value, path) for key, item in value.items()}
     if shape.type_name == "string" and not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else json.dumps(value)
     return value

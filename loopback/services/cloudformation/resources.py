@@ -6,7 +6,7 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.services import registry
-from loopback.services.clients import asked
+from loopback.services.clients import call_operation
 from loopback.services.cloudformation import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker, scheduler
 from loopback.services.cloudformation.requests import with_tokens
 from loopback.services.cloudformation.types import Made, Properties, ResourceType, Wanted
@@ -60,10 +60,10 @@ class _Calls:
         self._context, self._role, self._closing = context, role, closing
 
     def __call__(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        if registry.implemented(service):
+        if registry.implemented_operations(service):
             request = with_tokens(service, operation, request)
             return registry.call_as(self._role, service, operation, request, self._context)
-        return asked(self._context.client(service, self._role), operation, request)
+        return call_operation(self._context.client(service, self._role), operation, request)
 
     def pause(self, seconds: float) -> None:
         if self._closing.wait(seconds):

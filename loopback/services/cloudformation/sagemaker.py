@@ -3,7 +3,7 @@
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.services.cloudformation.types import Call, Named, Properties, ResourceType, gone
+from loopback.services.cloudformation.types import Call, Named, Properties, ResourceType, is_not_found
 
 LOOK_SECONDS = 0.1
 
@@ -12,7 +12,7 @@ def _status(name: str, call: Call) -> dict[str, Any]:
     return call("sagemaker", "DescribeEndpoint", {"EndpointName": name})
 
 
-def _settled(name: str, call: Call) -> dict[str, Any]:
+def _wait_until_settled(name: str, call: Call) -> dict[str, Any]:
     while (found := _status(name, call))["EndpointStatus"] not in ("InService", "Failed", "OutOfService"):
         call.pause(LOOK_SECONDS)
     return found
@@ -20,19 +20,19 @@ def _settled(name: str, call: Call) -> dict[str, Any]:
 
 def _in_service(name: str, call: Call) -> None:
     """An update that was rolled back ends InService too: FailureReason tells."""
-    found = _settled(name, call)
+    found = _wait_until_settled(name, call)
     if found["EndpointStatus"] != "InService" or found.get("FailureReason"):
         raise ServiceError(found.get("FailureReason") or f"The endpoint is {found['EndpointStatus']}")
 
 
-def _gone(operation: str, member: str) -> Any:
+def _wait_until_gone(operation: str, member: str) -> Any:
     def settle(name: str, call: Call) -> None:
         try:
             while True:
                 call("sagemaker", operation, {member: name})
                 call.pause(LOOK_SECONDS)
         except ServiceError as fault:
-            if not gone(fault):
+            if not is_not_found(fault):
                 raise
 
     return settle
@@ -46,7 +46,7 @@ class Endpoint(Named):
         if old["EndpointConfigName"] == new["EndpointConfigName"]:
             self._update_tags(made[1], old, new, call)
             return made
-        _settled(made[1]["EndpointName"], call)  # a change that began before this stack's may still run
+        _wait_until_settled(made[1]["EndpointName"], call)  # a change that began before this stack's may still run
         return super().update(made, old, new, call)
 
 
@@ -70,14 +70,14 @@ def _job_definition(kind: str) -> Named:
     )  # fmt: skip
 
 
-def _named(noun: str, **more: Any) -> Named:
+def _named_resource(noun: str, **more: Any) -> Named:
     arn = f"{noun}Arn"
     return Named("sagemaker", noun, f"{noun}Name", arn, {arn: arn}, tag_arn=arn, **more)
 
 
 TYPES: dict[str, ResourceType] = {
-    "AWS::SageMaker::Model": _named("Model", updates=False),
-    "AWS::SageMaker::EndpointConfig": _named("EndpointConfig", updates=False),
+    "AWS::SageMaker::Model": _named_resource("Model", updates=False),
+    "AWS::SageMaker::EndpointConfig": _named_resource("EndpointConfig", updates=False),
     "AWS::SageMaker::Endpoint": Endpoint(
         "sagemaker",
         "Endpoint",
@@ -86,10 +86,10 @@ TYPES: dict[str, ResourceType] = {
         {"EndpointArn": "EndpointArn"},
         only_updates=("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig"),
         settle=_in_service,
-        settle_delete=_gone("DescribeEndpoint", "EndpointName"),
+        settle_delete=_wait_until_gone("DescribeEndpoint", "EndpointName"),
         tag_arn="EndpointArn",
     ),
-    "AWS::SageMaker::ModelPackageGroup": _named("ModelPackageGroup", updates=False),
+    "AWS::SageMaker::ModelPackageGroup": _named_resource("ModelPackageGroup", updates=False),
     "AWS::SageMaker::Pipeline": Named(
         "sagemaker",
         "Pipeline",
@@ -98,12 +98,12 @@ TYPES: dict[str, ResourceType] = {
         adapt=_definition,
         tag_arn="PipelineArn",
     ),
-    "AWS::SageMaker::CodeRepository": _named("CodeRepository"),
+    "AWS::SageMaker::CodeRepository": _named_resource("CodeRepository"),
     "AWS::SageMaker::DataQualityJobDefinition": _job_definition("DataQuality"),
     "AWS::SageMaker::ModelQualityJobDefinition": _job_definition("ModelQuality"),
     "AWS::SageMaker::ModelBiasJobDefinition": _job_definition("ModelBias"),
     "AWS::SageMaker::ModelExplainabilityJobDefinition": _job_definition("ModelExplainability"),
-    "AWS::SageMaker::MonitoringSchedule": _named(
+    "AWS::SageMaker::MonitoringSchedule": _named_resource(
         "MonitoringSchedule",
         drops=(
             "EndpointName",
@@ -111,6 +111,6 @@ TYPES: dict[str, ResourceType] = {
             "LastMonitoringExecutionSummary",
             "MonitoringScheduleStatus",
         ),
-        settle_delete=_gone("DescribeMonitoringSchedule", "MonitoringScheduleName"),
+        settle_delete=_wait_until_gone("DescribeMonitoringSchedule", "MonitoringScheduleName"),
     ),
 }

@@ -2,7 +2,7 @@
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.requests import request_for
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, gone
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, is_not_found
 
 SERVICE = "scheduler"
 LONGEST = 64
@@ -29,7 +29,7 @@ class Schedule:
         try:
             call(SERVICE, "DeleteSchedule", {"Name": physical_id} | group)
         except ServiceError as fault:
-            if not gone(fault):
+            if not is_not_found(fault):
                 raise
 
 

@@ -109,7 +109,7 @@ class Named:
             call(self.service, f"Delete{self.noun}", {self.key or self._spelling("Delete"): name})
             self.settle_delete(name, call)
         except ServiceError as fault:
-            if not gone(fault):
+            if not is_not_found(fault):
                 raise
 
     def _request(self, verb: str, properties: Properties) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _at(response: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def gone(fault: ServiceError) -> bool:
+def is_not_found(fault: ServiceError) -> bool:
     """Whether a service says that there is nothing of that name."""
     text = str(fault)
     return "NotFound" in fault.code or "DoesNotExist" in fault.code or "Could not find" in text or "not exist" in text

@@ -154,7 +154,7 @@ class Evaluator(Part):
             changed.append(transition)
         for described in self._alarms.metric_alarms():
             try:
-                if everything or _concerned(described, noted):
+                if everything or _is_concerned(described, noted):
                     changed += self._look(described, now)
             except Exception:
                 log.exception("alarm %s", described.get("AlarmName"))
@@ -254,7 +254,7 @@ class Evaluator(Part):
         self._actions.dispatch(transition)
 
 
-def _concerned(described: Mapping[str, Any], noted: _Noted) -> bool:
+def _is_concerned(described: Mapping[str, Any], noted: _Noted) -> bool:
     if described["AlarmName"] in noted.alarms:
         return True
     return any((source.key[0], source.key[1]) in noted.metrics for source in alarm_of(described).sources)

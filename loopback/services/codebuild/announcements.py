@@ -27,7 +27,7 @@ def _build(event: Event, resource: Resource, context: Context) -> Iterator[Annou
     if event.old != event.new:
         final = states.is_final(BUILD.lifecycle, event.new)
         detail = {
-            **_shared(row, context, complete=final),
+            **_shared_detail(row, context, complete=final),
             "build-status": event.new,
             "current-phase": "COMPLETED" if final else "SUBMITTED",
             "current-phase-context": "[]",
@@ -45,7 +45,7 @@ def _phase(name: str, row: BuildRow, context: Context) -> Iterator[Announcement]
         return
     arn = context.place.arn(f"build/{row.name}", "codebuild")
     detail = {
-        **_shared(row, context, complete=False),
+        **_shared_detail(row, context, complete=False),
         "completed-phase": name,
         "completed-phase-status": phase["phaseStatus"],
         "completed-phase-context": _contexts(phase),
@@ -56,7 +56,7 @@ def _phase(name: str, row: BuildRow, context: Context) -> Iterator[Announcement]
     yield Announcement("CodeBuild Build Phase Change", [arn], detail, SOURCE)
 
 
-def _shared(row: BuildRow, context: Context, *, complete: bool) -> dict[str, Any]:
+def _shared_detail(row: BuildRow, context: Context, *, complete: bool) -> dict[str, Any]:
     shown = view(row, context)
     artifacts = shown.get("artifacts") or {}
     environment = shown["environment"]
@@ -78,12 +78,12 @@ def _shared(row: BuildRow, context: Context, *, complete: bool) -> dict[str, Any
         "source": {key: shown["source"][key] for key in ("location", "type") if key in shown["source"]},
         "source-version": shown.get("sourceVersion", ""),
         "logs": {"group-name": logs["groupName"], "stream-name": logs["streamName"]} if logs else {},
-        "phases": [_shown(phase) for phase in row.phases],
+        "phases": [_phase_detail(phase) for phase in row.phases],
     }
     return {"project-name": row.parent, "build-id": shown["arn"], "additional-information": more, "version": "1"}
 
 
-def _shown(phase: Mapping[str, Any]) -> dict[str, Any]:
+def _phase_detail(phase: Mapping[str, Any]) -> dict[str, Any]:
     found = {"phase-type": phase["phaseType"], "start-time": _moment(phase["startTime"])}
     if "phaseStatus" in phase:
         found |= {

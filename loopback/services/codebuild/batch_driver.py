@@ -39,10 +39,10 @@ class Batches(Part):
         self._inbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._open: set[str] = set()
         self._steps: dict[str, Callable[[BuildBatchRow], bool]] = {
-            "SUBMITTED": self._submitted,
-            "DOWNLOAD_BATCHSPEC": self._downloaded,
+            "SUBMITTED": self._start_first_build,
+            "DOWNLOAD_BATCHSPEC": self._plan_builds,
             "IN_PROGRESS": self._in_progress,
-            "COMBINE_ARTIFACTS": self._combined,
+            "COMBINE_ARTIFACTS": self._combine,
         }
 
     @property
@@ -50,7 +50,7 @@ class Batches(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: look at the batch that it is, or that it belongs to."""
         if kind == BUILD_BATCH.slug:
             self._inbox.put(name)
@@ -110,7 +110,7 @@ class Batches(Part):
             self._end(row, FAILED, str(fault))
             return False
 
-    def _submitted(self, row: BuildBatchRow) -> bool:
+    def _start_first_build(self, row: BuildBatchRow) -> bool:
         """The first build reads the buildspec."""
         self._permit("StartBuild", row)
         with self._store.transaction():
@@ -119,9 +119,9 @@ class Batches(Part):
             self._enter(row, "DOWNLOAD_BATCHSPEC", begun, changes(BuildBatchResult, download=build))
         return True
 
-    def _downloaded(self, row: BuildBatchRow) -> bool:
+    def _plan_builds(self, row: BuildBatchRow) -> bool:
         build = BuildRow.get(self._store, row.download or "")
-        halted = self._halted(row)
+        halted = self._stop_reason(row)
         if build.status == RUNNING:
             if halted:
                 self._stop_build(build.name, row)
@@ -138,7 +138,7 @@ class Batches(Part):
         return True
 
     def _in_progress(self, row: BuildBatchRow) -> bool:
-        moves = plan(row.tasks, self._statuses(row), self._halted(row))
+        moves = plan(row.tasks, self._statuses(row), self._stop_reason(row))
         for identifier in moves.stop:
             self._stop_build(row.builds[identifier], row)
         if moves.begin:
@@ -151,7 +151,7 @@ class Batches(Part):
         self._end(row, moves.ended, self._why(row))
         return False
 
-    def _combined(self, row: BuildBatchRow) -> bool:
+    def _combine(self, row: BuildBatchRow) -> bool:
         combine(row, self._context)
         self._end(row, SUCCEEDED, "")
         return False
@@ -180,7 +180,7 @@ class Batches(Part):
     def _statuses(self, row: BuildBatchRow) -> dict[str, str]:
         return {name: self._store.get(BUILD, build).status for name, build in row.builds.items()}
 
-    def _halted(self, row: BuildBatchRow) -> str:
+    def _stop_reason(self, row: BuildBatchRow) -> str:
         minutes = row.config.get("timeoutInMins", MINUTES)
         if row.stopping:
             return "STOPPED"
@@ -194,7 +194,7 @@ class Batches(Part):
     def _enter(
         self, row: BuildBatchRow, phase: str, phases: list[dict[str, Any]], more: Mapping[str, Any] | None = None
     ) -> None:
-        passed = [*_closed(phases, SUCCEEDED, self._now(), ""), {"phaseType": phase, "startTime": self._now()}]
+        passed = [*_close_phases(phases, SUCCEEDED, self._now(), ""), {"phaseType": phase, "startTime": self._now()}]
         entered = changes(BuildBatchResult, phases=passed, current_phase=phase)
         BuildBatchRow.amend(self._store, row.name, f"entered {phase}", result={**entered, **(more or {})})
 
@@ -202,14 +202,14 @@ class Batches(Part):
         now = self._now()
         phases = row.phases or [{"phaseType": "SUBMITTED", "startTime": row.created}]
         last = status if status in (SUCCEEDED, "STOPPED") else FAILED
-        passed = [*_closed(phases, status, now, why), {"phaseType": last, "startTime": now}]
+        passed = [*_close_phases(phases, status, now, why), {"phaseType": last, "startTime": now}]
         ended = changes(BuildBatchResult, phases=passed, current_phase=last, ended=now, failure=why)
         BuildBatchRow.fire(self._store, row.name, _EVENTS[status], ended)
         self._open.discard(row.name)
-        self._context.changed(BUILD_BATCH.slug, row.name)
+        self._context.on_change(BUILD_BATCH.slug, row.name)
 
 
-def _closed(phases: list[dict[str, Any]], status: str, now: float, why: str) -> list[dict[str, Any]]:
+def _close_phases(phases: list[dict[str, Any]], status: str, now: float, why: str) -> list[dict[str, Any]]:
     """The phases with the end of the last one."""
     *before, last = phases
     contexts = [{"statusCode": f"BATCH_{status}", "message": why}] if why else []

@@ -81,7 +81,7 @@ def _create(
     number = context.store.next_number(f"batches of {project}")
     numbered = doc | {"projectName": project, "buildBatchNumber": number}
     row = BuildBatchRow(request=numbered, config=config, pipeline=pipeline).create(context.store, name, project)
-    context.changed(BUILD_BATCH.slug, name)
+    context.on_change(BUILD_BATCH.slug, name)
     return row
 
 
@@ -128,7 +128,7 @@ def stop(request: Request, context: Context) -> Response:
     if not states.is_final(BUILD_BATCH.lifecycle, row.status):
         stopping = changes(BuildBatchResult, stopping=True)
         row = BuildBatchRow.amend(context.store, name, "stop requested", result=stopping)
-        context.changed(BUILD_BATCH.slug, name)
+        context.on_change(BUILD_BATCH.slug, name)
     return {"buildBatch": view(row, context)}
 
 

@@ -102,7 +102,7 @@ def _create(project: str, new: BuildRow, context: Context) -> BuildRow:
     name = f"{project}:{mark}"
     doc = new.request | {"projectName": project, "buildNumber": number}
     row = replace(new, request=doc, logs=_logs(doc, project, mark)).create(context.store, name, project)
-    context.changed(BUILD.slug, name)
+    context.on_change(BUILD.slug, name)
     return row
 
 
@@ -165,7 +165,7 @@ def stop(request: Request, context: Context) -> Response:
     row = existing(request["id"], context)
     if not states.is_final(BUILD.lifecycle, row.status):
         row = row.amend(context.store, row.name, "stop requested", result=changes(BuildResult, stopping=True))
-        context.changed(BUILD.slug, row.name)
+        context.on_change(BUILD.slug, row.name)
     return {"build": view(row, context)}
 
 

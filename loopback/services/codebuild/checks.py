@@ -68,7 +68,7 @@ def _sources(doc: Mapping[str, Any]) -> None:
         _source(member)
     if source["type"] == "NO_SOURCE" and not source.get("buildspec", "").strip():
         raise InvalidInputException("source type NO_SOURCE needs a buildspec in source.buildspec, as YAML text")
-    _identified("secondarySources", "sourceIdentifier", doc)
+    _check_identifier("secondarySources", "sourceIdentifier", doc)
     known = {item["sourceIdentifier"] for item in doc.get("secondarySources", [])}
     for version in doc.get("secondarySourceVersions", []):
         if version["sourceIdentifier"] not in known:
@@ -93,10 +93,10 @@ def _artifacts(doc: Mapping[str, Any]) -> None:
         path = f"{member.get('path', '')}/{member.get('name', '')}"
         if ".." in path.split("/"):
             raise InvalidInputException(f"artifacts path and name {path!r} may not contain '..'")
-    _identified("secondaryArtifacts", "artifactIdentifier", doc)
+    _check_identifier("secondaryArtifacts", "artifactIdentifier", doc)
 
 
-def _identified(member: str, identifier: str, doc: Mapping[str, Any]) -> None:
+def _check_identifier(member: str, identifier: str, doc: Mapping[str, Any]) -> None:
     seen: set[str] = set()
     for item in doc.get(member, []):
         name = item.get(identifier, "")

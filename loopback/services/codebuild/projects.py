@@ -34,7 +34,7 @@ def create(request: Request, context: Context) -> Response:
                 f"Project already exists: {arn_of(request['name'], context)}"
             ) from None
         tags.keep(arn_of(row.name, context), request, context)
-    context.changed(BUILD_PROJECT.slug, row.name)
+    context.on_change(BUILD_PROJECT.slug, row.name)
     return {"project": view(row, context)}
 
 
@@ -49,7 +49,7 @@ def update(request: Request, context: Context) -> Response:
         if "tags" in request:
             context.store.untag(arn_of(row.name, context))
             tags.keep(arn_of(row.name, context), request, context)
-    context.changed(BUILD_PROJECT.slug, row.name)
+    context.on_change(BUILD_PROJECT.slug, row.name)
     return {"project": view(row, context)}
 
 

@@ -25,24 +25,24 @@ def describe_as(request: Request, context: Context) -> Response:
 @handles("TagResource", SERVICE)
 def tag(request: Request, context: Context) -> Response:
     """Add or replace."""
-    context.store.tag(_tagged(request, context), request["tags"])
+    context.store.tag(_tagged_repository(request, context), request["tags"])
     return {}
 
 
 @handles("UntagResource", SERVICE)
 def untag(request: Request, context: Context) -> Response:
     """Remove by key."""
-    context.store.untag(_tagged(request, context), request["tagKeys"])
+    context.store.untag(_tagged_repository(request, context), request["tagKeys"])
     return {}
 
 
 @handles("ListTagsForResource", SERVICE)
 def tags(request: Request, context: Context) -> Response:
     """All on one page."""
-    return {"tags": context.store.tags(_tagged(request, context))}
+    return {"tags": context.store.tags(_tagged_repository(request, context))}
 
 
-def _tagged(request: Request, context: Context) -> str:
+def _tagged_repository(request: Request, context: Context) -> str:
     arn: Any = request["resourceArn"]
     name = arn.rpartition(":")[2]
     if arn != context.place.arn(name, SERVICE):

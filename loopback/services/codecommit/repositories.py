@@ -15,10 +15,10 @@ from loopback.core.repositories import (
     Repositories,
     RepositoryDoesNotExistException,
     Signature,
-    checked,
+    check_name,
 )
 from loopback.rows.repositories import CodeCommitRepositoryRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -100,7 +100,7 @@ def create(request: Request, context: Context) -> Response:
     """Empty."""
     name = request["repositoryName"]
     try:
-        if "/" in checked(name):
+        if "/" in check_name(name):
             raise InvalidRepositoryNameException(f"{name}: a repository name has no /")
     except ServiceError as fault:
         raise InvalidRepositoryNameException(str(fault)) from None
@@ -125,7 +125,7 @@ def list_all(request: Request, context: Context) -> Response:
     """A page of names and ids."""
     order = NAME if request.get("sortBy", "repositoryName") == "repositoryName" else CHANGED
     ordered = Selection(CODECOMMIT_REPOSITORY, order=order, descending=request.get("order") == "descending")
-    show = reading(CodeCommitRepositoryRow, lambda row: {"repositoryName": row.name, "repositoryId": row.id})
+    show = view_of(CodeCommitRepositoryRow, lambda row: {"repositoryName": row.name, "repositoryId": row.id})
     return PAGING.of_rows(context.store, request, [ordered], Items("repositories", show, 100))
 
 
@@ -229,7 +229,7 @@ def _write(request: Request, message: str, files: dict[str, Any], context: Conte
     contents = {_path(path): _bytes(content) for path, content in files.items()}
     who = {"name": request.get("name") or request.get("authorName") or "root", "email": request.get("email", "")}
     made = _git(context).write(name, at, contents, Note(message or "-", parent=parent, **who))
-    context.changed(CODECOMMIT_REPOSITORY.slug, name)
+    context.on_change(CODECOMMIT_REPOSITORY.slug, name)
     return _git(context).commit(name, made)
 
 

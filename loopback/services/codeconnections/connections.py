@@ -9,7 +9,7 @@ from loopback.core.errors import ResourceNotFound, ServiceError, ValidationExcep
 from loopback.core.kinds import CONNECTION
 from loopback.core.queries import Selection, equals
 from loopback.rows.repositories import ConnectionRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Handler, Request, Response, handles
 
@@ -75,7 +75,7 @@ def list_all(request: Request, context: Context) -> Response:
         raise ValidationException("HostArnFilter: loopback has no hosts")
     wanted = request.get("ProviderTypeFilter")
     oldest = Selection(CONNECTION, where=() if wanted is None else (equals("ProviderType", wanted),))
-    shown = Items("Connections", partial(reading(ConnectionRow, _view), context=context), 100)
+    shown = Items("Connections", partial(view_of(ConnectionRow, _view), context=context), 100)
     return Paging().of_rows(context.store, request, [oldest], shown)
 
 

@@ -19,7 +19,7 @@ def create(request: Request, context: Context) -> Response:
     The ARN is for callers in this process: AWS's answer, and so the wire's, has none.
     """
     rows.check_platform(request.get("computePlatform", "Server"))
-    name, kept = request["applicationName"], tags.checked(request.get("tags"))
+    name, kept = request["applicationName"], tags.check_tags(request.get("tags"))
     with context.store.transaction():
         try:
             made = DeployApplicationRow(id=str(uuid.uuid4())).create(context.store, name)
@@ -57,5 +57,5 @@ def delete(request: Request, context: Context) -> Response:
             context.store.delete(DEPLOY_GROUP, group.name)
         context.store.untag(rows.application_arn(name, context))
         context.store.delete(DEPLOY_APPLICATION, name)
-    context.changed(DEPLOY_APPLICATION.slug, name)
+    context.on_change(DEPLOY_APPLICATION.slug, name)
     return {}

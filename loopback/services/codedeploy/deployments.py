@@ -75,7 +75,7 @@ def create(request: Request, context: Context) -> Response:
                 f"'{other.name}'"
             )
         row = new.create(context.store, new_id(), group.name)
-    context.changed(DEPLOYMENT.slug, row.name)
+    context.on_change(DEPLOYMENT.slug, row.name)
     return {"deploymentId": row.name}
 
 
@@ -127,7 +127,7 @@ def stop(request: Request, context: Context) -> Response:
             raise DeploymentAlreadyCompletedException(f"The deployment {row.name} is {row.status} already")
         stop_request = StopRequest(rollback=request.get("autoRollbackEnabled"), at=time.time())
         row.amend(context.store, row.name, "ask to stop", result=changes(DeploymentResult, stop=stop_request))
-    context.changed(DEPLOYMENT.slug, row.name)
+    context.on_change(DEPLOYMENT.slug, row.name)
     return {"status": "Pending", "statusMessage": "The deployment is being stopped"}
 
 

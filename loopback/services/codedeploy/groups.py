@@ -41,7 +41,7 @@ def create(request: Request, context: Context) -> Response:
     doc = {"deploymentGroupName": name, "deploymentConfigName": configs.DEFAULT, **_members(request)}
     doc["deploymentGroupId"] = str(uuid.uuid4())
     _check(doc, context)
-    kept = tags.checked(request.get("tags"))
+    kept = tags.check_tags(request.get("tags"))
     with context.store.transaction():
         try:
             context.store.create(DEPLOY_GROUP, rows.group_key(of, name), doc, parent=of)
@@ -72,7 +72,7 @@ def update(request: Request, context: Context) -> Response:
     doc = row.request | _members(request)
     _check(doc, context)
     context.store.amend(DEPLOY_GROUP, row.name, "update", doc=doc)
-    context.changed(DEPLOY_GROUP.slug, row.name)
+    context.on_change(DEPLOY_GROUP.slug, row.name)
     return {"hooksNotCleanedUp": []}
 
 
@@ -94,7 +94,7 @@ def delete(request: Request, context: Context) -> Response:
         if context.store.exists(DEPLOY_GROUP, key):
             context.store.untag(rows.group_arn(of, name, context))
             context.store.delete(DEPLOY_GROUP, key)
-    context.changed(DEPLOY_GROUP.slug, key)
+    context.on_change(DEPLOY_GROUP.slug, key)
     return {"hooksNotCleanedUp": []}
 
 

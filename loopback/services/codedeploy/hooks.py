@@ -38,7 +38,7 @@ def put_status(request: Request, context: Context) -> Response:
             raise LifecycleEventAlreadyCompletedException(f"{event} of {row.name} is over: {noted.status}")
         ended = replace(noted, status=status, ended=time.time())
         row.amend(context.store, row.name, f"{event} {status}", result=event_changes(event, ended))
-    context.changed(DEPLOYMENT.slug, row.name)
+    context.on_change(DEPLOYMENT.slug, row.name)
     return {"lifecycleEventHookExecutionId": identity}
 
 

@@ -74,7 +74,7 @@ class Shifts(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, _name: str) -> None:
+    def on_change(self, kind: str, _name: str) -> None:
         """A row changed: there may be something to do."""
         if kind in (DEPLOYMENT.slug, DEPLOY_GROUP.slug, DEPLOY_APPLICATION.slug):
             self._wake.set()
@@ -214,9 +214,9 @@ class Shifts(Part):
                 log.exception("%s of %s", event, row.name)
             said = "loopback failed to call the function; its log has the details"
         if self._open:
-            self._failed(row.name, event, said)
+            self._fail_hook(row.name, event, said)
 
-    def _failed(self, name: str, event: str, said: str) -> None:
+    def _fail_hook(self, name: str, event: str, said: str) -> None:
         """A hook that could not be run, unless it has answered."""
         with self._store.transaction():
             noted = DeploymentRow.get(self._store, name).events[event]
@@ -225,7 +225,7 @@ class Shifts(Part):
             diagnostics = {"errorCode": "ScriptFailed", "message": said}
             ended = replace(noted, status="Failed", ended=self._now(), diagnostics=diagnostics)
             DeploymentRow.amend(self._store, name, f"{event} Failed", result=event_changes(event, ended))
-        self._context.changed(DEPLOYMENT.slug, name)
+        self._context.on_change(DEPLOYMENT.slug, name)
 
     def _traffic(self, row: DeploymentRow, spec: AppSpec) -> bool:
         """Whether all traffic is at the new version; one step at a time, each for its whole time."""
@@ -280,7 +280,7 @@ class Shifts(Part):
             noted = noted | changes(DeploymentResult, completed=self._now())
             ended = row.fire(self._store, row.name, event, noted)
         triggers.tell(ended, (triggers.ENDED[ended.status],), overview(ended), self._context)
-        self._context.changed(DEPLOYMENT.slug, row.name)
+        self._context.on_change(DEPLOYMENT.slug, row.name)
 
     def _goes_back(self, row: DeploymentRow, why: str) -> bool:
         asked = (row.stop or StopRequest()).rollback

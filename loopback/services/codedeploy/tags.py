@@ -8,7 +8,7 @@ from loopback.services.codedeploy.errors import InvalidArnException, InvalidTags
 from loopback.services.registry import Context, Request, Response, handles
 
 
-def checked(given: list[dict[str, Any]] | None) -> dict[str, str]:
+def check_tags(given: list[dict[str, Any]] | None) -> dict[str, str]:
     """The tags of a request. Raises InvalidTagsToAddException for one without a key."""
     if not all(tag.get("Key") for tag in given or ()):
         raise InvalidTagsToAddException("every tag needs a Key")
@@ -18,25 +18,25 @@ def checked(given: list[dict[str, Any]] | None) -> dict[str, str]:
 @handles("TagResource", rows.SERVICE)
 def tag(request: Request, context: Context) -> Response:
     """Add or replace."""
-    context.store.tag(_known(request["ResourceArn"], context), checked(request["Tags"]))
+    context.store.tag(_require_known(request["ResourceArn"], context), check_tags(request["Tags"]))
     return {}
 
 
 @handles("UntagResource", rows.SERVICE)
 def untag(request: Request, context: Context) -> Response:
     """Remove by key."""
-    context.store.untag(_known(request["ResourceArn"], context), request["TagKeys"])
+    context.store.untag(_require_known(request["ResourceArn"], context), request["TagKeys"])
     return {}
 
 
 @handles("ListTagsForResource", rows.SERVICE)
 def list_tags(request: Request, context: Context) -> Response:
     """All of them: there are at most fifty."""
-    tags = context.store.tags(_known(request["ResourceArn"], context))
+    tags = context.store.tags(_require_known(request["ResourceArn"], context))
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-def _known(arn: str, context: Context) -> str:
+def _require_known(arn: str, context: Context) -> str:
     application, _, group = arn.rpartition(":")[2].partition("/")
     kind, name = (DEPLOY_GROUP, rows.group_key(application, group)) if group else (DEPLOY_APPLICATION, application)
     arns = (rows.application_arn(application, context), rows.group_arn(application, group, context))

@@ -13,7 +13,7 @@ from loopback.rows.codepipeline import ActionRow, CodePipelineExecutionRow, Stag
 from loopback.rows.repositories import CodeCommitRepositoryRow, GitRepositoryRow
 from loopback.services.announce import Announcement, announces
 from loopback.services.codepipeline import pipelines
-from loopback.services.codepipeline.executions import located
+from loopback.services.codepipeline.executions import locate
 from loopback.services.registry import Context
 
 SOURCE = "aws.codepipeline"
@@ -26,7 +26,7 @@ def _state(event: Event) -> str:
     return event.new.upper()
 
 
-def _shared(execution: CodePipelineExecutionRow, event: Event) -> dict[str, Any]:
+def _shared_detail(execution: CodePipelineExecutionRow, event: Event) -> dict[str, Any]:
     trigger = execution.trigger
     return {
         "pipeline": execution.parent,
@@ -54,7 +54,7 @@ def _execution(event: Event, row: Resource, context: Context) -> Iterator[Announ
     if event.old == event.new or not event.new:
         return
     execution = CodePipelineExecutionRow.from_row(row)
-    detail = _shared(execution, event) | {"pipeline-execution-attempt": 1.0}
+    detail = _shared_detail(execution, event) | {"pipeline-execution-attempt": 1.0}
     if event.new == "Stopping":
         detail["stop-execution-comments"] = execution.stop_reason or ""
     yield _announcement("Pipeline", execution, detail, context)
@@ -65,7 +65,7 @@ def _stage(event: Event, row: Resource, context: Context) -> Iterator[Announceme
     if event.old == event.new or not event.new:
         return
     execution, stage = CodePipelineExecutionRow.get(context.store, row.parent), StageRow.from_row(row)
-    yield _announcement("Stage", execution, _shared(execution, event) | {"stage": stage.stage}, context)
+    yield _announcement("Stage", execution, _shared_detail(execution, event) | {"stage": stage.stage}, context)
 
 
 @announces(DELIVERY_ACTION)
@@ -79,14 +79,14 @@ def _action(event: Event, row: Resource, context: Context) -> Iterator[Announcem
         "external-execution-id": action.external_id,
         "error-code": action.error_code,
     }
-    detail = _shared(execution, event) | {
+    detail = _shared_detail(execution, event) | {
         "start-time": _iso(action.created),
         "stage": action.stage,
         "action": action.action,
         "region": context.place.region,
         "type": action.type,
-        "input-artifacts": located(action.inputs),
-        "output-artifacts": located(action.outputs),
+        "input-artifacts": locate(action.inputs),
+        "output-artifacts": locate(action.outputs),
     }
     if event.event != "create":
         detail["execution-result"] = {key: value for key, value in outcome.items() if value}
@@ -94,7 +94,7 @@ def _action(event: Event, row: Resource, context: Context) -> Iterator[Announcem
 
 
 @announces(GIT_REPOSITORY)
-def _pushed(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
+def _push_announcements(event: Event, row: Resource, context: Context) -> Iterator[Announcement]:
     word, _, number = event.event.partition(" ")
     push = GitRepositoryRow.from_row(row).pushes.get(number)
     if word != "push" or push is None or not context.store.exists(CODECOMMIT_REPOSITORY, row.name):

@@ -22,7 +22,7 @@ from loopback.engines.codepipeline.plan import (
     RunningExecution,
     StartAction,
 )
-from loopback.engines.codepipeline.rules import seconds_allowed
+from loopback.engines.codepipeline.rules import time_limit
 from loopback.rows.codepipeline import (
     ActionResult,
     ActionRow,
@@ -153,7 +153,7 @@ class PlanApplier:
         Where its artifacts go and what its configuration says are decided here, once.
         """
         execution = CodePipelineExecutionRow.get(self._store, run.id)
-        made = from_rows.produced(execution, self._context)
+        made = from_rows.produced_by(execution, self._context)
         known = {
             "codepipeline": {"PipelineExecutionId": run.id},
             "variables": execution.variables,
@@ -185,7 +185,7 @@ class PlanApplier:
             "encryption_key": store.get("encryptionKey"),
             "token": str(uuid.uuid4()) if action.category == "Approval" else "",
             "timeout_minutes": action.timeout_minutes,
-            "deadline": self._now() + seconds_allowed(action),
+            "deadline": self._now() + time_limit(action),
             "unresolved": unresolved,
         }
 

@@ -71,7 +71,7 @@ def put_result(request: Request, context: Context) -> Response:
             raise ApprovalAlreadyCompletedException("The approval action has already been approved or rejected")
         answer = ActionAnswer(**request["result"], by=pipelines.caller(context))
         ActionRow.amend(store, row.name, "answer", result=changes(ActionResult, answer=answer))
-    context.changed(DELIVERY_ACTION.slug, row.name)
+    context.on_change(DELIVERY_ACTION.slug, row.name)
     return {"approvedAt": now}
 
 

@@ -25,14 +25,14 @@ def run(work: ActionContext) -> Outcome:
     build = work.row.external_id
     if build is None:
         return _start(work)
-    return waited(work, build, kind=BUILD_BATCH if _batched(work) else BUILD)
+    return build_outcome(work, build, kind=BUILD_BATCH if _is_batch(work) else BUILD)
 
 
-def _batched(work: ActionContext) -> bool:
+def _is_batch(work: ActionContext) -> bool:
     return work.configuration.get("BatchEnabled") == "true"
 
 
-def waited(
+def build_outcome(
     work: ActionContext, build: str, more: Mapping[str, str] = MappingProxyType({}), *, kind: Kind = BUILD
 ) -> Outcome:
     """How the build of an action stands; its variables are those that it exports, and `more`.
@@ -61,10 +61,10 @@ def _start(work: ActionContext) -> Outcome:
     except ValueError as fault:
         return ActionEnded("ConfigurationError", f"EnvironmentVariables: {fault}")
     project, wanted = configuration["ProjectName"], overrides_of(work, environment)
-    operation = "StartBuildBatch" if _batched(work) else "StartBuild"
+    operation = "StartBuildBatch" if _is_batch(work) else "StartBuild"
     work.permit(*checks("codebuild", operation, {"projectName": project}, work.context.place))
     with work.context.store.transaction():
-        if _batched(work):
+        if _is_batch(work):
             combine = configuration.get("CombineArtifacts") == "true"
             build = batches.start_for_pipeline(project, work.context, wanted, combine=combine)
         else:
@@ -107,5 +107,5 @@ def _source_version(work: ActionContext) -> str:
 def stop(work: ActionContext) -> None:
     """Stop the build of an action that was given up. Raises ServiceError."""
     if build := work.row.external_id:
-        operation = "StopBuildBatch" if _batched(work) else "StopBuild"
+        operation = "StopBuildBatch" if _is_batch(work) else "StopBuild"
         registry.call_as(work.row.role, "codebuild", operation, {"id": build}, work.context)

@@ -22,7 +22,7 @@ def run(work: ActionContext) -> Outcome:
         return _start(work)
     place = work.context.place
     own = {"CODEBUILD_BUILD_ID": build, "CODEBUILD_BUILD_ARN": place.arn(f"build/{build}", "codebuild")}
-    return builds.waited(work, build, {name: own[name] for name in _compute(work).exported if name in own})
+    return builds.build_outcome(work, build, {name: own[name] for name in _compute(work).exported if name in own})
 
 
 def _start(work: ActionContext) -> Outcome:

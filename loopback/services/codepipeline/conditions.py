@@ -71,7 +71,7 @@ def _rule_view(row: RuleRow, version: int) -> dict[str, Any]:
             "configuration": row.configuration,
             "resolvedConfiguration": row.resolved,
             "roleArn": row.role,
-            "inputArtifacts": executions.located(row.inputs),
+            "inputArtifacts": executions.locate(row.inputs),
         },
         "output": {"executionResult": executions.outcome_view(row)},
     }
@@ -107,7 +107,7 @@ def override(request: Request, context: Context) -> Response:
         pipeline = pipelines.get(request["pipelineName"], context)
         pipelines.valid_stage(parse(pipeline.declaration), name)
         row = executions.get(pipeline.name, request["pipelineExecutionId"], context)
-        stage = _held(row, name, kind, store)
+        stage = _held_stage(row, name, kind, store)
         control.refuse_overtaken(pipeline, stage, store)
         by = pipelines.caller(context)
         abandoned = changes(ActionResult, summary="The condition was overridden", updated_by=by)
@@ -125,11 +125,11 @@ def override(request: Request, context: Context) -> Response:
             StageRow.amend(store, stage.name, "override", result=noted)
     for rule in given_up:
         give_up(rule, context)
-    context.changed(DELIVERY.slug, row.name)
+    context.on_change(DELIVERY.slug, row.name)
     return {}
 
 
-def _held(row: CodePipelineExecutionRow, name: str, kind: str, store: Store) -> StageRow:
+def _held_stage(row: CodePipelineExecutionRow, name: str, kind: str, store: Store) -> StageRow:
     """The stage execution that a condition holds. Raises ConditionNotOverridableException."""
     try:
         stage = StageRow.get(store, f"{row.name}/{name}")

@@ -56,7 +56,7 @@ def stop(request: Request, context: Context) -> Response:
             raise PipelineExecutionNotStoppableException(
                 f"Pipeline execution '{row.name}' is {row.status}; only one that is in progress can be stopped"
             )
-    context.changed(DELIVERY.slug, row.name)
+    context.on_change(DELIVERY.slug, row.name)
     return {"pipelineExecutionId": row.name}
 
 
@@ -79,7 +79,7 @@ def retry(request: Request, context: Context) -> Response:
             resume(row.name, stage.name, noted, store)
         else:
             store.amend(DELIVERY_STAGE, stage.name, "retry_actions", result=noted)
-    context.changed(DELIVERY.slug, row.name)
+    context.on_change(DELIVERY.slug, row.name)
     return {"pipelineExecutionId": row.name}
 
 
@@ -199,5 +199,5 @@ def _turn(request: Request, context: Context, shut: ShutTransition | None) -> Re
         CodePipelineRow.amend(
             context.store, row.name, "transition", result=changes(CodePipelineResult, transitions=transitions)
         )
-    context.changed(DELIVERY_PIPELINE.slug, row.name)
+    context.on_change(DELIVERY_PIPELINE.slug, row.name)
     return {}

@@ -59,16 +59,16 @@ class PipelineDriver(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: look whether an execution waits for it."""
         if kind == DELIVERY.slug:
-            self._inbox.put(lambda: self._execution_changed(name))
+            self._inbox.put(lambda: self._on_execution_change(name))
         elif kind == DELIVERY_PIPELINE.slug:
-            self._inbox.put(lambda: self._pipeline_changed(name))
+            self._inbox.put(lambda: self._on_pipeline_change(name))
         elif kind in (DELIVERY_ACTION.slug, DELIVERY_RULE.slug):
             self._inbox.put(lambda: self._look(name))
         elif kind in (BUILD.slug, BUILD_BATCH.slug):
-            self._inbox.put(lambda: self._build_changed(name))
+            self._inbox.put(lambda: self._on_build_change(name))
 
     def close(self) -> None:
         """End the loop after what is in the inbox; actions that act go on at the next start."""
@@ -81,7 +81,7 @@ class PipelineDriver(Part):
             for action in of.find(self._store, status="InProgress"):
                 self._inbox.put(lambda action=action: self._took_up(action))  # type: ignore[misc]
         for row in self._store.find(DELIVERY_PIPELINE):
-            self.changed(DELIVERY_PIPELINE.slug, row.name)
+            self.on_change(DELIVERY_PIPELINE.slug, row.name)
         self._inbox.put(self._poll)
 
     def loop(self) -> None:
@@ -109,18 +109,18 @@ class PipelineDriver(Part):
     def _at(self, moment: float, message: Message) -> None:
         heapq.heappush(self._timers, (moment, next(self._numbers), message))
 
-    def _pipeline_changed(self, name: str) -> None:
+    def _on_pipeline_change(self, name: str) -> None:
         self._advance(name)
         if not self._polls:
             self._poll()
 
-    def _execution_changed(self, name: str) -> None:
+    def _on_execution_change(self, name: str) -> None:
         try:
             self._advance(self._store.get(DELIVERY, name).parent)
         except ResourceNotFound:  # deleted with its pipeline
             return
 
-    def _build_changed(self, build: str) -> None:
+    def _on_build_change(self, build: str) -> None:
         if build in self._builds:
             self._look(self._builds[build])
 
@@ -138,7 +138,7 @@ class PipelineDriver(Part):
                     started, abandoned = self._mover.carry_out(row, move)
                     begun += started
                     given_up += abandoned
-        self._context.changed(DELIVERY_STAGE.slug, pipeline)  # there may be something to announce
+        self._context.on_change(DELIVERY_STAGE.slug, pipeline)  # there may be something to announce
         for action in given_up:
             self._executor.submit(providers.give_up, action, self._context)
         for action in begun:
@@ -159,7 +159,7 @@ class PipelineDriver(Part):
         if row.status != "InProgress":
             return
         if row.answer is not None:  # needs no work, and must not wait for a function that goes on
-            self._looked(name, self._run(row))
+            self._on_rule_outcome(name, self._run(row))
         elif name in self._busy:
             self._busy[name] = True
         else:
@@ -168,7 +168,7 @@ class PipelineDriver(Part):
 
     def _work(self, row: ActionRow) -> None:
         outcome = self._run(row)
-        self._inbox.put(lambda: self._worked(row.name, outcome))
+        self._inbox.put(lambda: self._on_action_outcome(row.name, outcome))
 
     def _run(self, row: ActionRow) -> Outcome:
         try:
@@ -187,13 +187,13 @@ class PipelineDriver(Part):
             log.exception("action %s", row.action)
             return ActionEnded("InternalError", f"loopback failed in this action: {fault!r}; its log has the details")
 
-    def _worked(self, name: str, outcome: Outcome) -> None:
+    def _on_action_outcome(self, name: str, outcome: Outcome) -> None:
         again = self._busy.pop(name, False)
-        self._looked(name, outcome)
+        self._on_rule_outcome(name, outcome)
         if again:
             self._look(name)
 
-    def _looked(self, name: str, outcome: Outcome) -> None:
+    def _on_rule_outcome(self, name: str, outcome: Outcome) -> None:
         try:
             row = from_rows.action_or_rule(name, self._store)
         except ResourceNotFound:
@@ -214,7 +214,7 @@ class PipelineDriver(Part):
         with self._store.transaction():
             self._mover.end(row, ended)
         self._builds.pop(row.external_id or "", None)
-        self._context.changed(row.kind, row.name)
+        self._context.on_change(row.kind, row.name)
         self._advance(row.pipeline)
 
     def _expire(self, name: str) -> None:

@@ -9,7 +9,7 @@ from loopback.core.errors import ResourceNotFound
 from loopback.core.queries import Term
 from loopback.rows import codepipeline as rows
 from loopback.rows.codepipeline import ActionRow, CodePipelineExecutionRow, StageRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import PipelineExecutionNotFoundException
 from loopback.services.paging import Items
@@ -83,7 +83,7 @@ def list_all(request: Request, context: Context) -> Response:
     stage = ((request.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
     where = () if stage is None else (rows.succeeded_in(stage),)
     newest = rows.newest_executions(name, where)
-    show = partial(reading(CodePipelineExecutionRow, _summary), context=context)
+    show = partial(view_of(CodePipelineExecutionRow, _summary), context=context)
     return pipelines.PAGING.of_rows(context.store, request, [newest], Items("pipelineExecutionSummaries", show, 100))
 
 
@@ -139,7 +139,7 @@ def newest_page(
         where: Sequence[Term] = (rows.UNREPLACED,) if latest.get("startTimeRange") == "Latest" else ()
         newest = rows.newest_of_execution(of.KIND, parent, where)
     version = cache(lambda parent: CodePipelineExecutionRow.get(context.store, parent).version)
-    show = reading(of, lambda row: view(row, version(row.parent)))
+    show = view_of(of, lambda row: view(row, version(row.parent)))
     return pipelines.PAGING.of_rows(context.store, request, [newest], Items(output, show, 100))
 
 
@@ -181,17 +181,17 @@ def action_view(row: ActionRow, version: int) -> dict[str, Any]:
             "configuration": row.configuration,
             "resolvedConfiguration": row.resolved,
             "roleArn": row.role,
-            "inputArtifacts": located(row.inputs),
+            "inputArtifacts": locate(row.inputs),
             "namespace": row.namespace or None,
         },
         "output": {
-            "outputArtifacts": located(row.artifacts) if row.status == "Succeeded" else [],
+            "outputArtifacts": locate(row.artifacts) if row.status == "Succeeded" else [],
             "executionResult": outcome_view(row),
             "outputVariables": row.variables,
         },
     }
 
 
-def located(artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
+def locate(artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
     """Artifacts with the objects that they are."""
     return [{"name": each.name, "s3location": {"bucket": each.bucket, "key": each.key}} for each in artifacts]

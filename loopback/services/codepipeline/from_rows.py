@@ -74,7 +74,7 @@ def facts_of(pipeline: CodePipelineRow, store: Store) -> PipelineFacts:
     return PipelineFacts(runs, structure.mode, shut_stages(structure, pipeline.transitions))
 
 
-def produced(execution: CodePipelineExecutionRow, context: Context) -> Produced:
+def produced_by(execution: CodePipelineExecutionRow, context: Context) -> Produced:
     """What the actions of an execution have made."""
     artifacts, variables = dict(execution.inherited.artifacts), dict(execution.inherited.variables)
     for row in actions_of(execution.name, context.store):

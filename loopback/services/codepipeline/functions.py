@@ -25,7 +25,7 @@ AGAIN_SECONDS = 1.0  # between two calls of a function that asked to be called a
 
 def run(work: ActionContext) -> Outcome:
     """Call the function; it answers while it runs, or later, within the action's time limit."""
-    if (ended := _answered(work.row)) is not None:
+    if (ended := _read_answer(work.row)) is not None:
         return ended
     token, calls = work.row.continuation, work.row.calls
     if calls > 0 and token is None and work.row.boot == work.boot:
@@ -37,17 +37,17 @@ def run(work: ActionContext) -> Outcome:
     try:
         work.context.invoke(_function(work), {"CodePipeline.job": _job(work.row, work.context, token)})
     except ServiceError as fault:
-        return _answered(_now(work)) or ActionEnded(
+        return _read_answer(_now(work)) or ActionEnded(
             "JobFailed", f"The AWS Lambda function failed to return a result: {fault}"
         )
-    return _answered(_now(work)) or Wait(AGAIN_SECONDS if _now(work).continuation else None)
+    return _read_answer(_now(work)) or Wait(AGAIN_SECONDS if _now(work).continuation else None)
 
 
 def _now(work: ActionContext) -> ActionRow:
     return action_or_rule(work.row.name, work.context.store)
 
 
-def _answered(row: ActionRow) -> ActionEnded | None:
+def _read_answer(row: ActionRow) -> ActionEnded | None:
     answer = row.answer
     if answer is None:
         return None
@@ -155,7 +155,7 @@ def _tell(job: str, context: Context, noted: dict[str, Any]) -> Response:
         if row.status != "InProgress" or row.answer is not None:
             raise InvalidJobStateException(f"Job '{job}' is over: its result was put already, or its action has ended")
         row.amend(context.store, job, "answer", result=noted)
-    context.changed(row.kind, job)
+    context.on_change(row.kind, job)
     return {}
 
 

@@ -13,7 +13,7 @@ from loopback.services.registry import Context, Request, Response, handles
 @handles("CreatePipeline", pipelines.SERVICE)
 def create(request: Request, context: Context) -> Response:
     """A new pipeline runs once at once, as on AWS."""
-    declaration = pipelines.defaulted(request["pipeline"]) | {"version": 1}
+    declaration = pipelines.add_defaults(request["pipeline"]) | {"version": 1}
     structure.check(declaration, context.place.region)
     name = declaration["name"]
     with context.store.transaction():

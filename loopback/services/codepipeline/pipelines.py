@@ -10,7 +10,7 @@ from loopback.core.queries import NAME, Selection
 from loopback.engines.codepipeline import structure
 from loopback.engines.codepipeline.model import Structure, parse
 from loopback.rows.codepipeline import CodePipelineResult, CodePipelineRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.codepipeline.errors import (
     InvalidArnException,
     InvalidNextTokenException,
@@ -51,7 +51,7 @@ def update(request: Request, context: Context) -> Response:
     """Executions that run go on as they were started; the new version holds from the next start on."""
     with context.store.transaction():
         row = get(request["pipeline"]["name"], context)
-        declaration = defaulted(request["pipeline"]) | {"version": row.version + 1}
+        declaration = add_defaults(request["pipeline"]) | {"version": row.version + 1}
         structure.check(declaration, context.place.region)
         stages = {stage["name"] for stage in declaration["stages"]}
         transitions = {name: kept for name, kept in row.transitions.items() if name in stages}
@@ -62,11 +62,11 @@ def update(request: Request, context: Context) -> Response:
             updated=time.time(),
         )
         CodePipelineRow.amend(context.store, row.name, "update", doc=declaration, result=result)
-    context.changed(DELIVERY_PIPELINE.slug, row.name)
+    context.on_change(DELIVERY_PIPELINE.slug, row.name)
     return {"pipeline": declaration}
 
 
-def defaulted(declared: dict[str, Any]) -> dict[str, Any]:
+def add_defaults(declared: dict[str, Any]) -> dict[str, Any]:
     """With the members that AWS fills in."""
     declaration = copy.deepcopy(declared)
     declaration.setdefault("pipelineType", "V1")
@@ -92,11 +92,11 @@ def describe(request: Request, context: Context) -> Response:
     found = next((each for each in row.versions if each["version"] == version), None)
     if found is None:
         raise PipelineVersionNotFoundException(f"Pipeline '{row.name}' has no version {version}")
-    times = {"created": row.created, "updated": updated(row)}
+    times = {"created": row.created, "updated": update_time(row)}
     return {"pipeline": found, "metadata": {"pipelineArn": arn_of(row.name, context), **times}}
 
 
-def updated(row: CodePipelineRow) -> float:
+def update_time(row: CodePipelineRow) -> float:
     """When the declaration changed last."""
     return row.created if row.updated is None else row.updated
 
@@ -106,37 +106,37 @@ def list_all(request: Request, context: Context) -> Response:
     """By name."""
     by_name = Selection(DELIVERY_PIPELINE, order=NAME)
     return PAGING.of_rows(
-        context.store, request, [by_name], Items("pipelines", reading(CodePipelineRow, _summary), 1000)
+        context.store, request, [by_name], Items("pipelines", view_of(CodePipelineRow, _summary), 1000)
     )
 
 
 def _summary(row: CodePipelineRow) -> dict[str, Any]:
     shown = {key: row.declaration.get(key) for key in ("name", "version", "pipelineType", "executionMode")}
-    return shown | {"created": row.created, "updated": updated(row)}
+    return shown | {"created": row.created, "updated": update_time(row)}
 
 
 @handles("TagResource", SERVICE)
 def tag(request: Request, context: Context) -> Response:
     """Add or replace."""
-    context.store.tag(_tagged(request, context), {tag["key"]: tag["value"] for tag in request["tags"]})
+    context.store.tag(_tagged_pipeline(request, context), {tag["key"]: tag["value"] for tag in request["tags"]})
     return {}
 
 
 @handles("UntagResource", SERVICE)
 def untag(request: Request, context: Context) -> Response:
     """Remove by key."""
-    context.store.untag(_tagged(request, context), request["tagKeys"])
+    context.store.untag(_tagged_pipeline(request, context), request["tagKeys"])
     return {}
 
 
 @handles("ListTagsForResource", SERVICE)
 def list_tags(request: Request, context: Context) -> Response:
     """By key."""
-    tags = context.store.tags(_tagged(request, context))
+    tags = context.store.tags(_tagged_pipeline(request, context))
     return PAGING.of_items(request, [{"key": key, "value": value} for key, value in tags.items()], "tags", 100)
 
 
-def _tagged(request: Request, context: Context) -> str:
+def _tagged_pipeline(request: Request, context: Context) -> str:
     arn: str = request["resourceArn"]
     name = arn.rpartition(":")[2]
     if arn != arn_of(name, context):

@@ -7,7 +7,7 @@ from pathlib import Path
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import CONNECTION
 from loopback.core.permissions import PermissionCheck
-from loopback.core.repositories import Commit, checked
+from loopback.core.repositories import Commit, check_name
 from loopback.rows.codepipeline import ActionResult, CodePipelineExecutionRow
 from loopback.rows.row import changes
 from loopback.services.codepipeline.action import ActionContext, ActionEnded, Outcome, repositories
@@ -54,7 +54,7 @@ def from_connection(work: ActionContext) -> Outcome:
     name = configuration["FullRepositoryId"]
     commit, branch = _commit(work, name)
     shared = {"ConnectionArn": arn, "FullRepositoryName": name}
-    return _archived(work, name, commit, shared | _described(commit, branch))
+    return _archive(work, name, commit, shared | _source_variables(commit, branch))
 
 
 def from_codecommit(work: ActionContext) -> Outcome:
@@ -64,7 +64,7 @@ def from_codecommit(work: ActionContext) -> Outcome:
     work.permit(*(PermissionCheck(f"codecommit:{action}", repository) for action in CODECOMMIT))
     commit, branch = _commit(work, name)
     committer = {"RepositoryName": name, "CommitterDate": _iso(commit.committer.seconds)}
-    return _archived(work, name, commit, committer | _described(commit, branch))
+    return _archive(work, name, commit, committer | _source_variables(commit, branch))
 
 
 def _commit(work: ActionContext, name: str) -> tuple[Commit, str]:
@@ -74,12 +74,12 @@ def _commit(work: ActionContext, name: str) -> tuple[Commit, str]:
     branch = execution.branches.get(action, work.configuration["BranchName"])
     wanted = execution.revisions.get(action, {}).get("COMMIT_ID", f"refs/heads/{branch}")
     try:
-        return repositories(work.context).commit(checked(name), wanted), branch
+        return repositories(work.context).commit(check_name(name), wanted), branch
     except ServiceError as fault:
         raise type(fault)(f"[{work.row.provider}] Could not find branch {branch} of {name}: {fault}") from None
 
 
-def _described(commit: Commit, branch: str) -> dict[str, str]:
+def _source_variables(commit: Commit, branch: str) -> dict[str, str]:
     return {
         "AuthorDate": _iso(commit.author.seconds),
         "BranchName": branch,
@@ -88,7 +88,7 @@ def _described(commit: Commit, branch: str) -> dict[str, str]:
     }
 
 
-def _archived(work: ActionContext, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
+def _archive(work: ActionContext, name: str, commit: Commit, variables: dict[str, str]) -> Outcome:
     output = work.outputs[0]
     with tempfile.TemporaryDirectory() as folder:
         zipped = Path(folder) / "source.zip"

@@ -79,7 +79,7 @@ def _deploy(work: ActionContext, *, replace: bool) -> Outcome:
     except ClientError as fault:
         if NOTHING not in fault.response["Error"]["Message"]:
             raise
-        return _finished(work, stack or {}, NOTHING)
+        return _finish(work, stack or {}, NOTHING)
     if policy is not None:
         client.set_stack_policy(StackName=_name(work), StackPolicyBody=policy)
     return Wait(FIRST_LOOK_SECONDS)
@@ -102,19 +102,19 @@ def _watch(work: ActionContext) -> Outcome:
     stack = _stack(work)
     events = _events(work) if stack else []
     if stack is None or not events:  # the operation was never begun, or ministack has lost it with a crash
-        return Wait(0.0, AGAIN) if work.row.boot != work.boot else _never_begun(work)
+        return Wait(0.0, AGAIN) if work.row.boot != work.boot else _report_no_changes(work)
     status = stack["StackStatus"]
     if status.endswith("_IN_PROGRESS"):
         elapsed = time.time() - work.row.begun
         return Wait(min(LOOK_SECONDS, max(FIRST_LOOK_SECONDS, elapsed / 10)))
     if status in DONE:
-        return _finished(work, stack, f"Stack {status}")
+        return _finish(work, stack, f"Stack {status}")
     return ActionEnded(
         "JobFailed", _reason(work, events, stack), noted=changes(ActionResult, external_id=stack["StackId"])
     )
 
 
-def _never_begun(work: ActionContext) -> Outcome:
+def _report_no_changes(work: ActionContext) -> Outcome:
     if time.time() - work.row.begun < SETTLE_SECONDS:
         return Wait(LOOK_SECONDS / 2)
     return ActionEnded("JobFailed", f"Stack {_name(work)} was deleted while the action waited for it")
@@ -158,14 +158,14 @@ def _replace_change_set(work: ActionContext) -> Outcome:
     reason = found.get("StatusReason", "")
     if found["Status"] == "FAILED" and "didn't contain changes" not in reason and NOTHING not in reason:
         return ActionEnded("JobFailed", reason)
-    return _finished(work, stack or {}, f"Change set {change_set} was created. {reason}".strip())
+    return _finish(work, stack or {}, f"Change set {change_set} was created. {reason}".strip())
 
 
 def _execute_change_set(work: ActionContext) -> Outcome:
     client, change_set = work.client("cloudformation"), work.configuration["ChangeSetName"]
     found = client.describe_change_set(StackName=_name(work), ChangeSetName=change_set)
     if found["Status"] == "FAILED" and "didn't contain changes" in found.get("StatusReason", ""):
-        return _finished(work, _stack(work) or {}, NOTHING)
+        return _finish(work, _stack(work) or {}, NOTHING)
     token = _begin(work)
     client.execute_change_set(StackName=_name(work), ChangeSetName=change_set, ClientRequestToken=token)
     return Wait(FIRST_LOOK_SECONDS)
@@ -196,7 +196,7 @@ def _reason(work: ActionContext, events: list[dict[str, Any]], stack: dict[str, 
     return str(stack.get("StackStatusReason") or f"Stack {stack['StackName']} is {stack['StackStatus']}")
 
 
-def _finished(work: ActionContext, stack: dict[str, Any], summary: str) -> ActionEnded:
+def _finish(work: ActionContext, stack: dict[str, Any], summary: str) -> ActionEnded:
     """The stack's outputs are the action's variables, and the content of the output artifact."""
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
     if work.outputs and "OutputFileName" in work.configuration:

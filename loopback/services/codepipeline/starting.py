@@ -13,7 +13,7 @@ from loopback.engines.codepipeline.variables import REFERENCE
 from loopback.rows.codepipeline import CodePipelineExecutionRow, CodePipelineRow, executions_of_token
 from loopback.services.codepipeline import pipelines
 from loopback.services.codepipeline.errors import ConcurrentPipelineExecutionsLimitExceededException
-from loopback.services.codepipeline.from_rows import produced
+from loopback.services.codepipeline.from_rows import produced_by
 from loopback.services.registry import Context, Request, Response, handles
 
 MOST_RUNNING = 50
@@ -80,7 +80,7 @@ def start(name: str, context: Context, trigger: Trigger, options: Options = Opti
             order=store.next_number("delivery order"),
         )
         row = new.create(store, str(uuid.uuid4()), name)
-    context.changed(DELIVERY.slug, row.name)
+    context.on_change(DELIVERY.slug, row.name)
     return row
 
 
@@ -96,12 +96,12 @@ def start_rollback(
             trigger=trigger.view,
             type="ROLLBACK",
             target=target.name,
-            inherited=produced(target, context),
+            inherited=produced_by(target, context),
             order=store.next_number("delivery order"),
             at=at,
         )
         row = new.create(store, str(uuid.uuid4()), source.name)
-    context.changed(DELIVERY.slug, row.name)
+    context.on_change(DELIVERY.slug, row.name)
     return row
 
 

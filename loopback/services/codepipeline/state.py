@@ -47,7 +47,7 @@ def state(request: Request, context: Context) -> Response:
         "pipelineVersion": row.version,
         "stageStates": shown,
         "created": row.created,
-        "updated": pipelines.updated(row),
+        "updated": pipelines.update_time(row),
     }
 
 

@@ -17,13 +17,13 @@ def run(work: ActionContext) -> Outcome:
     """Go one step on. An execution lives in the process that began it: what a kill has cut off is begun again."""
     if work.row.external_id is None:
         return _start(work)
-    found = _described(work)
+    found = _describe_execution(work)
     if found is None or (found["status"] == "RUNNING" and work.row.boot != work.boot):
         return _start(work)
     if found["status"] == "RUNNING":
         return Wait(LOOK_SECONDS)
     if found["status"] == "SUCCEEDED":
-        return _succeeded(work, found)
+        return _succeed(work, found)
     why = found.get("cause") or found.get("error") or "no cause given"
     return ActionEnded("JobFailed", f"State machine execution {found['executionArn']} is {found['status']}: {why}")
 
@@ -56,7 +56,7 @@ def _input(work: ActionContext) -> str:
     return file_of(work, f"{work.inputs[0].name}::{asked['Input']}").decode()
 
 
-def _described(work: ActionContext) -> dict[str, Any] | None:
+def _describe_execution(work: ActionContext) -> dict[str, Any] | None:
     client = work.client("stepfunctions")
     try:
         found: dict[str, Any] = client.describe_execution(executionArn=work.row.external_id)
@@ -67,7 +67,7 @@ def _described(work: ActionContext) -> dict[str, Any] | None:
     return found
 
 
-def _succeeded(work: ActionContext, found: dict[str, Any]) -> Outcome:
+def _succeed(work: ActionContext, found: dict[str, Any]) -> Outcome:
     arns = {"StateMachineArn": found["stateMachineArn"], "ExecutionArn": found["executionArn"]}
     if work.outputs:
         store_json(work, "output.json", json.loads(found.get("output") or "null"))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from loopback.core.errors import ValidationException
-from loopback.engines.eventbridge.inputs import handed
+from loopback.engines.eventbridge.inputs import target_input
 from loopback.services import registry
 from loopback.services.codepipeline import starting
 from loopback.services.registry import Context
@@ -36,6 +36,6 @@ def start_build(context: Context, target: dict[str, Any], event: str) -> None:
 
 def _input(target: dict[str, Any], event: str) -> dict[str, Any]:
     try:
-        return handed(target, event)
+        return target_input(target, event)
     except ValueError as fault:
         raise ValidationException(f"Target {target['Arn']}: {fault}") from None

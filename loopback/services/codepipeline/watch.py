@@ -40,7 +40,7 @@ class SourceWatch(Part):
         for name in repositories(self._context).names():
             self.compare(name)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: commits may have come without a push."""
         if kind == CODECOMMIT_REPOSITORY.slug and self.has_repository(name):
             self.compare(name)
@@ -57,7 +57,7 @@ class SourceWatch(Part):
     def compare(self, name: str) -> None:
         """The refs of a repository may have moved."""
         with self._lock:
-            refs, seen = repositories(self._context).refs(name), self._seen(name)
+            refs, seen = repositories(self._context).refs(name), self._known_refs(name)
             changed = [ref for ref in sorted(refs.keys() | seen.keys()) if refs.get(ref) != seen.get(ref)]
             if not changed:
                 return
@@ -68,9 +68,9 @@ class SourceWatch(Part):
                 GitRepositoryRow.amend(self._store, name, "see", result=changes(GitRepositoryResult, refs=refs))
                 for pipeline, trigger, options in starts:
                     self._start(pipeline, trigger, options)
-        self._context.changed(GIT_REPOSITORY.slug, name)
+        self._context.on_change(GIT_REPOSITORY.slug, name)
 
-    def _seen(self, name: str) -> dict[str, str]:
+    def _known_refs(self, name: str) -> dict[str, str]:
         with contextlib.suppress(ResourceInUse):
             GitRepositoryRow().create(self._store, name)
         return GitRepositoryRow.get(self._store, name).refs

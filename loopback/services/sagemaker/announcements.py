@@ -36,10 +36,10 @@ One = Callable[[Event, Resource, Context], Announcement]
 
 
 def _on_a_new_status(build: One) -> Callable[[Event, Resource, Context], list[Announcement]]:
-    def built(event: Event, row: Resource, context: Context) -> list[Announcement]:
+    def announce_status(event: Event, row: Resource, context: Context) -> list[Announcement]:
         return [build(event, row, context)] if event.old != event.new else []
 
-    return built
+    return announce_status
 
 
 @announces(*JOBS)
@@ -91,7 +91,7 @@ def _package(event: Event, row: Resource, context: Context) -> Iterator[Announce
     package = PackageRow.from_row(row)
     shown = packages.view(package, context)
     detail = {key: iso(value) if key.endswith("Time") else value for key, value in shown.items() if key[0].isupper()}
-    detail |= packages.reported(event.event, package)
+    detail |= packages.read_event(event.event, package)
     yield Announcement("SageMaker Model Package State Change", [shown["ModelPackageArn"]], detail)
 
 

@@ -7,7 +7,7 @@ from loopback.core.errors import ResourceNotFound, ValidationException
 from loopback.core.kinds import CODE_REPOSITORY
 from loopback.core.queries import CHANGED
 from loopback.rows.repositories import CodeRepositoryRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import ORDERS, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -55,7 +55,7 @@ def delete(request: Request, context: Context) -> Response:
 @handles("ListCodeRepositories")
 def list_repositories(request: Request, context: Context) -> Response:
     """A page of code repositories."""
-    return select(request, context, LISTING, reading(CodeRepositoryRow, view))
+    return select(request, context, LISTING, view_of(CodeRepositoryRow, view))
 
 
 def view(row: CodeRepositoryRow, context: Context) -> dict[str, Any]:

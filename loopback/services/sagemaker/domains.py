@@ -12,7 +12,7 @@ from loopback.core.errors import ResourceInUse, ResourceNotFound
 from loopback.core.kinds import DOMAIN
 from loopback.core.queries import Selection, equals
 from loopback.rows.domains import DomainRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -43,7 +43,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListDomains")
 def list_domains(request: Request, context: Context) -> Response:
     """A page of domains."""
-    return select(request, context, LISTING, reading(DomainRow, view))
+    return select(request, context, LISTING, view_of(DomainRow, view))
 
 
 @handles("DeleteDomain")

@@ -32,7 +32,7 @@ from loopback.engines.pipelines.plan import (
     StepFact,
     Stop,
     plan,
-    recorded,
+    record,
 )
 from loopback.rows.pipelines import CachedStepRow, ExecutionResult, ExecutionRow, JobKey, StepResult, StepRow
 from loopback.rows.row import changes
@@ -97,14 +97,14 @@ class ExecutionDriver(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: look whether an execution waits for it."""
         if kind == EXECUTION.slug:
-            self._inbox.put(lambda: self._execution_changed(name))
+            self._inbox.put(lambda: self._on_execution_change(name))
         elif kind == STEP.slug:
-            self._inbox.put(lambda: self._callback_answered(name))
+            self._inbox.put(lambda: self._on_callback_answer(name))
         elif kind in steps.AWAITED:
-            self._inbox.put(lambda: self._job_changed(kind, name))
+            self._inbox.put(lambda: self._on_job_change(kind, name))
 
     def close(self) -> None:
         """End the loop after what is in the inbox."""
@@ -141,7 +141,7 @@ class ExecutionDriver(Part):
                 run = self._take_up(row)
                 for step in StepRow.find(self._store, parent=row.name):
                     self._restore(run, step)
-                self.changed(EXECUTION.slug, row.name)
+                self.on_change(EXECUTION.slug, row.name)
 
     def _restore(self, run: LiveExecution, step: StepRow) -> None:
         name = step.step
@@ -150,11 +150,11 @@ class ExecutionDriver(Part):
             return
         if step.job:
             self._jobs[step.job] = (run.row.name, name)
-            self.changed(*step.job)
+            self.on_change(*step.job)
         elif step.type == "Lambda" or step.status == "Starting":
             self._end(run, name, steps.StepEnded("Failed", reason=_LOST, kind="Step.SERVICE_FAULT"))
         elif step.answer is not None:
-            self.changed(STEP.slug, step.name)
+            self.on_change(STEP.slug, step.name)
 
     def _take_up(self, row: ExecutionRow) -> LiveExecution:
         arn = executions.arn_of(row.parent, row.name, self._context)
@@ -172,7 +172,7 @@ class ExecutionDriver(Part):
         wanted = selective.sources(definition, [s["StepName"] for s in config["SelectedSteps"]])
         return {name: StepRow.get(self._store, f"{identity}/{name}").properties for name in wanted}
 
-    def _execution_changed(self, name: str) -> None:
+    def _on_execution_change(self, name: str) -> None:
         row = ExecutionRow.get(self._store, name)
         if states.is_final(EXECUTION.lifecycle, row.status):
             return
@@ -184,7 +184,7 @@ class ExecutionDriver(Part):
         run.row = row
         self._advance(run)
 
-    def _job_changed(self, kind: str, name: str) -> None:
+    def _on_job_change(self, kind: str, name: str) -> None:
         found = self._jobs.get((kind, name))
         if found is None:
             return
@@ -192,7 +192,7 @@ class ExecutionDriver(Part):
         with self._store.transaction():
             step = StepRow.get(self._store, f"{found[0]}/{found[1]}")
             try:
-                ended = steps.work_ended(step, self._store.get(BY_SLUG[kind], name), self._context)
+                ended = steps.end_of_work(step, self._store.get(BY_SLUG[kind], name), self._context)
             except ServiceError as fault:
                 ended = steps.StepEnded("Failed", metadata=step.metadata, reason=f"ClientError: {fault}")
             if ended is None:
@@ -202,11 +202,11 @@ class ExecutionDriver(Part):
             self._plan(run)
         self._after(run)
 
-    def _callback_answered(self, row_name: str) -> None:
+    def _on_callback_answer(self, row_name: str) -> None:
         step = StepRow.get(self._store, row_name)
         run = self._runs.get(step.parent)
         if run is not None and step.status in ("Executing", "Stopping") and step.answer is not None:
-            self._end(run, step.step, steps.callback_ended(step, step.answer))
+            self._end(run, step.step, steps.end_of_callback(step, step.answer))
             self._advance(run)
 
     def _advance(self, run: LiveExecution) -> None:
@@ -232,7 +232,7 @@ class ExecutionDriver(Part):
             self._finish(run, action)
             return
         before = run.steps.get(action.name)
-        run.steps[action.name] = recorded(before, action, self._now())
+        run.steps[action.name] = record(before, action, self._now())
         if isinstance(action, Start):
             self._start(run, action)
         elif isinstance(action, Stop):
@@ -276,14 +276,14 @@ class ExecutionDriver(Part):
         else:
             self._move(run, action.name, "again", changes(StepResult, attempts=action.attempt, retry_at=None))
         key = cache.key(action.step, action.arguments, action.envelope)
-        hit = self._cached(run, action, key)
+        hit = self._find_cached(run, action, key)
         self._move(run, action.name, "begin", changes(StepResult, cache_key=key))
         if hit is not None:
             ended = steps.StepEnded("Succeeded", hit.properties, hit.metadata)
             origin = hit.cache_source or self._arn_of(hit)
             self._end(run, action.name, ended, cache_source=origin)
             return
-        done = lambda ended: self._inbox.put(lambda: self._work_ended(run, action.name, ended))  # noqa: E731
+        done = lambda ended: self._inbox.put(lambda: self._on_work_end(run, action.name, ended))  # noqa: E731
         begun = steps.begin(steps.StepStart(action, run.row, run.arn, self._context, self._executor, done))
         if isinstance(begun, steps.StepEnded):
             self._end(run, action.name, begun)
@@ -297,12 +297,12 @@ class ExecutionDriver(Part):
             if job[0] in jobs.BY_KIND:
                 experiments.track_job(run.row.name, *job, self._context)
 
-    def _work_ended(self, run: LiveExecution, name: str, ended: steps.StepEnded) -> None:
+    def _on_work_end(self, run: LiveExecution, name: str, ended: steps.StepEnded) -> None:
         if run.row.name in self._runs:
             self._end(run, name, ended)
             self._advance(run)
 
-    def _cached(self, run: LiveExecution, action: Start, key: str | None) -> StepRow | None:
+    def _find_cached(self, run: LiveExecution, action: Start, key: str | None) -> StepRow | None:
         """The newest successful run of this step with an equal key that is young enough, or None."""
         if key is None:
             return None
@@ -353,7 +353,7 @@ class ExecutionDriver(Part):
         ended = changes(ExecutionResult, failure_reason=action.failure_reason or None, ended=self._now())
         self._store.fire(EXECUTION, run.row.name, event, ended)
         del self._runs[run.row.name]
-        self._context.changed(EXECUTION.slug, run.row.name)
+        self._context.on_change(EXECUTION.slug, run.row.name)
 
     def _create(self, run: LiveExecution, name: str, start: Start | None = None) -> None:
         step = start.step if start else run.definition.steps[name]

@@ -8,7 +8,7 @@ from loopback.core.kinds import ENDPOINT_CONFIG
 from loopback.core.objects import split_uri
 from loopback.rows.endpoints import EndpointConfigRow
 from loopback.rows.models import ModelRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -148,7 +148,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListEndpointConfigs")
 def list_configs(request: Request, context: Context) -> Response:
     """A page of configurations."""
-    return select(request, context, LISTING, reading(EndpointConfigRow, view))
+    return select(request, context, LISTING, view_of(EndpointConfigRow, view))
 
 
 @handles("DeleteEndpointConfig")

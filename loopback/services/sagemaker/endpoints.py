@@ -14,7 +14,7 @@ from loopback.core.kinds import ENDPOINT, SCALABLE_TARGET
 from loopback.engines.endpoints.guardrails import DeploymentPlan
 from loopback.rows.endpoints import EndpointResult, EndpointRow, FleetSpec, Variants, VariantSpec
 from loopback.rows.models import ModelRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoint_configs
@@ -33,12 +33,12 @@ def create(request: Request, context: Context) -> Response:
         raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
     pending = _fleet(request["EndpointConfigName"], context)
     config = request.get("DeploymentConfig")
-    _planned(pending, config, context)
+    _plan_deployment(pending, config, context)
     new = EndpointRow(request=request, endpoint=request["EndpointName"], pending=pending, deployment=config)
     with context.store.transaction():
         new.create(context.store, key(request["EndpointName"]))
         keep_tags(arn, request, context)
-    context.changed(ENDPOINT.slug, key(request["EndpointName"]))
+    context.on_change(ENDPOINT.slug, key(request["EndpointName"]))
     return {"EndpointArn": arn}
 
 
@@ -87,7 +87,7 @@ def _check_count(variants: Variants) -> None:
         )
 
 
-def _planned(pending: FleetSpec, config: Mapping[str, Any] | None, context: Context) -> FleetSpec:
+def _plan_deployment(pending: FleetSpec, config: Mapping[str, Any] | None, context: Context) -> FleetSpec:
     """With the plan of its deployment. Raises ValidationException."""
     plan = plan_of(config, [variant.count for variant in pending.variants.values()])
     require_alarms(alarms_of(config), context)
@@ -119,7 +119,7 @@ def update(request: Request, context: Context) -> Response:
         pending = retain(pending, serving, excluded)
         _check_count(pending.variants)
     kept = changes(EndpointResult, deployment=config) if config else {}
-    return _begin(row, _planned(pending, config, context), context, kept)
+    return _begin(row, _plan_deployment(pending, config, context), context, kept)
 
 
 def _moves_in_steps(config: Mapping[str, Any] | None) -> bool:
@@ -200,7 +200,7 @@ def update_weights(request: Request, context: Context) -> Response:
 def _begin(row: EndpointRow, pending: FleetSpec, context: Context, more: dict[str, Any] | None = None) -> Response:
     begun = changes(EndpointResult, pending=pending, failure_reason=None)
     EndpointRow.fire(context.store, row.name, "update", begun | (more or {}))
-    context.changed(ENDPOINT.slug, row.name)
+    context.on_change(ENDPOINT.slug, row.name)
     return {"EndpointArn": arn_of(row.name, context)}
 
 
@@ -211,7 +211,7 @@ def delete(request: Request, context: Context) -> Response:
     if row.status not in ("InService", "Failed"):
         raise ValidationException(f'Cannot update in-progress endpoint "{arn_of(row.name, context)}".')
     context.store.fire(ENDPOINT, row.name, "delete")
-    context.changed(ENDPOINT.slug, row.name)
+    context.on_change(ENDPOINT.slug, row.name)
     return {}
 
 
@@ -224,7 +224,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListEndpoints")
 def list_endpoints(request: Request, context: Context) -> Response:
     """A page of endpoints."""
-    return select(request, context, LISTING, reading(EndpointRow, view))
+    return select(request, context, LISTING, view_of(EndpointRow, view))
 
 
 def view(row: EndpointRow, context: Context) -> Response:

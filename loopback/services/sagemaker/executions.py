@@ -22,7 +22,7 @@ from loopback.rows.pipelines import (
     StepRow,
     waiting_for,
 )
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.listing import PAGING, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import pipelines
@@ -67,7 +67,7 @@ def start(request: Request, context: Context) -> Response:
     with context.store.transaction():
         execution = new.create(context.store, identity, row.name)
         PipelineRow.amend(context.store, row.name, "run", result=changes(PipelineResult, last_run=execution.created))
-    context.changed(EXECUTION.slug, identity)
+    context.on_change(EXECUTION.slug, identity)
     return {"PipelineExecutionArn": arn_of(row.name, identity, context)}
 
 
@@ -107,7 +107,7 @@ def stop(request: Request, context: Context) -> Response:
     row = find(request["PipelineExecutionArn"], context)
     if row.status == "Executing":
         context.store.fire(EXECUTION, row.name, "stop")
-        context.changed(EXECUTION.slug, row.name)
+        context.on_change(EXECUTION.slug, row.name)
     elif row.status != "Stopping":
         raise ConflictException(f"Pipeline execution {row.name} is {row.status}; only one that runs can be stopped")
     return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
@@ -133,7 +133,7 @@ def retry(request: Request, context: Context) -> Response:
                 context.store.delete(STEP, step.name)
         context.store.amend(EXECUTION, row.name, "retry", doc=doc)
         ExecutionRow.fire(context.store, row.name, "retry", _NOT_ENDED)
-    context.changed(EXECUTION.slug, row.name)
+    context.on_change(EXECUTION.slug, row.name)
     return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
 
 
@@ -143,7 +143,7 @@ def update(request: Request, context: Context) -> Response:
     row = find(request["PipelineExecutionArn"], context)
     given = {key: value for key, value in request.items() if key != "PipelineExecutionArn"}
     context.store.amend(EXECUTION, row.name, "update", doc=row.request | given)
-    context.changed(EXECUTION.slug, row.name)
+    context.on_change(EXECUTION.slug, row.name)
     return {"PipelineExecutionArn": arn_of(row.parent, row.name, context)}
 
 
@@ -157,7 +157,7 @@ def describe(request: Request, context: Context) -> Response:
 def list_executions(request: Request, context: Context) -> Response:
     """The executions of one pipeline, newest first."""
     name = pipelines.find(request["PipelineName"], context).name
-    return select(request, context, EXECUTIONS, reading(ExecutionRow, view), Selection(EXECUTION, name))
+    return select(request, context, EXECUTIONS, view_of(ExecutionRow, view), Selection(EXECUTION, name))
 
 
 @handles("ListPipelineExecutionSteps")
@@ -202,7 +202,7 @@ def _callback(token: str, answer: CallbackAnswer, context: Context) -> Response:
     if step is None:
         raise ResourceNotFound(f"No step waits for the callback token {token}")
     context.store.amend(STEP, step.name, "callback", result=changes(StepResult, answer=answer))
-    context.changed(STEP.slug, step.name)
+    context.on_change(STEP.slug, step.name)
     execution = context.store.get(EXECUTION, step.parent)
     return {"PipelineExecutionArn": arn_of(execution.parent, execution.name, context)}
 

@@ -15,7 +15,7 @@ from loopback.rows.experiments import (
     TrialRow,
 )
 from loopback.rows.pipelines import ExecutionRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -136,7 +136,7 @@ def list_components(request: Request, context: Context) -> Response:
             raise ValidationException("Give either TrialName or ExperimentName, not both")
         where = filters(request, {"SourceArn": SQL["association_has_source"]})
         within = Selection(TRIAL_ASSOCIATION, request["TrialName"], where=where)
-        return select(request, context, COMPONENTS_OF_TRIAL, reading(TrialAssociationRow, _component_of), within)
+        return select(request, context, COMPONENTS_OF_TRIAL, view_of(TrialAssociationRow, _component_of), within)
     within = Selection(TRIAL_COMPONENT, equal=filters(request, _SOURCE), where=experiment)
     return select(request, context, COMPONENTS, component_view, within)
 
@@ -163,6 +163,6 @@ def _view(row: ExperimentRow | TrialRow | TrialComponentRow, context: Context, a
     return row.request | times | {arn: context.place.arn(f"{row.kind}/{row.name}")}
 
 
-experiment_view = partial(reading(ExperimentRow, _view), arn="ExperimentArn")
-trial_view = partial(reading(TrialRow, _view), arn="TrialArn")
-component_view = partial(reading(TrialComponentRow, _view), arn="TrialComponentArn")
+experiment_view = partial(view_of(ExperimentRow, _view), arn="ExperimentArn")
+trial_view = partial(view_of(TrialRow, _view), arn="TrialArn")
+component_view = partial(view_of(TrialComponentRow, _view), arn="TrialComponentArn")

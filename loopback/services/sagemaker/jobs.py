@@ -7,7 +7,7 @@ from loopback.core import states
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from loopback.core.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
 from loopback.rows.jobs import JobRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.closed import CLARIFY, CLARIFY_IMAGE, require_open
@@ -83,7 +83,7 @@ def create(request: Request, context: Context, family: Family) -> Response:
     with context.store.transaction():
         context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
         keep_tags(arn, request, context)
-    context.changed(family.kind.slug, request[family.name])
+    context.on_change(family.kind.slug, request[family.name])
     return {f"{family.noun}Arn": arn}
 
 
@@ -109,7 +109,7 @@ def list_jobs(request: Request, context: Context, family: Family) -> Response:
     """A page of jobs."""
     if refused := [member for member in ("WarmPoolStatusEquals", "TrainingPlanArnEquals") if member in request]:
         raise ValidationException(f"{refused[0]}: loopback has no warm pools and no training plans")
-    return select(request, context, family.listing, reading(JobRow, view))
+    return select(request, context, family.listing, view_of(JobRow, view))
 
 
 def stop(request: Request, context: Context, family: Family) -> Response:
@@ -118,7 +118,7 @@ def stop(request: Request, context: Context, family: Family) -> Response:
     if job.status == "Stopping" or states.is_final(family.kind.lifecycle, job.status):
         raise ValidationException(f"The job {job.name} is {job.status}; only a job in progress can be stopped")
     context.store.fire(family.kind, job.name, "stop", lease=job.lease)
-    context.changed(family.kind.slug, job.name)
+    context.on_change(family.kind.slug, job.name)
     return {}
 
 

@@ -8,7 +8,7 @@ from loopback.core.image_support import warn
 from loopback.core.kinds import MODEL
 from loopback.core.objects import NoSuchBucket, NoSuchKey, split_uri
 from loopback.rows.models import ModelRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.packages import containers_of
@@ -25,7 +25,7 @@ def create(request: Request, context: Context) -> Response:
         raise ValidationException("CreateModel needs PrimaryContainer or Containers")
     if context.store.exists(MODEL, request["ModelName"]):
         raise ValidationException(f'Cannot create already existing model "{_arn(request["ModelName"], context)}".')
-    containers = [found for container in given for found in _resolved(container, context)]
+    containers = [found for container in given for found in _resolve_container(container, context)]
     for container in containers:
         require_data(container.get("ModelDataUrl"), context)
         warn(container.get("Image", ""), datetime.now(UTC).date())
@@ -36,7 +36,7 @@ def create(request: Request, context: Context) -> Response:
     return {"ModelArn": arn}
 
 
-def _resolved(container: dict[str, Any], context: Context) -> list[dict[str, Any]]:
+def _resolve_container(container: dict[str, Any], context: Context) -> list[dict[str, Any]]:
     """A container that names a model package stands for the containers of that package."""
     if "ModelPackageName" in container:
         return [
@@ -72,7 +72,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListModels")
 def list_models(request: Request, context: Context) -> Response:
     """A page of models."""
-    return select(request, context, LISTING, reading(ModelRow, view))
+    return select(request, context, LISTING, view_of(ModelRow, view))
 
 
 @handles("DeleteModel")

@@ -6,7 +6,7 @@ from loopback.core.errors import ConflictException, ResourceNotFound, Validation
 from loopback.core.kinds import PACKAGE, PACKAGE_GROUP
 from loopback.core.queries import Selection, Term, has
 from loopback.rows.models import PackageGroupRow, PackageRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -40,7 +40,7 @@ def list_groups(request: Request, context: Context) -> Response:
     """A page of groups."""
     if request.get("CrossAccountFilterOption", "SameAccount") != "SameAccount":
         raise ValidationException("CrossAccountFilterOption CrossAccount: loopback has one account")
-    return select(request, context, GROUPS, reading(PackageGroupRow, group_view))
+    return select(request, context, GROUPS, view_of(PackageGroupRow, group_view))
 
 
 @handles("DeleteModelPackageGroup")
@@ -84,7 +84,7 @@ def create(request: Request, context: Context) -> Response:
         PackageRow(request=doc, registered_as=doc.get("ModelApprovalStatus")).create(context.store, name, group)
         arn = context.place.arn(f"model-package/{name}")
         keep_tags(arn, request, context)
-    context.changed(PACKAGE.slug, name)
+    context.on_change(PACKAGE.slug, name)
     return {"ModelPackageArn": arn}
 
 
@@ -106,9 +106,9 @@ def list_packages(request: Request, context: Context) -> Response:
     approval = filters(request, {"ModelApprovalStatus": has("ModelApprovalStatus")})
     if parent is None:
         return select(
-            request, context, PACKAGES, reading(PackageRow, view), Selection(PACKAGE, where=(*versioned, *approval))
+            request, context, PACKAGES, view_of(PackageRow, view), Selection(PACKAGE, where=(*versioned, *approval))
         )
-    return select(request, context, PACKAGES, reading(PackageRow, view), Selection(PACKAGE, parent, equal=approval))
+    return select(request, context, PACKAGES, view_of(PackageRow, view), Selection(PACKAGE, parent, equal=approval))
 
 
 @handles("BatchDescribeModelPackage")
@@ -135,7 +135,7 @@ CHANGEABLE = (
 )
 
 
-def updated(approval: str, fields: list[str]) -> str:
+def update_event(approval: str, fields: list[str]) -> str:
     """An update as the event table says it: the approval after it, and the fields that it has changed.
 
     An event is told later than it happened, and the row may have changed again by then.
@@ -143,7 +143,7 @@ def updated(approval: str, fields: list[str]) -> str:
     return f"update {approval or '-'} {','.join(fields)}"
 
 
-def reported(event: str, row: PackageRow) -> dict[str, Any]:
+def read_event(event: str, row: PackageRow) -> dict[str, Any]:
     """What an event of the table says that the row may not say any more: approval, and fields of an update."""
     what, _, rest = event.partition(" ")
     if what != "update":
@@ -171,8 +171,8 @@ def update(request: Request, context: Context) -> Response:
             *request.get("AdditionalInferenceSpecificationsToAdd", []),
         ]
         changed = sorted(key for key in doc if doc[key] != row.request.get(key) and doc[key])
-        PackageRow.amend(context.store, row.name, updated(doc.get("ModelApprovalStatus", ""), changed), doc=doc)
-    context.changed(PACKAGE.slug, row.name)
+        PackageRow.amend(context.store, row.name, update_event(doc.get("ModelApprovalStatus", ""), changed), doc=doc)
+    context.on_change(PACKAGE.slug, row.name)
     return {"ModelPackageArn": context.place.arn(f"model-package/{row.name}")}
 
 

@@ -8,7 +8,7 @@ from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
 from loopback.core.queries import Selection
 from loopback.engines.pipelines.definition import InvalidDefinition, parse
 from loopback.rows.pipelines import PipelineResult, PipelineRow, PipelineVersionRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
@@ -64,14 +64,14 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListPipelines")
 def list_pipelines(request: Request, context: Context) -> Response:
     """A page of pipelines."""
-    return select(request, context, LISTING, reading(PipelineRow, view))
+    return select(request, context, LISTING, view_of(PipelineRow, view))
 
 
 @handles("ListPipelineVersions")
 def list_versions(request: Request, context: Context) -> Response:
     """The versions of one pipeline, newest first."""
     within = Selection(PIPELINE_VERSION, find(request["PipelineName"], context).name)
-    return select(request, context, VERSIONS, reading(PipelineVersionRow, version_view), within)
+    return select(request, context, VERSIONS, view_of(PipelineVersionRow, version_view), within)
 
 
 def version_view(row: PipelineVersionRow, context: Context) -> Response:

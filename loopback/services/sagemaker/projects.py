@@ -93,7 +93,7 @@ def update(request: Request, context: Context) -> Response:
         keep_tags(_arn(row.name, context), request, context)
         if len(context.store.tags(_arn(row.name, context))) > MOST:
             raise ValidationException(f"The project would have more than {MOST} tags")
-        row = context.store.amend(PROJECT, row.name, "ask", doc=_merged(doc, catalog, providers))
+        row = context.store.amend(PROJECT, row.name, "ask", doc=_merge_update(doc, catalog, providers))
         row = context.store.fire(PROJECT, row.name, "update")
         if _CATALOG in doc:
             wanted = {"ProvisionedProductId": row.result["product"], "UpdateToken": uuid.uuid4().hex}
@@ -128,7 +128,7 @@ def _check_update(row: Resource, request: Request) -> None:
         raise ConflictException(f"Project {row.name} is {row.status}; it cannot be updated")
 
 
-def _merged(doc: dict[str, Any], catalog: Any, providers: Any) -> dict[str, Any]:
+def _merge_update(doc: dict[str, Any], catalog: Any, providers: Any) -> dict[str, Any]:
     """What Describe shows from now on."""
     if providers:
         old, new = _cfn(doc["TemplateProviders"]), _cfn(providers)

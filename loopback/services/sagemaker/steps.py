@@ -103,7 +103,7 @@ def _call(work: StepStart, operation: str, request: Mapping[str, Any]) -> dict[s
     return call_as(work.execution.role, "sagemaker", operation, request, work.context)
 
 
-def _named(work: StepStart, member: str) -> tuple[str, Start]:
+def _name_work(work: StepStart, member: str) -> tuple[str, Start]:
     """The name of what the step makes, and the step's start with that name in its place."""
     start = work.start
     name = job_name(work.execution.name, start.name, start.attempt, start.arguments.get(member, ""))
@@ -124,11 +124,11 @@ def _with_name(value: Any, name: str) -> Any:
 
 
 def _job(work: StepStart, family: jobs.Family) -> Begun:
-    name, start = _named(work, family.name)
-    return _created(work, family, name, start.arguments)
+    name, start = _name_work(work, family.name)
+    return _create_work(work, family, name, start.arguments)
 
 
-def _created(work: StepStart, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
+def _create_work(work: StepStart, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
     defaults = {"RoleArn": work.execution.role} if family is not jobs.TRANSFORM else {}
     answer = _call(work, f"Create{family.noun}", defaults | request)
     return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
@@ -155,14 +155,14 @@ def _tuning(work: StepStart) -> Begun:
 
 
 def _check(work: StepStart) -> Begun:
-    name, start = _named(work, jobs.PROCESSING.name)
+    name, start = _name_work(work, jobs.PROCESSING.name)
     check = checks.plan(start, work.context)
-    begun = _created(work, jobs.PROCESSING, name, check.request)
+    begun = _create_work(work, jobs.PROCESSING, name, check.request)
     return Begun({work.start.step.type: check.metadata}, job=begun.job, waits=changes(StepResult, check=check.metadata))
 
 
 def _model(work: StepStart) -> StepEnded:
-    name, start = _named(work, "ModelName")
+    name, start = _name_work(work, "ModelName")
     defaults = {"ExecutionRoleArn": work.execution.role}
     answer = _call(work, "CreateModel", defaults | start.arguments)
     properties = _call(work, "DescribeModel", {"ModelName": name})
@@ -171,7 +171,7 @@ def _model(work: StepStart) -> StepEnded:
 
 def _endpoint_config(work: StepStart) -> StepEnded:
     """A name in the arguments is taken as it is: the endpoint's step, and what is outside, refer to it."""
-    name = work.start.arguments.get("EndpointConfigName") or _named(work, "EndpointConfigName")[0]
+    name = work.start.arguments.get("EndpointConfigName") or _name_work(work, "EndpointConfigName")[0]
     answer = _call(work, "CreateEndpointConfig", {**work.start.arguments, "EndpointConfigName": name})
     properties = _call(work, "DescribeEndpointConfig", {"EndpointConfigName": name})
     return StepEnded("Succeeded", properties, {"EndpointConfig": {"Arn": answer["EndpointConfigArn"]}})
@@ -271,7 +271,7 @@ def _send(url: str, message: Mapping[str, Any], context: Context) -> None:
     context.base("sqs", "AmazonSQS.SendMessage", body)
 
 
-def callback_ended(step: StepRow, answer: CallbackAnswer) -> StepEnded:
+def end_of_callback(step: StepRow, answer: CallbackAnswer) -> StepEnded:
     """What the answer to a Callback step means."""
     metadata = dict(step.metadata)
     if answer.refused is not None:
@@ -316,12 +316,12 @@ STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
 _JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
 
 
-def work_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+def end_of_work(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
     """What has become of a step whose work is in a row of its own; None while that goes on. Raises ServiceError."""
     return _ENDS[row.kind](step, row, context)
 
 
-def _job_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+def _end_of_job(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
     """What the end of a step's job means for the step."""
     if row.status not in _JOB_KINDS:
         return None
@@ -331,20 +331,20 @@ def _job_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | No
     status = _JOB_KINDS[job.status]
     reason = job.failure_reason
     if step.type in ("QualityCheck", "ClarifyCheck") and status == "Succeeded":
-        return _checked(step, job, context)
+        return _check_output(step, job, context)
     if status == "Stopped" and job.secondary == "MaxRuntimeExceeded":
         status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
     return StepEnded(status, properties, metadata, reason, job.failure_kind)
 
 
-def _checked(step: StepRow, job: JobRow, context: Context) -> StepEnded:
+def _check_output(step: StepRow, job: JobRow, context: Context) -> StepEnded:
     found = checks.judge(step.check or {}, job, context)
     metadata = {step.type: found.metadata}
     properties = {**jobs.view(job, context), **found.metadata}
     return StepEnded("Failed" if found.violations else "Succeeded", properties, metadata, found.violations)
 
 
-def _tuning_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+def _end_of_tuning(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
     if row.status not in _JOB_KINDS:
         return None
     properties = tuning_jobs.properties(row.name, context)
@@ -352,7 +352,7 @@ def _tuning_ended(step: StepRow, row: Resource, context: Context) -> StepEnded |
     return StepEnded(_JOB_KINDS[row.status], properties, step.metadata, f"ClientError: {reason}" if reason else "")
 
 
-def _endpoint_ended(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
+def _end_of_deployment(step: StepRow, row: Resource, context: Context) -> StepEnded | None:
     """An endpoint that serves another configuration again has been rolled back."""
     if row.status not in ("InService", "Failed", "Deleting"):
         return None
@@ -365,9 +365,9 @@ def _endpoint_ended(step: StepRow, row: Resource, context: Context) -> StepEnded
 
 
 _ENDS: dict[str, Callable[[StepRow, Resource, Context], StepEnded | None]] = {
-    **dict.fromkeys(jobs.BY_KIND, _job_ended),
-    TUNING_JOB.slug: _tuning_ended,
-    ENDPOINT.slug: _endpoint_ended,
+    **dict.fromkeys(jobs.BY_KIND, _end_of_job),
+    TUNING_JOB.slug: _end_of_tuning,
+    ENDPOINT.slug: _end_of_deployment,
 }
 AWAITED = frozenset(_ENDS)  # the kinds of rows that steps wait for
 

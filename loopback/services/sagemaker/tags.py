@@ -20,13 +20,13 @@ def add(request: Request, context: Context) -> Response:
     if len(context.store.tags(arn) | wanted) > MOST:
         raise ResourceLimitExceeded(f"{arn} would have more than {MOST} tags")
     context.store.tag(arn, wanted)
-    return {"Tags": _shown(arn, context)}
+    return {"Tags": _tag_list(arn, context)}
 
 
 @handles("ListTags")
 def list_tags(request: Request, context: Context) -> Response:
     """All of them: at most 50, one page."""
-    return {"Tags": _shown(_existing(request["ResourceArn"], context), context)}
+    return {"Tags": _tag_list(_existing(request["ResourceArn"], context), context)}
 
 
 @handles("DeleteTags")
@@ -36,7 +36,7 @@ def delete(request: Request, context: Context) -> Response:
     return {}
 
 
-def _shown(arn: str, context: Context) -> list[dict[str, str]]:
+def _tag_list(arn: str, context: Context) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in context.store.tags(arn).items()]
 
 

@@ -64,7 +64,7 @@ def create(request: Request, context: Context) -> Response:
     if row is None:
         kept = read_template(request["Parameters"], context)
         row = write(product, request["Parameters"], request["IdempotencyToken"], kept, context)
-    return _shown(row)
+    return _describe(row)
 
 
 @handles("DescribeProvisioningArtifact", SERVICE)
@@ -74,7 +74,7 @@ def describe(request: Request, context: Context) -> Response:
         row = find(CATALOG_ARTIFACT, request["ProvisioningArtifactId"], context)
     else:
         row = artifact_of(product_of(request, context), request, context)
-    shown = _shown(row)
+    shown = _describe(row)
     if request.get("IncludeProvisioningArtifactParameters"):
         shown["ProvisioningArtifactParameters"] = parameters_of(template_of(row))
     return shown
@@ -95,7 +95,7 @@ def view(row: Resource) -> dict[str, Any]:
     return texts | {"Id": row.name} | more
 
 
-def _shown(row: Resource) -> Response:
+def _describe(row: Resource) -> Response:
     info = {"TemplateUrl": row.result["url"]}
     return {"ProvisioningArtifactDetail": view(row), "Info": info, "Status": "AVAILABLE"}
 
@@ -132,7 +132,7 @@ def template_of(row: Resource) -> dict[str, Any]:
     return parse_template(row.result["body"], row.result["url"])
 
 
-def handed(row: Resource, context: Context) -> dict[str, str]:
+def template_argument(row: Resource, context: Context) -> dict[str, str]:
     """The template as CloudFormation takes it. A long one must still be what it was when the version was made."""
     body: str = row.result["body"]
     if len(body.encode()) <= LONGEST_BODY:

@@ -32,7 +32,7 @@ def create(request: Request, context: Context) -> Response:
     """LAUNCH names the role that launches a product; RESOURCE_UPDATE lets tags of what was launched change."""
     row = made_with(CATALOG_CONSTRAINT, request["IdempotencyToken"], context)
     if row is not None:
-        return _shown(row, context)
+        return _describe(row, context)
     portfolio, product, kind = request["PortfolioId"], request["ProductId"], request["Type"]
     find(CATALOG_PORTFOLIO, portfolio, context)
     find(CATALOG_PRODUCT, product, context)
@@ -41,7 +41,7 @@ def create(request: Request, context: Context) -> Response:
     _check(kind, request["Parameters"])
     if constraint(portfolio, product, kind, context):
         raise DuplicateResourceException(f"Product {product} has a {kind} constraint in portfolio {portfolio} already")
-    return _shown(context.store.create(CATALOG_CONSTRAINT, new_id("cons"), request, parent=portfolio), context)
+    return _describe(context.store.create(CATALOG_CONSTRAINT, new_id("cons"), request, parent=portfolio), context)
 
 
 def _check(kind: str, text: str) -> None:
@@ -67,7 +67,7 @@ def _check(kind: str, text: str) -> None:
 @handles("DescribeConstraint", SERVICE)
 def describe(request: Request, context: Context) -> Response:
     """By id."""
-    return _shown(find(CATALOG_CONSTRAINT, request["Id"], context), context)
+    return _describe(find(CATALOG_CONSTRAINT, request["Id"], context), context)
 
 
 @handles("DeleteConstraint", SERVICE)
@@ -91,7 +91,7 @@ def _detail(row: Resource, context: Context) -> dict[str, Any]:
     return shown | {"ConstraintId": row.name, "Owner": context.place.account}
 
 
-def _shown(row: Resource, context: Context) -> Response:
+def _describe(row: Resource, context: Context) -> Response:
     return {
         "ConstraintDetail": _detail(row, context),
         "ConstraintParameters": row.doc["Parameters"],

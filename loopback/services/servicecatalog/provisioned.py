@@ -8,7 +8,7 @@ from loopback.core.store import Resource
 from loopback.services import provisioning
 from loopback.services.provisioned_stack import CAPABILITIES, Order
 from loopback.services.registry import Context, Request, Response, handles
-from loopback.services.servicecatalog.artifacts import artifact_of, handed, product_of
+from loopback.services.servicecatalog.artifacts import artifact_of, product_of, template_argument
 from loopback.services.servicecatalog.errors import (
     DuplicateResourceException,
     InvalidParametersException,
@@ -46,12 +46,12 @@ def provision(request: Request, context: Context) -> Response:
     artifact = artifact_of(product, request, context)
     path = path_of(product.name, request, context)
     name = request["ProvisionedProductName"]
-    if context.store.first(_named(name)):
+    if context.store.first(_select_by_name(name)):
         raise DuplicateResourceException(f"A provisioned product named {name} already exists")
     tags = path_tags(path, context) | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     doc = {"name": name, "product": product.name, "artifact": artifact.name, "path": path.doc["id"], "tags": tags}
     doc |= {"portfolio": path.parent, "role": launch_role(path, context), "token": request["ProvisionToken"]}
-    template, values = handed(artifact, context), _values(request)
+    template, values = template_argument(artifact, context), _values(request)
     with context.store.transaction():
         row = context.store.create(PROVISIONED_PRODUCT, new_id("pp"), doc)
         order = Order("create", _stack(row.name, context), doc["role"], template, values, tags, CAPABILITIES)
@@ -87,7 +87,7 @@ def update(request: Request, context: Context) -> Response:
     template = {}
     if {"ProvisioningArtifactId", "ProvisioningArtifactName"} & request.keys():
         found = artifact_of(find(CATALOG_PRODUCT, row.doc["product"], context), request, context)
-        artifact, template = found.name, handed(found, context)
+        artifact, template = found.name, template_argument(found, context)
     if "Tags" in request:
         _check_tags(row, context)
     tags = row.doc["tags"] | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
@@ -133,7 +133,7 @@ def _find(request: Request, by_id: str, by_name: str, context: Context) -> Resou
         return find(PROVISIONED_PRODUCT, request[by_id], context)
     wanted = request[by_name]
     identity = wanted.rpartition("/")[2]
-    if row := context.store.first(_named(wanted)):
+    if row := context.store.first(_select_by_name(wanted)):
         return row
     if context.store.exists(PROVISIONED_PRODUCT, identity):
         row = context.store.get(PROVISIONED_PRODUCT, identity)
@@ -142,7 +142,7 @@ def _find(request: Request, by_id: str, by_name: str, context: Context) -> Resou
     raise ResourceNotFoundException(f"Provisioned product {wanted} not found")
 
 
-def _named(name: str) -> Selection:
+def _select_by_name(name: str) -> Selection:
     return Selection(PROVISIONED_PRODUCT, equal=(equals("name", name),))
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from loopback.core.image_support import ENDS, unpatched, warn
+from loopback.core.image_support import ENDS, patch_warning, warn
 
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -13,8 +13,8 @@ REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 @pytest.mark.parametrize("name", ENDS)
 def test_an_image_is_patched_until_its_day(name: str) -> None:
     image, end = f"{REGISTRY}/{name}", ENDS[name]
-    assert unpatched(image, end) == ""
-    assert f"{name} since {end}" in unpatched(image, end.replace(year=end.year + 1))
+    assert patch_warning(image, end) == ""
+    assert f"{name} since {end}" in patch_warning(image, end.replace(year=end.year + 1))
 
 
 def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -24,7 +24,7 @@ class Noted(Part):
     def loops(self) -> Sequence[Loop]:
         return (self.ran.set,)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         self.said.append(f"{self.name} {kind} {name}")
 
     def recover(self) -> None:
@@ -46,13 +46,13 @@ def test_one_order_and_its_reverse() -> None:
     said: list[str] = []
     first, second = Endpoints("first", said), Both("second", said)
     parts = Parts((first, second))
-    parts.changed(ENDPOINT.slug, "before the start")
+    parts.on_change(ENDPOINT.slug, "before the start")
     parts.start()
     assert first.ran.wait(30)
     assert second.ran.wait(30)
     parts.recover()
-    parts.changed(ENDPOINT.slug, "e")
-    parts.changed(BUILD.slug, "b")
+    parts.on_change(ENDPOINT.slug, "e")
+    parts.on_change(BUILD.slug, "b")
     parts.close()
     assert said == [
         "first recovers",
@@ -67,7 +67,7 @@ def test_one_order_and_its_reverse() -> None:
 
 def test_a_kind_that_there_is_not_is_a_mistake() -> None:
     with pytest.raises(KeyError, match="finished"):
-        Parts(()).changed("finished", "x")
+        Parts(()).on_change("finished", "x")
 
 
 def workers() -> list[type[Any]]:
@@ -76,7 +76,7 @@ def workers() -> list[type[Any]]:
     for package in (loopback.services, loopback.runtimes):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-                if each.__module__ == module.name and {"changed", "recover", "loop"} & vars(each).keys():
+                if each.__module__ == module.name and {"on_change", "recover", "loop"} & vars(each).keys():
                     found.add(each)
     return sorted(found, key=lambda each: each.__name__)
 
@@ -93,4 +93,4 @@ def test_every_worker_is_a_part_of_the_table() -> None:
 @pytest.mark.parametrize("each", workers(), ids=lambda each: each.__name__)
 def test_a_part_hears_of_what_it_acts_on(each: type[Part]) -> None:
     assert all(isinstance(kind, Kind) for kind in each.kinds)
-    assert bool(each.kinds) == ("changed" in vars(each)), "it names the kinds that `changed` acts on"
+    assert bool(each.kinds) == ("on_change" in vars(each)), "it names the kinds that `on_change` acts on"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from loopback.ministack.acknowledge import Acknowledged, operation, reads
-from loopback.ministack.records import Uses, noted
+from loopback.ministack.records import Uses, note_uses
 from loopback.ministack.row_file import NotWritten
 
 JSON = [(b"content-type", b"application/x-amz-json-1.0"), (b"x-amz-target", b"AmazonSSM.PutParameter")]
@@ -52,7 +52,7 @@ class Disk:
 
     def __init__(self, fault: str = "") -> None:
         self.fault, self.asked = fault, 0
-        self.noted = noted
+        self.noted = note_uses
 
     async def kept(self, _uses: Uses) -> None:
         self.asked += 1

@@ -65,7 +65,7 @@ REQUEST |= {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "Gre
 @pytest.fixture
 def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     made = module()
-    monkeypatch.setattr(adapter, "_hooked", lambda: made)
+    monkeypatch.setattr(adapter, "_hooked_module", lambda: made)
     return made
 
 
@@ -77,7 +77,7 @@ def alarms(cloudwatch: SimpleNamespace) -> adapter.Alarms:
 def test_a_base_that_lacks_a_hook_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter.importlib, "import_module", lambda name: SimpleNamespace(__name__=name))
     with pytest.raises(BrokenBase, match=r"lacks ministack\.services\.cloudwatch\._metrics, .*install ministack==1"):
-        adapter._hooked()
+        adapter._hooked_module()
 
 
 def test_points_are_those_of_exactly_these_dimensions(cloudwatch: SimpleNamespace, alarms: adapter.Alarms) -> None:

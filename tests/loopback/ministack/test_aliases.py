@@ -23,7 +23,7 @@ from loopback.ministack import aliases
     ],
 )
 def test_chance_decides_by_the_weights(weights: dict[str, float], chance: float, version: str) -> None:
-    assert aliases.picked(weights, chance) == version
+    assert aliases.pick_version(weights, chance) == version
 
 
 @pytest.mark.parametrize(

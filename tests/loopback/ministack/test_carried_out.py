@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from loopback.ministack import carried_out
-from loopback.ministack.carried_out import CODE, matched, operation, refusal, refused_properties
+from loopback.ministack.carried_out import CODE, match_route, operation, refusal, refused_properties
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "AWSGlue.StartJobRun"}
@@ -55,9 +55,9 @@ def test_the_most_specific_route_is_taken() -> None:
         ("GET", re.compile(".*"), "WithQuery", 0, {"a": ""}),
         ("PUT", re.compile(".*"), "Put", 5, {}),
     ]
-    assert matched(routes, "GET", "/x", {"a": [""]}, by_path=True) == "WithQuery"
-    assert matched(routes, "GET", "/x", {}, by_path=True) == "Any"
-    assert matched(routes, "GET", "/x", {}, by_path=False) == ""
+    assert match_route(routes, "GET", "/x", {"a": [""]}, by_path=True) == "WithQuery"
+    assert match_route(routes, "GET", "/x", {}, by_path=True) == "Any"
+    assert match_route(routes, "GET", "/x", {}, by_path=False) == ""
 
 
 def test_refusals_are_of_the_requests_protocol() -> None:

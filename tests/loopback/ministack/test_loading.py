@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loopback.core.damage import DamagedState
-from loopback.ministack.loading import import_files, sidecars_read
+from loopback.ministack.loading import import_files, note_sidecars
 from loopback.ministack.row_file import RowFile
 
 SQS = {
@@ -59,7 +59,7 @@ def test_files_beside_objects_that_cannot_be_read_are_listed(tmp_path: Path) -> 
     contents = {"good": "{}", "cut": '{"a', "empty": "", "list": "[1]"}
     for name, content in contents.items():
         (tmp_path / f"{name}.meta.json").write_text(content)
-    with sidecars_read(tmp_path) as damage:
+    with note_sidecars(tmp_path) as damage:
         for name in contents:
             with (tmp_path / f"{name}.meta.json").open() as file:
                 try:

@@ -1,6 +1,6 @@
 import pytest
 
-from loopback.ministack.log_filter import named
+from loopback.ministack.log_filter import expand_prefix
 
 STREAMS = ("job-1/algo-1", "job-1/algo-2", "job-12/algo-1")
 
@@ -16,4 +16,4 @@ STREAMS = ("job-1/algo-1", "job-1/algo-2", "job-12/algo-1")
     ],
 )
 def test_a_prefix_means_the_streams_that_have_it(request_: dict, meant: list[str] | None) -> None:
-    assert named(request_, STREAMS).get("logStreamNames") == meant
+    assert expand_prefix(request_, STREAMS).get("logStreamNames") == meant

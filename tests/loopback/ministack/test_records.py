@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ministack.core.responses import AccountScopedDict
 
-from loopback.ministack.records import Records, Uses, fingerprint, narrowed, noted
+from loopback.ministack.records import Records, Uses, fingerprint, note_uses, show_only
 
 A, B = ("1", "a"), ("1", "b")
 
@@ -16,13 +16,13 @@ A, B = ("1", "a"), ("1", "b")
 def records() -> Records:
     found = Records("thing")
     found.update({A: {"n": [1]}, B: {"n": [2]}})
-    found.saved([A, B])
+    found.mark_saved([A, B])
     return found
 
 
 def used(records: Records, act: Any) -> list[Any]:
     uses = Uses()
-    with noted(uses):
+    with note_uses(uses):
         act(records)
     return sorted(key for _, keys in uses.close() for key in keys)
 
@@ -50,20 +50,20 @@ def test_what_a_request_takes_out_of_a_store_is_noted(records: Records, act: Any
 
 def test_a_change_in_place_is_found(records: Records) -> None:
     records[A]["n"].append(2)
-    assert records.changed([A, B]) == [A]
-    records.saved([A])
-    assert records.changed([A, B]) == []
+    assert records.changed_keys([A, B]) == [A]
+    records.mark_saved([A])
+    assert records.changed_keys([A, B]) == []
 
 
 def test_a_deleted_record_and_a_new_one_are_found(records: Records) -> None:
     del records[A]
     records[("1", "c")] = {}
-    assert sorted(records.changed(records.known())) == [A, ("1", "c")]
+    assert sorted(records.changed_keys(records.known_keys())) == [A, ("1", "c")]
 
 
 def test_what_is_used_after_the_answer_is_not_noted(records: Records) -> None:
     uses = Uses()
-    with noted(uses):
+    with note_uses(uses):
         uses.close()
         assert records[A]
     assert list(uses.close()) == []
@@ -72,7 +72,7 @@ def test_what_is_used_after_the_answer_is_not_noted(records: Records) -> None:
 def test_a_narrowed_copy_has_these_records_only(records: Records) -> None:
     store = AccountScopedDict()
     store._data = records
-    with narrowed(frozenset([A])):
+    with show_only(frozenset([A])):
         twin = copy.deepcopy(store)
         assert list(records.items()) == [(A, records[A])]
         assert dict(records) == {A: records[A]}
@@ -84,14 +84,14 @@ def test_a_narrowed_copy_has_these_records_only(records: Records) -> None:
 def test_a_bucket_is_compared_without_its_objects_and_a_function_by_the_hash_of_its_code() -> None:
     buckets = Records("s3")
     buckets[A] = {"region": "x", "objects": {}}
-    buckets.saved([A])
+    buckets.mark_saved([A])
     buckets[A]["objects"]["k"] = 1
-    assert buckets.changed([A]) == []
+    assert buckets.changed_keys([A]) == []
     functions = Records("lambda_svc")
     functions[A] = {"versions": {"1": {"code_zip": b"a" * 100}}}
-    functions.saved([A])
+    functions.mark_saved([A])
     functions[A]["versions"]["1"]["code_zip"] = b"b" * 100
-    assert functions.changed([A]) == [A]
+    assert functions.changed_keys([A]) == [A]
 
 
 @pytest.mark.parametrize("value", [{"a": [1, "x", b"y"]}, {1, 2}, defaultdict(dict, a={}), deque([1]), object()])

@@ -18,8 +18,8 @@ def store(kind: type, **records: Any) -> Any:
 
 
 def again(state: str, stores: dict[str, Any]) -> Any:
-    texts = [(row, rows.encode(row, value)) for row, value in rows.divided(state, stores)]
-    return rows.joined((row, rows.decode(text)) for row, text in texts)[state]
+    texts = [(row, rows.encode(row, value)) for row, value in rows.split_state(state, stores)]
+    return rows.join_states((row, rows.decode(text)) for row, text in texts)[state]
 
 
 @pytest.mark.parametrize(
@@ -48,21 +48,25 @@ def test_a_member_that_is_no_store_comes_back() -> None:
 def test_messages_are_rows_of_their_own_and_keep_their_order() -> None:
     messages = [{"id": name, "body": name} for name in ("c", "a", "b")]
     queues = store(AccountRegionScopedDict, q={"name": "q", "messages": messages}, empty={"messages": []})
-    places = [row for row, _ in rows.divided("sqs", {"queues": queues})]
+    places = [row for row, _ in rows.split_state("sqs", {"queues": queues})]
     assert [row.part for row in places] == ["", "c", "a", "b", ""]
     assert again("sqs", {"queues": queues})["queues"]._data == queues._data
 
 
 def test_a_log_group_has_a_row_for_each_stream() -> None:
     groups = store(AccountRegionScopedDict, g={"arn": "x", "streams": {"s/1": {"events": [1]}, "s/2": {"events": []}}})
-    assert [row.part for row, _ in rows.divided("cloudwatch_logs", {"log_groups": groups})] == ["", '"s/1"', '"s/2"']
+    assert [row.part for row, _ in rows.split_state("cloudwatch_logs", {"log_groups": groups})] == [
+        "",
+        '"s/1"',
+        '"s/2"',
+    ]
     assert again("cloudwatch_logs", {"log_groups": groups})["log_groups"]._data == groups._data
 
 
 def test_parts_may_be_read_before_their_record() -> None:
     queues = store(AccountRegionScopedDict, q={"messages": [{"id": "a"}]})
-    places = list(rows.divided("sqs", {"queues": queues}))
-    assert rows.joined(reversed(places))["sqs"]["queues"]._data == queues._data
+    places = list(rows.split_state("sqs", {"queues": queues}))
+    assert rows.join_states(reversed(places))["sqs"]["queues"]._data == queues._data
 
 
 def test_what_has_no_text_is_named() -> None:

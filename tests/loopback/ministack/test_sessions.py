@@ -28,9 +28,9 @@ def test_a_session_outlives_the_control_plane(sts: Any) -> None:
 
 def test_a_session_is_among_the_records_that_an_answer_waits_for(sts: Any) -> None:
     uses = records.Uses()
-    with records.noted(uses):
+    with records.note_uses(uses):
         sts.register_session("ASIA1", {"Arn": "a"})
-    assert [key for store, keys in uses.close() if store.owner == "sts" for key in store.changed(keys)] == [
+    assert [key for store, keys in uses.close() if store.owner == "sts" for key in store.changed_keys(keys)] == [
         ("", "ASIA1")
     ]
 

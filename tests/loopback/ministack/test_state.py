@@ -84,7 +84,7 @@ def test_what_a_request_has_changed_is_written_and_nothing_else_is_copied(servic
     service.things["old"] = {}
     state.save()
     uses = Uses()
-    with state.noted(uses):
+    with state.note_uses(uses):
         service.things._data[A] = {"n": 1}
     service.things._data[B] = {"n": 2}  # not by this request
     state.save(uses)
@@ -99,7 +99,7 @@ def test_a_key_of_two_stores_is_deleted_from_the_one_that_lost_it(service: Servi
     service.things._data[A], service.tags._data[A] = {"n": 1}, {"t": 1}
     state.save()
     uses = Uses()
-    with state.noted(uses):
+    with state.note_uses(uses):
         del service.tags._data[A]
     state.save(uses)
     assert on_disk(file) == {"things": {A_TEXT: {"n": 1, "name": "a"}}, "counter": {"": 0}}
@@ -110,7 +110,7 @@ def test_a_record_that_is_changed_in_place_is_written(service: Service, tmp_path
     service.things._data[A] = {"n": [1]}
     state.save()
     uses = Uses()
-    with state.noted(uses):
+    with state.note_uses(uses):
         service.things._data[A]["n"].append(2)
     state.save(uses)
     assert on_disk(file)["things"][A_TEXT]["n"] == [1, 2]
@@ -121,7 +121,7 @@ def test_what_could_not_be_written_is_refused_and_written_later(service: Service
     service.things._data[A] = {"n": 1}
     file._db.execute("alter table rows rename to gone")
     uses = Uses()
-    with state.noted(uses):
+    with state.note_uses(uses):
         service.things._data[A]["n"] = 2
     with pytest.raises(NotWritten, match="no such table"):
         state.save(uses)
@@ -137,7 +137,7 @@ def test_one_record_that_has_no_text_is_named_and_stops_no_other(service: Servic
     with pytest.raises(NotWritten, match="things of service cannot be written"):
         state.save()
     uses = Uses()
-    with state.noted(uses):
+    with state.note_uses(uses):
         service.things._data[A]["n"] = 2
     state.save(uses)
     assert on_disk(file)["things"][A_TEXT]["n"] == 2
@@ -149,8 +149,8 @@ def test_what_was_loaded_is_not_written_again(service: Service, tmp_path: Path) 
     state.save()
     again, _ = opened(service, tmp_path / "base.db")
     service.things._data.prints.clear()
-    again.loaded(row for row, _ in file.read())
-    assert service.things._data.changed([A]) == []
+    again.mark_loaded(row for row, _ in file.read())
+    assert service.things._data.changed_keys([A]) == []
     del service.things._data[A]
     again.save()
     assert "things" not in on_disk(file)

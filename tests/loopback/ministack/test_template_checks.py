@@ -156,7 +156,7 @@ def test_properties_are_compared_before_the_first_resource_is_made(
     ],
 )
 def test_the_prefix_of_a_refusal(message: str, left: str) -> None:
-    assert template_checks.unprefixed(message) == left
+    assert template_checks.remove_prefix(message) == left
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_members_of_requests_that_are_not_carried_out(handlers: Any) -> None:
 
 def test_a_member_that_says_what_is_so_anyhow() -> None:
     for mode, refused in {"STANDARD": [], "EXPRESS": ["DeploymentConfig"]}.items():
-        assert stack_requests.given({"DeploymentConfig.Mode": [mode]}, ("DeploymentConfig",)) == refused
+        assert stack_requests.members_given_in({"DeploymentConfig.Mode": [mode]}, ("DeploymentConfig",)) == refused
 
 
 def test_the_members_are_those_of_the_api() -> None:

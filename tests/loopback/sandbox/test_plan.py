@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loopback.sandbox.plan import Cover, Mount, Plan, Show, divided, hidden_folders, holders, plan, rest, shown
+from loopback.sandbox.plan import Cover, Mount, Plan, Show, hidden_folders, holders, plan, rest, show_paths, split_plan
 
 STATE = "/home/ana/p/.slipway/local"
 OWN = Show("/own", "/own", writable=True)
@@ -42,7 +42,7 @@ def test_a_second_plan_does_again_what_new_mounts_lie_over() -> None:
 
 def test_rooms_have_all_but_what_is_fresh_in_common() -> None:
     whole = plan(["/home"], [seen("/home/ana/p/.venv"), seen(f"{STATE}/sdk.yaml")], [STATE])
-    common, own = divided(whole)
+    common, own = split_plan(whole)
     assert common == (Cover("/home"), seen("/home/ana/p/.venv"))
     assert own == (Cover(STATE, fresh=True), seen(f"{STATE}/sdk.yaml"))
 
@@ -65,7 +65,7 @@ def test_what_a_link_leads_to_is_shown_at_both_places(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     real = str(tmp_path / "real")
-    assert shown([str(tmp_path / "link")]) == (Show(real, real), Show(str(tmp_path / "link"), real))
+    assert show_paths([str(tmp_path / "link")]) == (Show(real, real), Show(str(tmp_path / "link"), real))
 
 
 def test_the_order_is_outer_before_inner() -> None:

@@ -44,7 +44,7 @@ class World:
         """Deliver changes and let the driver work until nothing is left to do now."""
         while True:
             while self.changes:
-                self.driver.changed(*self.changes.pop(0))
+                self.driver.on_change(*self.changes.pop(0))
             try:
                 message = self.driver._inbox.get(block=False)
             except queue.Empty:
@@ -81,7 +81,7 @@ class World:
         if name in self.jobs():
             self.context.store.fire(PROCESSING_JOB, name, "lease")
         self.context.store.fire(PROCESSING_JOB, name, event, result)
-        self.context.changed(PROCESSING_JOB.slug, name)
+        self.context.on_change(PROCESSING_JOB.slug, name)
         self.settle()
 
     def steps(self, arn: str) -> dict[str, str]:
@@ -410,7 +410,7 @@ def test_a_name_in_a_step_is_a_prefix(world: World, definition: Any) -> None:
     first = next(name for name in names if world.step(arn, "A")["Metadata"]["ProcessingJob"]["Arn"].endswith(name))
     world.context.store.fire(PROCESSING_JOB, first, "lease")
     world.context.store.fire(PROCESSING_JOB, first, "fail", {"failure_kind": "SageMaker.JOB_INTERNAL_ERROR"})
-    world.context.changed(PROCESSING_JOB.slug, first)
+    world.context.on_change(PROCESSING_JOB.slug, first)
     world.settle()
     world.clock.now += 60
     world.settle()

@@ -87,7 +87,7 @@ JUNK = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
     max_leaves=8,
 )
-OPERATIONS = sorted(registry.implemented("sagemaker"))
+OPERATIONS = sorted(registry.implemented_operations("sagemaker"))
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,9 @@ SERVICES = (
     "codepipeline",
     "servicecatalog",
 )
-OPERATIONS = [(service, operation) for service in SERVICES for operation in sorted(registry.implemented(service))]
+OPERATIONS = [
+    (service, operation) for service in SERVICES for operation in sorted(registry.implemented_operations(service))
+]
 REFUSED = {"Error": {"Code": "AccessDenied", "Message": "not in this test"}}
 
 

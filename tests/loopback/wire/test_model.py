@@ -46,7 +46,7 @@ def test_each_fault_is_named(changes: dict[str, object], message: str) -> None:
 def test_every_pattern_of_the_model_compiles() -> None:
     shapes = model.service("sagemaker")._shape_resolver._shape_map.values()
     patterns = {shape["pattern"] for shape in shapes if "pattern" in shape}
-    assert len([model._compiled(pattern) for pattern in patterns]) > 200
+    assert len([model._compile(pattern) for pattern in patterns]) > 200
 
 
 @pytest.mark.parametrize("text", ["ümlaut value", "a=b", "s3://bucket/key@x"])

@@ -43,6 +43,6 @@ def summary(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def passed(found: Iterable[dict[str, Any]]) -> bool:
+def all_passed(found: Iterable[dict[str, Any]]) -> bool:
     """Whether no test failed."""
     return all(case["status"] in ("SUCCEEDED", "SKIPPED") for case in found)

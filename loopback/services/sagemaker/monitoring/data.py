@@ -33,14 +33,14 @@ def _endpoint(spec: Spec, context: Context) -> EndpointRow:
         raise ValidationException(f'Could not find endpoint "{spec.endpoint}".') from None
 
 
-def captured(run: ScheduledRun, context: Context) -> list[str]:
+def captured_hours(run: ScheduledRun, context: Context) -> list[str]:
     """`<variant>/yyyy/mm/dd/HH` of every hour of the window in which a variant captured something."""
     return _with_data(run.captured, run, context)
 
 
 def first_job(run: ScheduledRun, context: Context) -> tuple[str, dict[str, Any]]:
     """(stage, job) that the execution begins with. Raises ValidationException when there is nothing to analyze."""
-    hours = captured(run, context)
+    hours = captured_hours(run, context)
     if not hours:
         raise ValidationException(NO_DATA)
     if run.spec.truth is None:

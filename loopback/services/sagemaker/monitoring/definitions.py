@@ -8,7 +8,7 @@ from loopback.core.kinds import MONITORING_SCHEDULE, Kind
 from loopback.core.queries import Selection, equals, has
 from loopback.rows.endpoints import EndpointRow
 from loopback.rows.monitoring import MonitoringDefinitionRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoints
@@ -63,7 +63,7 @@ def list_definitions(request: Request, context: Context, kind: str) -> Response:
     path = f"{kind}JobInput.EndpointInput.EndpointName"
     within = Selection(specs.KINDS[kind], where=filters(request, {"EndpointName": has(path)}))
     listing = Listing("JobDefinitionSummaries", within.kind)
-    return select(request, context, listing, partial(reading(MonitoringDefinitionRow, _summary), kind=kind), within)
+    return select(request, context, listing, partial(view_of(MonitoringDefinitionRow, _summary), kind=kind), within)
 
 
 def _summary(row: MonitoringDefinitionRow, context: Context, kind: str) -> dict[str, Any]:

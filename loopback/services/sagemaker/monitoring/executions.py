@@ -5,7 +5,7 @@ from typing import Any
 from loopback.core.kinds import MONITORING_EXECUTION
 from loopback.core.queries import CREATED, Selection, has, member
 from loopback.rows.monitoring import MonitoringExecutionRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.services.listing import TIMES, Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 
@@ -27,7 +27,7 @@ FILTERS = {
 def list_executions(request: Request, context: Context) -> Response:
     """A page of executions; those of deleted schedules are still there."""
     within = Selection(MONITORING_EXECUTION, request.get("MonitoringScheduleName"), where=filters(request, FILTERS))
-    return select(request, context, LISTING, reading(MonitoringExecutionRow, view), within)
+    return select(request, context, LISTING, view_of(MonitoringExecutionRow, view), within)
 
 
 def latest(schedule: str, context: Context) -> MonitoringExecutionRow | None:

@@ -65,7 +65,7 @@ class Monitor(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: look whether there is something to do."""
         ours = kind == PROCESSING_JOB.slug and name.startswith(JOB_PREFIXES)
         if ours or kind in (MONITORING_SCHEDULE.slug, MONITORING_EXECUTION.slug):
@@ -149,7 +149,7 @@ class Monitor(Part):
                 self._give_up(row, fault)
                 return
             for at in times[-MOST_MISSED:]:
-                if at == times[-1] or self._captured(row, spec, at):
+                if at == times[-1] or self._has_captures(row, spec, at):
                     self._plan(row, spec, at, str(int(at)))
             row.amend(self._store, row.name, "due", result=changes(MonitoringScheduleResult, next=due))
 
@@ -157,11 +157,11 @@ class Monitor(Part):
         failed = changes(MonitoringScheduleResult, failure_reason=str(fault)[:LONGEST_REASON])
         row.fire(self._store, row.name, "fail", failed)
 
-    def _captured(self, row: MonitoringScheduleRow, spec: Spec, due: float) -> bool:
+    def _has_captures(self, row: MonitoringScheduleRow, spec: Spec, due: float) -> bool:
         """Whether an execution that was missed, because nothing ran here then, would have had data."""
         try:
             run = data.run_of(row.name, row.config, spec, due, self._context)
-            return bool(data.captured(run, self._context))
+            return bool(data.captured_hours(run, self._context))
         except ServiceError:
             return False
 

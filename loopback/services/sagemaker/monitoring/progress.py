@@ -78,14 +78,14 @@ class ScheduleProgress:
             reason = job.secondary if job.secondary != "Stopped" else None
             self._end(row, "halt", changes(MonitoringExecutionResult, failure_reason=reason))
         elif job.status == "Failed":
-            self._failed(row, job)
+            self._fail_or_retry(row, job)
         elif job.status == "Completed" and row.stage == "merge":
             self._analyze_merged(row)
         elif job.status == "Completed":
             violated = str(job.outcome.get("ExitMessage")).startswith("CompletedWithViolations")
             self._end(row, "violate" if violated else "complete", {})
 
-    def _failed(self, row: MonitoringExecutionRow, job: JobRow) -> None:
+    def _fail_or_retry(self, row: MonitoringExecutionRow, job: JobRow) -> None:
         """A job that loopback lost is made anew; any other failure is the execution's."""
         if not job.failure_kind or row.attempt == ATTEMPTS or row.status == "Stopping":
             self._fail(row, job.failure_reason or "The processing job failed")
@@ -111,7 +111,7 @@ class ScheduleProgress:
         with self._store.transaction():
             row.fire(self._store, row.name, event, result)
             self._alert(row.parent)
-        self._context.changed(MONITORING_EXECUTION.slug, row.name)
+        self._context.on_change(MONITORING_EXECUTION.slug, row.name)
 
     def _alert(self, schedule: str) -> None:
         try:

@@ -13,7 +13,7 @@ from loopback.core.errors import ConflictException, ResourceNotFound, Validation
 from loopback.core.kinds import ALERT_CHANGE, MONITORING_EXECUTION, MONITORING_SCHEDULE
 from loopback.core.queries import Selection, has
 from loopback.rows.monitoring import MonitoringDefinitionRow, MonitoringScheduleResult, MonitoringScheduleRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.closed import MODEL_MONITOR, require_open
@@ -36,16 +36,16 @@ def create(request: Request, context: Context) -> Response:
     """Check the configuration and write it down; the monitor makes it Scheduled."""
     require_open(MODEL_MONITOR, context)
     name = request["MonitoringScheduleName"]
-    config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
+    config, endpoint = _check_config(request["MonitoringScheduleConfig"], context)
     new = MonitoringScheduleRow(request=request, config=config, id=uuid.uuid4().hex[:12], asked=1, endpoint=endpoint)
     with context.store.transaction():
         new.create(context.store, name)
         keep_tags(arn_of(name, context), request, context)
-    context.changed(MONITORING_SCHEDULE.slug, name)
+    context.on_change(MONITORING_SCHEDULE.slug, name)
     return {"MonitoringScheduleArn": arn_of(name, context)}
 
 
-def _checked(config: dict[str, Any], context: Context) -> tuple[dict[str, Any], str]:
+def _check_config(config: dict[str, Any], context: Context) -> tuple[dict[str, Any], str]:
     """The configuration with its defaults filled in, and the endpoint's name. Raises ValidationException."""
     schedule = config.get("ScheduleConfig") or {"ScheduleExpression": "cron(0 0 ? * * *)"}  # AWS picks an hour
     config = {"MonitoringType": "DataQuality", **config, "ScheduleConfig": schedule}
@@ -88,13 +88,13 @@ def update(request: Request, context: Context) -> Response:
     row = _find(request, context)
     if row.status == "Pending":
         raise ConflictException(f"The monitoring schedule {row.name} is Pending; wait until it is Scheduled")
-    config, endpoint = _checked(request["MonitoringScheduleConfig"], context)
+    config, endpoint = _check_config(request["MonitoringScheduleConfig"], context)
     result = changes(MonitoringScheduleResult, next=None, endpoint=endpoint)
     with context.store.transaction():
         replace(row, config=config).with_doc(context.store, "configure", result)
         if row.status != "Stopped":
             _ask_again(row, "update", context)
-    context.changed(MONITORING_SCHEDULE.slug, row.name)
+    context.on_change(MONITORING_SCHEDULE.slug, row.name)
     return {"MonitoringScheduleArn": arn_of(row.name, context)}
 
 
@@ -104,7 +104,7 @@ def start(request: Request, context: Context) -> Response:
     row = _find(request, context)
     if row.status in ("Stopped", "Failed"):
         _ask_again(row, "start", context)
-        context.changed(MONITORING_SCHEDULE.slug, row.name)
+        context.on_change(MONITORING_SCHEDULE.slug, row.name)
     return {}
 
 
@@ -119,7 +119,7 @@ def stop(request: Request, context: Context) -> Response:
     row = _find(request, context)
     if row.status != "Stopped":
         row.fire(context.store, row.name, "stop", changes(MonitoringScheduleResult, next=None))
-        context.changed(MONITORING_SCHEDULE.slug, row.name)
+        context.on_change(MONITORING_SCHEDULE.slug, row.name)
     return {}
 
 
@@ -156,7 +156,7 @@ def list_schedules(request: Request, context: Context) -> Response:
         request,
         context,
         LISTING,
-        reading(MonitoringScheduleRow, view),
+        view_of(MonitoringScheduleRow, view),
         Selection(MONITORING_SCHEDULE, where=filters(request, FILTERS)),
     )
 

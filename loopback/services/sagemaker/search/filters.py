@@ -40,7 +40,7 @@ def check(expression: Expression, shape: StructureShape) -> None:
         single += each.get("Operator") == "Contains" and each["Name"].split(".")[0] not in many
     if single > 1:
         raise ValidationException("'CONTAINS' operator usage limit of 1 exceeded.")
-    for nested in _nested(expression):
+    for nested in _nested_filters(expression):
         outer = nested["NestedPropertyName"]
         kind_of(shape, outer)
         for each in nested["Filters"]:
@@ -56,10 +56,10 @@ def _filters(expression: Expression) -> Iterator[Mapping[str, Any]]:
         yield from _filters(inner)
 
 
-def _nested(expression: Expression) -> Iterator[Mapping[str, Any]]:
+def _nested_filters(expression: Expression) -> Iterator[Mapping[str, Any]]:
     yield from expression.get("NestedFilters") or ()
     for inner in expression.get("SubExpressions") or ():
-        yield from _nested(inner)
+        yield from _nested_filters(inner)
 
 
 def _check_filter(each: Mapping[str, Any], shape: StructureShape) -> None:

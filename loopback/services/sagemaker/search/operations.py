@@ -14,7 +14,7 @@ from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.search import filters
 from loopback.services.sagemaker.search.properties import kind_of, names_of, values_of
-from loopback.services.sagemaker.search.records import Searched, record, searched
+from loopback.services.sagemaker.search.records import Searched, record, searchable_kind
 
 PAGING = Paging()
 PAGE = 10
@@ -28,7 +28,7 @@ def search(request: Request, context: Context) -> Response:
     """A page of resources, the one that was changed last first unless the request says otherwise."""
     if request.get("CrossAccountFilterOption") == "CrossAccount" or "VisibilityConditions" in request:
         raise ValidationException("CrossAccountFilterOption and VisibilityConditions: loopback has one account")
-    of = searched(request["Resource"])
+    of = searchable_kind(request["Resource"])
     expression = request.get("SearchExpression") or {}
     filters.check(expression, of.shape)
     descending = request.get("SortOrder", "Descending") == "Descending"
@@ -49,7 +49,7 @@ def search(request: Request, context: Context) -> Response:
             f"SortBy {request['SortBy']}: there are more than {MOST_SORTED} resources; sort by {', '.join(_ORDERS)}"
         )
     kept = [show(row) for row in rows if keep(row)]
-    return PAGING.of_items(request, _sorted(kept, of, request["SortBy"], descending=descending), "Results", PAGE)
+    return PAGING.of_items(request, _sort(kept, of, request["SortBy"], descending=descending), "Results", PAGE)
 
 
 def _order(property_: str, of: Searched) -> str | None:
@@ -63,7 +63,7 @@ def _order(property_: str, of: Searched) -> str | None:
     return None
 
 
-def _sorted(shown: list[dict[str, Any]], of: Searched, property_: str, *, descending: bool) -> list[dict[str, Any]]:
+def _sort(shown: list[dict[str, Any]], of: Searched, property_: str, *, descending: bool) -> list[dict[str, Any]]:
     """By a property; what has none of it comes last."""
     found = [(values_of(each[of.member], of.shape, property_), each) for each in shown]
     having = sorted((pair for pair in found if pair[0]), key=lambda pair: pair[0][0], reverse=descending)
@@ -73,7 +73,7 @@ def _sorted(shown: list[dict[str, Any]], of: Searched, property_: str, *, descen
 @handles("GetSearchSuggestions")
 def suggestions(request: Request, _context: Context) -> Response:
     """The names of properties that contain the hint, as the service model has them."""
-    of = searched(request["Resource"])
+    of = searchable_kind(request["Resource"])
     query = (request.get("SuggestionQuery") or {}).get("PropertyNameQuery") or {}
     hint = str(query.get("PropertyNameHint", "")).lower()
     names = (name for name in names_of(of.shape) if hint in name.lower())

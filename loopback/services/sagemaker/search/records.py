@@ -15,7 +15,7 @@ from loopback.rows.experiments import TrialComponentRow, trials_of
 from loopback.rows.jobs import JobRow
 from loopback.rows.models import ModelRow, PackageGroupRow, PackageRow
 from loopback.rows.pipelines import ExecutionRow, PipelineRow, PipelineVersionRow
-from loopback.rows.row import reading
+from loopback.rows.row import view_of
 from loopback.rows.tuning import TuningJobRow
 from loopback.services.registry import Context
 from loopback.services.sagemaker import endpoints, executions, experiments, jobs, models, packages, pipelines, projects
@@ -81,35 +81,35 @@ def _component(row: Resource, context: Context) -> Record:
 
 
 RESOURCES: Mapping[str, Searched] = {
-    "TrainingJob": Searched(kinds.TRAINING_JOB, "TrainingJob", "TrainingJobName", reading(JobRow, jobs.view)),
+    "TrainingJob": Searched(kinds.TRAINING_JOB, "TrainingJob", "TrainingJobName", view_of(JobRow, jobs.view)),
     "HyperParameterTuningJob": Searched(
         kinds.TUNING_JOB,
         "HyperParameterTuningJob",
         "HyperParameterTuningJobName",
-        reading(TuningJobRow, tuning_jobs.view),
+        view_of(TuningJobRow, tuning_jobs.view),
     ),
     "Experiment": Searched(kinds.EXPERIMENT, "Experiment", "ExperimentName", experiments.experiment_view),
     "ExperimentTrial": Searched(kinds.TRIAL, "Trial", "TrialName", experiments.trial_view),
     "ExperimentTrialComponent": Searched(kinds.TRIAL_COMPONENT, "TrialComponent", "TrialComponentName", _component),
-    "Endpoint": Searched(kinds.ENDPOINT, "Endpoint", "EndpointName", reading(EndpointRow, endpoints.view)),
+    "Endpoint": Searched(kinds.ENDPOINT, "Endpoint", "EndpointName", view_of(EndpointRow, endpoints.view)),
     "Model": Searched(kinds.MODEL, "Model", "Model.ModelName", _model),
-    "ModelPackage": Searched(kinds.PACKAGE, "ModelPackage", "ModelPackageArn", reading(PackageRow, packages.view)),
+    "ModelPackage": Searched(kinds.PACKAGE, "ModelPackage", "ModelPackageArn", view_of(PackageRow, packages.view)),
     "ModelPackageGroup": Searched(
-        kinds.PACKAGE_GROUP, "ModelPackageGroup", "ModelPackageGroupName", reading(PackageGroupRow, packages.group_view)
+        kinds.PACKAGE_GROUP, "ModelPackageGroup", "ModelPackageGroupName", view_of(PackageGroupRow, packages.group_view)
     ),
-    "Pipeline": Searched(kinds.PIPELINE, "Pipeline", "PipelineName", reading(PipelineRow, pipelines.view)),
+    "Pipeline": Searched(kinds.PIPELINE, "Pipeline", "PipelineName", view_of(PipelineRow, pipelines.view)),
     "PipelineVersion": Searched(
         kinds.PIPELINE_VERSION,
         "PipelineVersion",
         "PipelineVersionId",
-        reading(PipelineVersionRow, pipelines.version_view),
+        view_of(PipelineVersionRow, pipelines.version_view),
     ),
     "PipelineExecution": Searched(kinds.EXECUTION, "PipelineExecution", "PipelineExecutionArn", _execution),
     "Project": Searched(kinds.PROJECT, "Project", "ProjectName", projects.view),
 }
 
 
-def searched(resource: str) -> Searched:
+def searchable_kind(resource: str) -> Searched:
     """Raises ValidationException for a kind of resource that there is none of here."""
     if resource not in RESOURCES:
         raise ValidationException(f"loopback has no {resource} to search; it searches: {', '.join(RESOURCES)}")

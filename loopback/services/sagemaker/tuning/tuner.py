@@ -57,7 +57,7 @@ class LiveTuning:
             for row in self.trials.values()
         ]
 
-    def tried(self, algorithm: int) -> list[Tried]:
+    def tried_values(self, algorithm: int) -> list[Tried]:
         """The combinations of one algorithm that have an objective, or will have one."""
         found = list(self.learned)
         for row in self.trials.values():
@@ -89,12 +89,12 @@ class Tuner(Part):
         """One thread."""
         return (self.loop,)
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         """A row changed: look whether a tuning job waits for it."""
         if kind == TUNING_JOB.slug:
-            self._inbox.put(lambda: self._tuning_changed(name))
+            self._inbox.put(lambda: self._on_tuning_change(name))
         elif kind == TRAINING_JOB.slug and name in self._owners:
-            self._inbox.put(lambda: self._training_changed(name))
+            self._inbox.put(lambda: self._on_training_change(name))
 
     def close(self) -> None:
         """End the loop after what is in the inbox."""
@@ -118,7 +118,7 @@ class Tuner(Part):
         """Take up the tuning jobs that ran when the process before this one ended. Call after jobs are recovered."""
         for status in ("InProgress", "Stopping"):
             for row in TuningJobRow.find(self._store, status=status):
-                self._inbox.put(lambda name=row.name: self._tuning_changed(name))  # type: ignore[misc]
+                self._inbox.put(lambda name=row.name: self._on_tuning_change(name))  # type: ignore[misc]
 
     def _wait(self) -> float | None:
         """Seconds until a tuning job's time is over."""
@@ -129,7 +129,7 @@ class Tuner(Part):
         for live in list(self._live.values()):
             self._advance(live)
 
-    def _tuning_changed(self, name: str) -> None:
+    def _on_tuning_change(self, name: str) -> None:
         try:
             row = TuningJobRow.get(self._store, name)
         except ResourceNotFound:  # deleted meanwhile
@@ -142,7 +142,7 @@ class Tuner(Part):
 
     def _take_up(self, row: TuningJobRow) -> LiveTuning:
         rules = rules_of(row.request)
-        learned = list(warm_start.known(row.request, rules.algorithms[0].searched, self._context))
+        learned = list(warm_start.parents_results(row.request, rules.algorithms[0].searched, self._context))
         live = self._live[row.name] = LiveTuning(row, rules, learned)
         for trial in TunedJobRow.find(self._store, parent=row.name):
             live.trials[trial.name] = trial
@@ -151,7 +151,7 @@ class Tuner(Part):
                 self._sync(live, trial.name)
         return live
 
-    def _training_changed(self, name: str) -> None:
+    def _on_training_change(self, name: str) -> None:
         live = self._live.get(self._owners.get(name, ""))
         if live is not None:
             self._sync(live, name)
@@ -181,7 +181,7 @@ class Tuner(Part):
     def _decide(self, live: LiveTuning) -> None:
         """Decide and do, until only running training jobs are left. One commit."""
         with self._store.transaction():
-            while actions := self._planned(live):
+            while actions := self._plan(live):
                 for action in actions:
                     if isinstance(action, End):
                         self._finish(live, action)
@@ -189,7 +189,7 @@ class Tuner(Part):
                     self._carry_out(live, action)
             self._note(live)
 
-    def _planned(self, live: LiveTuning) -> list[Launch | StopTrial | End]:
+    def _plan(self, live: LiveTuning) -> list[Launch | StopTrial | End]:
         elapsed = self._now() - live.row.created
         return plan(live.rules, live.facts, elapsed, stopping_all=live.row.status == "Stopping")
 
@@ -229,20 +229,20 @@ class Tuner(Part):
         found = suggest(
             live.rules.strategy,
             algorithm.searched,
-            live.tried(launch.algorithm),
+            live.tried_values(launch.algorithm),
             launch.index,
             seed,
             maximize=algorithm.maximize,
         )
-        return {name: ranges.written(value) for name, value in found.items()}
+        return {name: ranges.as_text(value) for name, value in found.items()}
 
     def _note(self, live: LiveTuning) -> None:
         top = best(live.rules, live.facts)
-        tuning_jobs.progressed(live.row.name, list(live.trials.values()), top.name if top else None, self._context)
+        tuning_jobs.update_counters(live.row.name, list(live.trials.values()), top.name if top else None, self._context)
 
     def _finish(self, live: LiveTuning, end: End) -> None:
         self._note(live)
         result = changes(TuningResult, failure_reason=end.reason, details=dict(end.details), ended=self._now())
         TuningJobRow.fire(self._store, live.row.name, _EVENTS[end.status], result)
         del self._live[live.row.name]
-        self._context.changed(TUNING_JOB.slug, live.row.name)
+        self._context.on_change(TUNING_JOB.slug, live.row.name)

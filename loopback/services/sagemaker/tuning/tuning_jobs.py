@@ -9,7 +9,7 @@ from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationExce
 from loopback.core.kinds import TRAINING_JOB, TUNED_JOB, TUNING_JOB
 from loopback.core.queries import CREATED, NAME, Selection, member
 from loopback.rows.jobs import JobRow
-from loopback.rows.row import changes, reading
+from loopback.rows.row import changes, view_of
 from loopback.rows.tuning import TunedJobResult, TunedJobRow, TuningJobRow, TuningResult
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, call, handles
@@ -46,7 +46,7 @@ def create(request: Request, context: Context) -> Response:
     with context.store.transaction():
         context.store.create(TUNING_JOB, name, request)
         keep_tags(arn, request, context)
-    context.changed(TUNING_JOB.slug, name)
+    context.on_change(TUNING_JOB.slug, name)
     return {"HyperParameterTuningJobArn": arn}
 
 
@@ -59,7 +59,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListHyperParameterTuningJobs")
 def list_tuning_jobs(request: Request, context: Context) -> Response:
     """A page of tuning jobs."""
-    return select(request, context, LISTING, reading(TuningJobRow, _summary))
+    return select(request, context, LISTING, view_of(TuningJobRow, _summary))
 
 
 @handles("ListTrainingJobsForHyperParameterTuningJob")
@@ -69,7 +69,7 @@ def list_training_jobs(request: Request, context: Context) -> Response:
     within = Selection(TUNED_JOB, name)
     if request.get("SortBy") == VALUE:
         within = replace(within, where=((f"{member('objective', 'result')} >= ?", -sys.float_info.max),))
-    return select(request, context, TRAINING_JOBS, reading(TunedJobRow, training_view), within)
+    return select(request, context, TRAINING_JOBS, view_of(TunedJobRow, training_view), within)
 
 
 @handles("StopHyperParameterTuningJob")
@@ -81,7 +81,7 @@ def stop(request: Request, context: Context) -> Response:
             f"The hyperparameter tuning job {row.name} is {row.status}; only one in progress can be stopped"
         )
     TuningJobRow.fire(context.store, row.name, "stop")
-    context.changed(TUNING_JOB.slug, row.name)
+    context.on_change(TUNING_JOB.slug, row.name)
     return {}
 
 
@@ -192,7 +192,7 @@ def properties(name: str, context: Context) -> Response:
     return view(row, context) | {"TrainingJobSummaries": best["TrainingJobSummaries"]}
 
 
-def progressed(name: str, trials: list[TunedJobRow], best: str | None, context: Context) -> None:
+def update_counters(name: str, trials: list[TunedJobRow], best: str | None, context: Context) -> None:
     """Note how many training jobs there are in which status, where that has changed."""
     row = TuningJobRow.get(context.store, name)
     jobs_now = {

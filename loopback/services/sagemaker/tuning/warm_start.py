@@ -67,7 +67,7 @@ def _work(request: Mapping[str, Any]) -> tuple[Any, Any]:
     return definition["AlgorithmSpecification"].get("TrainingImage"), data
 
 
-def known(request: Request, searched: ranges.Space, context: Context) -> Iterator[Tried]:
+def parents_results(request: Request, searched: ranges.Space, context: Context) -> Iterator[Tried]:
     """What the parents' training jobs have found, as far as it lies within the ranges that are searched now."""
     for parent in parents(request, context):
         static = algorithms(parent.request)[0].get("StaticHyperParameters") or {}

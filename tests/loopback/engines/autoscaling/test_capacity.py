@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from loopback.engines.autoscaling.capacity import (
     CapacityLimits,
     Move,
-    agreed,
+    agree,
     base_of,
     decide,
     fault_in_steps,
-    stepped,
-    tracked,
+    step_capacity,
+    tracking_capacity,
 )
 
 LIMITS = CapacityLimits(1, 10)
@@ -22,7 +22,7 @@ LIMITS = CapacityLimits(1, 10)
 
 @given(st.integers(1, 50), st.floats(0, 1e4), st.floats(0.1, 1e4))
 def test_tracking_gives_the_fewest_that_are_enough(current: int, metric: float, target: float) -> None:
-    found = tracked(current, metric, target)
+    found = tracking_capacity(current, metric, target)
     load = current * metric
     assert load / max(found, 1) <= target * 1.000001
     assert found <= 1 or load / (found - 1) > target * 0.999999
@@ -51,12 +51,12 @@ OUT = [step(0, 10, 1), step(10, None, 3)]
     ],
 )
 def test_steps(kind: str, steps: list[Any], breach: float, above: bool, expected: int | None) -> None:
-    assert stepped(5, breach, {"AdjustmentType": kind, "StepAdjustments": steps}, above=above) == expected
+    assert step_capacity(5, breach, {"AdjustmentType": kind, "StepAdjustments": steps}, above=above) == expected
 
 
 def test_a_percentage_moves_at_least_the_magnitude_that_is_asked_for() -> None:
     config = {"AdjustmentType": "PercentChangeInCapacity", "MinAdjustmentMagnitude": 4}
-    assert stepped(5, 1, config | {"StepAdjustments": [step(0, None, 10)]}, above=True) == 9
+    assert step_capacity(5, 1, config | {"StepAdjustments": [step(0, None, 10)]}, above=True) == 9
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_during_a_cooldown_the_earlier_capacity_is_what_counts() -> None:
 
 @pytest.mark.parametrize(("wishes", "expected"), [([], None), ([3], 3), ([3, None], None), ([3, 5, 1], 5)])
 def test_scaling_in_needs_all(wishes: list[int | None], expected: int | None) -> None:
-    assert agreed(wishes) == expected
+    assert agree(wishes) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loopback.engines.cloudformation import schemas
-from loopback.engines.cloudformation.properties import InvalidProperties, checked
+from loopback.engines.cloudformation.properties import InvalidProperties, check_properties
 
 CANARY = {"Type": "CANARY", "WaitIntervalInSeconds": "60", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": "10"}}
 
@@ -19,7 +19,7 @@ def test_text_becomes_what_the_schema_names() -> None:
         RetainAllVariantProperties="true",
         DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": CANARY}},
     )
-    made = checked("AWS::SageMaker::Endpoint", "E", given)
+    made = check_properties("AWS::SageMaker::Endpoint", "E", given)
     assert made["RetainAllVariantProperties"] is True
     routing = made["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert (routing["WaitIntervalInSeconds"], routing["CanarySize"]["Value"]) == (60, 10)
@@ -55,19 +55,19 @@ def test_text_becomes_what_the_schema_names() -> None:
 )
 def test_what_does_not_fit_is_named(kind: str, properties: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidProperties) as caught:
-        checked(f"AWS::SageMaker::{kind}", "Mine", properties)
+        check_properties(f"AWS::SageMaker::{kind}", "Mine", properties)
     assert said in str(caught.value)
     assert str(caught.value).startswith("Properties validation failed for resource Mine with message:\n[")
 
 
 def test_types_of_the_base_are_checked_too() -> None:
     with pytest.raises(InvalidProperties, match="BucketNme"):
-        checked("AWS::S3::Bucket", "B", {"BucketNme": "b"})
-    assert checked("AWS::S3::Bucket", "B", {"BucketName": "bucket"}) == {"BucketName": "bucket"}
+        check_properties("AWS::S3::Bucket", "B", {"BucketNme": "b"})
+    assert check_properties("AWS::S3::Bucket", "B", {"BucketName": "bucket"}) == {"BucketName": "bucket"}
 
 
 def test_a_type_that_aws_does_not_publish_is_left_alone() -> None:
-    assert checked("AWS::Nowhere::Thing", "T", {"a": 1}) == {"a": 1}
+    assert check_properties("AWS::Nowhere::Thing", "T", {"a": 1}) == {"a": 1}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.engines.cloudwatch.points import BASIC, Point, compacted, is_statistic, point_of, value_of
+from loopback.engines.cloudwatch.points import BASIC, Point, compact_points, is_statistic, point_of, value_of
 
 NOW = 1_800_000_000.0
 values = st.lists(st.integers(0, 50).map(float), min_size=1, max_size=30)
@@ -44,29 +44,29 @@ ages = st.lists(st.tuples(st.floats(0, 100_000), st.integers(0, 9).map(float)), 
 @given(ages)
 def test_compaction_keeps_the_statistics_of_each_hour(aged: list[tuple[float, float]]) -> None:
     stored = [{"Timestamp": NOW - age, "Value": value, "Unit": "None"} for age, value in aged]
-    kept = compacted(stored, NOW)
+    kept = compact_points(stored, NOW)
     assert len(kept) <= len(stored)
     for start in {p["Timestamp"] // 3600 for p in stored}:
         was = [point_of(p) for p in stored if p["Timestamp"] // 3600 == start]
         now = [point_of(p) for p in kept if p["Timestamp"] // 3600 == start]
         for statistic in BASIC:
             assert value_of(now, statistic) == pytest.approx(value_of(was, statistic))
-    assert compacted(kept, NOW) == kept
+    assert compact_points(kept, NOW) == kept
 
 
 def test_compaction_bounds_what_is_kept_and_keeps_percentiles_near() -> None:
     stored = [{"Timestamp": NOW - age / 10, "Value": float(age % 997), "Unit": "None"} for age in range(0, 300_000, 7)]
-    kept = compacted(stored, NOW)
+    kept = compact_points(stored, NOW)
     assert len(kept) < 180 * 40 + 900 * 10 / 7 + 300_000 / 3000 * 10
     start = (NOW - 3600) // 60 * 60
     was, now = ([point_of(p) for p in points if start <= p["Timestamp"] < start + 60] for points in (stored, kept))
     assert value_of(now, "p90") == pytest.approx(value_of(was, "p90"), rel=0.05)
-    assert compacted([{"Timestamp": NOW - 1_300_000, "Value": 1.0}], NOW) == []
+    assert compact_points([{"Timestamp": NOW - 1_300_000, "Value": 1.0}], NOW) == []
 
 
 def test_statistic_sets_are_merged_into_one() -> None:
     parts = {"SampleCount": 2, "Sum": 6, "Minimum": 1, "Maximum": 5}
     old = (NOW - 3600) // 60 * 60
     stored = [{"Timestamp": old, "_stat": parts, "Value": 3.0}, {"Timestamp": old + 1, "Value": 9.0}]
-    (kept,) = compacted(stored, NOW)
+    (kept,) = compact_points(stored, NOW)
     assert kept["_stat"] == {"SampleCount": 3, "Sum": 15, "Minimum": 1, "Maximum": 9}

@@ -100,10 +100,10 @@ EVENT = json.dumps({"source": "aws.s3", "detail": {"object": {"version-id": "v1"
     ],
 )  # fmt: skip
 def test_inputs_of_targets(target, made) -> None:
-    assert inputs.handed(target, EVENT) == made
+    assert inputs.target_input(target, EVENT) == made
 
 
 @pytest.mark.parametrize("text", ["no", "[1]"])
 def test_an_input_that_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="target's input"):
-        inputs.handed({"Input": text}, EVENT)
+        inputs.target_input({"Input": text}, EVENT)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loopback.engines.pipelines.definition import Definition, parse
-from loopback.engines.pipelines.plan import Action, ExecutionFacts, Finish, Start, StepFact, Stop, plan, recorded
+from loopback.engines.pipelines.plan import Action, ExecutionFacts, Finish, Start, StepFact, Stop, plan, record
 
 
 def _step(name: str, kind: str = "Processing", *after: Any, **more: Any) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Run:
             self.started.append(action)
         if isinstance(action, Stop):
             assert self.steps[action.name].status in ("Starting", "Executing")
-        self.steps[action.name] = recorded(self.steps.get(action.name), action, self.now)
+        self.steps[action.name] = record(self.steps.get(action.name), action, self.now)
 
 
 @pytest.fixture

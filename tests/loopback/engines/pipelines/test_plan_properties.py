@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopback.engines.pipelines.definition import parse
-from loopback.engines.pipelines.plan import ExecutionFacts, Finish, Start, StepFact, plan, recorded
+from loopback.engines.pipelines.plan import ExecutionFacts, Finish, Start, StepFact, plan, record
 
 TRIGGERS = ["Completed", "Failed", "Stopped", "Any"]
 KINDS = [None, "Step.THROTTLING"]
@@ -62,7 +62,7 @@ def test_every_execution_ends_and_no_step_runs_early_or_twice(document, data, li
                 for upstream in action.step.dependencies:
                     own = f"{upstream}-{action.iteration}"
                     assert steps[own if own in steps else upstream].ended
-            steps[action.name] = recorded(steps.get(action.name), action, now)
+            steps[action.name] = record(steps.get(action.name), action, now)
         facts = ExecutionFacts(steps=steps, stopping=stopping, max_parallel=limit)
         assert plan(definition, facts, {}.__getitem__, now) == []
         running = [n for n, f in steps.items() if n in attempts and f.status in ("Starting", "Executing", "Stopping")]

@@ -70,7 +70,7 @@ def test_combinations_are_of_their_ranges_and_the_same_for_the_same_seed(strateg
     for index in range(20):
         values = suggest(strategy, SPACE, tried, index, 7, maximize=True)
         assert values == suggest(strategy, SPACE, tried, index, 7, maximize=True)
-        texts = {name: ranges.written(value) for name, value in values.items()}
+        texts = {name: ranges.as_text(value) for name, value in values.items()}
         assert ranges.read(SPACE, texts) == values, texts
         tried.append(Tried(values, float(index) if index % 3 else None))
     assert len({str(one.values) for one in tried}) > 15

@@ -36,9 +36,9 @@ class Bench:
         self.builder = Builder(means)
         self.ended = threading.Condition()
 
-    def changed(self, kind: str, name: str) -> None:
+    def on_change(self, kind: str, name: str) -> None:
         if kind == BUILD.slug:
-            self.builder.changed(kind, name)
+            self.builder.on_change(kind, name)
             with self.ended:
                 self.ended.notify_all()
 
@@ -84,8 +84,8 @@ def bench(
     logs = ListLogs()
     benches: list[Bench] = []
 
-    def changed(kind: str, name: str) -> None:
-        benches[0].changed(kind, name)
+    def on_change(kind: str, name: str) -> None:
+        benches[0].on_change(kind, name)
 
     means = BuildDependencies(
         store,
@@ -96,11 +96,11 @@ def bench(
         lambda service, role: base.clients[service, role],
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "us-east-1"},
         tmp_path / "codebuild",
-        changed,
+        on_change,
         clock,
         minute=0.2,
     )
-    acting = registry.Context(**{**vars(context), "changed": changed})
+    acting = registry.Context(**{**vars(context), "on_change": on_change})
     benches.append(Bench(means, acting, logs))
     yield benches[0]
     benches[0].builder.close()

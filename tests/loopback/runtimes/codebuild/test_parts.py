@@ -11,7 +11,7 @@ import pytest
 from loopback.core.artifacts import Artifact
 from loopback.runtimes.codebuild import zips
 from loopback.runtimes.codebuild.artifacts import for_outputs, location
-from loopback.runtimes.codebuild.environment import exported, merged, source_variable
+from loopback.runtimes.codebuild.environment import exported_values, merge, source_variable
 from loopback.runtimes.codebuild.faults import ClientFault
 from loopback.runtimes.codebuild.runtimes import check, matches
 from loopback.runtimes.codebuild.secrets import reference
@@ -51,9 +51,9 @@ def test_outputs_of_a_pipeline() -> None:
 
 
 def test_variables() -> None:
-    assert merged([{"A": "1", "B": "1"}, {"B": "$A"}]) == {"A": "1", "B": "$A"}
+    assert merge([{"A": "1", "B": "1"}, {"B": "$A"}]) == {"A": "1", "B": "$A"}
     shell = {"A": "1", "AWS_X": "2", "S": "3", "CODEBUILD_X": "4"}
-    assert exported(["A", "AWS_X", "S", "CODEBUILD_X", "NOT"], shell, {"S"}) == {"A": "1"}
+    assert exported_values(["A", "AWS_X", "S", "CODEBUILD_X", "NOT"], shell, {"S"}) == {"A": "1"}
     assert source_variable("Build-Out") == "CODEBUILD_SRC_DIR_Build_Out"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from loopback.runtimes.codebuild import pip_front
-from loopback.runtimes.codebuild.pip_front import files_of, installed, nothing_to_do, pins, satisfied
+from loopback.runtimes.codebuild.pip_front import files_of, installed_packages, is_satisfied, nothing_to_do, pins
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_satisfied(tmp_path: Path, wanted: dict[str, str], there: bool) -> None:
         folder.mkdir()
         requires = f"Requires-Dist: {need}\n" if need else ""
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{requires}")
-    assert satisfied(wanted, installed([str(tmp_path)])) is there
+    assert is_satisfied(wanted, installed_packages([str(tmp_path)])) is there
 
 
 def test_the_whole_way(tmp_path: Path) -> None:

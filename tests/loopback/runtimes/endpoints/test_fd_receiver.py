@@ -23,5 +23,5 @@ SIGNED = {b"host": b"127.0.0.1:4566", b"authorization": b"AWS4-HMAC-SHA256 Crede
 def test_only_signed_requests_of_this_machine_s_programs(headers: dict[bytes, bytes], status: int) -> None:
     answers: list[Answer] = []
     public = Public(lambda _request, reply: reply(Answer(200)), cast(Any, set()), 4566)
-    public._checked(Request(b"POST", "/endpoints/e/invocations", headers, b""), answers.append)
+    public._check_and_answer(Request(b"POST", "/endpoints/e/invocations", headers, b""), answers.append)
     assert [answer.status for answer in answers] == [status]

@@ -13,7 +13,7 @@ from loopback.runtimes.endpoints import fleet
 from loopback.runtimes.endpoints.capture import key_suffix, record
 from loopback.runtimes.endpoints.fleet import Capture, Fleet, Variant, capture_of, draw_index
 from loopback.runtimes.endpoints.http1 import Answer, Request
-from loopback.runtimes.endpoints.metrics import MOST_VALUES, Metrics, thinned
+from loopback.runtimes.endpoints.metrics import MOST_VALUES, Metrics, thin_out
 
 CAPTURE = Capture(
     100, "s3://bucket/c", frozenset({"Input", "Output"}), frozenset({"text/csv"}), frozenset({"application/json"})
@@ -117,7 +117,7 @@ def test_metrics_count_errors_by_side() -> None:
 @given(st.lists(st.floats(0, 1e7), min_size=1, max_size=600))
 def test_thinning_keeps_the_number_and_nearly_the_sum(values: list[float]) -> None:
     whole = [float(round(value)) for value in values]
-    found = thinned(Counter(whole))
+    found = thin_out(Counter(whole))
     assert len(found) <= MOST_VALUES
     assert sum(found.values()) == len(whole)
     assert sum(v * c for v, c in found.items()) == pytest.approx(sum(whole), rel=0.06)

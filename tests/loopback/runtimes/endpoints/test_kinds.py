@@ -57,7 +57,7 @@ def test_serverless_from_zero_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (again is first, setup) == (True, 0.0)
         pool.give(first)
         now[0] = serverless.IDLE_SECONDS
-        assert pool.expired() == [first]
+        assert pool.remove_expired() == [first]
         assert pool.running() == [second]
         assert pool.release() == []
         pool.give(second)
@@ -146,7 +146,7 @@ class World:
 
     @property
     def waiting(self) -> int:
-        return sum(len(paths) for _, paths in self.tickets.waiting())
+        return sum(len(paths) for _, paths in self.tickets.waiting_tickets())
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_event_streams_as_botocore_reads_them(fault: Exception | None, last: tup
             raise fault
 
     async def gathered() -> bytes:
-        return b"".join([part async for part in stream.encoded(chunks(), ended.append)])
+        return b"".join([part async for part in stream.encode_events(chunks(), ended.append)])
 
     buffer = EventStreamBuffer()
     buffer.add_data(asyncio.run(gathered()))

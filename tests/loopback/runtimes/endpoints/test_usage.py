@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loopback.runtimes.endpoints.fleet import Variant
-from loopback.runtimes.endpoints.usage import Usage, held
+from loopback.runtimes.endpoints.usage import Usage, memory_bytes
 
 
 def test_usage_of_this_very_process(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_usage_counts_what_the_instance_type_has(tmp_path: Path) -> None:
         pass
     found = {datum["MetricName"]: datum["Values"][0] for datum in usage.take({("e", "v"): [me]}, 2.0)}
     assert found["CPUUtilizationNormalized"] == found["CPUUtilization"] > 0
-    assert found["MemoryUtilization"] == pytest.approx(100 * held(os.getpid()) / (256 << 20), rel=0.2)
+    assert found["MemoryUtilization"] == pytest.approx(100 * memory_bytes(os.getpid()) / (256 << 20), rel=0.2)
 
 
 def test_memory_of_a_process_and_its_children() -> None:
@@ -46,6 +46,6 @@ def test_memory_of_a_process_and_its_children() -> None:
     process = subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
-    assert 64 << 20 < held(process.pid) < 256 << 20
+    assert 64 << 20 < memory_bytes(process.pid) < 256 << 20
     process.communicate()
-    assert held(process.pid) == 0
+    assert memory_bytes(process.pid) == 0

@@ -295,7 +295,7 @@ def test_a_job_is_not_given_to_a_standby_that_is_dead() -> None:
     taken.close()
     living, other = socket.socketpair()
     forge.ready = [Standby(1, dead, None), Standby(2, living, None)]
-    assert forge._ordered({"isolated": False}, theirs.fileno()) == Standby(2, living, None)
+    assert forge._order_child({"isolated": False}, theirs.fileno()) == Standby(2, living, None)
     assert other.recv(1 << 16)
     assert forge.ready == []
     for end in (ours, theirs, living, other, *forge.own_line):

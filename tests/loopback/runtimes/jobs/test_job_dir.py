@@ -37,9 +37,9 @@ def test_written(host: Host, links: dict[str, str], path: str, found: str | None
         (host.ml / name).symlink_to(target)
     if found is None:
         with pytest.raises(JobFault, match="is a link that leads out of /opt/ml"):
-            host.written(path)
+            host.output_path(path)
     else:
-        assert host.written(path) == host.ml / found
+        assert host.output_path(path) == host.ml / found
 
 
 def test_read(host: Host, tmp_path: Path) -> None:

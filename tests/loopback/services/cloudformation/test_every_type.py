@@ -10,7 +10,7 @@ from botocore.model import Shape
 
 from loopback.core.errors import ResourceNotFound
 from loopback.engines.cloudformation import schemas
-from loopback.engines.cloudformation.properties import checked
+from loopback.engines.cloudformation.properties import check_properties
 from loopback.ministack.carried_out import table
 from loopback.services.cloudformation.requests import with_tokens
 from loopback.services.cloudformation.resources import TYPES
@@ -195,7 +195,7 @@ def test_every_type_has_a_row_in_the_journey() -> None:
 @pytest.mark.parametrize("kind", PROPERTIES)
 def test_it_is_made_changed_and_deleted(kind: str) -> None:
     old, changes = PROPERTIES[kind]
-    old = checked(kind, "R", old)
+    old = check_properties(kind, "R", old)
     services = Services()
     made = TYPES[kind].create(Wanted(old, lambda longest: "generated"[:longest]), services)
     assert isinstance(made[0], str)
@@ -203,7 +203,7 @@ def test_it_is_made_changed_and_deleted(kind: str) -> None:
     create_only = {path.partition("/")[0] for path in schemas.create_only(kind)}
     assert not create_only & changes.keys(), "this change would replace it"
     if changes:
-        new = checked(kind, "R", old | changes)
+        new = check_properties(kind, "R", old | changes)
         before = len(services.operations)
         made = TYPES[kind].update(made, old, new, services)
         assert len(services.operations) > before

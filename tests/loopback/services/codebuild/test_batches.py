@@ -37,7 +37,7 @@ class World:
 
     def __init__(self, context: registry.Context, clock: Any) -> None:
         self.store, self.clock, self.asked = context.store, clock, []
-        self.context = replace(context, changed=self.changed, permit=self.permit)
+        self.context = replace(context, on_change=self.on_change, permit=self.permit)
         self.driver = Batches(self.context, clock)
         self.denied = ""
 
@@ -46,8 +46,8 @@ class World:
         if any(check.action == self.denied for check in checks):
             raise AccessDeniedException(f"{role} is not authorized to perform: {self.denied}")
 
-    def changed(self, kind: str, name: str) -> None:
-        self.driver.changed(kind, name)
+    def on_change(self, kind: str, name: str) -> None:
+        self.driver.on_change(kind, name)
 
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
         return registry.call("codebuild", operation, request, self.context)
@@ -73,7 +73,7 @@ class World:
     def end(self, identifier: str, event: str = "succeed", **result: Any) -> None:
         row = self.builds()[identifier]
         self.store.fire(BUILD, row.name, event, result)
-        self.changed(BUILD.slug, row.name)
+        self.on_change(BUILD.slug, row.name)
         self.settle()
 
     def read(self, *tasks: Task, fast_fail: bool = False, version: str | None = None) -> None:

@@ -18,7 +18,7 @@ def ask(context: registry.Context, base: Any, tmp_path: Path) -> Any:
     base.clients["sts", ""] = SimpleNamespace(meta=SimpleNamespace(endpoint_url="http://here"))
     inner = replace(context, repositories=Bare(tmp_path))
     watch = SourceWatch(inner)
-    watched = replace(inner, changed=watch.changed)
+    watched = replace(inner, on_change=watch.on_change)
 
     def call(operation: str, **request: Any) -> dict[str, Any]:
         return registry.call("codecommit", operation, request, watched)

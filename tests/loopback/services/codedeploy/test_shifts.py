@@ -66,7 +66,7 @@ class Story:
         return {"MetricAlarms": [{"AlarmName": name, "StateValue": self.alarms[name]} for name in known]}
 
     def save(self) -> None:
-        self.saved = self.alias.at
+        self.mark_saved = self.alias.at
 
     def restart(self) -> None:
         self.shifts = Shifts(self.ask.context, Here(), self.save, self.clock)
@@ -116,7 +116,7 @@ def test_a_canary_holds_its_share_for_its_time(story: Story) -> None:
     with pytest.raises(ServiceError, match=f"already has an active Deployment '{name}'"):
         story.deploy()
     story.later(299)
-    assert story.alias.at == story.saved == ("3", {"4": 0.1})
+    assert story.alias.at == story.mark_saved == ("3", {"4": 0.1})
     story.later(1)
     shown = story.shown(name)
     assert (story.alias.at, shown["status"], shown["creator"]) == (NEW, "Succeeded", "user")

@@ -64,7 +64,7 @@ class World:
     def __init__(self, context: registry.Context, base: Any, tmp_path: Path, clock: Any) -> None:
         self.bare = Bare(tmp_path / "state")
         self.base, self.clock = base, clock
-        self.context = replace(context, changed=self.changed, repositories=self.bare)
+        self.context = replace(context, on_change=self.on_change, repositories=self.bare)
         self.s3 = base.clients["s3", ROLE] = S3()
         self.driver = PipelineDriver(self.context, Now(), clock)
         self.watch = SourceWatch(self.context)
@@ -72,9 +72,9 @@ class World:
         self.connection = made["ConnectionArn"]
         (tmp_path / "state").mkdir(exist_ok=True)
 
-    def changed(self, kind: str, name: str) -> None:
-        self.driver.changed(kind, name)
-        self.watch.changed(kind, name)
+    def on_change(self, kind: str, name: str) -> None:
+        self.driver.on_change(kind, name)
+        self.watch.on_change(kind, name)
 
     def ask(self, operation: str, service: str = "codepipeline", **request: Any) -> dict[str, Any]:
         return registry.call(service, operation, request, self.context)

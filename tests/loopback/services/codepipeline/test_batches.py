@@ -35,7 +35,7 @@ def test_an_action_ends_as_its_batch_does(world: Any, batch: Any, event: str, st
     assert [each["name"] for each in batch.doc["pipeline"]["outputs"]] == ["Made"]
     assert world.latest("Make")["externalExecutionId"] == batch.name
     world.context.store.fire(BUILD_BATCH, batch.name, event, {"failure": "one failed"})
-    world.changed(BUILD_BATCH.slug, batch.name)
+    world.on_change(BUILD_BATCH.slug, batch.name)
     world.settle()
     assert world.latest("Make")["status"] == status
     if status == "Failed":

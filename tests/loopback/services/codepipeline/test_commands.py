@@ -9,7 +9,7 @@ from loopback.core.kinds import BUILD
 def ended(world: Any, event: str, **result: Any) -> None:
     (row,) = world.context.store.find(BUILD, status="IN_PROGRESS")
     world.context.store.fire(BUILD, row.name, event, result)
-    world.changed(BUILD.slug, row.name)
+    world.on_change(BUILD.slug, row.name)
     world.settle()
 
 

@@ -286,7 +286,7 @@ def test_a_build_gets_its_source_and_gives_its_variables(world: Any, act: Any, s
     if killed:
         world.again()
     world.context.store.fire(BUILD, "x:0", "succeed", {"exported": {"Version": "7"}})
-    world.changed(BUILD.slug, "x:0")
+    world.on_change(BUILD.slug, "x:0")
     world.settle()
     assert len(builds) == 1
     assert world.latest("Make")["status"] == "Succeeded"
@@ -298,7 +298,7 @@ def test_a_failed_build_says_why(world: Any, act: Any, stage: Any, builds: Any) 
     world.push(a="1")
     world.create(stage("Two", make(act)))
     world.context.store.fire(BUILD, "x:0", "fail", {"failure": "exit status 3"})
-    world.changed(BUILD.slug, "x:0")
+    world.on_change(BUILD.slug, "x:0")
     world.settle()
     assert world.statuses() == ["Failed"]
     assert world.latest("Make")["errorDetails"] == {"code": "JobFailed", "message": "exit status 3"}

@@ -51,7 +51,7 @@ def comes_up(world: World, event: str = "serve", **result: Any) -> None:
     row = EndpointRow.get(world.context.store, "churn")
     result = {"serving": row.pending, "pending": None} | result
     EndpointRow.fire(world.context.store, "churn", event, merged(EndpointResult, **result))
-    world.context.changed(ENDPOINT.slug, "churn")
+    world.context.on_change(ENDPOINT.slug, "churn")
     world.settle()
 
 

@@ -67,7 +67,7 @@ class World:
     def settle(self) -> None:
         while True:
             while self.changes:
-                self.tuner.changed(*self.changes.pop(0))
+                self.tuner.on_change(*self.changes.pop(0))
             try:
                 message = self.tuner._inbox.get(block=False)
             except queue.Empty:
@@ -95,7 +95,7 @@ class World:
         if value is not None:
             result["FinalMetricDataList"] = [{"MetricName": "auc", "Value": value, "Timestamp": 1.0}]
         store.fire(TRAINING_JOB, name, event, result)
-        self.context.changed(TRAINING_JOB.slug, name)
+        self.context.on_change(TRAINING_JOB.slug, name)
         self.settle()
 
     def describe(self, name: str = "t") -> dict[str, Any]:
@@ -213,7 +213,7 @@ def test_early_stopping_watches_the_objective(world: World) -> None:
     world.end(first, series=[0.5, 0.6])
     store.fire(TRAINING_JOB, second, "lease")
     store.amend(TRAINING_JOB, second, "observe", result={"series": [0.2]})
-    world.context.changed(TRAINING_JOB.slug, second)
+    world.context.on_change(TRAINING_JOB.slug, second)
     world.settle()
     assert store.get(TRAINING_JOB, second).status == "Stopping"
     world.end(second, event="halt", series=[0.2])

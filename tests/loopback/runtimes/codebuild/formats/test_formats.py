@@ -90,8 +90,8 @@ def test_totals_of_cases() -> None:
     found = entries("JUNITXML", "junit.xml")
     counts = {"SUCCEEDED": 1, "FAILED": 1, "ERROR": 1, "SKIPPED": 1, "UNKNOWN": 0}
     assert cases.summary(found) == {"total": 4, "statusCounts": counts, "durationInNanoSeconds": 1_001_000_000}
-    assert not cases.passed(found)
-    assert cases.passed([found[0], found[3]])
+    assert not cases.all_passed(found)
+    assert cases.all_passed([found[0], found[3]])
 
 
 @pytest.mark.parametrize(

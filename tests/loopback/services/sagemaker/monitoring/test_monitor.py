@@ -456,7 +456,7 @@ def test_the_loop_wakes_for_what_changes_and_ends(hourly: Any) -> None:
     thread = threading.Thread(target=hourly.monitor.loop)
     thread.start()
     hourly.at("2024-05-01T08:00:00")
-    hourly.monitor.changed(MONITORING_EXECUTION.slug, "x")
+    hourly.monitor.on_change(MONITORING_EXECUTION.slug, "x")
     for _ in range(200):
         if hourly.rows():
             break
