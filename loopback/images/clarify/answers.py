@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from loopback.images.clarify.configuration import CSV, JSON_LINES, THRESHOLD, Config
-from loopback.images.clarify.dataset import located
+from loopback.images.clarify.dataset import locate
 from slipway.analysis.errors import BadInput
 from slipway.analysis.frames import numbers
 
@@ -47,7 +47,7 @@ class Reader:
     def scores(self, body: str, kind: str, count: int) -> Scores:
         """Every score of each record. Raises BadInput where the answer has something else at that place."""
         place = self.label if self.probability is None else self.probability
-        found = [_listed(value) for value in records(body, kind, count, place)]
+        found = [_as_list(value) for value in records(body, kind, count, place)]
         widths = {len(values) for values in found}
         try:
             matrix = np.array(found, dtype=np.float64)
@@ -82,7 +82,8 @@ class Reader:
             raise BadInput(f"the model answers {scores.shape[1]} scores; predictor.label_headers must name as many")
         told = records(body, kind, count, self.label)
         return [
-            _listed(names)[index] if isinstance(names, list) else names for names, index in zip(told, best, strict=True)
+            _as_list(names)[index] if isinstance(names, list) else names
+            for names, index in zip(told, best, strict=True)
         ]
 
 
@@ -114,7 +115,7 @@ def _csv(body: str, count: int, place: str | int | None) -> list[Any]:
 
 def _json(document: Any, count: int, place: str | int | None) -> list[Any]:
     if isinstance(place, str) and not place.isdigit():
-        whole = located(document, place, "the place in the model's answer")
+        whole = locate(document, place, "the place in the model's answer")
         if isinstance(whole, list) and len(whole) == count:
             return whole
         if count == 1 and whole is not None:
@@ -137,14 +138,14 @@ def _at(record: Any, place: str | int | None) -> Any:
     if place is None:
         return record
     if not str(place).isdigit():
-        return located(record, str(place), "the place in the model's answer")
-    members = list(record.values()) if isinstance(record, dict) else _listed(record)
+        return locate(record, str(place), "the place in the model's answer")
+    members = list(record.values()) if isinstance(record, dict) else _as_list(record)
     if len(members) <= int(place):
         raise BadInput(f"the model's answer has no place {place}: {json.dumps(record)[:80]}")
     return members[int(place)]
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else [value]
@@ -167,7 +168,7 @@ def _where(place: str | int | None) -> str:
     return "the values" if place is None else f"the values at {place!r}"
 
 
-def united(parts: Sequence[Scores]) -> Scores:
+def join(parts: Sequence[Scores]) -> Scores:
     """The scores of several answers under each other. Raises BadInput when they differ in number."""
     if len({part.shape[1] for part in parts}) != 1:
         raise BadInput("the model answers with different numbers of scores")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from loopback.images.clarify.configuration import FILE, JSON_LINES, Config
-from loopback.images.clarify.dataset import Fetch, located
+from loopback.images.clarify.dataset import Fetch, locate
 from slipway.analysis import datasets
 from slipway.analysis.errors import BadInput
 from slipway.analysis.frames import numbers
@@ -26,7 +26,7 @@ def rows(config: Config, features: pd.DataFrame, seed: int, fetch: Fetch) -> tup
     shap = config["methods"]["shap"]
     given = shap.get("baseline")
     if given is None:
-        return clustered(features, min(shap.get("num_clusters", CLUSTERS), len(features)), seed), True
+        return cluster(features, min(shap.get("num_clusters", CLUSTERS), len(features)), seed), True
     found = _read(fetch(given), config) if isinstance(given, str) else [_values(row, config) for row in given]
     wrong = next((row for row in found if len(row) != features.shape[1]), None)
     if wrong is not None or not found:
@@ -47,13 +47,13 @@ def _read(path: Path, config: Config) -> list[list[Any]]:
 
 def _values(row: Any, config: Config) -> list[Any]:
     """The features of an inline row: a list, or an object in which they are found as in the data."""
-    found = located(row, config.get("features"), "features") if isinstance(row, dict) else row
+    found = locate(row, config.get("features"), "features") if isinstance(row, dict) else row
     if isinstance(found, dict):
         return list(found.values())
     return list(found) if isinstance(found, list) else []
 
 
-def clustered(features: pd.DataFrame, clusters: int, seed: int) -> pd.DataFrame:
+def cluster(features: pd.DataFrame, clusters: int, seed: int) -> pd.DataFrame:
     """One row for each cluster: of numbers the value nearest to its mean, of categories its commonest."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
@@ -62,13 +62,13 @@ def clustered(features: pd.DataFrame, clusters: int, seed: int) -> pd.DataFrame:
     if len(features) > _MOST_ROWS:
         some = features.iloc[np.random.default_rng(seed).choice(len(features), _MOST_ROWS, replace=False)]
     with threadpool_limits(1):  # sums of several threads differ in their last digit from run to run
-        places = KMeans(clusters, n_init=1, random_state=seed).fit_predict(_placed(some)) if clusters > 1 else None
+        places = KMeans(clusters, n_init=1, random_state=seed).fit_predict(_as_points(some)) if clusters > 1 else None
     groups = [some if places is None else some[places == cluster] for cluster in range(clusters)]
     made = [[_typical(group[name], features[name]) for name in features.columns] for group in groups if len(group)]
     return pd.DataFrame(made, columns=features.columns, dtype=object)
 
 
-def _placed(features: pd.DataFrame) -> Floats:
+def _as_points(features: pd.DataFrame) -> Floats:
     """Rows as points: numbers in standard deviations, categories as one of many."""
     parts: list[Floats] = []
     for name in features.columns:
@@ -93,7 +93,7 @@ def _typical(column: pd.Series, whole: pd.Series) -> Any:
     return whole.loc[distances.idxmin()]
 
 
-def written(frame: pd.DataFrame) -> str:
+def as_csv(frame: pd.DataFrame) -> str:
     """As CSV without a header, which is what a later analysis takes for its baseline."""
     text: str = frame.to_csv(header=False, index=False)
     return text

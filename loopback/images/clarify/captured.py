@@ -13,7 +13,7 @@ import pandas as pd
 
 from loopback.images.clarify.answers import Reader, rows_of
 from loopback.images.clarify.configuration import CSV, FILE, JSON, JSON_LINES, Config
-from loopback.images.clarify.dataset import located
+from loopback.images.clarify.dataset import locate
 from slipway.analysis import capture, datasets
 from slipway.analysis.errors import BadInput
 from slipway.analysis.frames import Dataset, are_classes
@@ -104,9 +104,9 @@ def _rows(record: _Record, names: Sequence[str], expression: str | None) -> list
         rows = rows[1:] if rows and rows[0] == list(names) else rows
     else:
         documents = [json.loads(line) for line in (text.splitlines() if kind == JSON_LINES else [text]) if line.strip()]
-        found = [located(document, expression, "FeaturesAttribute") for document in documents]
+        found = [locate(document, expression, "FeaturesAttribute") for document in documents]
         rows = found if kind == JSON_LINES else [row for part in found for row in _matrix(part)]
-    return [_ordered(row, names, record.where) for row in rows]
+    return [_order_values(row, names, record.where) for row in rows]
 
 
 def _matrix(found: Any) -> list[Any]:
@@ -114,7 +114,7 @@ def _matrix(found: Any) -> list[Any]:
     return rows if rows and isinstance(rows[0], list | dict) else [rows]
 
 
-def _ordered(row: Any, names: Sequence[str], where: str) -> list[Any]:
+def _order_values(row: Any, names: Sequence[str], where: str) -> list[Any]:
     if isinstance(row, dict):
         missing = [name for name in names if name not in row]
         if missing:
