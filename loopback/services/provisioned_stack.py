@@ -1,12 +1,13 @@
 """One operation on one stack, as CloudFormation's clients see it: begin it, look at it, say why it failed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from loopback.rows.stacks import Order
 from loopback.services.registry import Context
 
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
@@ -35,21 +36,14 @@ _ENDS = {
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is asked of CloudFormation. `verb` is create, update or delete, `role` an ARN or "" for the account.
+class StackState:
+    """A stack as DescribeStacks has it; `status` "" where there is none. `parameters` are their keys."""
 
-    `template` is {"TemplateURL": ...}, {"TemplateBody": ...} or, where an update keeps it or none is needed, empty. An
-    update keeps the values of the parameters that it does not name. `capabilities` are what the service that orders it
-    gives: Service Catalog all, SageMaker none, since CreateProject has no field for them.
-    """
-
-    verb: str
-    stack: str
-    role: str = ""
-    template: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    capabilities: Sequence[str] = ()
+    status: str = ""
+    id: str = ""
+    reason: str = ""
+    parameters: tuple[str, ...] = ()
+    outputs: tuple[dict[str, Any], ...] = ()
 
 
 def verdict(verb: str, status: str) -> str:
@@ -96,7 +90,7 @@ class ProvisionedStack:
     def begin(self) -> None:
         """Ask for what the order says."""
         if self.order.verb == "delete":
-            self._id = self.outcome()["stack_id"]
+            self._id = self.state().id
             self.call("delete_stack", StackName=self.order.stack, ClientRequestToken=self._token)
             return
         request: dict[str, Any] = {"StackName": self.order.stack, "Capabilities": list(self.order.capabilities)}
@@ -118,32 +112,32 @@ class ProvisionedStack:
         """The parameters that the stack has, the template still declares and the order does not name."""
         template = self.order.template or {"StackName": self.order.stack}
         declared = [entry["ParameterKey"] for entry in self.call("get_template_summary", **template)["Parameters"]]
-        return [key for key in declared if key in self.outcome()["parameters"] and key not in self.order.parameters]
+        return [key for key in declared if key in self.state().parameters and key not in self.order.parameters]
 
     def is_known(self) -> bool:
         """Whether the stack knows of this operation."""
         return any(event.get("ClientRequestToken") == self._token for event in self._events())
 
-    def outcome(self) -> dict[str, Any]:
-        """The stack's status, id, reason, parameters and outputs; status "" when there is no such stack."""
+    def state(self) -> StackState:
+        """The stack as it is."""
         try:
             stack = self.call("describe_stacks", StackName=self._id or self.order.stack)["Stacks"][0]
         except ClientError as fault:
             if "does not exist" not in str(fault):
                 raise
-            return {"status": "", "stack_id": "", "reason": "", "parameters": [], "outputs": []}
-        return {
-            "status": stack["StackStatus"],
-            "stack_id": stack["StackId"],
-            "reason": stack.get("StackStatusReason", ""),
-            "parameters": [entry["ParameterKey"] for entry in stack.get("Parameters", [])],
-            "outputs": stack.get("Outputs", []),
-        }
+            return StackState()
+        return StackState(
+            status=stack["StackStatus"],
+            id=stack["StackId"],
+            reason=stack.get("StackStatusReason", ""),
+            parameters=tuple(entry["ParameterKey"] for entry in stack.get("Parameters", [])),
+            outputs=tuple(stack.get("Outputs", [])),
+        )
 
-    def message(self, found: Mapping[str, Any], *, failed: bool) -> str:
+    def message(self, found: StackState, *, failed: bool) -> str:
         """What people are told of the stack as it is."""
         reason = first_failure(list(self._events())) if failed else ""
-        text: str = reason or found["reason"] or found["status"] or "There is no such stack"
+        text = reason or found.reason or found.status or "There is no such stack"
         return text[:LONGEST_MESSAGE]
 
     def _events(self) -> Iterator[Mapping[str, Any]]:

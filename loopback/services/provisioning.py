@@ -6,10 +6,9 @@ stack's own events say whether the operation was begun: nothing is done twice, n
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from typing import Any
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
@@ -18,15 +17,16 @@ from loopback.core.errors import ResourceNotFound
 from loopback.core.kinds import BY_SLUG, STACK_OPERATION
 from loopback.core.part import Part
 from loopback.core.store import Resource
-from loopback.services.provisioned_stack import LONGEST_MESSAGE, Order, ProvisionedStack, verdict
+from loopback.rows.row import Json, changes
+from loopback.rows.stacks import Owner, StackOperationResult, StackOperationRow
+from loopback.services.provisioned_stack import LONGEST_MESSAGE, ProvisionedStack, StackState, verdict
 from loopback.services.registry import Context
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 2.0, 1.5  # seconds between two looks at a stack
 INSUFFICIENT = "InsufficientCapabilitiesException"  # its message does not say what it is
 log = logging.getLogger("loopback")
 
-Owner = tuple[str, str]  # the slug of a kind, and a name
-Settler = Callable[[Resource, Resource, Context], None]  # the owner's row, the operation's row
+Settler = Callable[[Resource, StackOperationRow, Context], None]  # the owner's record, the operation
 _SETTLERS: dict[str, Settler] = {}
 
 
@@ -42,18 +42,23 @@ def settles(slug: str) -> Callable[[Settler], Settler]:
     return register
 
 
-def submit(name: str, order: Order, owner: Owner, context: Context, **more: Any) -> None:
-    """Write an operation down; a Provisioner carries it out. `more` is kept in the row's doc, for its owner."""
-    doc = {"order": asdict(order), "owners": [list(owner)], **more}
-    context.store.create(STACK_OPERATION, name, doc, parent=owner[1])
+def submit(name: str, operation: StackOperationRow, context: Context) -> StackOperationRow:
+    """Write an operation down; a Provisioner carries it out."""
+    row = operation.create(context.store, name, parent=operation.owners[0][1])
     context.on_change(STACK_OPERATION.slug, name)
+    return row
 
 
 def add_owner(name: str, owner: Owner, context: Context) -> None:
     """Let another row move with an operation. Call it in the transaction that placed the operation."""
-    row = context.store.get(STACK_OPERATION, name)
-    doc = row.doc | {"owners": [*row.doc["owners"], list(owner)]}
-    context.store.amend(STACK_OPERATION, name, "own", doc=doc)
+    row = StackOperationRow.get(context.store, name)
+    replace(row, owners=(*row.owners, owner)).with_doc(context.store, "own")
+
+
+def _stack_changes(state: StackState, message: str = "") -> Json:
+    """What an operation's row takes over of its stack; what is not there stays as it was."""
+    given: Json = {"stack_id": state.id, "message": message, "outputs": list(state.outputs)}
+    return changes(StackOperationResult, **{name: value for name, value in given.items() if value})
 
 
 class _Closing(Exception):
@@ -103,7 +108,7 @@ class Provisioner(Part):
     def carry_out(self, name: str) -> None:
         """Work on one operation until it ends or this process does."""
         try:
-            row = self._store.get(STACK_OPERATION, name)
+            row = StackOperationRow.get(self._store, name)
             if not states.is_final(STACK_OPERATION.lifecycle, row.status):
                 event, found = self._outcome(row)
                 self._save()
@@ -117,8 +122,8 @@ class Provisioner(Part):
             with self._lock:
                 self._active.discard(name)
 
-    def _outcome(self, row: Resource) -> tuple[str, dict[str, Any]]:
-        work = ProvisionedStack(row.name, Order(**row.doc["order"]), self._context, self._pause)
+    def _outcome(self, row: StackOperationRow) -> tuple[str, Json]:
+        work = ProvisionedStack(row.name, row.order, self._context, self._pause)
         recovered = row.status != "CREATED"
         try:
             if not recovered:
@@ -129,27 +134,28 @@ class Provisioner(Part):
         except ClientError as fault:
             message, code = fault.response["Error"].get("Message", str(fault)), fault.response["Error"]["Code"]
             if work.order.verb == "update" and "No updates are to be performed" in message:
-                return "succeed", work.outcome()
+                return "succeed", _stack_changes(work.state())
             told = f"{code}: {message}" if code == INSUFFICIENT else message
-            return "fail", {"message": told[:LONGEST_MESSAGE]}
+            return "fail", changes(StackOperationResult, message=told[:LONGEST_MESSAGE])
         except _Closing:
             raise
         except Exception:
             if self._closing.is_set():
                 raise _Closing from None
             log.exception("stack operation %s", row.name)
-            return "fail", {"message": "InternalServerError: loopback failed to carry this out; see its log"}
+            message = "InternalServerError: loopback failed to carry this out; see its log"
+            return "fail", changes(StackOperationResult, message=message)
 
-    def _follow(self, name: str, work: ProvisionedStack) -> tuple[str, dict[str, Any]]:
+    def _follow(self, name: str, work: ProvisionedStack) -> tuple[str, Json]:
         """Look at the stack until the operation has ended."""
         pause = FIRST_PAUSE
         while True:
-            found = work.outcome()
-            meaning = verdict(work.order.verb, found["status"])
+            found = work.state()
+            meaning = verdict(work.order.verb, found.status)
             if meaning in ("succeed", "fail"):
-                return meaning, found | {"message": work.message(found, failed=meaning == "fail")}
+                return meaning, _stack_changes(found, work.message(found, failed=meaning == "fail"))
             if meaning == "roll_back" and self._store.get(STACK_OPERATION, name).status == "IN_PROGRESS":
-                self._move(name, "roll_back", found | {"message": work.message(found, failed=True)})
+                self._move(name, "roll_back", _stack_changes(found, work.message(found, failed=True)))
             self._pause(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
@@ -157,15 +163,14 @@ class Provisioner(Part):
         if self._wait(seconds):
             raise _Closing
 
-    def _move(self, name: str, event: str, found: Mapping[str, Any]) -> None:
+    def _move(self, name: str, event: str, found: Json) -> None:
         """Move the operation, and its owners with it, in one commit."""
-        kept = {key: found[key] for key in ("stack_id", "message", "outputs") if found.get(key)}
         with self._store.transaction():
-            row = self._store.fire(STACK_OPERATION, name, event, kept)
-            for slug, owner in row.doc["owners"]:
+            row = StackOperationRow.fire(self._store, name, event, found)
+            for slug, owner in row.owners:
                 try:
                     _SETTLERS[slug](self._store.get(BY_SLUG[slug], owner), row, self._context)
                 except ResourceNotFound:  # a provisioned product that another operation has ended
                     continue
-        for slug, owner in row.doc["owners"]:
+        for slug, owner in row.owners:
             self._context.on_change(slug, owner)

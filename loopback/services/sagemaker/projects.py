@@ -8,6 +8,7 @@ import string
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,10 @@ from loopback.core.errors import ConflictException, ResourceNotFound, Validation
 from loopback.core.kinds import PROJECT
 from loopback.core.store import Resource
 from loopback.engines.cloudformation.template_urls import path_style, template_location
+from loopback.rows.row import changes, view_of
+from loopback.rows.stacks import Order, ProjectResult, ProjectRow, StackOperationRow
 from loopback.services import provisioning, registry
 from loopback.services.listing import Listing, select
-from loopback.services.provisioned_stack import Order
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import MOST, keep_tags
 from loopback.services.servicecatalog.errors import ResourceNotFoundException, ServiceCatalogError
@@ -41,9 +43,8 @@ def create(request: Request, context: Context) -> Response:
     identity = "p-" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
     with context.store.transaction():
         _free(name, context)
-        context.store.create(PROJECT, name, request, result={"id": identity})
+        row = ProjectRow(request=dict(request), id=identity).create(context.store, name)
         keep_tags(_arn(name, context), request, context)
-        row = context.store.get(PROJECT, name)
         if catalog:
             record = _catalog_call("ProvisionProduct", partial(_provision_request, row, catalog, context), context)
             _follow(row, record, context)
@@ -85,21 +86,21 @@ def update(request: Request, context: Context) -> Response:
     catalog = request.get("ServiceCatalogProvisioningUpdateDetails")
     providers = request.get("TemplateProvidersToUpdate")
     _check_update(row, request)
-    doc = row.doc | {key: request[key] for key in ("ProjectDescription",) if key in request}
+    wanted = row.request | {key: request[key] for key in ("ProjectDescription",) if key in request}
     if not (catalog or providers or "Tags" in request):
-        context.store.amend(PROJECT, row.name, "describe", doc=doc)
+        replace(row, request=wanted).with_doc(context.store, "describe")
         return {"ProjectArn": _arn(row.name, context)}
     with context.store.transaction():
         keep_tags(_arn(row.name, context), request, context)
         if len(context.store.tags(_arn(row.name, context))) > MOST:
             raise ValidationException(f"The project would have more than {MOST} tags")
-        row = context.store.amend(PROJECT, row.name, "ask", doc=_merge_update(doc, catalog, providers))
-        row = context.store.fire(PROJECT, row.name, "update")
-        if _CATALOG in doc:
-            wanted = {"ProvisionedProductId": row.result["product"], "UpdateToken": uuid.uuid4().hex}
-            wanted |= {key: request["Tags"] for key in ("Tags",) if key in request}
-            wanted |= {key: catalog[key] for key in _CHANGEABLE if catalog and key in catalog}
-            _follow(row, _catalog_call("UpdateProvisionedProduct", lambda: wanted, context), context)
+        replace(row, request=_merge_update(wanted, catalog, providers)).with_doc(context.store, "ask")
+        row = ProjectRow.fire(context.store, row.name, "update")
+        if _CATALOG in wanted:
+            asked = {"ProvisionedProductId": row.product, "UpdateToken": uuid.uuid4().hex}
+            asked |= {key: request["Tags"] for key in ("Tags",) if key in request}
+            asked |= {key: catalog[key] for key in _CHANGEABLE if catalog and key in catalog}
+            _follow(row, _catalog_call("UpdateProvisionedProduct", lambda: asked, context), context)
         else:
             given = _cfn(providers) if providers else {}
             template = _template(given, context) if given else {}
@@ -108,10 +109,10 @@ def update(request: Request, context: Context) -> Response:
     return {"ProjectArn": _arn(row.name, context)}
 
 
-def _check_update(row: Resource, request: Request) -> None:
+def _check_update(row: ProjectRow, request: Request) -> None:
     catalog = request.get("ServiceCatalogProvisioningUpdateDetails")
     providers = request.get("TemplateProvidersToUpdate")
-    of_catalog = _CATALOG in row.doc
+    of_catalog = _CATALOG in row.request
     if (catalog is not None and not of_catalog) or (providers and of_catalog):
         made = _CATALOG if of_catalog else "TemplateProviders"
         raise ValidationException(f"Project {row.name} was made from {made}; it is updated from the same")
@@ -153,15 +154,16 @@ def delete(request: Request, context: Context) -> Response:
     if "delete" not in PROJECT.lifecycle[row.status]:
         raise ConflictException(f"Project {row.name} is {row.status}; it cannot be deleted")
     with context.store.transaction():
-        row = context.store.fire(PROJECT, row.name, "delete")
-        if _CATALOG not in row.doc:
-            _submit(row, Order("delete", _stack(row), _role(row) if row.result.get("stack_id") else ""), context)
+        row = ProjectRow.fire(context.store, row.name, "delete")
+        if _CATALOG not in row.request:
+            _submit(row, Order("delete", _stack(row), _role(row) if row.stack_id else ""), context)
             return {}
-        wanted = {"ProvisionedProductId": row.result.get("product", ""), "TerminateToken": uuid.uuid4().hex}
+        wanted = {"ProvisionedProductId": row.product, "TerminateToken": uuid.uuid4().hex}
         try:
             _follow(row, _catalog_call("TerminateProvisionedProduct", lambda: wanted, context), context)
         except ResourceNotFound:  # somebody has terminated it in Service Catalog
-            context.store.fire(PROJECT, row.name, "succeed", {"message": "The provisioned product is gone"})
+            gone = changes(ProjectResult, message="The provisioned product is gone")
+            ProjectRow.fire(context.store, row.name, "succeed", gone)
             context.store.untag(_arn(row.name, context))
     return {}
 
@@ -171,59 +173,61 @@ def describe(request: Request, context: Context) -> Response:
     """The project as it stands, the stack's last message included."""
     row = _find(request["ProjectName"], context)
     shown = view(row, context)
-    message = row.result.get("message") or row.status
-    if _CATALOG in row.doc:
-        detail = {"ProvisionedProductId": row.result.get("product"), "ProvisionedProductStatusMessage": message}
-        return shown | {_CATALOG: row.doc[_CATALOG], "ServiceCatalogProvisionedProductDetails": detail}
-    given = _cfn(row.doc["TemplateProviders"])
-    stack = {"Name": _stack(row), "Id": row.result.get("stack_id"), "StatusMessage": message}
+    message = row.message or row.status
+    if _CATALOG in row.request:
+        detail = {"ProvisionedProductId": row.product or None, "ProvisionedProductStatusMessage": message}
+        return shown | {_CATALOG: row.request[_CATALOG], "ServiceCatalogProvisionedProductDetails": detail}
+    given = _cfn(row.request["TemplateProviders"])
+    stack = {"Name": _stack(row), "Id": row.stack_id or None, "StatusMessage": message}
     return shown | {"TemplateProviderDetails": [{"CfnTemplateProviderDetail": given | {"StackDetail": stack}}]}
 
 
 @handles("ListProjects")
 def list_projects(request: Request, context: Context) -> Response:
     """A page of projects."""
-    return select(request, context, LISTING, view)
+    return select(request, context, LISTING, view_of(ProjectRow, view))
 
 
 @provisioning.settles(PROJECT.slug)
-def settle(project: Resource, operation: Resource, context: Context) -> None:
-    """A project moves with the operation on its stack."""
-    kept = ("stack_id", "message")
-    found: dict[str, Any] = {key: operation.result[key] for key in kept if key in operation.result}
-    if operation.name != project.result.get("operation"):
+def settle(owner: Resource, operation: StackOperationRow, context: Context) -> None:
+    """Move a project with the operation on its stack."""
+    project = ProjectRow.from_row(owner)
+    given: dict[str, Any] = {"stack_id": operation.stack_id, "message": operation.message}
+    found = changes(ProjectResult, **{name: value for name, value in given.items() if value})
+    if operation.name != project.operation:
         return
     if operation.status == "IN_PROGRESS" and project.status == "Pending":
-        context.store.fire(PROJECT, project.name, "begin", found)
+        ProjectRow.fire(context.store, project.name, "begin", found)
     elif operation.status in ("SUCCEEDED", "FAILED"):
         event = "succeed" if operation.status == "SUCCEEDED" else "fail"
-        if context.store.fire(PROJECT, project.name, event, found).status == "DeleteCompleted":
+        if ProjectRow.fire(context.store, project.name, event, found).status == "DeleteCompleted":
             context.store.untag(_arn(project.name, context))
 
 
-def view(row: Resource, context: Context) -> Response:
+def view(row: ProjectRow, context: Context) -> Response:
     """The project as a list shows it."""
     return {
         "ProjectName": row.name,
         "ProjectArn": _arn(row.name, context),
-        "ProjectId": row.result["id"],
-        "ProjectDescription": row.doc.get("ProjectDescription"),
+        "ProjectId": row.id,
+        "ProjectDescription": row.request.get("ProjectDescription"),
         "ProjectStatus": row.status,
         "CreationTime": row.created,
         "LastModifiedTime": row.changed,
     }
 
 
-def _submit(row: Resource, order: Order, context: Context) -> None:
-    name = f"{row.result['id']}-{uuid.uuid4().hex[:12]}"
-    context.store.amend(PROJECT, row.name, "order", result={"operation": name, "message": None})
-    provisioning.submit(name, order, (PROJECT.slug, row.name), context)
+def _submit(row: ProjectRow, order: Order, context: Context) -> None:
+    name = f"{row.id}-{uuid.uuid4().hex[:12]}"
+    begun = changes(ProjectResult, operation=name, message=None)
+    ProjectRow.amend(context.store, row.name, "order", result=begun)
+    provisioning.submit(name, StackOperationRow(order=order, owners=((PROJECT.slug, row.name),)), context)
 
 
-def _follow(row: Resource, record: Mapping[str, Any], context: Context) -> None:
+def _follow(row: ProjectRow, record: Mapping[str, Any], context: Context) -> None:
     """Move with an operation that Service Catalog has begun."""
-    told = {"operation": record["RecordId"], "product": record["ProvisionedProductId"], "message": None}
-    context.store.amend(PROJECT, row.name, "order", result=told)
+    begun = changes(ProjectResult, operation=record["RecordId"], product=record["ProvisionedProductId"], message=None)
+    ProjectRow.amend(context.store, row.name, "order", result=begun)
     provisioning.add_owner(record["RecordId"], (PROJECT.slug, row.name), context)
 
 
@@ -239,14 +243,14 @@ def _catalog_call(operation: str, request: Callable[[], Mapping[str, Any]], cont
     return record
 
 
-def _provision_request(row: Resource, catalog: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    supplied = [{"Key": key, "Value": value} for key, value in zip(SUPPLIED, (row.name, row.result["id"]), strict=True)]
+def _provision_request(row: ProjectRow, catalog: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    supplied = [{"Key": key, "Value": value} for key, value in zip(SUPPLIED, (row.name, row.id), strict=True)]
     more = {key: catalog[key] for key in ("ProductId", "ProvisioningArtifactId", "PathId") if key in catalog}
     if "ProvisioningArtifactId" not in more:  # the newest, as SageMaker takes it
         found = registry.call("servicecatalog", "ListProvisioningArtifacts", {"ProductId": more["ProductId"]}, context)
         more["ProvisioningArtifactId"] = found["ProvisioningArtifactDetails"][-1]["Id"]
     return more | {
-        "ProvisionedProductName": f"{row.name}-{row.result['id']}",
+        "ProvisionedProductName": f"{row.name}-{row.id}",
         "ProvisioningParameters": [*catalog.get("ProvisioningParameters", []), *supplied],
         "Tags": [{"Key": key, "Value": value} for key, value in _tags(row, context).items()],
         "ProvisionToken": uuid.uuid4().hex,
@@ -262,23 +266,23 @@ def _values(given: Mapping[str, Any], member: str = "Parameters") -> dict[str, s
     return {entry["Key"]: entry.get("Value", "") for entry in given.get(member) or []}
 
 
-def _tags(row: Resource, context: Context) -> dict[str, str]:
-    own = {"sagemaker:project-name": row.name, "sagemaker:project-id": row.result["id"]}
+def _tags(row: ProjectRow, context: Context) -> dict[str, str]:
+    own = {"sagemaker:project-name": row.name, "sagemaker:project-id": row.id}
     return context.store.tags(_arn(row.name, context)) | own
 
 
-def _role(row: Resource) -> str:
-    role: str = _cfn(row.doc["TemplateProviders"]).get("RoleARN", "")
+def _role(row: ProjectRow) -> str:
+    role: str = _cfn(row.request["TemplateProviders"]).get("RoleARN", "")
     return role
 
 
-def _stack(row: Resource) -> str:
-    return f"SP-{row.result['id']}"
+def _stack(row: ProjectRow) -> str:
+    return f"SP-{row.id}"
 
 
-def _find(name: str, context: Context) -> Resource:
+def _find(name: str, context: Context) -> ProjectRow:
     try:
-        return context.store.get(PROJECT, name)
+        return ProjectRow.get(context.store, name)
     except ResourceNotFound:
         raise ValidationException(f"Project {_arn(name, context)} does not exist.") from None
 

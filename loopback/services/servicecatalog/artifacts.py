@@ -3,15 +3,15 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from loopback.core.errors import ServiceError, ValidationException
-from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT
+from loopback.core.kinds import CATALOG_PRODUCT
 from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
 from loopback.engines.cloudformation.template_urls import path_style, template_location
+from loopback.rows.catalog import ArtifactRow, ProductRow
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
 from loopback.services.servicecatalog.rows import find, made_with, new_id
@@ -22,8 +22,16 @@ TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
 LONGEST_BODY = 51_200  # bytes of a template in a request; a longer one is handed to CloudFormation by its URL
 
 
-def read_template(properties: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """What an artifact's row keeps of its template. Raises InvalidParametersException where it is none.
+class Template(NamedTuple):
+    """A template in S3 as it is now: its URL, its text and the SHA-256 of that."""
+
+    url: str
+    body: str
+    digest: str
+
+
+def read_template(properties: Mapping[str, Any], context: Context) -> Template:
+    """The template that a request names. Raises InvalidParametersException where it is none.
 
     CloudFormation validates it, unless DisableTemplateValidation asks for less.
     """
@@ -45,25 +53,32 @@ def read_template(properties: Mapping[str, Any], context: Context) -> dict[str, 
             context.client("cloudformation", "").validate_template(TemplateURL=location)
         except ClientError as fault:
             raise InvalidParametersException(f"{url}: {fault.response['Error'].get('Message', fault)}") from None
-    return {"url": url, "body": body.decode(), "digest": hashlib.sha256(body).hexdigest()}
+    return Template(url, body.decode(), hashlib.sha256(body).hexdigest())
 
 
-def write(product: str, properties: Mapping[str, Any], token: str, kept: dict[str, Any], context: Context) -> Resource:
-    """A new version. Call it in a transaction."""
-    doc = {key: properties[key] for key in ("Name", "Description") if key in properties}
-    doc |= {"IdempotencyToken": token, "ProductId": product}
+def write(product: str, properties: Mapping[str, Any], token: str, template: Template, context: Context) -> ArtifactRow:
+    """Write a new version. Call it in a transaction."""
     name = new_id("pa")
-    return context.store.create(CATALOG_ARTIFACT, name, {"Name": name} | doc, parent=product, result=kept)
+    row = ArtifactRow(
+        title=properties.get("Name", name),
+        description=properties.get("Description"),
+        token=token,
+        product=product,
+        url=template.url,
+        body=template.body,
+        digest=template.digest,
+    )
+    return row.create(context.store, name, parent=product)
 
 
 @handles("CreateProvisioningArtifact", SERVICE)
 def create(request: Request, context: Context) -> Response:
     """Add a version to a product."""
-    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
-    row = made_with(CATALOG_ARTIFACT, request["IdempotencyToken"], context)
+    product = find(ProductRow, request["ProductId"], context).name
+    row = made_with(ArtifactRow, request["IdempotencyToken"], context)
     if row is None:
-        kept = read_template(request["Parameters"], context)
-        row = write(product, request["Parameters"], request["IdempotencyToken"], kept, context)
+        template = read_template(request["Parameters"], context)
+        row = write(product, request["Parameters"], request["IdempotencyToken"], template, context)
     return _describe(row)
 
 
@@ -71,7 +86,7 @@ def create(request: Request, context: Context) -> Response:
 def describe(request: Request, context: Context) -> Response:
     """By id, or by product and name."""
     if "ProvisioningArtifactId" in request and not {"ProductId", "ProductName"} & request.keys():
-        row = find(CATALOG_ARTIFACT, request["ProvisioningArtifactId"], context)
+        row = find(ArtifactRow, request["ProvisioningArtifactId"], context)
     else:
         row = artifact_of(product_of(request, context), request, context)
     shown = _describe(row)
@@ -83,32 +98,32 @@ def describe(request: Request, context: Context) -> Response:
 @handles("ListProvisioningArtifacts", SERVICE)
 def list_artifacts(request: Request, context: Context) -> Response:
     """All versions of a product, oldest first."""
-    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
-    rows = context.store.find(CATALOG_ARTIFACT, parent=product)
+    product = find(ProductRow, request["ProductId"], context).name
+    rows = ArtifactRow.find(context.store, parent=product)
     return {"ProvisioningArtifactDetails": [view(row) for row in rows]}
 
 
-def view(row: Resource) -> dict[str, Any]:
+def view(row: ArtifactRow) -> dict[str, Any]:
     """ProvisioningArtifactDetail."""
-    texts = {key: row.doc[key] for key in ("Name", "Description") if key in row.doc}
+    texts = {"Name": row.title} | ({} if row.description is None else {"Description": row.description})
     more = {"Type": TEMPLATE, "CreatedTime": row.created, "Active": True, "Guidance": "DEFAULT"}
     return texts | {"Id": row.name} | more
 
 
-def _describe(row: Resource) -> Response:
-    info = {"TemplateUrl": row.result["url"]}
+def _describe(row: ArtifactRow) -> Response:
+    info = {"TemplateUrl": row.url}
     return {"ProvisioningArtifactDetail": view(row), "Info": info, "Status": "AVAILABLE"}
 
 
-def product_of(request: Request, context: Context) -> Resource:
+def product_of(request: Request, context: Context) -> ProductRow:
     """The product of ProductId or ProductName (or of Id or Name): one of them, as on AWS."""
     name = request.get("ProductName", request.get("Name"))
     identity = request.get("ProductId", request.get("Id"))
     if (name is None) == (identity is None):
         raise InvalidParametersException("Either the id or the name of the product must be given, and not both")
     if identity is not None:
-        return find(CATALOG_PRODUCT, identity, context)
-    found = list(context.store.scan(Selection(CATALOG_PRODUCT, equal=(equals("Name", str(name)),))))
+        return find(ProductRow, identity, context)
+    found = list(ProductRow.scan(context.store, Selection(CATALOG_PRODUCT, equal=(equals("Name", str(name)),))))
     if not found:
         raise ResourceNotFoundException(f"Product {name} not found")
     if len(found) > 1:
@@ -116,29 +131,28 @@ def product_of(request: Request, context: Context) -> Resource:
     return found[0]
 
 
-def artifact_of(product: Resource, request: Request, context: Context) -> Resource:
+def artifact_of(product: ProductRow, request: Request, context: Context) -> ArtifactRow:
     """The version of ProvisioningArtifactId or ProvisioningArtifactName: one of them, as on AWS."""
     name, identity = request.get("ProvisioningArtifactName"), request.get("ProvisioningArtifactId")
     if (name is None) == (identity is None):
         raise InvalidParametersException("Either the id or the name of the artifact must be given, and not both")
-    for row in context.store.find(CATALOG_ARTIFACT, parent=product.name):
-        if row.name == identity or (name is not None and row.doc["Name"] == name):
+    for row in ArtifactRow.find(context.store, parent=product.name):
+        if row.name == identity or (name is not None and row.title == name):
             return row
     raise ResourceNotFoundException(f"Provisioning artifact {identity or name} of product {product.name} not found")
 
 
-def template_of(row: Resource) -> dict[str, Any]:
+def template_of(row: ArtifactRow) -> dict[str, Any]:
     """The template, parsed."""
-    return parse_template(row.result["body"], row.result["url"])
+    return parse_template(row.body, row.url)
 
 
-def template_argument(row: Resource, context: Context) -> dict[str, str]:
+def template_argument(row: ArtifactRow, context: Context) -> dict[str, str]:
     """The template as CloudFormation takes it. A long one must still be what it was when the version was made."""
-    body: str = row.result["body"]
-    if len(body.encode()) <= LONGEST_BODY:
-        return {"TemplateBody": body}
-    bucket, key = template_location(row.result["url"], context.place)
-    if hashlib.sha256(context.objects.read(bucket, key)).hexdigest() != row.result["digest"]:
+    if len(row.body.encode()) <= LONGEST_BODY:
+        return {"TemplateBody": row.body}
+    bucket, key = template_location(row.url, context.place)
+    if hashlib.sha256(context.objects.read(bucket, key)).hexdigest() != row.digest:
         text = f"The template of {row.name} is not any more what it was; make a new provisioning artifact of it"
         raise InvalidParametersException(text)
     return {"TemplateURL": path_style(bucket, key, context.place)}

@@ -1,5 +1,6 @@
 """Portfolios, and what is associated with them: products and principals."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,10 +10,10 @@ from loopback.core.kinds import (
     CATALOG_PATH,
     CATALOG_PORTFOLIO,
     CATALOG_PRINCIPAL,
-    CATALOG_PRODUCT,
 )
 from loopback.core.queries import Selection, equals
-from loopback.core.store import Resource
+from loopback.rows.catalog import PathRow, PortfolioRow, PrincipalRow, ProductRow
+from loopback.rows.row import Row, view_of
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 from loopback.services.servicecatalog.errors import (
@@ -30,10 +31,10 @@ _TEXTS = ("DisplayName", "Description", "ProviderName")
 @handles("CreatePortfolio", SERVICE)
 def create(request: Request, context: Context) -> Response:
     """A portfolio is a name, a provider and tags."""
-    row = made_with(CATALOG_PORTFOLIO, request["IdempotencyToken"], context)
+    row = made_with(PortfolioRow, request["IdempotencyToken"], context)
     if row is None:
         with context.store.transaction():
-            row = context.store.create(CATALOG_PORTFOLIO, new_id("port"), request)
+            row = PortfolioRow(request=dict(request)).create(context.store, new_id("port"))
             keep_tags(_arn(row, context), request, context)
     return {"PortfolioDetail": view(row, context), "Tags": tags_of(_arn(row, context), context)}
 
@@ -41,7 +42,7 @@ def create(request: Request, context: Context) -> Response:
 @handles("DescribePortfolio", SERVICE)
 def describe(request: Request, context: Context) -> Response:
     """With its tags; there are no tag options and no budgets."""
-    row = find(CATALOG_PORTFOLIO, request["Id"], context)
+    row = find(PortfolioRow, request["Id"], context)
     tags = tags_of(_arn(row, context), context)
     return {"PortfolioDetail": view(row, context), "Tags": tags, "TagOptions": [], "Budgets": []}
 
@@ -49,10 +50,10 @@ def describe(request: Request, context: Context) -> Response:
 @handles("UpdatePortfolio", SERVICE)
 def update(request: Request, context: Context) -> Response:
     """Texts and tags."""
-    row = find(CATALOG_PORTFOLIO, request["Id"], context)
+    row = find(PortfolioRow, request["Id"], context)
     with context.store.transaction():
-        doc = row.doc | {key: request[key] for key in _TEXTS if key in request}
-        row = context.store.amend(CATALOG_PORTFOLIO, row.name, "update", doc=doc)
+        texts = {key: request[key] for key in _TEXTS if key in request}
+        row = replace(row, request=row.request | texts).with_doc(context.store, "update")
         change_tags(_arn(row, context), request, context)
     return {"PortfolioDetail": view(row, context), "Tags": tags_of(_arn(row, context), context)}
 
@@ -60,7 +61,7 @@ def update(request: Request, context: Context) -> Response:
 @handles("DeletePortfolio", SERVICE)
 def delete(request: Request, context: Context) -> Response:
     """Only an empty one, as on AWS."""
-    row = find(CATALOG_PORTFOLIO, request["Id"], context)
+    row = find(PortfolioRow, request["Id"], context)
     for kind in (CATALOG_PATH, CATALOG_PRINCIPAL, CATALOG_CONSTRAINT):
         if context.store.first(Selection(kind, row.name)):
             noun = "product" if kind is CATALOG_PATH else kind.noun
@@ -74,7 +75,7 @@ def delete(request: Request, context: Context) -> Response:
 @handles("ListPortfolios", SERVICE)
 def list_portfolios(request: Request, context: Context) -> Response:
     """A page of portfolios, oldest first."""
-    show = partial(view, context=context)
+    show = view_of(PortfolioRow, partial(view, context=context))
     return page_of(Selection(CATALOG_PORTFOLIO), show, "PortfolioDetails", request, context)
 
 
@@ -83,9 +84,9 @@ def associate_product(request: Request, context: Context) -> Response:
     """One that is there already is no error, as on AWS."""
     if "SourcePortfolioId" in request:
         raise InvalidParametersException("loopback does not carry out SourcePortfolioId")
-    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
-    product = find(CATALOG_PRODUCT, request["ProductId"], context).name
-    _once(CATALOG_PATH, f"{portfolio}/{product}", portfolio, {"id": new_id("lpv3"), "product": product}, context)
+    portfolio = find(PortfolioRow, request["PortfolioId"], context).name
+    product = find(ProductRow, request["ProductId"], context).name
+    _create_once(PathRow(id=new_id("lpv3"), product=product), f"{portfolio}/{product}", portfolio, context)
     return {}
 
 
@@ -93,8 +94,8 @@ def associate_product(request: Request, context: Context) -> Response:
 def disassociate_product(request: Request, context: Context) -> Response:
     """Not while a constraint is on the product in this portfolio."""
     portfolio, product = request["PortfolioId"], request["ProductId"]
-    find(CATALOG_PORTFOLIO, portfolio, context)
-    find(CATALOG_PRODUCT, product, context)
+    find(PortfolioRow, portfolio, context)
+    find(ProductRow, product, context)
     if context.store.first(Selection(CATALOG_CONSTRAINT, portfolio, equal=(equals("ProductId", product),))):
         raise ResourceInUseException(f"Product {product} has constraints in portfolio {portfolio}; delete them first")
     try:
@@ -107,24 +108,24 @@ def disassociate_product(request: Request, context: Context) -> Response:
 @handles("ListPortfoliosForProduct", SERVICE)
 def portfolios_of(request: Request, context: Context) -> Response:
     """The portfolios that a product is in."""
-    find(CATALOG_PRODUCT, request["ProductId"], context)
-    show = lambda path: view(context.store.get(CATALOG_PORTFOLIO, path.parent), context)  # noqa: E731
+    find(ProductRow, request["ProductId"], context)
+    show = lambda path: view(PortfolioRow.get(context.store, path.parent), context)  # noqa: E731
     return page_of(paths_with(request["ProductId"]), show, "PortfolioDetails", request, context)
 
 
 @handles("AssociatePrincipalWithPortfolio", SERVICE)
 def associate_principal(request: Request, context: Context) -> Response:
     """Let a user, a group, a role, or a pattern of them, use the portfolio's products."""
-    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
-    doc = {key: request[key] for key in ("PrincipalARN", "PrincipalType")}
-    _once(CATALOG_PRINCIPAL, f"{portfolio}/{request['PrincipalARN']}", portfolio, doc, context)
+    portfolio = find(PortfolioRow, request["PortfolioId"], context).name
+    row = PrincipalRow(principal={key: request[key] for key in ("PrincipalARN", "PrincipalType")})
+    _create_once(row, f"{portfolio}/{request['PrincipalARN']}", portfolio, context)
     return {}
 
 
 @handles("DisassociatePrincipalFromPortfolio", SERVICE)
 def disassociate_principal(request: Request, context: Context) -> Response:
     """One that is not there is an error, as on AWS."""
-    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
+    portfolio = find(PortfolioRow, request["PortfolioId"], context).name
     try:
         context.store.delete(CATALOG_PRINCIPAL, f"{portfolio}/{request['PrincipalARN']}")
     except ResourceNotFound:
@@ -136,22 +137,23 @@ def disassociate_principal(request: Request, context: Context) -> Response:
 @handles("ListPrincipalsForPortfolio", SERVICE)
 def principals(request: Request, context: Context) -> Response:
     """Who may use the portfolio."""
-    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name
-    return page_of(Selection(CATALOG_PRINCIPAL, portfolio), lambda row: row.doc, "Principals", request, context)
+    portfolio = find(PortfolioRow, request["PortfolioId"], context).name
+    show = view_of(PrincipalRow, lambda row: row.principal)
+    return page_of(Selection(CATALOG_PRINCIPAL, portfolio), show, "Principals", request, context)
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: PortfolioRow, context: Context) -> dict[str, Any]:
     """PortfolioDetail."""
-    texts = {key: row.doc[key] for key in _TEXTS if key in row.doc}
+    texts = {key: row.request[key] for key in _TEXTS if key in row.request}
     return texts | {"Id": row.name, "ARN": _arn(row, context), "CreatedTime": row.created}
 
 
-def _arn(row: Resource, context: Context) -> str:
+def _arn(row: PortfolioRow, context: Context) -> str:
     return arn("portfolio", row.name, context)
 
 
-def _once(kind: Any, name: str, portfolio: str, doc: dict[str, Any], context: Context) -> None:
+def _create_once(row: Row, name: str, portfolio: str, context: Context) -> None:
     try:
-        context.store.create(kind, name, doc, parent=portfolio)
+        row.create(context.store, name, parent=portfolio)
     except ResourceInUse:
         return

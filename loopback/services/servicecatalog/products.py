@@ -1,12 +1,15 @@
 """Products: CloudFormation templates that people may launch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PATH, CATALOG_PORTFOLIO, CATALOG_PRODUCT
+from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PATH, CATALOG_PRODUCT
 from loopback.core.queries import CREATED, Selection, member
 from loopback.core.store import Resource
+from loopback.rows.catalog import ArtifactRow, PathRow, PortfolioRow, ProductRow
+from loopback.rows.row import view_of
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.tags import keep_tags
 from loopback.services.servicecatalog import artifacts
@@ -38,15 +41,15 @@ def create(request: Request, context: Context) -> Response:
         raise InvalidParametersException(f"loopback does not carry out {refused}; it has {TEMPLATE} from S3")
     if "ProvisioningArtifactParameters" not in request:
         raise InvalidParametersException("CreateProduct needs ProvisioningArtifactParameters")
-    row = made_with(CATALOG_PRODUCT, request["IdempotencyToken"], context)
+    row = made_with(ProductRow, request["IdempotencyToken"], context)
     if row is None:
         given = request["ProvisioningArtifactParameters"]
-        kept = artifacts.read_template(given, context)
+        template = artifacts.read_template(given, context)
         with context.store.transaction():
-            row = context.store.create(CATALOG_PRODUCT, new_id("prod"), request)
-            artifacts.write(row.name, given, request["IdempotencyToken"], kept, context)
+            row = ProductRow(request=dict(request)).create(context.store, new_id("prod"))
+            artifacts.write(row.name, given, request["IdempotencyToken"], template, context)
             keep_tags(_arn(row, context), request, context)
-    first = next(context.store.scan(Selection(CATALOG_ARTIFACT, row.name), 1))
+    first = next(ArtifactRow.scan(context.store, Selection(CATALOG_ARTIFACT, row.name)))
     return {
         "ProductViewDetail": view(row, context),
         "ProvisioningArtifactDetail": artifacts.view(first),
@@ -58,14 +61,14 @@ def create(request: Request, context: Context) -> Response:
 def describe(request: Request, context: Context) -> Response:
     """As someone sees it who may launch it."""
     row = product_of(request, context)
-    paths = [{"Id": path.doc["id"], "Name": _title(path, context)} for path in paths_of(row.name, context)]
-    versions = [artifacts.view(version) for version in context.store.find(CATALOG_ARTIFACT, parent=row.name)]
+    paths = [{"Id": path.id, "Name": _title(path, context)} for path in paths_of(row.name, context)]
+    versions = [artifacts.view(version) for version in ArtifactRow.find(context.store, parent=row.name)]
     shown = {"ProductViewSummary": summary(row, context), "ProvisioningArtifacts": versions}
     return shown | {"LaunchPaths": paths, "Budgets": []}
 
 
-def _title(path: Resource, context: Context) -> str:
-    title: str = context.store.get(CATALOG_PORTFOLIO, path.parent).doc["DisplayName"]
+def _title(path: PathRow, context: Context) -> str:
+    title: str = PortfolioRow.get(context.store, path.parent).request["DisplayName"]
     return title
 
 
@@ -75,7 +78,7 @@ def describe_as_admin(request: Request, context: Context) -> Response:
     if "SourcePortfolioId" in request:
         raise InvalidParametersException("loopback does not carry out SourcePortfolioId")
     row = product_of(request, context)
-    versions = [artifacts.view(version) for version in context.store.find(CATALOG_ARTIFACT, parent=row.name)]
+    versions = [artifacts.view(version) for version in ArtifactRow.find(context.store, parent=row.name)]
     return {
         "ProductViewDetail": view(row, context),
         "ProvisioningArtifactSummaries": versions,
@@ -90,10 +93,10 @@ def update(request: Request, context: Context) -> Response:
     """Texts and tags; another template is another version."""
     if "SourceConnection" in request:
         raise InvalidParametersException("loopback does not carry out SourceConnection")
-    row = find(CATALOG_PRODUCT, request["Id"], context)
+    row = find(ProductRow, request["Id"], context)
     with context.store.transaction():
-        doc = row.doc | {key: request[key] for key in (*_TEXTS, "Description") if key in request}
-        row = context.store.amend(CATALOG_PRODUCT, row.name, "update", doc=doc)
+        texts = {key: request[key] for key in (*_TEXTS, "Description") if key in request}
+        row = replace(row, request=row.request | texts).with_doc(context.store, "update")
         change_tags(_arn(row, context), request, context)
     return {"ProductViewDetail": view(row, context), "Tags": tags_of(_arn(row, context), context)}
 
@@ -101,7 +104,7 @@ def update(request: Request, context: Context) -> Response:
 @handles("DeleteProduct", SERVICE)
 def delete(request: Request, context: Context) -> Response:
     """Not while it is in a portfolio, as on AWS. What was launched from it goes on."""
-    row = find(CATALOG_PRODUCT, request["Id"], context)
+    row = find(ProductRow, request["Id"], context)
     if inside := [path.parent for path in context.store.scan(paths_with(row.name))]:
         raise ResourceInUseException(f"Product {row.name} is in portfolio {', '.join(inside)}; take it out first")
     with context.store.transaction():
@@ -115,16 +118,18 @@ def delete(request: Request, context: Context) -> Response:
 @handles("SearchProducts", SERVICE)
 def search(request: Request, context: Context) -> Response:
     """The products that can be launched: those with a launch path."""
+    show = view_of(ProductRow, partial(summary, context=context))
     keep = lambda row: bool(paths_of(row.name, context))  # noqa: E731
-    return _search(request, "ProductViewSummaries", partial(summary, context=context), keep, context)
+    return _search(request, "ProductViewSummaries", show, keep, context)
 
 
 @handles("SearchProductsAsAdmin", SERVICE)
 def search_as_admin(request: Request, context: Context) -> Response:
     """All products, or those of one portfolio."""
-    portfolio = find(CATALOG_PORTFOLIO, request["PortfolioId"], context).name if "PortfolioId" in request else None
+    portfolio = find(PortfolioRow, request["PortfolioId"], context).name if "PortfolioId" in request else None
+    show = view_of(ProductRow, partial(view, context=context))
     keep = lambda row: portfolio is None or context.store.exists(CATALOG_PATH, f"{portfolio}/{row.name}")  # noqa: E731
-    return _search(request, "ProductViewDetails", partial(view, context=context), keep, context)
+    return _search(request, "ProductViewDetails", show, keep, context)
 
 
 _ORDERS = {"Title": f"lower({member('Name')})", "CreationDate": CREATED}
@@ -141,7 +146,7 @@ def _search(
     filters = request.get("Filters") or {}
     if unknown := [name for name in filters if name not in _FILTERS]:
         raise InvalidParametersException(f"loopback does not carry out filter {unknown[0]}; it has {_FILTERS}")
-    passes = lambda row: _passes(row, filters) and keep(row)  # noqa: E731
+    passes = lambda row: _passes(ProductRow.from_row(row), filters) and keep(row)  # noqa: E731
     descending = request.get("SortOrder") == "DESCENDING"
     order = _ORDERS.get(request.get("SortBy", "CreationDate"))
     if order is not None:
@@ -152,28 +157,28 @@ def _search(
     return PAGING.of_items(request, list(map(show, rows)), output, PAGE)
 
 
-def _passes(row: Resource, filters: dict[str, list[str]]) -> bool:
-    text = " ".join(str(row.doc.get(key, "")) for key in (*_TEXTS, "Description")).lower()
+def _passes(row: ProductRow, filters: dict[str, list[str]]) -> bool:
+    text = " ".join(str(row.request.get(key, "")) for key in (*_TEXTS, "Description")).lower()
     return (
         all(wanted.lower() in text for wanted in filters.get("FullTextSearch", []))
-        and row.doc["Owner"] in filters.get("Owner", [row.doc["Owner"]])
+        and row.request["Owner"] in filters.get("Owner", [row.request["Owner"]])
         and TEMPLATE in filters.get("ProductType", [TEMPLATE])
     )
 
 
-def summary(row: Resource, context: Context) -> dict[str, Any]:
+def summary(row: ProductRow, context: Context) -> dict[str, Any]:
     """ProductViewSummary."""
-    texts = {key: row.doc[key] for key in _TEXTS if key in row.doc}
+    texts = {key: row.request[key] for key in _TEXTS if key in row.request}
     return texts | {
         "Id": "prodview-" + row.name.removeprefix("prod-"),
         "ProductId": row.name,
-        "ShortDescription": row.doc.get("Description"),
+        "ShortDescription": row.request.get("Description"),
         "Type": TEMPLATE,
         "HasDefaultPath": len(paths_of(row.name, context)) == 1,
     }
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: ProductRow, context: Context) -> dict[str, Any]:
     """ProductViewDetail."""
     return {
         "ProductViewSummary": summary(row, context),
@@ -183,5 +188,5 @@ def view(row: Resource, context: Context) -> dict[str, Any]:
     }
 
 
-def _arn(row: Resource, context: Context) -> str:
+def _arn(row: ProductRow, context: Context) -> str:
     return arn("product", row.name, context)

@@ -1,12 +1,24 @@
 """Provisioned products: products that were launched, each a stack `SC-<account>-<id>`, and the records of changes."""
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from loopback.core.kinds import CATALOG_ARTIFACT, CATALOG_PRODUCT, PROVISIONED_PRODUCT, STACK_OPERATION
-from loopback.core.queries import Selection, equals
+from loopback.core.errors import ResourceNotFound
+from loopback.core.kinds import PROVISIONED_PRODUCT
+from loopback.core.queries import Selection
 from loopback.core.store import Resource
+from loopback.rows.catalog import ArtifactRow, ProductRow
+from loopback.rows.row import changes
+from loopback.rows.stacks import (
+    Order,
+    ProvisionedProductResult,
+    ProvisionedProductRow,
+    StackOperationRow,
+    has_title,
+)
 from loopback.services import provisioning
-from loopback.services.provisioned_stack import CAPABILITIES, Order
+from loopback.services.provisioned_stack import CAPABILITIES
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.servicecatalog.artifacts import artifact_of, product_of, template_argument
 from loopback.services.servicecatalog.errors import (
@@ -40,22 +52,30 @@ _FIELDS = {
 def provision(request: Request, context: Context) -> Response:
     """Launch a product: its stack is made with the launch role of the path."""
     _refuse(request, "ProvisioningPreferences", "NotificationArns")
-    if earlier := made_with(STACK_OPERATION, request["ProvisionToken"], context):
+    if earlier := made_with(StackOperationRow, request["ProvisionToken"], context):
         return {"RecordDetail": detail(earlier)}
     product = product_of(request, context)
     artifact = artifact_of(product, request, context)
     path = path_of(product.name, request, context)
     name = request["ProvisionedProductName"]
-    if context.store.first(_select_by_name(name)):
+    if ProvisionedProductRow.first(context.store, _select_by_name(name)):
         raise DuplicateResourceException(f"A provisioned product named {name} already exists")
     tags = path_tags(path, context) | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
-    doc = {"name": name, "product": product.name, "artifact": artifact.name, "path": path.doc["id"], "tags": tags}
-    doc |= {"portfolio": path.parent, "role": launch_role(path, context), "token": request["ProvisionToken"]}
+    new = ProvisionedProductRow(
+        title=name,
+        product=product.name,
+        artifact=artifact.name,
+        path=path.id,
+        tags=tags,
+        portfolio=path.parent,
+        role=launch_role(path, context),
+        token=request["ProvisionToken"],
+    )
     template, values = template_argument(artifact, context), _values(request)
     with context.store.transaction():
-        row = context.store.create(PROVISIONED_PRODUCT, new_id("pp"), doc)
-        order = Order("create", _stack(row.name, context), doc["role"], template, values, tags, CAPABILITIES)
-        return _begin(row, order, {"IdempotencyToken": request["ProvisionToken"]}, context)
+        row = new.create(context.store, new_id("pp"))
+        order = Order("create", _stack(row.name, context), row.role, template, values, tags, CAPABILITIES)
+        return _begin(row, _operation(row, order, row.token), context)
 
 
 def _refuse(request: Request, *members: str) -> None:
@@ -74,32 +94,31 @@ def _values(request: Request) -> dict[str, str]:
 def update(request: Request, context: Context) -> Response:
     """Another version, other parameters or, where a constraint allows it, other tags."""
     _refuse(request, "ProvisioningPreferences")
-    if earlier := made_with(STACK_OPERATION, request["UpdateToken"], context):
+    if earlier := made_with(StackOperationRow, request["UpdateToken"], context):
         return {"RecordDetail": detail(earlier)}
     row = _ready(request, context)
-    if {"ProductId", "ProductName"} & request.keys() and product_of(request, context).name != row.doc["product"]:
-        raise InvalidParametersException(
-            f"{row.name} was launched from {row.doc['product']}; the product cannot change"
-        )
-    if request.get("PathId", row.doc["path"]) != row.doc["path"]:
-        raise InvalidParametersException(f"{row.name} was launched on {row.doc['path']}; the path cannot change")
-    artifact = row.doc["artifact"]
+    if {"ProductId", "ProductName"} & request.keys() and product_of(request, context).name != row.product:
+        raise InvalidParametersException(f"{row.name} was launched from {row.product}; the product cannot change")
+    if request.get("PathId", row.path) != row.path:
+        raise InvalidParametersException(f"{row.name} was launched on {row.path}; the path cannot change")
+    artifact = row.artifact
     template = {}
     if {"ProvisioningArtifactId", "ProvisioningArtifactName"} & request.keys():
-        found = artifact_of(find(CATALOG_PRODUCT, row.doc["product"], context), request, context)
+        found = artifact_of(find(ProductRow, row.product, context), request, context)
         artifact, template = found.name, template_argument(found, context)
     if "Tags" in request:
         _check_tags(row, context)
-    tags = row.doc["tags"] | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
-    doc = row.doc | {"artifact": artifact, "tags": tags}
+    tags = row.tags | {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+    after = replace(row, artifact=artifact, tags=tags)
     with context.store.transaction():
-        context.store.fire(PROVISIONED_PRODUCT, row.name, "change")
-        order = Order("update", _stack(row.name, context), doc["role"], template, _values(request), tags, CAPABILITIES)
-        return _begin(row, order, {"IdempotencyToken": request["UpdateToken"], "after": doc}, context)
+        ProvisionedProductRow.fire(context.store, row.name, "change")
+        order = Order("update", _stack(row.name, context), row.role, template, _values(request), tags, CAPABILITIES)
+        operation = replace(_operation(after, order, request["UpdateToken"]), after=after.to_row()[0])
+        return _begin(row, operation, context)
 
 
-def _check_tags(row: Resource, context: Context) -> None:
-    given = constraint(row.doc["portfolio"], row.doc["product"], RESOURCE_UPDATE, context)
+def _check_tags(row: ProvisionedProductRow, context: Context) -> None:
+    given = constraint(row.portfolio, row.product, RESOURCE_UPDATE, context)
     if (given.get("Properties") or {}).get("TagUpdateOnProvisionedProduct") != "ALLOWED":
         text = f"Tags of {row.name} can change only with a {RESOURCE_UPDATE} constraint that allows it"
         raise InvalidParametersException(text)
@@ -109,68 +128,74 @@ def _check_tags(row: Resource, context: Context) -> None:
 def terminate(request: Request, context: Context) -> Response:
     """Delete the stack; then the provisioned product is gone, and its records stay."""
     _refuse(request, "RetainPhysicalResources")
-    if earlier := made_with(STACK_OPERATION, request["TerminateToken"], context):
+    if earlier := made_with(StackOperationRow, request["TerminateToken"], context):
         return {"RecordDetail": detail(earlier)}
     row = _ready(request, context)
-    more = {"IdempotencyToken": request["TerminateToken"], "ignores": bool(request.get("IgnoreErrors"))}
     with context.store.transaction():
-        context.store.fire(PROVISIONED_PRODUCT, row.name, "change")
-        role = row.doc["role"] if row.result.get("stack_id") else ""  # the role may be why there never was a stack
-        return _begin(row, Order("delete", _stack(row.name, context), role), more, context)
+        ProvisionedProductRow.fire(context.store, row.name, "change")
+        role = row.role if row.stack_id else ""  # the role may be why there never was a stack
+        order = Order("delete", _stack(row.name, context), role)
+        operation = _operation(row, order, request["TerminateToken"])
+        return _begin(row, replace(operation, ignores=bool(request.get("IgnoreErrors"))), context)
 
 
-def _ready(request: Request, context: Context) -> Resource:
+def _ready(request: Request, context: Context) -> ProvisionedProductRow:
     row = _find(request, "ProvisionedProductId", "ProvisionedProductName", context)
     if row.status == "UNDER_CHANGE":
         raise ResourceInUseException(f"Provisioned product {row.name} is being changed; wait until that has ended")
     return row
 
 
-def _find(request: Request, by_id: str, by_name: str, context: Context) -> Resource:
+def _find(request: Request, by_id: str, by_name: str, context: Context) -> ProvisionedProductRow:
     if (by_id in request) == (by_name in request):
         raise InvalidParametersException(f"Either {by_id} or {by_name} must be given, and not both")
     if by_id in request:
-        return find(PROVISIONED_PRODUCT, request[by_id], context)
+        return find(ProvisionedProductRow, request[by_id], context)
     wanted = request[by_name]
     identity = wanted.rpartition("/")[2]
-    if row := context.store.first(_select_by_name(wanted)):
+    if row := ProvisionedProductRow.first(context.store, _select_by_name(wanted)):
         return row
     if context.store.exists(PROVISIONED_PRODUCT, identity):
-        row = context.store.get(PROVISIONED_PRODUCT, identity)
+        row = ProvisionedProductRow.get(context.store, identity)
         if _arn(row, context) == wanted:
             return row
     raise ResourceNotFoundException(f"Provisioned product {wanted} not found")
 
 
 def _select_by_name(name: str) -> Selection:
-    return Selection(PROVISIONED_PRODUCT, equal=(equals("name", name),))
+    return Selection(PROVISIONED_PRODUCT, equal=(has_title(name),))
 
 
-def _begin(row: Resource, order: Order, more: dict[str, Any], context: Context) -> Response:
-    name = new_id("rec")
-    after = more.get("after", row.doc)
-    record = {key: after[key] for key in ("name", "product", "artifact", "path", "tags", "role")}
-    told = {"last": name, "message": None} | ({} if order.verb == "delete" else {"last_change": name})
-    context.store.amend(PROVISIONED_PRODUCT, row.name, "order", result=told)
+def _operation(row: ProvisionedProductRow, order: Order, token: str) -> StackOperationRow:
     owner = (PROVISIONED_PRODUCT.slug, row.name)
-    provisioning.submit(name, order, owner, context, record=record | {"id": row.name}, **more)
-    return {"RecordDetail": detail(context.store.get(STACK_OPERATION, name))}
+    return StackOperationRow(order=order, owners=(owner,), record=row.record, token=token)
+
+
+def _begin(row: ProvisionedProductRow, operation: StackOperationRow, context: Context) -> Response:
+    name = new_id("rec")
+    begun = changes(ProvisionedProductResult, last=name, message=None)
+    if operation.order.verb != "delete":
+        begun |= changes(ProvisionedProductResult, last_change=name)
+    ProvisionedProductRow.amend(context.store, row.name, "order", result=begun)
+    return {"RecordDetail": detail(provisioning.submit(name, operation, context))}
 
 
 @provisioning.settles(PROVISIONED_PRODUCT.slug)
-def settle(row: Resource, operation: Resource, context: Context) -> None:
-    """A provisioned product moves with the operation on its stack."""
-    verb = operation.doc["order"]["verb"]
-    kept = ("stack_id", "message")
-    found: dict[str, Any] = {key: operation.result[key] for key in kept if key in operation.result}
-    if operation.status == "FAILED" and not operation.doc.get("ignores"):
-        context.store.fire(PROVISIONED_PRODUCT, row.name, "taint" if verb == "update" else "fail", found)
+def settle(owner: Resource, operation: StackOperationRow, context: Context) -> None:
+    """Move a provisioned product with the operation on its stack."""
+    row, verb = ProvisionedProductRow.from_row(owner), operation.order.verb
+    given: dict[str, Any] = {"stack_id": operation.stack_id, "message": operation.message}
+    found = changes(ProvisionedProductResult, **{name: value for name, value in given.items() if value})
+    if operation.status == "FAILED" and not operation.ignores:
+        ProvisionedProductRow.fire(context.store, row.name, "taint" if verb == "update" else "fail", found)
     elif operation.status in ("SUCCEEDED", "FAILED"):
         if verb == "delete":
             context.store.delete(PROVISIONED_PRODUCT, row.name)
             return
-        context.store.amend(PROVISIONED_PRODUCT, row.name, "settle", doc=operation.doc.get("after", row.doc))
-        context.store.fire(PROVISIONED_PRODUCT, row.name, "succeed", found | {"last_success": operation.name})
+        if operation.after is not None:
+            ProvisionedProductRow.amend(context.store, row.name, "settle", doc=operation.after)
+        success = changes(ProvisionedProductResult, last_success=operation.name)
+        ProvisionedProductRow.fire(context.store, row.name, "succeed", found | success)
 
 
 @handles("DescribeProvisionedProduct", SERVICE)
@@ -190,7 +215,7 @@ def search(request: Request, context: Context) -> Response:
         raise InvalidParametersException(
             f"loopback does not carry out the filters {sorted(filters)}; SearchQuery it does"
         )
-    views = [_attributes(row, context) for row in context.store.find(PROVISIONED_PRODUCT)]
+    views = [_attributes(row, context) for row in ProvisionedProductRow.find(context.store)]
     kept = [view for view in views if all(_passes(view, query) for query in filters.get("SearchQuery", []))]
     sort = _SORTS.get(request.get("SortBy", ""), "CreatedTime")
     kept.sort(key=lambda view: view[sort], reverse=request.get("SortOrder") == "DESCENDING")
@@ -208,35 +233,33 @@ def _passes(shown: dict[str, Any], query: str) -> bool:
     return wanted in values if colon else any(wanted in value for value in values)
 
 
-def _attributes(row: Resource, context: Context) -> dict[str, Any]:
-    shown = view(row, context) | {"PhysicalId": row.result.get("stack_id")}
-    shown["Tags"] = [{"Key": key, "Value": value} for key, value in row.doc["tags"].items()]
-    for kind, key, member in (
-        (CATALOG_PRODUCT, "product", "ProductName"),
-        (CATALOG_ARTIFACT, "artifact", "ProvisioningArtifactName"),
-    ):
-        if context.store.exists(kind, row.doc[key]):
-            shown[member] = context.store.get(kind, row.doc[key]).doc["Name"]
+def _attributes(row: ProvisionedProductRow, context: Context) -> dict[str, Any]:
+    shown = view(row, context) | {"PhysicalId": row.stack_id or None}
+    shown["Tags"] = [{"Key": key, "Value": value} for key, value in row.tags.items()]
+    with suppress(ResourceNotFound):  # what was launched outlives its product
+        shown["ProductName"] = ProductRow.get(context.store, row.product).request["Name"]
+    with suppress(ResourceNotFound):
+        shown["ProvisioningArtifactName"] = ArtifactRow.get(context.store, row.artifact).title
     return shown
 
 
-def view(row: Resource, context: Context) -> dict[str, Any]:
+def view(row: ProvisionedProductRow, context: Context) -> dict[str, Any]:
     """ProvisionedProductDetail."""
     return {
-        "Name": row.doc["name"],
+        "Name": row.title,
         "Arn": _arn(row, context),
         "Type": TYPE,
         "Id": row.name,
         "Status": row.status,
-        "StatusMessage": row.result.get("message"),
+        "StatusMessage": row.message,
         "CreatedTime": row.created,
-        "IdempotencyToken": row.doc["token"],
-        "LastRecordId": row.result.get("last"),
-        "LastProvisioningRecordId": row.result.get("last_change"),
-        "LastSuccessfulProvisioningRecordId": row.result.get("last_success"),
-        "ProductId": row.doc["product"],
-        "ProvisioningArtifactId": row.doc["artifact"],
-        "LaunchRoleArn": row.doc["role"] or None,
+        "IdempotencyToken": row.token,
+        "LastRecordId": row.last,
+        "LastProvisioningRecordId": row.last_change,
+        "LastSuccessfulProvisioningRecordId": row.last_success,
+        "ProductId": row.product,
+        "ProvisioningArtifactId": row.artifact,
+        "LaunchRoleArn": row.role or None,
     }
 
 
@@ -244,5 +267,5 @@ def _stack(identity: str, context: Context) -> str:
     return f"SC-{context.place.account}-{identity}"
 
 
-def _arn(row: Resource, context: Context) -> str:
-    return arn("stack", f"{row.doc['name']}/{row.name}", context)
+def _arn(row: ProvisionedProductRow, context: Context) -> str:
+    return arn("stack", f"{row.title}/{row.name}", context)

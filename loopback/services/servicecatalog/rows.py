@@ -3,18 +3,19 @@
 import secrets
 import string
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from loopback.core.errors import ResourceNotFound
-from loopback.core.kinds import Kind
 from loopback.core.queries import Selection, equals
 from loopback.core.store import Resource
+from loopback.rows.row import Row
 from loopback.services.paging import Items, Paging
 from loopback.services.registry import Context, Request, Response
 from loopback.services.servicecatalog.errors import InvalidParametersException, ResourceNotFoundException
 
 _ALPHABET = string.ascii_lowercase + string.digits
 PAGE = 20
+R = TypeVar("R", bound=Row)
 PAGING = Paging("PageToken", "PageSize", "NextPageToken", InvalidParametersException)
 
 
@@ -30,18 +31,18 @@ def arn(slug: str, name: str, context: Context) -> str:
     return context.place.arn(f"{slug}/{name}", "catalog")
 
 
-def find(kind: Kind, name: str, context: Context) -> Resource:
-    """Raises ResourceNotFoundException."""
+def find(of: type[R], name: str, context: Context) -> R:
+    """The record of an id. Raises ResourceNotFoundException."""
     try:
-        return context.store.get(kind, name)
+        return of.get(context.store, name)
     except ResourceNotFound:
-        noun = kind.noun[0].upper() + kind.noun[1:]
+        noun = of.KIND.noun[0].upper() + of.KIND.noun[1:]
         raise ResourceNotFoundException(f"{noun} {name} not found") from None
 
 
-def made_with(kind: Kind, token: str, context: Context) -> Resource | None:
+def made_with(of: type[R], token: str, context: Context) -> R | None:
     """What a request with this token has made already: a client may send one twice."""
-    return context.store.first(Selection(kind, equal=(equals("IdempotencyToken", token),)))
+    return of.first(context.store, Selection(of.KIND, equal=(equals("IdempotencyToken", token),)))
 
 
 def tags_of(resource: str, context: Context) -> list[dict[str, str]]:

@@ -8,18 +8,6 @@ import pytest
 
 ROOT = Path(__file__).parents[3] / "loopback"
 UNTYPED = ("core", "engines", "rows", "images", "sandbox", "wire")  # no records, or what makes them
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "services/provisioning.py",
-        "services/sagemaker/projects.py",
-        "services/servicecatalog/artifacts.py",
-        "services/servicecatalog/launch.py",
-        "services/servicecatalog/portfolios.py",
-        "services/servicecatalog/products.py",
-        "services/servicecatalog/provisioned.py",
-        "services/servicecatalog/records.py",
-    }
-)
 WRITERS = ("create", "fire", "amend")
 MODULES = sorted(
     str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in UNTYPED
@@ -40,8 +28,7 @@ def untyped(text: str) -> Iterator[int]:
 
 def test_records_are_read_with_types() -> None:
     found = {name: lines for name in MODULES if (lines := sorted(set(untyped((ROOT / name).read_text()))))}
-    assert {name: lines for name, lines in found.items() if name not in NOT_YET} == {}
-    assert found.keys() >= NOT_YET, "what is done comes off NOT_YET"
+    assert found == {}
 
 
 @pytest.mark.parametrize(

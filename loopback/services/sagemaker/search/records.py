@@ -16,6 +16,7 @@ from loopback.rows.jobs import JobRow
 from loopback.rows.models import ModelRow, PackageGroupRow, PackageRow
 from loopback.rows.pipelines import ExecutionRow, PipelineRow, PipelineVersionRow
 from loopback.rows.row import view_of
+from loopback.rows.stacks import ProjectRow
 from loopback.rows.tuning import TuningJobRow
 from loopback.services.registry import Context
 from loopback.services.sagemaker import endpoints, executions, experiments, jobs, models, packages, pipelines, projects
@@ -105,7 +106,7 @@ RESOURCES: Mapping[str, Searched] = {
         view_of(PipelineVersionRow, pipelines.version_view),
     ),
     "PipelineExecution": Searched(kinds.EXECUTION, "PipelineExecution", "PipelineExecutionArn", _execution),
-    "Project": Searched(kinds.PROJECT, "Project", "ProjectName", projects.view),
+    "Project": Searched(kinds.PROJECT, "Project", "ProjectName", view_of(ProjectRow, projects.view)),
 }
 
 
