@@ -52,9 +52,9 @@ class Disk:
 
     def __init__(self, fault: str = "") -> None:
         self.fault, self.asked = fault, 0
-        self.noted = note_uses
+        self.note_uses = note_uses
 
-    async def kept(self, _uses: Uses) -> None:
+    async def wait_until_saved(self, _uses: Uses) -> None:
         self.asked += 1
         if self.fault:
             raise NotWritten(self.fault)
