@@ -92,7 +92,7 @@ class Launched:
         code = (
             "import sys; from slipway.cli import checkout, projects, push; from slipway.cli.target import Target; "
             "target, here = Target.find(), checkout.enter(); "
-            "print(push.push(push.Push(target, projects.needed(target), here, sys.argv[1])))"
+            "print(push.push(push.Push(target, projects.require(target), here, sys.argv[1])))"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, message],

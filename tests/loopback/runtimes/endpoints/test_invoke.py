@@ -45,7 +45,7 @@ class FakePlane:
         self.endpoints = {"ep": LiveEndpoint((FleetSide(Fleet("Ep", "g", made), pools),))}
         self.counted: list[tuple[str, int]] = []
 
-    def seen(self, _side: Any, pool: Any, _request: Any, answer: Answer, _spent: Any) -> None:
+    def record_invocation(self, _side: Any, pool: Any, _request: Any, answer: Answer, _spent: Any) -> None:
         self.counted.append((pool.variant.name, answer.status))
 
 
