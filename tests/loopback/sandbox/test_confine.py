@@ -19,7 +19,7 @@ from loopback.sandbox.environment import own_environment
 from loopback.sandbox.plan import Show, show_paths
 state = Path(sys.argv[1])
 temporary = Show("/tmp", str(state / "own/tmp"), True)
-own = (*show_paths([str(state / "own")], writable=True), temporary, *shown(own_environment()))
+own = (*show_paths([str(state / "own")], writable=True), temporary, *show_paths(own_environment()))
 sys.exit(subprocess.run(command(sys.argv[2:], state, own), cwd=state / "own").returncode)
 """
 pytestmark = pytest.mark.skipif(confine.refusal() is not None, reason=str(confine.refusal()))
