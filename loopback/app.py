@@ -65,7 +65,7 @@ from loopback.services.sagemaker.search import operations as _search  # noqa: F4
 from loopback.services.sagemaker.targets import start_request
 from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
-from loopback.services.testing.front import RequestsOfTests, asked, late
+from loopback.services.testing.front import RequestsOfTests, permission_of, late
 from loopback.services.testing.reset import Reset, empty
 from loopback.wire import model
 
@@ -206,7 +206,9 @@ class Control:
         base, settings = self.ground.base, self.ground.settings
         data_plane = late(DataPlaneProxy(self.link.path), self.faults, INVOKE)
         base.add_front("/endpoints/", data_plane, partial(invocation, settings.place))
-        base.add_front(TESTING, RequestsOfTests(self.faults, self._reset() if settings.testing else None), asked)
+        base.add_front(
+            TESTING, RequestsOfTests(self.faults, self._reset() if settings.testing else None), permission_of
+        )
         guard = _git_guard(base.permissions, settings.place) if base.permissions else None
         git = GitFront(
             Bare(settings.state), self.watch.has_connection, self.watch.has_repository, self.watch.compare, guard

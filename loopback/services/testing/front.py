@@ -85,7 +85,7 @@ def late(front: Callable[..., Awaitable[None]], waiting: Faults, action: str) ->
     return answer
 
 
-def asked(_method: str, path: str) -> PermissionCheck:
+def permission_of(_method: str, path: str) -> PermissionCheck:
     """What a caller must be allowed where IAM is enforced; no policy of AWS's own names it but `*`."""
     return PermissionCheck(f"loopback:{path.removeprefix(TESTING).capitalize()}")
 

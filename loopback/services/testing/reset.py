@@ -69,7 +69,7 @@ class Work:
     request: Callable[[Resource, Context], Mapping[str, Any]] = lambda _row, _context: {}
 
 
-def _named(member: str) -> Callable[[Resource, Context], Mapping[str, Any]]:
+def _by_name(member: str) -> Callable[[Resource, Context], Mapping[str, Any]]:
     return lambda row, _context: {member: row.name}
 
 
@@ -85,14 +85,14 @@ def _delivery(row: Resource, _context: Context) -> Mapping[str, Any]:
 # In this order: what starts other work stops first.
 WORK = (
     Work(DELIVERY, ("InProgress", "Stopping"), "codepipeline", "StopPipelineExecution", _delivery),
-    Work(DEPLOYMENT, ("Created", "InProgress"), "codedeploy", "StopDeployment", _named("deploymentId")),
+    Work(DEPLOYMENT, ("Created", "InProgress"), "codedeploy", "StopDeployment", _by_name("deploymentId")),
     Work(EXECUTION, ("Executing", "Stopping"), "sagemaker", "StopPipelineExecution", _execution),
     Work(
         TUNING_JOB,
         ("InProgress", "Stopping"),
         "sagemaker",
         "StopHyperParameterTuningJob",
-        _named("HyperParameterTuningJobName"),
+        _by_name("HyperParameterTuningJobName"),
     ),
     *(
         Work(
@@ -100,17 +100,17 @@ WORK = (
             ("Queued", "InProgress", "Stopping"),
             "sagemaker",
             f"Stop{noun}Job",
-            _named(f"{noun}JobName"),
+            _by_name(f"{noun}JobName"),
         )
         for kind, noun in ((PROCESSING_JOB, "Processing"), (TRAINING_JOB, "Training"), (TRANSFORM_JOB, "Transform"))
     ),
     Work(MONITORING_EXECUTION, ("Pending", "InProgress", "Stopping")),
-    Work(BUILD_BATCH, ("IN_PROGRESS",), "codebuild", "StopBuildBatch", _named("id")),
-    Work(BUILD, ("IN_PROGRESS",), "codebuild", "StopBuild", _named("id")),
+    Work(BUILD_BATCH, ("IN_PROGRESS",), "codebuild", "StopBuildBatch", _by_name("id")),
+    Work(BUILD, ("IN_PROGRESS",), "codebuild", "StopBuild", _by_name("id")),
     Work(STACK_OPERATION, ("CREATED", "IN_PROGRESS", "IN_PROGRESS_IN_ERROR")),
     Work(PROJECT, ("Pending", "CreateInProgress", "UpdateInProgress", "DeleteInProgress")),
     Work(PROVISIONED_PRODUCT, ("UNDER_CHANGE",)),
-    Work(ENDPOINT, tuple(states.ENDPOINT), "sagemaker", "DeleteEndpoint", _named("EndpointName")),
+    Work(ENDPOINT, tuple(states.ENDPOINT), "sagemaker", "DeleteEndpoint", _by_name("EndpointName")),
 )
 
 

@@ -87,7 +87,7 @@ def test_nothing_is_deleted_while_something_does_not_end(
 def test_each_row_of_the_table_is_true(work: Any) -> None:
     """Its statuses are the kind's own, and its operation is one that loopback runs."""
     assert set(work.statuses) <= set(work.kind.lifecycle)
-    assert not work.operation or work.operation in registry.implemented(work.service)
+    assert not work.operation or work.operation in registry.implemented_operations(work.service)
 
 
 def test_a_kind_that_something_works_on_is_in_the_table() -> None:
