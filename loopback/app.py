@@ -65,7 +65,7 @@ from loopback.services.sagemaker.search import operations as _search  # noqa: F4
 from loopback.services.sagemaker.targets import start_request
 from loopback.services.sagemaker.tuning.tuner import Tuner
 from loopback.services.servicecatalog import handlers as catalog
-from loopback.services.testing.front import RequestsOfTests, permission_of, late
+from loopback.services.testing.front import RequestsOfTests, late, permission_of
 from loopback.services.testing.reset import Reset, empty
 from loopback.wire import model
 
