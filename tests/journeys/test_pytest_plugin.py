@@ -146,7 +146,7 @@ def test_each_worker_of_xdist_has_its_own(tmp_path: Path) -> None:
     ran = run_tests(tmp_path, "-n", "2", f"--basetemp={tmp_path / 'run'}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "14 passed" in ran.stdout
-    assert len(list((tmp_path / "run").glob("popen-gw*/sagemaker-local*/state"))) == 2
+    assert len(list((tmp_path / "run").glob("popen-gw*/sagemaker-local0/state"))) == 2
     assert processes_on(tmp_path) == []
 
 
