@@ -25,13 +25,13 @@ from loopback.ministack.stacks import Stacks
 from loopback.runtimes.codebuild.build import BuildDependencies as BuildMeans
 from loopback.runtimes.codebuild.builder import Builder
 from loopback.runtimes.endpoints.acceptor import Acceptor, listening_socket
-from loopback.runtimes.endpoints.async_inference import AsyncInference, Ends
+from loopback.runtimes.endpoints.async_inference import AsyncInference, AsyncOutputs
 from loopback.runtimes.endpoints.deploy import Deployer
 from loopback.runtimes.endpoints.front import DataPlaneProxy
 from loopback.runtimes.endpoints.link import Link
 from loopback.runtimes.endpoints.outbox_relay import OutboxRelay
 from loopback.runtimes.endpoints.unpack import FleetDependencies
-from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.bare import BareRepositories
 from loopback.runtimes.git.credentials import Credential
 from loopback.runtimes.git.front import GitServer as GitFront
 from loopback.runtimes.git.guard import Guard
@@ -123,7 +123,7 @@ def _ground(settings: Settings, on_change: Callable[[str, str], None], faults: F
         base.invoke,
         on_change,
         clients.client,
-        Bare(settings.state),
+        BareRepositories(settings.state),
         permit,
         settings.is_new_account,
     )
@@ -211,7 +211,11 @@ class Control:
         )
         guard = _git_guard(base.permissions, settings.place) if base.permissions else None
         git = GitFront(
-            Bare(settings.state), self.watch.has_connection, self.watch.has_repository, self.watch.compare, guard
+            BareRepositories(settings.state),
+            self.watch.has_connection,
+            self.watch.has_repository,
+            self.watch.compare,
+            guard,
         )
         for prefix in GIT_PREFIXES:
             base.add_front(prefix, git)
@@ -304,7 +308,7 @@ def _deployer(ground: Platform, link: Link, images: Images) -> Deployer:
 
 def _queue(ground: Platform, link: Link) -> AsyncInference:
     settings, context = ground.settings, ground.context
-    ends = Ends(context.objects, ground.notify, ground.put_metrics, settings.place.region)
+    ends = AsyncOutputs(context.objects, ground.notify, ground.put_metrics, settings.place.region)
     return AsyncInference(settings.state / "endpoints" / "queue", context.store, link, ends)
 
 

@@ -52,7 +52,7 @@ def refusal(fault: BaseException, settings: Settings) -> str | None:
     """Why the control plane cannot start, as a person is told; None for what may pass or is a fault of its own."""
     if isinstance(fault, DamagedState):
         return state_check.advice(fault)
-    if isinstance(fault, locks.Held):
+    if isinstance(fault, locks.AlreadyHeld):
         return f"Another control plane is on {settings.state} and does not end"
     if type(fault).__name__ in ("BrokenBase", "NewerFormat", "UnknownSchema"):  # of modules that take long to import
         return str(fault)

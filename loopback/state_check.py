@@ -11,7 +11,7 @@ LOG_FILES = ("-wal", "-shm")  # of SQLite, beside the file; the first holds the 
 
 
 @dataclass(frozen=True)
-class Found:
+class FileCheck:
     """One SQLite file: what is wrong with it, if anything, and whether it holds rows."""
 
     path: Path
@@ -70,10 +70,10 @@ def advice(damaged: DamagedState) -> str:
     )
 
 
-def _inspect(path: Path, table: str) -> Found:
+def _inspect(path: Path, table: str) -> FileCheck:
     size = path.stat().st_size if path.is_file() else 0
     if not size:
-        return Found(path, 0, "is empty" if path.exists() else "is missing")
+        return FileCheck(path, 0, "is empty" if path.exists() else "is missing")
     try:
         db = sqlite3.connect(path, timeout=30)
         try:
@@ -85,8 +85,8 @@ def _inspect(path: Path, table: str) -> Found:
     except sqlite3.DatabaseError as fault:
         if isinstance(fault, sqlite3.OperationalError):
             raise  # it cannot be opened, which says nothing of what is in it
-        return Found(path, size, f"is damaged ({fault})")
-    return Found(path, size, "" if wrong == "ok" else f"is damaged ({wrong})", rows)
+        return FileCheck(path, size, f"is damaged ({fault})")
+    return FileCheck(path, size, "" if wrong == "ok" else f"is damaged ({wrong})", rows)
 
 
 def _has_objects(settings: Settings) -> bool:

@@ -278,7 +278,7 @@ def _hold_folder(state: Path) -> Iterator[None]:
     try:
         with locks.hold(state / "lock"):
             yield
-    except locks.Held:
+    except locks.AlreadyHeld:
         found = running(state)
         where = f"at {found['url']} (pid {found['supervisor']})" if found else "(it is starting)"
         raise AlreadyRunning(f"loopback is already running on {state} {where}") from None

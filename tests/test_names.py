@@ -1,6 +1,7 @@
-"""Names are guessable: a function is named for what it does or returns, never by a bare participle (`told`, `kept`)."""
+"""Names are guessable: a function says what it does or returns, never by a bare participle; a class is one thing."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def test_functions_are_named_for_what_they_do_or_return() -> None:
     sources = {path: path.read_text() for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))}
     found = {str(path.relative_to(ROOT)): names for path, text in sources.items() if (names := [*participles(text)])}
     assert found == {}
+
+
+def test_a_class_name_means_one_thing_in_loopback() -> None:
+    """Apart from the errors of AWS's services, which several of them call the same."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((ROOT / "loopback").rglob("*.py")):
+        for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE):
+            places[name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if found[1:] and not name.endswith("Exception")} == {}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class CallFault:
 
 
 @dataclass(frozen=True)
-class JobFault:
+class InjectedJobFault:
     """The next `times` jobs of a kind whose name matches do not run; they end as Failed with this reason."""
 
     kind: str
@@ -58,7 +58,7 @@ class JobFault:
         _require_times(self.times)
 
 
-Fault = CallFault | JobFault
+Fault = CallFault | InjectedJobFault
 
 
 class Faults:
@@ -90,12 +90,14 @@ class Faults:
         )
         return found if isinstance(found, CallFault) else None
 
-    def for_job(self, kind: str, name: str) -> JobFault | None:
+    def for_job(self, kind: str, name: str) -> InjectedJobFault | None:
         """The fault that a job meets, which has happened once more then."""
         found = self._take(
-            lambda fault: isinstance(fault, JobFault) and fault.kind == kind and fnmatch.fnmatchcase(name, fault.name)
+            lambda fault: (
+                isinstance(fault, InjectedJobFault) and fault.kind == kind and fnmatch.fnmatchcase(name, fault.name)
+            )
         )
-        return found if isinstance(found, JobFault) else None
+        return found if isinstance(found, InjectedJobFault) else None
 
     def _take(self, matches: Any) -> Fault | None:
         with self._lock:
@@ -112,7 +114,7 @@ def from_document(document: Mapping[str, Any]) -> Fault:
 
     Raises WrongFault.
     """
-    form: type[CallFault | JobFault] = JobFault if "kind" in document else CallFault
+    form: type[CallFault | InjectedJobFault] = InjectedJobFault if "kind" in document else CallFault
     known = {field.name: field.type for field in fields(form)}
     if unknown := sorted(set(document) - set(known)):
         raise WrongFault(f"{unknown[0]!r} is not known; expected {', '.join(known)}")

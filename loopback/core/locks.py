@@ -14,11 +14,11 @@ STEP_SECONDS = 0.02
 PID_BYTES, BYTES = 16, 4096
 
 
-class Held(Exception):
+class AlreadyHeld(Exception):
     """Another process holds it."""
 
 
-class Hold:
+class HeldLock:
     """A lock that this process holds."""
 
     def __init__(self, descriptor: int) -> None:
@@ -33,16 +33,16 @@ class Hold:
 
 
 @contextlib.contextmanager
-def hold(path: Path, seconds: float = 0) -> Iterator[Hold]:
+def hold(path: Path, seconds: float = 0) -> Iterator[HeldLock]:
     """Hold the lock; wait so long for the process that has it. Raises Held, OSError."""
     deadline = time.monotonic() + seconds
     path.touch(mode=0o600)
     with path.open("rb+", buffering=0) as file:
         while not _take(file.fileno()):
             if time.monotonic() >= deadline:
-                raise Held(str(path))
+                raise AlreadyHeld(str(path))
             time.sleep(STEP_SECONDS)
-        yield Hold(file.fileno())
+        yield HeldLock(file.fileno())
 
 
 def holder(path: Path) -> int | None:

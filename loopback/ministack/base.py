@@ -151,7 +151,7 @@ class Ministack:
         self.state = state.SavedState(self._modules, file, settings.autosave_seconds)
         self._loading = loading.Loading(self._modules, file, settings.base_database, self.state, settings.accept_loss)
         staging, module = Staging(settings.state / "s3-staged"), self._modules["ministack.services.s3"]
-        self._files = object_files.Files(module, self._modules["ministack.core.responses"], staging)
+        self._files = object_files.ObjectFiles(module, self._modules["ministack.core.responses"], staging)
         self.objects = s3.S3(module, self._files, staging, self.state)
         self._carried = carried_out.CarriedOut()
         for part in (

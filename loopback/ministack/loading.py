@@ -11,7 +11,7 @@ from typing import Any
 from loopback.core.damage import Damage, DamagedState
 from loopback.ministack import rows
 from loopback.ministack.row_file import RowFile
-from loopback.ministack.rows import Row
+from loopback.ministack.rows import RecordPlace
 from loopback.ministack.state import SavedState
 
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -72,7 +72,7 @@ def import_files(base: Path, file: RowFile, accept_loss: bool) -> None:
 
     All or none. Raises DamagedState; what may be lost is moved aside.
     """
-    texts: dict[Row, str] = {}
+    texts: dict[RecordPlace, str] = {}
     damage: list[Damage] = []
     paths = sorted(base.glob("*.json"))
     for path in list(paths):
@@ -115,8 +115,10 @@ def _payload(path: Path) -> dict[str, Any]:
     raise ValueError("is not the state of a service")
 
 
-def _decode_rows(texts: list[tuple[Row, str]], path: Path) -> tuple[list[tuple[Row, Any]], list[Damage]]:
-    found: list[tuple[Row, Any]] = []
+def _decode_rows(
+    texts: list[tuple[RecordPlace, str]], path: Path
+) -> tuple[list[tuple[RecordPlace, Any]], list[Damage]]:
+    found: list[tuple[RecordPlace, Any]] = []
     damage: list[Damage] = []
     for row, text in texts:
         try:
@@ -126,7 +128,7 @@ def _decode_rows(texts: list[tuple[Row, str]], path: Path) -> tuple[list[tuple[R
     return found, damage
 
 
-def _missing_code(texts: list[tuple[Row, str]], blobs: Path, prune: Callable[[set[str]], None]) -> list[Damage]:
+def _missing_code(texts: list[tuple[RecordPlace, str]], blobs: Path, prune: Callable[[set[str]], None]) -> list[Damage]:
     """Functions whose code is gone; code that no function has is deleted."""
     referenced = {blob for row, text in texts if row.state == "lambda" for blob in BLOB.findall(text)}
     prune(referenced)

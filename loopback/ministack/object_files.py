@@ -56,7 +56,7 @@ UPLOADS, STAGED = "multipart_uploads", "staged"
 log = logging.getLogger("loopback")
 
 
-class Files:
+class ObjectFiles:
     """Made once, before the base serves. `staging` is on the disk of the objects."""
 
     def __init__(self, s3: Any, responses: Any, staging: Staging) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loopback.ministack.rows import Row
+from loopback.ministack.rows import RecordPlace
 
 SCHEMA = """
 create table if not exists rows (
@@ -58,12 +58,14 @@ class RowFile:
         self.fault = ""  # why the last commit failed; empty when it did not
         self.complain: Callable[[str], None] = lambda _fault: None  # called when that changes
 
-    def read(self) -> list[tuple[Row, str]]:
+    def read(self) -> list[tuple[RecordPlace, str]]:
         """All rows, oldest first."""
         found = self._db.execute("select state, store, key, part, value from rows order by rowid")
-        return [(Row(*row[:4]), row[4]) for row in found]
+        return [(RecordPlace(*row[:4]), row[4]) for row in found]
 
-    def write(self, changed: Mapping[Row, str], gone: Sequence[Row], undo: Callable[[], None]) -> "Future[None]":
+    def write(
+        self, changed: Mapping[RecordPlace, str], gone: Sequence[RecordPlace], undo: Callable[[], None]
+    ) -> "Future[None]":
         """Put and delete rows, as one. The result is there when they are on disk, or NotWritten, after `undo`."""
         batch = _Batch(changed, gone, undo)
         self._waiting.put(batch)
@@ -110,8 +112,8 @@ class RowFile:
 
 @dataclass(frozen=True)
 class _Batch:
-    changed: Mapping[Row, str]
-    gone: Sequence[Row]
+    changed: Mapping[RecordPlace, str]
+    gone: Sequence[RecordPlace]
     undo: Callable[[], None]
     done: "Future[None]" = field(default_factory=Future)
 

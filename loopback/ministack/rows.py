@@ -19,7 +19,7 @@ PAIRS, SET = "__pairs__", "__set__"
 WHOLE = ""  # the key of a member of the state that is no store, and the part of a record that is not divided
 
 
-class Unreadable(Exception):
+class UnreadableRow(Exception):
     """A row is not what this module writes."""
 
 
@@ -27,7 +27,9 @@ class Unwritable(Exception):
     """The base keeps something that has no text."""
 
 
-class Row(NamedTuple):  # no dataclass: a queue of 10,000 messages has as many, which are compared at each request
+class RecordPlace(
+    NamedTuple
+):  # no dataclass: a queue of 10,000 messages has as many, which are compared at each request
     """Where a value is: the base's name of the state, the store in it, the record's key, and a part of the record."""
 
     state: str
@@ -36,24 +38,27 @@ class Row(NamedTuple):  # no dataclass: a queue of 10,000 messages has as many, 
     part: str = WHOLE
 
 
-def split_state(state: str, stores: Mapping[str, Any]) -> Iterator[tuple[Row, Any]]:
+def split_state(state: str, stores: Mapping[str, Any]) -> Iterator[tuple[RecordPlace, Any]]:
     """The values of a state, as its module's `get_state` returns it, each with its place."""
     for store, value in stores.items():
         if not is_store(value):
-            yield Row(state, store, WHOLE), value
+            yield RecordPlace(state, store, WHOLE), value
             continue
         many = PARTS.get((state, store))
         for key, record in value._data.items():
             row_key = key_text(key)
             if many is None or not isinstance(record, dict) or not record.get(many):
-                yield Row(state, store, row_key), record
+                yield RecordPlace(state, store, row_key), record
                 continue
-            yield Row(state, store, row_key), {name: type(v)() if name == many else v for name, v in record.items()}
+            yield (
+                RecordPlace(state, store, row_key),
+                {name: type(v)() if name == many else v for name, v in record.items()},
+            )
             for part, member in _members(record[many]):
-                yield Row(state, store, row_key, part), member
+                yield RecordPlace(state, store, row_key, part), member
 
 
-def join_states(rows: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
+def join_states(rows: Iterable[tuple[RecordPlace, Any]]) -> dict[str, dict[str, Any]]:
     """The states of these rows, as `load_persisted_state` of the base takes them."""
     states: dict[str, dict[str, Any]] = {}
     for row, value in sorted(rows, key=lambda found: found[0].part != WHOLE):  # a record before its parts
@@ -81,7 +86,7 @@ def is_store(value: Any) -> bool:
     return isinstance(value, (AccountRegionScopedDict, AccountScopedDict))
 
 
-def encode(row: Row, value: Any) -> str:
+def encode(row: RecordPlace, value: Any) -> str:
     """Raises Unwritable."""
     from ministack.core.persistence import _json_default
 

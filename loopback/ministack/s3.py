@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.core.objects import NoSuchBucket, NoSuchKey, StoredObject
 from loopback.ministack.file_body import LARGE, FileBody, Staging
-from loopback.ministack.object_files import Files
+from loopback.ministack.object_files import ObjectFiles
 from loopback.ministack.state import SavedState
 
 HOOKS = {
@@ -18,7 +18,7 @@ HOOKS = {
 class S3:
     """The `core.objects.Objects` of this process."""
 
-    def __init__(self, module: Any, files: Files, staging: Staging, state: SavedState) -> None:
+    def __init__(self, module: Any, files: ObjectFiles, staging: Staging, state: SavedState) -> None:
         self._s3, self._files, self._staging, self._state = module, files, staging, state
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:

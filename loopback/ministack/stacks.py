@@ -39,7 +39,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
 ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 
 
-class Resources(Protocol):
+class StackResources(Protocol):
     """What makes, changes and deletes the resources of our types. `role` is the stack's, or ""."""
 
     types: tuple[str, ...]
@@ -60,7 +60,7 @@ class Resources(Protocol):
 class Stacks:
     """Made once, before the base serves. `save` writes the stacks' records."""
 
-    def __init__(self, resources: Resources, place: Place, permit: Permit, save: Callable[[], None]) -> None:
+    def __init__(self, resources: StackResources, place: Place, permit: Permit, save: Callable[[], None]) -> None:
         self._resources, self._place, self._permit, self._save = resources, place, permit, save
         modules: list[Any] = [importlib.import_module(name) for name in HOOKS]
         self._state, self._provisioners, self._engine, self._cloudwatch = modules

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from loopback.ministack import records
 from loopback.ministack.records import UNKNOWN, Key, Records, Uses, fingerprint
 from loopback.ministack.row_file import NotWritten, RowFile
-from loopback.ministack.rows import WHOLE, Row, Unwritable, encode, is_store, key_text, split_state
+from loopback.ministack.rows import WHOLE, RecordPlace, Unwritable, encode, is_store, key_text, split_state
 
 T = TypeVar("T")
 HOOKS = {"ministack.app": ("_state_map", "_build_persistence_save_dict", "_load_persisted_state", "save_all")}
@@ -33,7 +33,9 @@ class SavedState:
         self._app, self._file, self._pause_seconds = modules["ministack.app"], file, pause_seconds
         self._app.save_all = lambda _states: None  # at a clean shutdown; `save` has done it
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._rows: dict[str, dict[str, dict[Row, int | None]]] = {}  # state, key, what is on disk and its fingerprint
+        self._rows: dict[
+            str, dict[str, dict[RecordPlace, int | None]]
+        ] = {}  # state, key, what is on disk and its fingerprint
         self._irregular: set[str] = set()  # modules that keep something outside of their stores
         self._is_loaded = False
         self._last = _DONE
@@ -67,7 +69,7 @@ class SavedState:
         """The loop has ended: what is called from now on runs on the caller's thread."""
         self._loop = None
 
-    def mark_loaded(self, rows: Iterable[Row]) -> None:
+    def mark_loaded(self, rows: Iterable[RecordPlace]) -> None:
         """The base has loaded these rows: they are known, and their records need not be written."""
         self._is_loaded = True
         for row in rows:
@@ -152,7 +154,7 @@ class SavedState:
                 self._irregular.add(owner)
                 stores = _copy_state(get_state, None)
             on_disk = self._rows.setdefault(state, {})
-            found: set[Row] = set()
+            found: set[RecordPlace] = set()
             for row, value in split_state(state, stores):
                 found.add(row)
                 rows, seen = on_disk.setdefault(row.key, {}), _print(row, value)
@@ -185,8 +187,8 @@ class SavedState:
 
 @dataclass(frozen=True)
 class _Write:
-    texts: dict[Row, str] = field(default_factory=dict)
-    gone: list[Row] = field(default_factory=list)
+    texts: dict[RecordPlace, str] = field(default_factory=dict)
+    gone: list[RecordPlace] = field(default_factory=list)
     stores: list[tuple[Records, list[Key]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -195,7 +197,7 @@ def _everything() -> list[tuple[Records, list[Key]]]:
     return [(store, store.known_keys()) for store in records.every()]
 
 
-def _print(row: Row, value: Any) -> int:
+def _print(row: RecordPlace, value: Any) -> int:
     if row.state == "sqs" and row.part:  # of a message, these change; a queue may have thousands of them
         return hash((value["visible_at"], value["receipt_handle"], len(value)))
     return fingerprint(value)

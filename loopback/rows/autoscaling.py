@@ -6,12 +6,12 @@ from typing import Any
 
 from loopback.core.kinds import SCALABLE_TARGET, SCALING_ACTIVITY, SCALING_POLICY, SCHEDULED_ACTION
 from loopback.core.queries import Selection, equals
-from loopback.engines.autoscaling.capacity import Move
+from loopback.engines.autoscaling.capacity import ScalingMove
 from loopback.rows.row import Json, Result, document, key
 
 
-def _read_move(value: Mapping[str, Any]) -> Move:
-    return Move(**value)
+def _read_move(value: Mapping[str, Any]) -> ScalingMove:
+    return ScalingMove(**value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,8 @@ class ScalableTargetResult(Result):
 
     id: str = ""
     ranged: bool = False
-    scaled_out: Move | None = field(default=None, metadata=key("out", _read_move, asdict))
-    scaled_in: Move | None = field(default=None, metadata=key("in", _read_move, asdict))
+    scaled_out: ScalingMove | None = field(default=None, metadata=key("out", _read_move, asdict))
+    scaled_in: ScalingMove | None = field(default=None, metadata=key("in", _read_move, asdict))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class ScheduledActionRow(ScheduledActionResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class CapacityChange:
     """A change of capacity: from, to, why, and the cooldown in seconds that follows it."""
 
     before: int
@@ -92,7 +92,7 @@ class Aim:
     cooldown: float = 0.0
 
     @classmethod
-    def read(cls, value: Mapping[str, Any]) -> "Aim":
+    def read(cls, value: Mapping[str, Any]) -> "CapacityChange":
         """From JSON."""
         return cls(**value)
 
@@ -114,7 +114,7 @@ class ScalingActivityRow(ScalingActivityResult):
 
     description: str = field(metadata=key("Description"))
     cause: str = field(metadata=key("Cause"))
-    aim: Aim | None = field(default=None, metadata=key("", Aim.read, asdict))
+    aim: CapacityChange | None = field(default=None, metadata=key("", CapacityChange.read, asdict))
 
 
 def target_with_id(identity: str) -> Selection:

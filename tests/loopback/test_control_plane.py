@@ -8,7 +8,7 @@ import pytest
 
 from loopback.control_plane import refusal
 from loopback.core.damage import Damage, DamagedState
-from loopback.core.locks import Held
+from loopback.core.locks import AlreadyHeld
 from loopback.core.schema import UnknownSchema
 from loopback.core.settings import Settings
 from loopback.ministack.modules import BrokenBase
@@ -19,7 +19,7 @@ from loopback.ministack.row_file import NewerFormat
     ("fault", "words"),
     [
         (DamagedState([Damage(Path("/s/a.db"), "is empty")]), ["/s/a.db is empty", "--accept-loss"]),
-        (Held("/s/control.lock"), ["Another control plane is on /s"]),
+        (AlreadyHeld("/s/control.lock"), ["Another control plane is on /s"]),
         (BrokenBase("ministack lacks x"), ["ministack lacks x"]),
         (NewerFormat("format 9"), ["format 9"]),
         (UnknownSchema("version 9"), ["version 9"]),

@@ -30,7 +30,7 @@ class CapacityLimits:
 
 
 @dataclass(frozen=True)
-class Move:
+class ScalingMove:
     """The last completed change in one direction: until `until`, the next one of that direction has to wait."""
 
     before: int
@@ -86,13 +86,13 @@ def _whole(change: float) -> int:
     return int(change)
 
 
-def base_of(current: int, out: Move | None, now: float) -> int:
+def base_of(current: int, out: ScalingMove | None, now: float) -> int:
     """What a scale-out counts from: within a cooldown, what there was before, so that only a larger one adds more."""
     return out.before if out is not None and now < out.until else current
 
 
 def decide(
-    wanted: int, current: int, limits: CapacityLimits, moves: tuple[Move | None, Move | None], now: float
+    wanted: int, current: int, limits: CapacityLimits, moves: tuple[ScalingMove | None, ScalingMove | None], now: float
 ) -> Decision:
     """Whether to go from `current` to `wanted`; `moves` are the last scale-out and scale-in."""
     out, inward = moves

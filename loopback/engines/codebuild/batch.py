@@ -39,7 +39,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Moves:
+class BatchMoves:
     """What to do now; `ended` is the batch's final status, "" while it goes on."""
 
     begin: tuple[Task, ...] = ()
@@ -47,7 +47,7 @@ class Moves:
     ended: str = ""
 
 
-def plan(batch: Batch, statuses: Mapping[str, str], halted: str = "") -> Moves:
+def plan(batch: Batch, statuses: Mapping[str, str], halted: str = "") -> BatchMoves:
     """`statuses` has those of the builds that have begun; `halted` is STOPPED or TIMED_OUT for a batch to be ended."""
     running = tuple(name for name, status in statuses.items() if status == RUNNING)
     failed = any(
@@ -55,10 +55,10 @@ def plan(batch: Batch, statuses: Mapping[str, str], halted: str = "") -> Moves:
     )
     if halted or failed:
         if running:
-            return Moves(stop=running if halted or batch.fast_fail else ())
-        return Moves(ended=halted or FAILED)
+            return BatchMoves(stop=running if halted or batch.fast_fail else ())
+        return BatchMoves(ended=halted or FAILED)
     ready = tuple(task for task in batch.tasks if task.identifier not in statuses and _free(task, statuses))
-    return Moves(begin=ready) if ready or running else Moves(ended=SUCCEEDED)
+    return BatchMoves(begin=ready) if ready or running else BatchMoves(ended=SUCCEEDED)
 
 
 _FAILURES = (FAILED, "FAULT", "TIMED_OUT", "STOPPED")

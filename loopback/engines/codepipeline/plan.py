@@ -63,7 +63,7 @@ class PipelineFacts:
 
 
 @dataclass(frozen=True)
-class Enter:
+class EnterStage:
     """The execution goes into the stage that it waits for."""
 
     run: RunningExecution
@@ -78,7 +78,7 @@ class StartAction:
 
 
 @dataclass(frozen=True)
-class Abandon:
+class AbandonAction:
     """An action that runs is given up; a rule, where `condition` is its kind."""
 
     run: RunningExecution
@@ -95,7 +95,7 @@ class CheckCondition:
 
 
 @dataclass(frozen=True)
-class Judge:
+class EndCondition:
     """A condition is over: Succeeded, Failed, Errored, Cancelled or Abandoned."""
 
     run: RunningExecution
@@ -104,7 +104,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Leave:
+class LeaveStage:
     """The stage is over for the execution: Succeeded, Skipped, Failed or Stopped. The first two lead on to the next."""
 
     run: RunningExecution
@@ -120,7 +120,7 @@ class RetryStage:
 
 
 @dataclass(frozen=True)
-class RollBack:
+class RollBackStage:
     """The stage's own onFailure asks for the newest execution that succeeded there."""
 
     run: RunningExecution
@@ -134,7 +134,17 @@ class FinishExecution:
     status: str
 
 
-Move = Enter | StartAction | Abandon | CheckCondition | Judge | Leave | RetryStage | RollBack | FinishExecution
+Move = (
+    EnterStage
+    | StartAction
+    | AbandonAction
+    | CheckCondition
+    | EndCondition
+    | LeaveStage
+    | RetryStage
+    | RollBackStage
+    | FinishExecution
+)
 
 
 def plan(facts: PipelineFacts) -> list[Move]:
@@ -151,7 +161,7 @@ def _in_stage(run: RunningExecution) -> Iterator[Move]:
     if looking is not None:
         yield from _check_rules(run, looking)
     elif running and run.stopping == "abandon":
-        yield from (Abandon(run, name) for name in running)
+        yield from (AbandonAction(run, name) for name in running)
     elif running and (run.stopping or _has_failed(run)):
         return  # what runs goes on; nothing new begins
     elif all(run.actions.get(action.name) == "Succeeded" for action in run.here.actions):
@@ -179,12 +189,12 @@ def _check_rules(run: RunningExecution, kind: str) -> Iterator[Move]:
         return
     else:
         status = "Succeeded"
-    yield from (Abandon(run, name, kind) for name, each in rules.items() if each == "InProgress")
-    yield Judge(run, kind, status)
+    yield from (AbandonAction(run, name, kind) for name, each in rules.items() if each == "InProgress")
+    yield EndCondition(run, kind, status)
 
 
 def _over(run: RunningExecution, status: str) -> Iterator[Move]:
-    yield Leave(run, status)
+    yield LeaveStage(run, status)
     yield FinishExecution(run, status)
 
 
@@ -197,7 +207,7 @@ def _refuse_entry(run: RunningExecution) -> Iterator[Move]:
 
 
 def _on(run: RunningExecution, status: str) -> Iterator[Move]:
-    yield Leave(run, status)
+    yield LeaveStage(run, status)
     if run.last:
         yield FinishExecution(run, "Succeeded")
 
@@ -244,7 +254,7 @@ def _result(run: RunningExecution, kind: str) -> str:
 def _failed_for_good(run: RunningExecution, policy: str) -> Iterator[Move]:
     yield from _over(run, "Failed")
     if policy == "ROLLBACK" and not run.rollback and run.structure.mode != PARALLEL:
-        yield RollBack(run)
+        yield RollBackStage(run)
 
 
 def _stop_waiting(run: RunningExecution) -> Iterator[Move]:
@@ -267,9 +277,9 @@ def _entries(facts: PipelineFacts) -> Iterator[Move]:
         if stage in facts.shut:
             continue
         if facts.mode == PARALLEL:
-            yield from (Enter(run) for run in ready)
+            yield from (EnterStage(run) for run in ready)
         elif stage not in taken:
-            yield Enter(ready[0])
+            yield EnterStage(ready[0])
 
 
 def shut_stages(structure: Structure, transitions: Mapping[str, Mapping[str, object]]) -> frozenset[str]:

@@ -56,7 +56,7 @@ class DeploymentProgress:
 
 
 @dataclass(frozen=True)
-class Picture:
+class TrafficState:
     """What is to stand: green's share of the traffic, and the parts of both fleets that run."""
 
     share: float
@@ -64,31 +64,31 @@ class Picture:
     green: float
 
 
-ALONE = Picture(0.0, 1.0, 0.0)  # blue, as before the deployment
+ALONE = TrafficState(0.0, 1.0, 0.0)  # blue, as before the deployment
 
 
-def picture(plan: DeploymentPlan, at: DeploymentProgress) -> Picture:
+def picture(plan: DeploymentPlan, at: DeploymentProgress) -> TrafficState:
     """What is to stand in a phase."""
     if at.phase == LAUNCHING:
-        return Picture(0.0, 1.0, plan.green_share(0))
+        return TrafficState(0.0, 1.0, plan.green_share(0))
     if at.phase in (ENDING, DONE):
-        return Picture(1.0, 0.0, 1.0)
+        return TrafficState(1.0, 0.0, 1.0)
     if at.phase == UNDONE:
         return ALONE
     if at.phase == RETREATING:
         return way_back(plan, at.step)[at.back]
-    return Picture(plan.shares[at.step], plan.blue_share(at.step), plan.green_share(at.step))
+    return TrafficState(plan.shares[at.step], plan.blue_share(at.step), plan.green_share(at.step))
 
 
-def way_back(plan: DeploymentPlan, step: int) -> list[Picture]:
+def way_back(plan: DeploymentPlan, step: int) -> list[TrafficState]:
     """From this step to blue alone. Blue gets its traffic at once, before it gets its missing instances, unless the
     plan wants to take back part by part.
     """
     if plan.retreat >= 1.0:
-        return [Picture(0.0, plan.blue_share(step), plan.green_share(step)), ALONE]
+        return [TrafficState(0.0, plan.blue_share(step), plan.green_share(step)), ALONE]
     share, pictures = plan.shares[step], []
     while (share := round(share - plan.retreat, 9)) > 0:
-        pictures.append(Picture(share, max(plan.blue_share(step), 1.0 - share), share))
+        pictures.append(TrafficState(share, max(plan.blue_share(step), 1.0 - share), share))
     return [*pictures, ALONE]
 
 

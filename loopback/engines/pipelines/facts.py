@@ -57,7 +57,7 @@ class ExecutionFacts:
 
 
 @dataclass(frozen=True)
-class Start:
+class StartStep:
     """Begin `step` under `name`: `arguments` and `envelope` (the keys beside Arguments) are resolved."""
 
     step: Step
@@ -69,7 +69,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenForEach:
     """Record `name`, a ForEach, as Executing with these properties; there is nothing else to carry out."""
 
     name: str
@@ -77,7 +77,7 @@ class Open:
 
 
 @dataclass(frozen=True)
-class Conclude:
+class EndStep:
     """Record `name` as ended; there is nothing else to carry out."""
 
     name: str
@@ -87,7 +87,7 @@ class Conclude:
 
 
 @dataclass(frozen=True)
-class Retry:
+class RetryStep:
     """Record that failed `name` is tried again at `at`, and plan again then."""
 
     name: str
@@ -95,33 +95,35 @@ class Retry:
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopStep:
     """Stop the running work of `name`; its status becomes Stopping."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Finish:
+class EndExecution:
     """The execution ends."""
 
     status: str
     failure_reason: str = ""
 
 
-Action = Start | Open | Conclude | Retry | Stop | Finish
+Action = StartStep | OpenForEach | EndStep | RetryStep | StopStep | EndExecution
 
 
-def record(fact: StepFact | None, action: Start | Open | Conclude | Retry | Stop, now: float) -> StepFact:
+def record(
+    fact: StepFact | None, action: StartStep | OpenForEach | EndStep | RetryStep | StopStep, now: float
+) -> StepFact:
     """The fact of a step right after `action` on it was taken up."""
     before = fact or StepFact("Starting", first_started=now)
-    if isinstance(action, Start):
+    if isinstance(action, StartStep):
         return StepFact("Starting", attempts=action.attempt, first_started=before.first_started)
-    if isinstance(action, Open):
+    if isinstance(action, OpenForEach):
         return replace(before, status="Executing", properties=action.properties)
-    if isinstance(action, Retry):
+    if isinstance(action, RetryStep):
         return replace(before, retry_at=action.at)
-    if isinstance(action, Stop):
+    if isinstance(action, StopStep):
         return replace(before, status="Stopping")
     properties = action.properties or before.properties
     reason = action.failure_reason or before.failure_reason

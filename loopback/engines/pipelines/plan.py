@@ -19,14 +19,14 @@ from loopback.engines.pipelines import arguments, conditions, foreach, retries
 from loopback.engines.pipelines.facts import (
     ACTIVE,
     Action,
-    Conclude,
+    EndExecution,
+    EndStep,
     ExecutionFacts,
-    Finish,
-    Open,
-    Retry,
-    Start,
+    OpenForEach,
+    RetryStep,
+    StartStep,
     StepFact,
-    Stop,
+    StopStep,
     record,
 )
 from loopback.engines.pipelines.model import Definition, Step
@@ -37,14 +37,14 @@ STEPS_FAILED = "Step failure: One or multiple steps failed."  # AWS's words
 HANDLED = "Completed with failures."
 __all__ = [
     "Action",
-    "Conclude",
+    "EndExecution",
+    "EndStep",
     "ExecutionFacts",
-    "Finish",
-    "Open",
-    "Retry",
-    "Start",
+    "OpenForEach",
+    "RetryStep",
+    "StartStep",
     "StepFact",
-    "Stop",
+    "StopStep",
     "plan",
     "record",
 ]
@@ -93,16 +93,16 @@ class _Planning:
             self.actions.append(self._finish())
         return self.actions
 
-    def _do(self, action: Start | Open | Conclude | Retry | Stop) -> None:
+    def _do(self, action: StartStep | OpenForEach | EndStep | RetryStep | StopStep) -> None:
         self.actions.append(action)
         self.steps[action.name] = record(self.steps.get(action.name), action, self.now)
 
     def _stop(self) -> None:
         for name, fact in list(self.steps.items()):
             if fact.waiting:
-                self._do(Conclude(name, "Stopped"))
+                self._do(EndStep(name, "Stopped"))
             elif fact.status in ("Starting", "Executing") and not self._is_for_each(name):
-                self._do(Stop(name))
+                self._do(StopStep(name))
 
     def _schedule_retries(self) -> None:
         for name, fact in list(self.steps.items()):
@@ -111,7 +111,7 @@ class _Planning:
             policies = self._step(name)[0].raw.get("RetryPolicies") or ()
             delay = retries.next_delay(policies, fact.failure_kind, fact.attempts, fact.first_started, self.now)
             if delay is not None:
-                self._do(Retry(name, self.now + delay))
+                self._do(RetryStep(name, self.now + delay))
 
     def _advance(self) -> bool:
         """Start and conclude what can be; True when a conclusion may have made more possible."""
@@ -124,10 +124,10 @@ class _Planning:
         for name, fact in list(self.steps.items()):
             if fact.status == "Executing" and self._is_for_each(name):
                 self._close(name, fact)
-        return any(isinstance(action, Open | Conclude) for action in self.actions[before:])
+        return any(isinstance(action, OpenForEach | EndStep) for action in self.actions[before:])
 
     def _has_failed_since(self, index: int) -> bool:
-        return any(isinstance(action, Conclude) and action.status == "Failed" for action in self.actions[index:])
+        return any(isinstance(action, EndStep) and action.status == "Failed" for action in self.actions[index:])
 
     def _candidates(self, halted: bool) -> Iterator[_Candidate]:
         """Steps whose turn it is: retries that are due, then steps that have not started, in document order."""
@@ -158,18 +158,18 @@ class _Planning:
         try:
             if step.type == "Condition":
                 holds = [conditions.evaluate(c, lambda v: resolve(v, scope)) for c in step.arguments["Conditions"]]
-                self._do(Conclude(name, "Succeeded", {"Outcome": str(all(holds))}))
+                self._do(EndStep(name, "Succeeded", {"Outcome": str(all(holds))}))
             elif step.type == "Fail":
                 message = str(resolve(step.arguments.get("ErrorMessage", ""), scope))
-                self._do(Conclude(name, "Failed", {"ErrorMessage": message}, message))
+                self._do(EndStep(name, "Failed", {"ErrorMessage": message}, message))
             elif step.type == "ForEach":
-                self._do(Open(name, foreach.start_properties(resolve(step.arguments["IterableItems"], scope))))
+                self._do(OpenForEach(name, foreach.start_properties(resolve(step.arguments["IterableItems"], scope))))
             else:
                 attempt = self.steps[name].attempts + 1 if name in self.steps else 1
                 request, extra = arguments.resolve_arguments(step, scope), arguments.envelope(step, scope)
-                self._do(Start(step, name, request, extra, attempt, iteration))
+                self._do(StartStep(step, name, request, extra, attempt, iteration))
         except (Unresolvable, conditions.Incomparable) as error:
-            self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
+            self._do(EndStep(name, "Failed", failure_reason=f"ClientError: {error}"))
 
     def _close(self, name: str, fact: StepFact) -> None:
         """End a ForEach when none of its iterations runs, or will."""
@@ -182,10 +182,10 @@ class _Planning:
         try:
             status, properties = foreach.outcome(step, body, fact, self.steps, cut_short=to_come)
         except Unresolvable as error:
-            self._do(Conclude(name, "Failed", failure_reason=f"ClientError: {error}"))
+            self._do(EndStep(name, "Failed", failure_reason=f"ClientError: {error}"))
             return
         reason = f"{properties['FailedStepCount']} step(s) of the body failed" if status == "Failed" else ""
-        self._do(Conclude(name, status, properties, reason))
+        self._do(EndStep(name, status, properties, reason))
 
     def _has_place(self, step: Step) -> bool:
         if step.type in _WITHOUT_WORK:
@@ -230,19 +230,19 @@ class _Planning:
         }
         return for_item(scope, self.steps[step.parent].properties[foreach.ITEMS][iteration], siblings)
 
-    def _finish(self) -> Finish:
+    def _finish(self) -> EndExecution:
         unhandled = self.reach.unhandled_failures()
         for name in unhandled:
             if self.definition.steps[name].type == "Fail":
-                return Finish("Failed", self.steps[name].failure_reason[:_MAX_REASON])
+                return EndExecution("Failed", self.steps[name].failure_reason[:_MAX_REASON])
         failed = [name for name in unhandled if self.steps[name].status == "Failed"]
         if self.facts.stopping and not failed:
-            return Finish("Stopped")
+            return EndExecution("Stopped")
         if unhandled:
-            return Finish("Failed", self._reason(STEPS_FAILED, unhandled))
+            return EndExecution("Failed", self._reason(STEPS_FAILED, unhandled))
         if self.reach.handled_failures():
-            return Finish("Failed", self._reason(HANDLED, self.reach.handled_failures()))
-        return Finish("Succeeded")
+            return EndExecution("Failed", self._reason(HANDLED, self.reach.handled_failures()))
+        return EndExecution("Succeeded")
 
     def _reason(self, text: str, names: list[str]) -> str:
         told = [f"{name} {self.steps[name].status.lower()}: {self.steps[name].failure_reason}" for name in names]

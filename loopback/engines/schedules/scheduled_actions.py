@@ -20,7 +20,7 @@ SEARCHED_DAYS = 366 * 8  # 29 February comes at least once within these
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ScheduleExpression:
     """A schedule expression that was understood; `zone` is that of at() and cron()."""
 
     text: str
@@ -38,10 +38,10 @@ class Schedule:
         return next(_cron_times(inner, self.zone, moment), None)
 
 
-def parse(text: str, zone: str = "UTC") -> Schedule:
+def parse(text: str, zone: str = "UTC") -> ScheduleExpression:
     """Raises ValidationException with what is wrong."""
     try:
-        found = Schedule(text, ZoneInfo(zone))
+        found = ScheduleExpression(text, ZoneInfo(zone))
     except (KeyError, ValueError):
         raise ValidationException(f"{zone!r} is not the name of a time zone, such as Europe/Berlin") from None
     kind, inner = _split(text)

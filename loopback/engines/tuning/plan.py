@@ -12,7 +12,7 @@ from typing import Any
 
 from loopback.engines.tuning import stopping
 from loopback.engines.tuning.ranges import Space
-from loopback.engines.tuning.stopping import Resources
+from loopback.engines.tuning.stopping import EpochBounds
 
 ATTEMPTS = 5  # training jobs without a success, or without an objective, after which a tuning job gives up
 MOST_LOST = 3  # times that a training job which lost its workers is begun again
@@ -49,7 +49,7 @@ class Rules:
     target: float | None = None
     not_improving: int | None = None
     early: bool = False
-    resources: Resources | None = None
+    resources: EpochBounds | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class TrialFact:
 
 
 @dataclass(frozen=True)
-class Launch:
+class LaunchTrial:
     """Begin the combination with this index of an algorithm. `again` names the training job that lost its workers."""
 
     algorithm: int
@@ -99,7 +99,7 @@ class StopTrial:
 
 
 @dataclass(frozen=True)
-class End:
+class EndTuning:
     """The tuning job is over. `details` go into TuningJobCompletionDetails."""
 
     status: str
@@ -107,13 +107,13 @@ class End:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-Action = Launch | StopTrial | End
+Action = LaunchTrial | StopTrial | EndTuning
 
 
 def plan(rules: Rules, trials: Sequence[TrialFact], elapsed: float, *, stopping_all: bool) -> list[Action]:
     """What to do now; empty while what runs is left to run. `elapsed` are the seconds since it began."""
     running = [trial for trial in trials if not trial.ended]
-    over = End("Stopped") if stopping_all else _over(rules, trials, elapsed)
+    over = EndTuning("Stopped") if stopping_all else _over(rules, trials, elapsed)
     if over is not None and not running:
         return [over]
     if over is not None:  # where nothing has succeeded what runs is waited for, since it may
@@ -137,7 +137,7 @@ def _merit(rules: Rules, trial: TrialFact) -> float:
     return trial.objective if rules.algorithms[trial.algorithm].maximize else -trial.objective
 
 
-def _over(rules: Rules, trials: Sequence[TrialFact], elapsed: float) -> End | None:
+def _over(rules: Rules, trials: Sequence[TrialFact], elapsed: float) -> EndTuning | None:
     """Why no more training jobs are begun; None while there is none."""
     ended = [trial for trial in trials if trial.ended and not trial.retried]
     succeeded = [trial for trial in ended if trial.status in ("Completed", "Stopped")]
@@ -155,18 +155,18 @@ def _over(rules: Rules, trials: Sequence[TrialFact], elapsed: float) -> End | No
         return _end(trials)
     since = len(ended) - 1 - ended.index(top)
     if rules.not_improving is not None and since >= rules.not_improving:
-        return End("Completed", details={"NumberOfTrainingJobsObjectiveNotImproving": since})
+        return EndTuning("Completed", details={"NumberOfTrainingJobsObjectiveNotImproving": since})
     return None
 
 
-def _end(trials: Sequence[TrialFact]) -> End:
+def _end(trials: Sequence[TrialFact]) -> EndTuning:
     ended = [trial for trial in trials if trial.ended and not trial.retried]
     if any(trial.objective is not None for trial in ended) or not ended:
-        return End("Completed")
+        return EndTuning("Completed")
     succeeded = [trial for trial in ended if trial.status in ("Completed", "Stopped")]
     if not succeeded:
-        return End("Failed", NO_SUCCESS.format(len(ended)))
-    return End("Failed", NO_OBJECTIVE.format(len(succeeded)))
+        return EndTuning("Failed", NO_SUCCESS.format(len(ended)))
+    return EndTuning("Failed", NO_OBJECTIVE.format(len(succeeded)))
 
 
 def _cut(rules: Rules, trials: Sequence[TrialFact]) -> Iterator[str]:
@@ -186,14 +186,14 @@ def _cut(rules: Rules, trials: Sequence[TrialFact]) -> Iterator[str]:
                 yield trial.name
 
 
-def _launches(rules: Rules, trials: Sequence[TrialFact]) -> Iterator[Launch]:
+def _launches(rules: Rules, trials: Sequence[TrialFact]) -> Iterator[LaunchTrial]:
     """What may begin, in order: what lost its workers first, then one combination of each algorithm after the other."""
     replaced = {(trial.algorithm, trial.index, trial.attempt) for trial in trials}
     for trial in trials:
         if trial.retried and trial.ended and (trial.algorithm, trial.index, trial.attempt + 1) not in replaced:
-            yield Launch(trial.algorithm, trial.index, trial.attempt + 1, trial.name)
+            yield LaunchTrial(trial.algorithm, trial.index, trial.attempt + 1, trial.name)
     begun = len({(trial.algorithm, trial.index) for trial in trials})
     while rules.most is None or begun < rules.most:
         index, algorithm = divmod(begun, len(rules.algorithms))
-        yield Launch(algorithm, index)
+        yield LaunchTrial(algorithm, index)
         begun += 1

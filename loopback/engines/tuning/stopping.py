@@ -26,7 +26,7 @@ def is_worse_than_median(series: Series, others: Sequence[Series], *, maximize: 
 
 
 @dataclass(frozen=True)
-class Resources:
+class EpochBounds:
     """What Hyperband gives to a training job: epochs, at least and at most."""
 
     least: int
@@ -56,7 +56,7 @@ class Resources:
 
 
 def is_cut(
-    index: int, series: Series, others: Sequence[tuple[int, Series]], given: Resources, *, maximize: bool
+    index: int, series: Series, others: Sequence[tuple[int, Series]], given: EpochBounds, *, maximize: bool
 ) -> bool:
     """Whether Hyperband ends a training job now: it has had all its epochs, or is not in the best third of a rung.
 

@@ -61,14 +61,14 @@ def explain(model: Model, rows: pd.DataFrame, baseline: pd.DataFrame, config: Co
     vocabulary = Vocabulary.of(model.form, rows, baseline)
     codes, background = vocabulary.codes(rows), vocabulary.codes(baseline)
     link = "logit" if shap.get("use_logit") else "identity"
-    found, expected = _kernel(_Asked(model, vocabulary, codes), codes, background, link, shap)
+    found, expected = _kernel(_CachedModel(model, vocabulary, codes), codes, background, link, shap)
     names = tuple(map(str, model.reader.names)) if len(model.reader.names) == len(expected) else ()
     labels = names or tuple(f"label{index}" for index in range(len(expected)))
     aggregate = str(shap.get("agg_method", "mean_abs")).lower()
     return Attributions(tuple(map(str, rows.columns)), labels, found, expected, aggregate)
 
 
-class _Asked:
+class _CachedModel:
     """The model as shap calls it: with rows of numbers. What it says of the rows themselves is asked once, together."""
 
     def __init__(self, model: Model, vocabulary: Vocabulary, codes: Codes) -> None:
@@ -84,7 +84,9 @@ class _Asked:
         return self._model.scores(self._vocabulary, codes)
 
 
-def _kernel(ask: _Asked, codes: Codes, background: Codes, link: str, shap: Mapping[str, Any]) -> tuple[Floats, Floats]:
+def _kernel(
+    ask: _CachedModel, codes: Codes, background: Codes, link: str, shap: Mapping[str, Any]
+) -> tuple[Floats, Floats]:
     """(rows x features x scores, expected value of each score)."""
     from shap import KernelExplainer
 

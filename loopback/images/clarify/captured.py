@@ -20,7 +20,7 @@ from slipway.analysis.frames import Dataset, are_classes
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedRequests:
     """`kinds` are the content types of a request and of its answer, as the last record has them."""
 
     data: Dataset
@@ -36,7 +36,7 @@ class _Record:
     where: str
 
 
-def load(config: Config, source: Path, environ: Mapping[str, str]) -> Captured:
+def load(config: Config, source: Path, environ: Mapping[str, str]) -> CapturedRequests:
     """Every record, in the columns that the configuration's `headers` name: features, and the label last."""
     names, label = _names(config)
     features: list[list[Any]] = []
@@ -55,11 +55,11 @@ def load(config: Config, source: Path, environ: Mapping[str, str]) -> Captured:
     last = answered[-1][0]
     kinds = (last.request[0], last.answer[0] if last.answer else last.request[0])
     if label is None:
-        return Captured(data, None, kinds)
+        return CapturedRequests(data, None, kinds)
     frame[label] = pd.Series(truths, dtype=object)
     classes, reader = are_classes(frame[label]), Reader.of(config, environ)
     told = [label for record, count in answered for label in _predicted_labels(record, count, reader, classes=classes)]
-    return Captured(data, pd.Series(told, dtype=object), kinds)
+    return CapturedRequests(data, pd.Series(told, dtype=object), kinds)
 
 
 def _names(config: Config) -> tuple[list[str], str | None]:

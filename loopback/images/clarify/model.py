@@ -11,14 +11,14 @@ import pandas as pd
 from loopback.images.clarify import answers, endpoint
 from loopback.images.clarify.answers import Reader, Scores
 from loopback.images.clarify.endpoint import Invoke
-from loopback.images.clarify.requests import Codes, Form, Vocabulary
+from loopback.images.clarify.requests import Codes, RecordFormat, Vocabulary
 
 
 @dataclass(frozen=True)
 class Model:
     """`form` is what it is asked in, `accept` what it answers in, `reader` knows what an answer means."""
 
-    form: Form
+    form: RecordFormat
     accept: str
     reader: Reader
     invoke: Invoke

@@ -26,7 +26,7 @@ Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Form:
+class RecordFormat:
     """How a record is written: `parts` are texts and, as numbers, the features between them."""
 
     kind: str
@@ -34,7 +34,7 @@ class Form:
     document: str = "$records"  # of JSON: around the records
 
     @classmethod
-    def of(cls, predictor: Config, kind: str, names: Sequence[str]) -> Form:
+    def of(cls, predictor: Config, kind: str, names: Sequence[str]) -> RecordFormat:
         """From the predictor's templates, which `configuration` has checked."""
         if kind == CSV:
             return cls(kind, _between("", range(len(names)), ",", ""))
@@ -117,12 +117,12 @@ def _shares(lines: Sequence[str], most: int) -> Iterator[list[str]]:
 class Vocabulary:
     """Every value of each feature, once, with its number: so rows are numbers, and their texts are made at once."""
 
-    form: Form
+    form: RecordFormat
     values: tuple[tuple[Any, ...], ...]
     texts: tuple[Any, ...]  # an Arrow array of texts for each feature
 
     @classmethod
-    def of(cls, form: Form, *frames: pd.DataFrame) -> Vocabulary:
+    def of(cls, form: RecordFormat, *frames: pd.DataFrame) -> Vocabulary:
         """Of all rows of frames that have the same columns."""
         whole = pd.concat(frames, ignore_index=True)
         values = [tuple(pd.unique(whole[name])) for name in whole.columns]

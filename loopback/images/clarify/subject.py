@@ -14,7 +14,7 @@ from loopback.images.clarify.configuration import CSV, Config
 from loopback.images.clarify.dataset import Fetch
 from loopback.images.clarify.endpoint import Services
 from loopback.images.clarify.model import Model
-from loopback.images.clarify.requests import Form
+from loopback.images.clarify.requests import RecordFormat
 from loopback.images.clarify.settings import ClarifySettings
 from slipway.analysis import bias
 from slipway.analysis.frames import Dataset, are_classes
@@ -55,7 +55,7 @@ class Subject:
             yield None
             return
         predictor = config["predictor"]
-        form = Form.of(predictor, self.content_type, self.data.features)
+        form = RecordFormat.of(predictor, self.content_type, self.data.features)
         with endpoint.invoking(predictor, self.content_type, self.accept, services) as invoke:
             yield Model(form, self.accept, reader, invoke)
 

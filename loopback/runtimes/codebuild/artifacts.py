@@ -11,7 +11,7 @@ from loopback.core.objects import Objects
 from loopback.runtimes.codebuild import globs, zips
 from loopback.runtimes.codebuild.faults import ClientFault
 from loopback.runtimes.codebuild.sources import S3_ARN, missing
-from loopback.runtimes.codebuild.specification import Buildspec, Files
+from loopback.runtimes.codebuild.specification import Buildspec, FilePatterns
 
 PRIMARY = ""  # the name of an output that is the primary artifact, whatever else there is
 
@@ -31,7 +31,7 @@ class Sender:
         for output, files in for_outputs(spec, outputs):
             self._zip(files, output.bucket, output.key)
 
-    def to_s3(self, files: Files, config: Mapping[str, Any]) -> dict[str, Any]:
+    def to_s3(self, files: FilePatterns, config: Mapping[str, Any]) -> dict[str, Any]:
         """What AWS calls BuildArtifacts. Raises PhaseFault."""
         bucket = config["location"].removeprefix(S3_ARN)
         key = location(config, self.project, self.mark, files.name, files.s3_prefix)
@@ -47,7 +47,7 @@ class Sender:
         override = {"overrideArtifactName": config.get("overrideArtifactName", False)}
         return {"location": f"{S3_ARN}{bucket}/{key}", **shared, **override, **sums}
 
-    def _zip(self, files: Files, bucket: str, key: str) -> dict[str, Any]:
+    def _zip(self, files: FilePatterns, bucket: str, key: str) -> dict[str, Any]:
         archive = self.scratch / "artifact.zip"
         found = _select_files(self.root, files)
         with missing(f"s3://{bucket}/{key}"):
@@ -61,7 +61,7 @@ class Sender:
         return {"sha256sum": sha256, "md5sum": md5}
 
 
-def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Artifact, Files]]:
+def for_outputs(spec: Buildspec, outputs: Sequence[Artifact]) -> list[tuple[Artifact, FilePatterns]]:
     """Which files become which output: by name those of secondary-artifacts, the primary artifact where there is one.
 
     The buildspec has artifacts. Raises ClientFault for an output that it says nothing about.
@@ -101,7 +101,7 @@ def location(config: Mapping[str, Any], project: str, mark: str, name: str, pref
     return key
 
 
-def _select_files(root: Path, files: Files) -> list[tuple[str, Path]]:
+def _select_files(root: Path, files: FilePatterns) -> list[tuple[str, Path]]:
     try:
         return globs.select(root, files)
     except globs.NoSuchFiles as fault:

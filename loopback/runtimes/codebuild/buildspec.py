@@ -9,7 +9,7 @@ from typing import Any
 
 from loopback.runtimes.codebuild import yaml_tree
 from loopback.runtimes.codebuild.formats.table import FORMATS
-from loopback.runtimes.codebuild.specification import COMMAND_PHASES, Buildspec, Cache, Files, OnFailure, Phase
+from loopback.runtimes.codebuild.specification import COMMAND_PHASES, Buildspec, Cache, FilePatterns, OnFailure, Phase
 from loopback.runtimes.codebuild.walker import VARIABLE, BuildspecError, Walker
 
 SHELLS = ("bash", "/bin/sh")
@@ -126,14 +126,14 @@ class _BuildspecReader(Walker):
             on_failure=parse_on_failure(on_failure, f"phases.{name}.on-failure") if on_failure else None,
         )
 
-    def _files(self, given: Any, path: yaml_tree.Path, *, primary: bool) -> Files:
+    def _files(self, given: Any, path: yaml_tree.Path, *, primary: bool) -> FilePatterns:
         keys = ("files", "name", "base-directory", "discard-paths", "exclude-paths", "enable-symlinks", "s3-prefix")
         allowed = (*keys, "secondary-artifacts") if primary else keys
         dotted = ".".join(path)
         found = self.map(given, path, allowed, noun=f"key of {dotted}")
         if not found.get("files"):
             raise BuildspecError(f"{dotted}{self.tree.where(path)} has no files; expected a list of patterns")
-        return Files(
+        return FilePatterns(
             files=self.texts(found["files"], (*path, "files")),
             base_directory=self.text(found, "base-directory", path),
             exclude=self.texts(found.get("exclude-paths"), (*path, "exclude-paths")),
@@ -143,19 +143,19 @@ class _BuildspecReader(Walker):
             s3_prefix=self.text(found, "s3-prefix", path),
         )
 
-    def _secondary(self, artifacts: Any) -> dict[str, Files]:
+    def _secondary(self, artifacts: Any) -> dict[str, FilePatterns]:
         given = (artifacts or {}).get("secondary-artifacts") or {}
         path = ("artifacts", "secondary-artifacts")
         found = self.map(given, path, None, noun="artifact")
         return {name: self._files(one, (*path, name), primary=False) for name, one in found.items()}
 
-    def _reports(self, given: Any) -> dict[str, Files]:
+    def _reports(self, given: Any) -> dict[str, FilePatterns]:
         groups = self.map(given, ("reports",), None, noun="report group")
         if len(groups) > _MOST_REPORTS:
             raise BuildspecError(f"reports has {len(groups)} groups; at most {_MOST_REPORTS}")
         return {name: self._report(name, one) for name, one in groups.items()}
 
-    def _report(self, name: str, given: Any) -> Files:
+    def _report(self, name: str, given: Any) -> FilePatterns:
         path = ("reports", name)
         keys = ("files", "file-format", "base-directory", "discard-paths")
         found = self.map(given, path, keys, noun=f"key of reports.{name}")
@@ -167,7 +167,7 @@ class _BuildspecReader(Walker):
             )
         if not found.get("files"):
             raise BuildspecError(f"reports.{name}{self.tree.where(path)} has no files; expected a list of patterns")
-        return Files(
+        return FilePatterns(
             files=self.texts(found["files"], (*path, "files")),
             base_directory=self.text(found, "base-directory", path),
             discard_paths=self.flag(found, "discard-paths", path),

@@ -12,7 +12,7 @@ from loopback.core.objects import Objects
 from loopback.runtimes.codebuild import globs, zips
 from loopback.runtimes.codebuild.environment import Folders
 from loopback.runtimes.codebuild.sources import S3_ARN
-from loopback.runtimes.codebuild.specification import Files
+from loopback.runtimes.codebuild.specification import FilePatterns
 
 _HOMES = ("~/", "/root/")  # HOME on CodeBuild, and here
 
@@ -103,7 +103,7 @@ def save(place: CacheStore, key: str, paths: Sequence[str], folders: Folders, sa
         home = next((mark for mark in (*_HOMES, f"{folders.home}/") if path.startswith(mark)), "")
         root = folders.home if home else folders.src
         try:
-            chosen = globs.select(root, Files((path[len(home) :],)))
+            chosen = globs.select(root, FilePatterns((path[len(home) :],)))
         except globs.NoSuchFiles as fault:
             say(f"Cache: {fault}")
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from loopback.runtimes.codebuild.specification import Files
+from loopback.runtimes.codebuild.specification import FilePatterns
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -45,7 +45,7 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(out), re.DOTALL)
 
 
-def select(root: Path, wanted: Files) -> list[tuple[str, Path]]:
+def select(root: Path, wanted: FilePatterns) -> list[tuple[str, Path]]:
     """Files by their names in the artifact, sorted. Raises NoSuchFiles naming the pattern or the file.
 
     `base-directory` may be a pattern of folders, whose own names are then not part of the files' names.

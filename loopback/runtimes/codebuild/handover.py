@@ -16,7 +16,7 @@ from loopback.runtimes.codebuild.faults import ClientFault, PhaseFault
 from loopback.runtimes.codebuild.formats.table import CODE_COVERAGE, FORMATS, TEST
 from loopback.runtimes.codebuild.reports import Reporter
 from loopback.runtimes.codebuild.sources import S3_ARN, missing
-from loopback.runtimes.codebuild.specification import Buildspec, Files
+from loopback.runtimes.codebuild.specification import Buildspec, FilePatterns
 
 REPORTING = ("CreateReportGroup", "CreateReport", "UpdateReport")  # what a report takes, and by its type:
 PUTTING = {TEST: "BatchPutTestCases", CODE_COVERAGE: "BatchPutCodeCoverages"}
@@ -74,7 +74,7 @@ class Handover:
         """Text with its variables. What is empty then stays as it is written: a message can name it."""
         return self.expand(text) or text
 
-    def _expand_files(self, files: Files) -> Files:
+    def _expand_files(self, files: FilePatterns) -> FilePatterns:
         """The variables of a buildspec's patterns have the values that the build's commands have left."""
         return replace(
             files,

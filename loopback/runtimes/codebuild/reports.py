@@ -17,7 +17,7 @@ from loopback.runtimes.codebuild.faults import ClientFault
 from loopback.runtimes.codebuild.formats import cases, coverages
 from loopback.runtimes.codebuild.formats.documents import NotAReport
 from loopback.runtimes.codebuild.formats.table import FORMATS, TEST
-from loopback.runtimes.codebuild.specification import Files
+from loopback.runtimes.codebuild.specification import FilePatterns
 
 KEPT_SECONDS = 30 * 86400  # AWS keeps a report for 30 days
 
@@ -32,7 +32,7 @@ class Reporter:
     build_arn: str
     clock: Callable[[], float] = time.time
 
-    def report(self, name: str, files: Files, root: Path) -> str:
+    def report(self, name: str, files: FilePatterns, root: Path) -> str:
         """Read the files of one group and write its report; the report's ARN. Raises ClientFault."""
         try:
             found = globs.select(root, files)

@@ -25,7 +25,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Files:
+class FilePatterns:
     """Which files become an artifact or a report; `format` is that of a report's files."""
 
     files: tuple[str, ...]
@@ -60,7 +60,7 @@ class Buildspec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     exported: tuple[str, ...] = ()
     git_credentials: bool = False
-    artifacts: Files | None = None
-    secondary: Mapping[str, Files] = field(default_factory=dict)
-    reports: Mapping[str, Files] = field(default_factory=dict)
+    artifacts: FilePatterns | None = None
+    secondary: Mapping[str, FilePatterns] = field(default_factory=dict)
+    reports: Mapping[str, FilePatterns] = field(default_factory=dict)
     cache: Cache | None = None

@@ -42,7 +42,7 @@ class Acceptor(socket.socket):
         self._line: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
         self._sorting: dict[socket.socket, asyncio.TimerHandle] = {}  # oldest first
-        self._full = Complaint(log.warning)
+        self._full = RepeatedWarning(log.warning)
 
     def listen(self, backlog: int = 128, /) -> None:
         """Called by the server when it starts."""
@@ -152,7 +152,7 @@ class Acceptor(socket.socket):
         return False
 
 
-class Complaint:
+class RepeatedWarning:
     """One line per period about what goes on being wrong."""
 
     def __init__(self, write: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:

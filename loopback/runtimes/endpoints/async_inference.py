@@ -35,7 +35,7 @@ Notify = Callable[[str, str], None]  # a topic's ARN, a message
 
 
 @dataclass(frozen=True)
-class Ends:
+class AsyncOutputs:
     """Where answers and numbers go. `region` is for messages."""
 
     objects: Objects
@@ -47,7 +47,7 @@ class Ends:
 class AsyncInference(Part):
     """Run `loop` on one thread. `folder` is the data plane's folder of tickets."""
 
-    def __init__(self, folder: Path, store: Store, link: Link, ends: Ends) -> None:
+    def __init__(self, folder: Path, store: Store, link: Link, ends: AsyncOutputs) -> None:
         self._tickets, self._store, self._link, self._ends = Tickets(folder), store, link, ends
         self._folder = folder
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="async")

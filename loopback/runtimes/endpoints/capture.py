@@ -15,7 +15,7 @@ from typing import Any
 
 from loopback.runtimes.endpoints.fleet import Capture
 from loopback.runtimes.endpoints.http1 import Answer, Request
-from loopback.runtimes.endpoints.outbox import Parcel
+from loopback.runtimes.endpoints.outbox import OutboxFile
 
 INFERENCE_ID, ATTRIBUTES = b"x-amzn-sagemaker-inference-id", b"x-amzn-sagemaker-custom-attributes"
 SEAL_SECONDS = 1.0  # a file is handed over this long after its first record
@@ -65,7 +65,7 @@ class Recorder:
 
     def __init__(self, endpoint: str, outbox: Path, chance: Callable[[], float] = random.random) -> None:
         self._endpoint, self._outbox, self._chance = endpoint, outbox, chance
-        self._open: dict[str, tuple[float, Parcel]] = {}
+        self._open: dict[str, tuple[float, OutboxFile]] = {}
 
     def see(self, capture: Capture, variant: str, request: Request, answer: Answer) -> None:
         """Write a request and its answer down, if its turn comes."""
@@ -75,7 +75,7 @@ class Recorder:
         line = json.dumps(record(capture, request, answer, now, str(uuid.uuid4()))).encode() + b"\n"
         if variant not in self._open:
             uri = f"{capture.uri}/{key_suffix(self._endpoint, variant, now, str(uuid.uuid4()))}"
-            self._open[variant] = (now, Parcel(self._outbox, {"kind": "capture", "uri": uri}))
+            self._open[variant] = (now, OutboxFile(self._outbox, {"kind": "capture", "uri": uri}))
         self._open[variant][1].write(line)
 
     def seal(self, *, everything: bool = False) -> None:

@@ -15,7 +15,7 @@ from loopback.core.part import Loop, Part
 from loopback.core.queries import Selection
 from loopback.core.store import Store
 from loopback.engines.endpoints import guardrails
-from loopback.engines.endpoints.guardrails import DeploymentPlan, DeploymentProgress, Picture
+from loopback.engines.endpoints.guardrails import DeploymentPlan, DeploymentProgress, TrafficState
 from loopback.rows.endpoints import EndpointResult, EndpointRow, FleetSpec, InstanceCounts
 from loopback.rows.row import changes
 from loopback.runtimes.endpoints.fleet import Fleet, Setup
@@ -195,7 +195,7 @@ class Deployer(Part):
     def _states(self, plan: DeploymentPlan) -> Mapping[str, str]:
         return self._alarm_states(plan.alarms) if plan.alarms else {}
 
-    def _stand(self, row: EndpointRow, stands: Picture) -> str | None:
+    def _stand(self, row: EndpointRow, stands: TrafficState) -> str | None:
         """Have a picture stand; the reason why it does not."""
         try:
             setup: list[Fleet] = []

@@ -95,7 +95,7 @@ class _Far(asyncio.Protocol):
         self._near.close()
 
 
-class Entrance:
+class DescriptorServer:
     """Takes descriptors on a Unix socket at `path` and serves what is on them."""
 
     def __init__(self, path: str, make: Callable[[], Public]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Client, Lost, message
+from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Client, ConnectionLost, message
 
 PATIENCE_SECONDS = 15.0  # for a data plane that is being started again
 DROPPED = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"authorization"})
@@ -39,7 +39,7 @@ class DataPlaneProxy:
             return ABSENT
         try:
             answer = await connection.send(request)
-        except Lost:
+        except ConnectionLost:
             return ABSENT
         if connection.usable:
             self._idle.append(connection)

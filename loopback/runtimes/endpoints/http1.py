@@ -39,7 +39,7 @@ class Answer:
     chunks: AsyncIterator[bytes] | None = None
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The other side went away before it had answered. `asked` tells whether it may have seen the request."""
 
     def __init__(self, *, asked: bool = True) -> None:
@@ -182,7 +182,7 @@ class Client(_MessageReader):
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Answer] | None = None
-        self._chunks: asyncio.Queue[bytes | Lost | None] | None = None
+        self._chunks: asyncio.Queue[bytes | ConnectionLost | None] | None = None
 
     def send(self, message: bytes, *, stream: bool = False) -> "asyncio.Future[Answer]":
         """The answer to one request, given as bytes. Raises Lost.
@@ -192,7 +192,7 @@ class Client(_MessageReader):
         self._answer = asyncio.get_running_loop().create_future()
         self._chunks = asyncio.Queue() if stream else None
         if self.transport.is_closing():
-            self._answer.set_exception(Lost())
+            self._answer.set_exception(ConnectionLost())
         else:
             self.transport.write(message)
         return self._answer
@@ -237,14 +237,14 @@ class Client(_MessageReader):
     def connection_lost(self, _error: Exception | None) -> None:
         """The transport's callback."""
         if self._answer and not self._answer.done():
-            self._answer.set_exception(Lost())
+            self._answer.set_exception(ConnectionLost())
         elif self._chunks is not None:
-            self._chunks.put_nowait(Lost())
+            self._chunks.put_nowait(ConnectionLost())
 
 
-async def _parts(chunks: "asyncio.Queue[bytes | Lost | None]") -> AsyncIterator[bytes]:
+async def _parts(chunks: "asyncio.Queue[bytes | ConnectionLost | None]") -> AsyncIterator[bytes]:
     while (part := await chunks.get()) is not None:
-        if isinstance(part, Lost):
+        if isinstance(part, ConnectionLost):
             raise part
         yield part
 

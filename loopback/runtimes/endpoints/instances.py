@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopback.runtimes.endpoints.fleet import Variant
-from loopback.runtimes.endpoints.http1 import Answer, Client, Lost, message
+from loopback.runtimes.endpoints.http1 import Answer, Client, ConnectionLost, message
 from loopback.runtimes.jobs.hosts import Exit, HostCannotStart, HostProcess, Zygote
 from loopback.runtimes.jobs.messages import HostSpec
 from loopback.runtimes.jobs.output import Output
@@ -110,7 +110,7 @@ class Instance:
         """Whether GET /ping answers 200 in time."""
         try:
             return (await self.call(PING, PING_SECONDS)).status == 200
-        except (Lost, TimeoutError):
+        except (ConnectionLost, TimeoutError):
             return False
 
     async def call(self, request: bytes, seconds: float) -> Answer:
@@ -192,7 +192,7 @@ class Instance:
         try:
             _, made = await asyncio.get_running_loop().create_unix_connection(Client, self._socket)
         except OSError:
-            raise Lost(asked=False) from None
+            raise ConnectionLost(asked=False) from None
         return made
 
     def _read(self) -> None:

@@ -18,7 +18,7 @@ from loopback.core.arn import Place
 from loopback.runtimes.endpoints import stream
 from loopback.runtimes.endpoints.blue_green import FleetSide, LiveEndpoint
 from loopback.runtimes.endpoints.capture import ATTRIBUTES
-from loopback.runtimes.endpoints.http1 import LARGEST, STREAMED, Answer, Headers, Lost, Request, message
+from loopback.runtimes.endpoints.http1 import LARGEST, STREAMED, Answer, ConnectionLost, Headers, Request, message
 from loopback.runtimes.endpoints.instances import Instance, NotStarted
 from loopback.runtimes.endpoints.pools import Pool
 from loopback.runtimes.endpoints.refusals import Refusal, error, model_error
@@ -44,7 +44,7 @@ WAIT_SECONDS = 30.0  # for an instance, while all of a variant are being replace
 
 
 @dataclass(slots=True)
-class Spent:
+class RequestTimes:
     """Seconds of one request: in the container, and before that for a serverless variant's instance to come up."""
 
     container: float = 0.0
@@ -57,7 +57,9 @@ class Plane(Protocol):
     place: Place
     endpoints: dict[str, LiveEndpoint]
 
-    def record_invocation(self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
+    def record_invocation(
+        self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: RequestTimes
+    ) -> None:
         """An instance has answered."""
 
     def copy(self, work: Coroutine[Any, Any, None]) -> None:
@@ -68,7 +70,7 @@ class Plane(Protocol):
 
 
 Chosen = tuple[FleetSide, Pool]
-Outcome = tuple[FleetSide, Pool, Instance, Answer, Spent]
+Outcome = tuple[FleetSide, Pool, Instance, Answer, RequestTimes]
 Call = Callable[[Instance], Awaitable[Answer]]
 
 
@@ -183,7 +185,7 @@ async def _ask_instance(again: Callable[[], Chosen], chosen: Chosen, call: Call)
         began = time.perf_counter()
         try:
             answer = await call(instance)
-        except Lost as lost:
+        except ConnectionLost as lost:
             tried.append(instance)
             died += lost.asked
             if died < MOST_DEATHS:
@@ -197,7 +199,7 @@ async def _ask_instance(again: Callable[[], Chosen], chosen: Chosen, call: Call)
         finally:
             if isinstance(pool, Sandboxes):
                 pool.give(instance)
-        return side, pool, instance, answer, Spent(time.perf_counter() - began, setup)
+        return side, pool, instance, answer, RequestTimes(time.perf_counter() - began, setup)
 
 
 async def _take_sandbox(side: FleetSide, pool: Sandboxes) -> tuple[Instance, float]:

@@ -15,7 +15,7 @@ from typing import Any
 READY, PART = ".ready", ".part"
 
 
-class Parcel:
+class OutboxFile:
     """One file on its way. `size` counts the bytes of its content."""
 
     def __init__(self, folder: Path, head: Mapping[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Parcel:
 
 def put(folder: Path, head: Mapping[str, Any], content: bytes) -> None:
     """A whole parcel at once."""
-    parcel = Parcel(folder, head)
+    parcel = OutboxFile(folder, head)
     parcel.write(content)
     parcel.seal()
 

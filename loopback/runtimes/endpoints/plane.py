@@ -28,11 +28,11 @@ from loopback.runtimes.endpoints import outbox, usage
 from loopback.runtimes.endpoints.async_spool import Tickets
 from loopback.runtimes.endpoints.blue_green import FleetSide, LiveEndpoint, deploy, resume
 from loopback.runtimes.endpoints.capture import Recorder, flush_due
-from loopback.runtimes.endpoints.fd_receiver import Entrance, Public
+from loopback.runtimes.endpoints.fd_receiver import DescriptorServer, Public
 from loopback.runtimes.endpoints.fleet import Setup
 from loopback.runtimes.endpoints.http1 import Answer, Reply, Request, Server
 from loopback.runtimes.endpoints.instances import Instance, InstanceDependencies, NotStarted
-from loopback.runtimes.endpoints.invoke import Spent, ask_model, invoke
+from loopback.runtimes.endpoints.invoke import RequestTimes, ask_model, invoke
 from loopback.runtimes.endpoints.link import ENTRANCE, SECONDS, SOCKET
 from loopback.runtimes.endpoints.metrics import Metrics, Who
 from loopback.runtimes.endpoints.pools import DRAIN_SECONDS, Pool
@@ -108,7 +108,9 @@ class DataPlane:
             answer.headers[b"x-amzn-ErrorType"] = b"InternalFailure"
         reply(answer)
 
-    def record_invocation(self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: Spent) -> None:
+    def record_invocation(
+        self, side: FleetSide, pool: Pool, request: Request, answer: Answer, spent: RequestTimes
+    ) -> None:
         """Count an invocation and, if its turn comes, write it down."""
         fleet, variant = side.fleet, pool.variant
         overhead = max(0.0, time.perf_counter() - request.began - spent.container - spent.setup)
@@ -261,7 +263,7 @@ async def _run(folder: Path, sockets: Path, family: tuple[int, int], place: Plac
     Path(part).unlink(missing_ok=True)
     server = await loop.create_unix_server(lambda: Server(plane.serve, plane.connections), part)
     os.rename(part, path)
-    entrance = Entrance(str(sockets / ENTRANCE), lambda: Public(plane.serve, plane.connections, port))
+    entrance = DescriptorServer(str(sockets / ENTRANCE), lambda: Public(plane.serve, plane.connections, port))
     posting = loop.create_task(plane.post())
     _end_with(parent, plane.ending)
     await plane.ending.wait()

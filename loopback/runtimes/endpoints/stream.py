@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from loopback.runtimes.endpoints.http1 import Lost
+from loopback.runtimes.endpoints.http1 import ConnectionLost
 
 CONTENT_TYPE = b"application/vnd.amazon.eventstream"
 _STRING = 7
@@ -43,7 +43,7 @@ async def encode_events(chunks: AsyncIterator[bytes], ended: Callable[[bool], No
         whole = True
     except TimeoutError:
         yield error_event("ModelInvocationTimeExceeded", "The model did not end its response in time")
-    except Lost:
+    except ConnectionLost:
         yield error_event("StreamBroken", "The connection to the model was lost before its response ended")
     finally:
         ended(whole)

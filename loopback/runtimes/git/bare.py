@@ -32,7 +32,7 @@ ENVIRON = {  # nothing of this machine's or its user's configuration
 }
 
 
-class Bare:
+class BareRepositories:
     """The repositories below a state folder: `git/<owner>/<name>.git` and `codecommit/<name>.git`."""
 
     def __init__(self, state: Path) -> None:

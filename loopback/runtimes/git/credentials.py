@@ -28,7 +28,7 @@ Find = Callable[[str, str], Credential | None]  # (access key, session token) ->
 
 
 @dataclass(frozen=True)
-class Asked:
+class CredentialRequest:
     """A request of git: the host and the path of the repository's address, and when it came."""
 
     host: str
@@ -37,7 +37,7 @@ class Asked:
     now: datetime
 
 
-def principal(headers: Mapping[str, str], asked: Asked, find: Find) -> str | None:
+def principal(headers: Mapping[str, str], asked: CredentialRequest, find: Find) -> str | None:
     """The ARN that a request acts as, "" for the account, None where its credentials are missing or wrong."""
     user, password = _basic(headers.get("authorization", ""))
     key, _, token = user.partition("%")
@@ -53,7 +53,7 @@ def principal(headers: Mapping[str, str], asked: Asked, find: Find) -> str | Non
     return found.principal if hmac.compare_digest(given.encode(), expected.encode()) else None
 
 
-def signature(secret: str, stamp: str, asked: Asked) -> str:
+def signature(secret: str, stamp: str, asked: CredentialRequest) -> str:
     """Signature Version 4 of git's own method, GIT, on an address without its port."""
     canonical = f"GIT\n{asked.path}\n\nhost:{asked.host.partition(':')[0]}\n\nhost\n"
     scope = f"{stamp[:8]}/{asked.region}/codecommit/aws4_request"

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from loopback.core.errors import ServiceError
 from loopback.core.repositories import check_name
-from loopback.runtimes.git.bare import ENVIRON, Bare
+from loopback.runtimes.git.bare import ENVIRON, BareRepositories
 
 CHUNK = 1 << 16
 SERVICES = frozenset({"git-upload-pack", "git-receive-pack"})
@@ -35,7 +35,9 @@ class GitServer:
     `guard`, where IAM is enforced, says who is refused.
     """
 
-    def __init__(self, bare: Bare, admitted: Admitted, known: Known, told: Told, guard: Guard | None = None) -> None:
+    def __init__(
+        self, bare: BareRepositories, admitted: Admitted, known: Known, told: Told, guard: Guard | None = None
+    ) -> None:
         self._bare, self._admitted, self._known, self._told, self._guard = bare, admitted, known, told, guard
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

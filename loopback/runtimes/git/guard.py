@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.arn import Place
 from loopback.core.errors import AccessDeniedException
 from loopback.core.permissions import PermissionCheck, Permit
-from loopback.runtimes.git.credentials import Asked, Find, principal
+from loopback.runtimes.git.credentials import CredentialRequest, Find, principal
 
 PUSH = "git-receive-pack"
 WHO = (
@@ -26,7 +26,7 @@ class Guard:
     def __call__(self, scope: dict[str, Any], address: str, name: str, service: str) -> tuple[int, str] | None:
         """The answer to who may not: 401 without good credentials, 403 without the permission."""
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        asked = Asked(headers.get("host", ""), address, self._place.region, self._now())
+        asked = CredentialRequest(headers.get("host", ""), address, self._place.region, self._now())
         caller = principal(headers, asked, self._find)
         if caller is None:
             return 401, WHO

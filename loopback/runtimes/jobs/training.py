@@ -200,7 +200,7 @@ class Training:
         bucket, prefix = split_uri(config["S3Uri"])
         with transfer.blame(f"Checkpoint download failed: {config['S3Uri']}"):
             found = self.ports.objects.list(bucket, prefix.rstrip("/") + "/")
-        parts = [transfer.Item(bucket, entry.key, transfer.local_path(entry.key, prefix)) for entry in found]
+        parts = [transfer.S3Item(bucket, entry.key, transfer.local_path(entry.key, prefix)) for entry in found]
         for host in self.place.hosts:
             transfer.download(self.ports.objects, parts, host.at(config.get("LocalPath") or CHECKPOINTS))
 

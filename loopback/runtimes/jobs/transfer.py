@@ -22,7 +22,7 @@ SYNC_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Item:
+class S3Item:
     """An S3 object and its place below the input's folder."""
 
     bucket: str
@@ -39,7 +39,7 @@ class S3Source:
     distribution: str = "FullyReplicated"
 
 
-def items(objects: Objects, source: S3Source) -> list[Item]:
+def items(objects: Objects, source: S3Source) -> list[S3Item]:
     """The objects of an input. Raises JobFault when there are none."""
     try:
         bucket, key = split_uri(source.uri)
@@ -48,7 +48,7 @@ def items(objects: Objects, source: S3Source) -> list[Item]:
         if source.data_type != "S3Prefix":
             raise JobFault(f"ClientError: S3DataType {source.data_type} of {source.uri} is not supported here")
         found = [
-            Item(bucket, item.key, local_path(item.key, key))
+            S3Item(bucket, item.key, local_path(item.key, key))
             for item in objects.list(bucket, key)
             if not item.key.endswith("/")  # a folder marker
         ]
@@ -80,7 +80,7 @@ def local_path(key: str, prefix: str) -> str:
     return relative
 
 
-def _listed_in_manifest(manifest: object, uri: str) -> list[Item]:
+def _listed_in_manifest(manifest: object, uri: str) -> list[S3Item]:
     """`[{"prefix": "s3://b/p/"}, "rel/a.csv", ...]`"""
     wrong = JobFault(f'ClientError: the manifest {uri} is not [{{"prefix": "s3://..."}}, "key", ...]')
     if not isinstance(manifest, list) or not manifest or not isinstance(manifest[0], dict):
@@ -88,21 +88,21 @@ def _listed_in_manifest(manifest: object, uri: str) -> list[Item]:
     if not all(isinstance(entry, str) for entry in manifest[1:]):
         raise wrong
     bucket, prefix = split_uri(str(manifest[0].get("prefix")))
-    return [Item(bucket, prefix + entry, local_path(prefix + entry, prefix)) for entry in manifest[1:]]
+    return [S3Item(bucket, prefix + entry, local_path(prefix + entry, prefix)) for entry in manifest[1:]]
 
 
-def share(found: Sequence[Item], distribution: str, host: int, hosts: int) -> list[Item]:
+def share(found: Sequence[S3Item], distribution: str, host: int, hosts: int) -> list[S3Item]:
     """The part of the objects that host number `host` (from 0) gets."""
     if distribution == "ShardedByS3Key":
         return sorted(found, key=lambda item: item.key)[host::hosts]
     return list(found)
 
 
-def download(objects: Objects, found: Sequence[Item], folder: Path) -> None:
+def download(objects: Objects, found: Sequence[S3Item], folder: Path) -> None:
     """Fetch objects into a folder. Raises JobFault."""
     folder.mkdir(parents=True, exist_ok=True)
 
-    def fetch(item: Item) -> None:
+    def fetch(item: S3Item) -> None:
         target = folder / item.path
         with blame(f"Data download failed: s3://{item.bucket}/{item.key}"):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 from loopback.core.errors import ValidationException
 from loopback.core.kinds import SCALING_ACTIVITY
 from loopback.core.queries import Selection
-from loopback.rows.autoscaling import Aim, ScalingActivityResult, ScalingActivityRow
+from loopback.rows.autoscaling import CapacityChange, ScalingActivityResult, ScalingActivityRow
 from loopback.rows.row import changes, view_of
 from loopback.services.autoscaling.resources import DIMENSION, NAMESPACE, SERVICE, check_kind, page
 from loopback.services.registry import Context, Request, Response, handles
@@ -44,7 +44,7 @@ def view(row: ScalingActivityRow) -> dict[str, Any]:
     }
 
 
-def begin(resource: str, aim: Aim, context: Context) -> ScalingActivityRow:
+def begin(resource: str, aim: CapacityChange, context: Context) -> ScalingActivityRow:
     """Write down a change of capacity that is to be carried out."""
     description = f"Setting desired instance count to {aim.after}."
     _tidy(resource, context)

@@ -14,9 +14,9 @@ from loopback.core.errors import ServiceError, ValidationException
 from loopback.core.kinds import ENDPOINT, SCALABLE_TARGET, SCALING_ACTIVITY, SCHEDULED_ACTION
 from loopback.core.part import Loop, Part
 from loopback.engines.autoscaling import capacity
-from loopback.engines.autoscaling.capacity import CapacityLimits, Move
+from loopback.engines.autoscaling.capacity import CapacityLimits, ScalingMove
 from loopback.rows.autoscaling import (
-    Aim,
+    CapacityChange,
     ScalableTargetResult,
     ScalableTargetRow,
     ScalingActivityResult,
@@ -175,7 +175,7 @@ class Scaler(Part):
         outward = decision.capacity > current
         if target.suspended[f"DynamicScaling{'Out' if outward else 'In'}Suspended"]:
             return
-        aim = Aim(current, decision.capacity, cause, _cooldown(policy, outward=outward))
+        aim = CapacityChange(current, decision.capacity, cause, _cooldown(policy, outward=outward))
         activities.begin(target.name, aim, self._context)
 
     def _run(self, row: ScheduledActionRow) -> None:
@@ -208,7 +208,7 @@ class Scaler(Part):
         row.amend(self._store, row.name, "range", result=changes(ScalableTargetResult, ranged=True))
         if wanted != current:
             cause = f"{'minimum' if wanted > current else 'maximum'} capacity was set to {wanted}"
-            activities.begin(row.name, Aim(current, wanted, cause), self._context)
+            activities.begin(row.name, CapacityChange(current, wanted, cause), self._context)
 
     def _carry_on(self, row: ScalingActivityRow) -> None:
         """Take one change of capacity further: ask for it, wait while the endpoint is changing, tell how it ended."""
@@ -230,7 +230,7 @@ class Scaler(Part):
         else:
             self._request(row, endpoint, variant, aim)
 
-    def _request(self, row: ScalingActivityRow, endpoint: str, variant: str, aim: Aim) -> None:
+    def _request(self, row: ScalingActivityRow, endpoint: str, variant: str, aim: CapacityChange) -> None:
         wanted = {"VariantName": variant, "DesiredInstanceCount": aim.after}
         request = {"EndpointName": endpoint, "DesiredWeightsAndCapacities": [wanted]}
         try:
@@ -247,7 +247,7 @@ class Scaler(Part):
         message = f"Failed to set desired instance count to {after}. Reason: {reason}"
         activities.end(row, "fail", message, self._now(), self._context)
 
-    def _succeed(self, row: ScalingActivityRow, aim: Aim) -> None:
+    def _succeed(self, row: ScalingActivityRow, aim: CapacityChange) -> None:
         message = (
             f"Successfully set desired instance count to {aim.after}. Change successfully fulfilled by {NAMESPACE}."
         )
@@ -255,7 +255,7 @@ class Scaler(Part):
         if not self._store.exists(SCALABLE_TARGET, row.parent):
             return
         outward = aim.after > aim.before
-        move = Move(aim.before, aim.after, self._now() + aim.cooldown)
+        move = ScalingMove(aim.before, aim.after, self._now() + aim.cooldown)
         noted = changes(ScalableTargetResult, scaled_in=None if outward else move)
         if outward:
             noted |= changes(ScalableTargetResult, scaled_out=move)
@@ -294,7 +294,7 @@ def _cooldown(policy: ScalingPolicyRow, *, outward: bool) -> float:
     return float(config.get(name, capacity.COOLDOWN))
 
 
-def _scaled_to_max(row: ScalingActivityRow, aim: Aim, target: ScalableTargetRow) -> dict[str, Any]:
+def _scaled_to_max(row: ScalingActivityRow, aim: CapacityChange, target: ScalableTargetRow) -> dict[str, Any]:
     """The detail of AWS's event, which is sent only when a target reached its maximum."""
     start, end = (datetime.fromtimestamp(at, UTC) for at in (row.created, row.ended or row.created))
     return {

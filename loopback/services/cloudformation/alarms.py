@@ -6,7 +6,7 @@ The stack's own tags, `aws:...`, no request may name: the stack engine gives the
 from dataclasses import dataclass
 
 from loopback.services.cloudformation.requests import request_for, tag_changes
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, TemplateResource
 
 SERVICE = "cloudwatch"
 
@@ -18,7 +18,7 @@ class AlarmResource:
     put: str
     kind: str
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         name = wanted.properties.get("AlarmName") or wanted.name(255)
         given = wanted.properties | {"AlarmName": name}

@@ -4,7 +4,7 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.requests import request_for
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, is_not_found
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, TemplateResource, is_not_found
 
 SERVICE = "application-autoscaling"
 WHERE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -13,7 +13,7 @@ WHERE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 class ScalableTarget:
     """Ref is `resource|dimension|namespace`, which a policy's ScalingTargetId takes."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         return self._register(wanted.properties, {}, call)
 
@@ -52,7 +52,7 @@ def _actions(properties: Properties) -> dict[str, Any]:
 class ScalingPolicy:
     """Ref is the policy's ARN."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given = dict(wanted.properties)
         if target := given.pop("ScalingTargetId", None):
@@ -64,7 +64,7 @@ class ScalingPolicy:
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
         """Putting it again replaces what it says."""
         del made, old
-        return self.create(Wanted(new, lambda _longest: new["PolicyName"]), call)
+        return self.create(TemplateResource(new, lambda _longest: new["PolicyName"]), call)
 
     def delete(self, physical_id: str, properties: Properties, call: Call) -> None:
         """See ResourceType."""

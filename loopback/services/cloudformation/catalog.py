@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, is_not_found
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, TemplateResource, is_not_found
 
 SERVICE = "servicecatalog"
 LOOK_SECONDS = 0.2
@@ -26,7 +26,7 @@ def _only(properties: Properties, *names: str) -> Properties:
 class Portfolio:
     """Ref is its id."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given = _only(wanted.properties, "DisplayName", "ProviderName", "Description", "Tags")
         found = call(SERVICE, "CreatePortfolio", given)["PortfolioDetail"]
@@ -48,7 +48,7 @@ class Portfolio:
 class Product:
     """A CloudFormation template as a product; each entry of ProvisioningArtifactParameters is a version of it."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         names = ("Name", "Owner", "Description", "Distributor", "SupportDescription", "SupportEmail", "SupportUrl")
         given = _only(wanted.properties, *names, "Tags")
@@ -103,7 +103,7 @@ class Association:
     def __init__(self, associate: str, disassociate: str, member: str, more: tuple[str, ...] = ()) -> None:
         self._associate, self._disassociate, self._member, self._more = associate, disassociate, member, more
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given = _only(wanted.properties, "PortfolioId", self._member, *self._more)
         call(SERVICE, self._associate, given)
@@ -123,7 +123,7 @@ class Association:
 class LaunchRole:
     """The role that a product is launched with."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given = _only(wanted.properties, "PortfolioId", "ProductId", "Description")
         parameters = json.dumps(_only(wanted.properties, "RoleArn", "LocalRoleName"))
@@ -134,7 +134,7 @@ class LaunchRole:
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
         """Another role is another constraint, since a product has one at a time."""
         self.delete(made[0], old, call)
-        return self.create(Wanted(new, lambda _longest: ""), call)
+        return self.create(TemplateResource(new, lambda _longest: ""), call)
 
     def delete(self, physical_id: str, properties: Properties, call: Call) -> None:
         """See ResourceType."""
@@ -145,7 +145,7 @@ class LaunchRole:
 class ProvisionedProduct:
     """A product launched by a stack."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         name = wanted.properties.get("ProvisionedProductName") or wanted.name(128)
         request = {"ProvisionedProductName": name} | _launch_properties(wanted.properties)

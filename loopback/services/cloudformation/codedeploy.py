@@ -6,7 +6,7 @@ from typing import Any
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.requests import request_for, tag_changes
-from loopback.services.cloudformation.types import Call, Made, Named, Properties, ResourceType, Wanted
+from loopback.services.cloudformation.types import Call, Made, NamedType, Properties, ResourceType, TemplateResource
 
 SERVICE = "codedeploy"
 # What UpdateDeploymentGroup is told where the template has dropped a property; it keeps what it is not told.
@@ -21,7 +21,7 @@ DROPPED: dict[str, Any] = {
 class Application:
     """Ref is its name."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         name = wanted.properties.get("ApplicationName") or wanted.name(100)
         request = request_for(SERVICE, "CreateApplication", wanted.properties | {"ApplicationName": name})
@@ -41,7 +41,7 @@ class Application:
 class DeploymentGroup:
     """Ref is its name. A first deployment within the template is for servers only, on AWS too."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         name = wanted.properties.get("DeploymentGroupName") or wanted.name(100)
         request = request_for(SERVICE, "CreateDeploymentGroup", wanted.properties | {"DeploymentGroupName": name})
@@ -141,7 +141,7 @@ def _wait_for_end(name: str, call: Call) -> dict[str, Any]:
 TYPES: dict[str, ResourceType] = {
     "AWS::CodeDeploy::Application": Application(),
     "AWS::CodeDeploy::DeploymentGroup": DeploymentGroup(),
-    "AWS::CodeDeploy::DeploymentConfig": Named(
+    "AWS::CodeDeploy::DeploymentConfig": NamedType(
         SERVICE, "DeploymentConfig", "DeploymentConfigName", longest=100, updates=False
     ),
 }

@@ -6,18 +6,18 @@ from loopback.services.cloudformation.types import (
     Attributes,
     Call,
     Made,
-    Named,
+    NamedType,
     Properties,
     ResourceType,
-    Wanted,
+    TemplateResource,
     is_not_found,
 )
 
 
-class DeliveryPipeline(Named):
+class DeliveryPipeline(NamedType):
     """A CodePipeline pipeline: its ARN comes with GetPipeline, transitions and restarts are operations of their own."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         name, attributes = super().create(wanted, call)
         self._disable(name, wanted.properties, call)
@@ -50,7 +50,7 @@ class Connection:
     def __init__(self, service: str) -> None:
         self._service = service
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given = dict(wanted.properties)
         arn = call(self._service, "CreateConnection", given)["ConnectionArn"]
@@ -84,7 +84,7 @@ TYPES: dict[str, ResourceType] = {
         drops=("DisableInboundStageTransitions", "RestartExecutionOnUpdate"),
         attributes={"Version": "pipeline.version"},
     ),
-    "AWS::CodeBuild::Project": Named(
+    "AWS::CodeBuild::Project": NamedType(
         "codebuild", "Project", "Name", longest=150, attributes={"Arn": "project.arn", "Id": "project.name"}
     ),
     "AWS::CodeConnections::Connection": Connection("codeconnections"),

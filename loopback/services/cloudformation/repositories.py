@@ -7,7 +7,7 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.core.unpacking import TooLarge, check_zip
 from loopback.services.cloudformation.requests import tag_changes
-from loopback.services.cloudformation.types import Call, Made, Properties, Wanted
+from loopback.services.cloudformation.types import Call, Made, Properties, TemplateResource
 
 LARGEST_ARCHIVE = 64 << 20  # bytes; the commit is made in memory
 BRANCH = "main"
@@ -18,7 +18,7 @@ MESSAGE = "Initial commit by AWS CodeCommit"
 class Repository:
     """Its name is part of where it is stored, so that it can't be changed; `Code` is used when it is made only."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given: dict[str, Any] = dict(wanted.properties)
         if refused := [key for key in ("Triggers", "KmsKeyId") if key in given]:

@@ -9,7 +9,7 @@ from loopback.services import registry
 from loopback.services.clients import call_operation
 from loopback.services.cloudformation import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker, scheduler
 from loopback.services.cloudformation.requests import with_tokens
-from loopback.services.cloudformation.types import Made, Properties, ResourceType, Wanted
+from loopback.services.cloudformation.types import Made, Properties, ResourceType, TemplateResource
 
 TYPES: dict[str, ResourceType] = {
     **alarms.TYPES,
@@ -37,7 +37,7 @@ class ResourceHandlers:
 
     def create(self, kind: str, properties: Properties, name: Callable[[int], str], role: str) -> Made:
         """Raises ServiceError, as the other two."""
-        return TYPES[kind].create(Wanted(properties, name), self._calls(role))
+        return TYPES[kind].create(TemplateResource(properties, name), self._calls(role))
 
     def update(self, kind: str, made: Made, old: Properties, new: Properties, role: str) -> Made:
         """Change a resource in place."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.services.cloudformation.types import Call, Named, Properties, ResourceType, is_not_found
+from loopback.services.cloudformation.types import Call, NamedType, Properties, ResourceType, is_not_found
 
 LOOK_SECONDS = 0.1
 
@@ -38,7 +38,7 @@ def _wait_until_gone(operation: str, member: str) -> Any:
     return settle
 
 
-class Endpoint(Named):
+class Endpoint(NamedType):
     """What serves changes with another configuration only: the rest of an endpoint says how a change is made."""
 
     def update(self, made: tuple[str, Properties], old: Properties, new: Properties, call: Call) -> Any:
@@ -62,17 +62,17 @@ def _definition(properties: Properties) -> Properties:
     return given
 
 
-def _job_definition(kind: str) -> Named:
+def _job_definition(kind: str) -> NamedType:
     noun = f"{kind}JobDefinition"
-    return Named(
+    return NamedType(
         "sagemaker", noun, "JobDefinitionName", "JobDefinitionArn", {"JobDefinitionArn": "JobDefinitionArn"},
         updates=False, drops=("EndpointName",), tag_arn="JobDefinitionArn",
     )  # fmt: skip
 
 
-def _named_resource(noun: str, **more: Any) -> Named:
+def _named_resource(noun: str, **more: Any) -> NamedType:
     arn = f"{noun}Arn"
-    return Named("sagemaker", noun, f"{noun}Name", arn, {arn: arn}, tag_arn=arn, **more)
+    return NamedType("sagemaker", noun, f"{noun}Name", arn, {arn: arn}, tag_arn=arn, **more)
 
 
 TYPES: dict[str, ResourceType] = {
@@ -90,7 +90,7 @@ TYPES: dict[str, ResourceType] = {
         tag_arn="EndpointArn",
     ),
     "AWS::SageMaker::ModelPackageGroup": _named_resource("ModelPackageGroup", updates=False),
-    "AWS::SageMaker::Pipeline": Named(
+    "AWS::SageMaker::Pipeline": NamedType(
         "sagemaker",
         "Pipeline",
         "PipelineName",

@@ -2,16 +2,16 @@
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.requests import request_for
-from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, Wanted, is_not_found
+from loopback.services.cloudformation.types import Call, Made, Properties, ResourceType, TemplateResource, is_not_found
 
 SERVICE = "scheduler"
 LONGEST = 64
 
 
-class Schedule:
+class SchedulerSchedule:
     """Ref is its name. An update puts it as a whole: what the request lacks falls back to its default."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         given = {"Name": wanted.properties.get("Name") or wanted.name(LONGEST)} | wanted.properties
         answer = call(SERVICE, "CreateSchedule", request_for(SERVICE, "CreateSchedule", given))
@@ -33,4 +33,4 @@ class Schedule:
                 raise
 
 
-TYPES: dict[str, ResourceType] = {"AWS::Scheduler::Schedule": Schedule()}
+TYPES: dict[str, ResourceType] = {"AWS::Scheduler::Schedule": SchedulerSchedule()}

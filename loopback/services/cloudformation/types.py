@@ -26,7 +26,7 @@ class Call(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TemplateResource:
     """A resource as the template has it. `name(longest)` generates one where the template gives none."""
 
     properties: Properties
@@ -36,7 +36,7 @@ class Wanted:
 class ResourceType(Protocol):
     """One type. Every method raises ServiceError with the reason that the stack's events show."""
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """Make it, and wait until it can be used."""
 
     def update(self, made: Made, old: Properties, new: Properties, call: Call) -> Made:
@@ -50,7 +50,7 @@ Settle = Callable[[str, Call], None]  # (name, call): wait until what was asked 
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedType:
     """A type whose operations are `Create<noun>`, `Update<noun>` and `Delete<noun>`, with its name in `name`.
 
     `ref` is the member of the create response that Ref gives, or "" for the name. `attributes` maps what GetAtt
@@ -75,7 +75,7 @@ class Named:
     settle_delete: Settle = lambda _name, _call: None
     tag_arn: str = ""  # the attribute that holds the ARN which AddTags takes
 
-    def create(self, wanted: Wanted, call: Call) -> Made:
+    def create(self, wanted: TemplateResource, call: Call) -> Made:
         """See ResourceType."""
         properties = {self.name: wanted.properties.get(self.name) or wanted.name(self.longest)} | wanted.properties
         name = properties[self.name]

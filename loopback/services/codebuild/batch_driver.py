@@ -16,7 +16,7 @@ from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import BUILD, BUILD_BATCH
 from loopback.core.part import Loop, Part
 from loopback.core.permissions import checks
-from loopback.engines.codebuild.batch import FAILED, RUNNING, SUCCEEDED, Batch, Moves, plan
+from loopback.engines.codebuild.batch import FAILED, RUNNING, SUCCEEDED, Batch, BatchMoves, plan
 from loopback.rows.codebuild import BuildBatchResult, BuildBatchRow, BuildRow
 from loopback.rows.row import changes
 from loopback.services.codebuild import batch_builds, builds
@@ -156,7 +156,7 @@ class Batches(Part):
         self._end(row, SUCCEEDED, "")
         return False
 
-    def _begin(self, moves: Moves, row: BuildBatchRow) -> None:
+    def _begin(self, moves: BatchMoves, row: BuildBatchRow) -> None:
         self._permit("StartBuild", row)
         with self._store.transaction():
             begun = {

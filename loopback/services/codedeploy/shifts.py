@@ -43,7 +43,7 @@ log = logging.getLogger("loopback")
 
 
 @dataclass
-class Halt(Exception):
+class DeploymentHalt(Exception):
     """The deployment ends here: an event of its lifecycle, CodeDeploy's error, and the event that rolls it back."""
 
     event: str
@@ -123,23 +123,25 @@ class Shifts(Part):
             done = self._hook(row, BEFORE, spec.before) and self._traffic(row, spec)
             if done and self._hook(DeploymentRow.get(self._store, row.name), AFTER, spec.after):
                 self._end(row, "succeed", {})
-        except Halt as halt:
+        except DeploymentHalt as halt:
             self._halt(row, halt)
         except ClientError as fault:
             error = fault.response["Error"]
             denied = "AccessDenied" in error["Code"]
-            self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS" if denied else "INVALID_LAMBDA_FUNCTION", str(fault)))
+            self._halt(
+                row, DeploymentHalt("fail", "IAM_ROLE_PERMISSIONS" if denied else "INVALID_LAMBDA_FUNCTION", str(fault))
+            )
         except ParamValidationError as fault:
-            self._halt(row, Halt("fail", "INVALID_LAMBDA_FUNCTION", str(fault)))
+            self._halt(row, DeploymentHalt("fail", "INVALID_LAMBDA_FUNCTION", str(fault)))
         except AccessDeniedException as fault:
-            self._halt(row, Halt("fail", "IAM_ROLE_PERMISSIONS", str(fault)))
+            self._halt(row, DeploymentHalt("fail", "IAM_ROLE_PERMISSIONS", str(fault)))
 
     def _watch(self, row: DeploymentRow) -> None:
         """Raises Halt for a stop that was asked for, a group that is gone and an alarm."""
         if row.stop is not None:
-            raise Halt("stop", "MANUAL_STOP", "The deployment was stopped by a user", ON_REQUEST)
+            raise DeploymentHalt("stop", "MANUAL_STOP", "The deployment was stopped by a user", ON_REQUEST)
         if row.creator == "user" and not self._store.exists(DEPLOY_GROUP, row.parent):
-            raise Halt("fail", "DEPLOYMENT_GROUP_MISSING", "The deployment group was deleted")
+            raise DeploymentHalt("fail", "DEPLOYMENT_GROUP_MISSING", "The deployment group was deleted")
         config = row.alarms
         if not config.get("enabled"):
             return
@@ -149,14 +151,14 @@ class Shifts(Part):
         except ServiceError as fault:
             if config.get("ignorePollAlarmFailure"):
                 return
-            raise Halt("stop", "ALARM_ACTIVE", f"The alarms could not be read: {fault}", ON_ALARM) from None
+            raise DeploymentHalt("stop", "ALARM_ACTIVE", f"The alarms could not be read: {fault}", ON_ALARM) from None
         if ringing := sorted(name for name, state in found.items() if state == "ALARM"):
-            raise Halt(
+            raise DeploymentHalt(
                 "stop", "ALARM_ACTIVE", f"One or more alarms have been activated: {', '.join(ringing)}", ON_ALARM
             )
         missing = sorted(set(names) - found.keys())
         if missing and not config.get("ignorePollAlarmFailure"):
-            raise Halt("stop", "ALARM_ACTIVE", f"These alarms do not exist: {', '.join(missing)}", ON_ALARM)
+            raise DeploymentHalt("stop", "ALARM_ACTIVE", f"These alarms do not exist: {', '.join(missing)}", ON_ALARM)
 
     def _alarms(self, names: list[str], role: str) -> dict[str, str]:
         self._context.permit(role, [PermissionCheck("cloudwatch:DescribeAlarms")])
@@ -169,7 +171,7 @@ class Shifts(Part):
         spec = row.spec
         found = self._lambda(row).get_alias(FunctionName=spec.function, Name=spec.alias)
         if row.creator == "user" and found["FunctionVersion"] != spec.current:
-            raise Halt(
+            raise DeploymentHalt(
                 "fail",
                 "INVALID_LAMBDA_CONFIGURATION",
                 f"The alias {spec.alias} of {spec.function} is at version {found['FunctionVersion']}, "
@@ -191,10 +193,12 @@ class Shifts(Part):
             noted = LifecycleEvent(id=identity, status="InProgress", started=self._now())
             row.amend(self._store, row.name, f"{event} begins", result=event_changes(event, noted))
         if noted.status == "Failed":
-            raise Halt("fail", "HOOK_EXECUTION_FAILURE", f"The lifecycle event validation function {function} failed")
+            raise DeploymentHalt(
+                "fail", "HOOK_EXECUTION_FAILURE", f"The lifecycle event validation function {function} failed"
+            )
         if noted.status == "InProgress":
             if self._now() > noted.started + HOOK_SECONDS:
-                raise Halt("fail", "TIMEOUT", f"{function} has not answered {event} within an hour")
+                raise DeploymentHalt("fail", "TIMEOUT", f"{function} has not answered {event} within an hour")
             if identity not in self._called:
                 self._called.add(identity)
                 self._executor.submit(self._call, row, event, function, identity)
@@ -264,7 +268,7 @@ class Shifts(Part):
     def _lambda(self, row: DeploymentRow) -> Any:
         return self._context.client("lambda", row.role)
 
-    def _halt(self, row: DeploymentRow, halt: Halt) -> None:
+    def _halt(self, row: DeploymentRow, halt: DeploymentHalt) -> None:
         error = {"code": halt.code, "message": halt.message}
         self._end(row, halt.event, changes(DeploymentResult, error=error), halt.why)
 

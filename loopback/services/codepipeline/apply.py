@@ -10,15 +10,15 @@ from loopback.core.kinds import DELIVERY, DELIVERY_STAGE
 from loopback.engines.codepipeline import variables
 from loopback.engines.codepipeline.model import ENTRY, Action, parse
 from loopback.engines.codepipeline.plan import (
-    Abandon,
+    AbandonAction,
     CheckCondition,
-    Enter,
+    EndCondition,
+    EnterStage,
     FinishExecution,
-    Judge,
-    Leave,
+    LeaveStage,
     Move,
     RetryStage,
-    RollBack,
+    RollBackStage,
     RunningExecution,
     StartAction,
 )
@@ -64,17 +64,17 @@ class PlanApplier:
                 return [self._start(move.run, move.action)], []
             case CheckCondition():
                 return self._check(move.run, move.condition), []
-            case Judge():
+            case EndCondition():
                 self._judge(move)
-            case Abandon():
+            case AbandonAction():
                 return [], [self._abandon(move)]
-            case Enter():
+            case EnterStage():
                 self._enter(move.run)
-            case Leave():
+            case LeaveStage():
                 self._leave(move)
             case RetryStage():
                 self._retry(move)
-            case RollBack():
+            case RollBackStage():
                 self._roll_back(pipeline, move.run)
             case FinishExecution():
                 self._store.fire(DELIVERY, move.run.id, _EVENTS[move.status], self._why(move))
@@ -96,7 +96,7 @@ class PlanApplier:
         new = StageRow(stage=stage, pipeline=self._parent(run), entered=order)
         new.create(self._store, f"{run.id}/{stage}", run.id)
 
-    def _leave(self, move: Leave) -> None:
+    def _leave(self, move: LeaveStage) -> None:
         run = move.run
         self._store.fire(DELIVERY_STAGE, f"{run.id}/{run.here.name}", _EVENTS[move.status])
         if move.status in ("Succeeded", "Skipped") and not run.last:
@@ -135,7 +135,7 @@ class PlanApplier:
             for rule in run.here.conditions[kind].rules
         ]
 
-    def _judge(self, move: Judge) -> None:
+    def _judge(self, move: EndCondition) -> None:
         rules = from_rows.rules_of(move.run.id, move.run.here.name, self._store)
         said = [rule for rule in rules if rule.condition == move.condition and rule.status == "Failed"]
         summary = "; ".join(f"{rule.action}: {rule.summary}" for rule in said)
@@ -189,12 +189,12 @@ class PlanApplier:
             "unresolved": unresolved,
         }
 
-    def _abandon(self, move: Abandon) -> ActionRow:
+    def _abandon(self, move: AbandonAction) -> ActionRow:
         stage, rows, noun = move.run.here.name, self._actions(move), "rule" if move.condition else "action"
         row = next(each for each in rows if each.action == move.action and each.stage == stage)
         return row.fire(self._store, row.name, "abandon", changes(ActionResult, summary=f"The {noun} was abandoned"))
 
-    def _actions(self, move: Abandon) -> Iterator[ActionRow]:
+    def _actions(self, move: AbandonAction) -> Iterator[ActionRow]:
         """The actions that are in progress, or the rules of a condition that are."""
         if not move.condition:
             yield from (row for row in from_rows.actions_of(move.run.id, self._store) if row.status == "InProgress")

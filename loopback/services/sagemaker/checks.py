@@ -8,7 +8,7 @@ from loopback.core.errors import ValidationException
 from loopback.core.kinds import PACKAGE
 from loopback.core.objects import split_uri
 from loopback.core.queries import Selection, equals
-from loopback.engines.pipelines.plan import Start
+from loopback.engines.pipelines.plan import StartStep
 from loopback.rows.jobs import JobRow
 from loopback.rows.models import PackageRow
 from loopback.services.registry import Context
@@ -52,7 +52,7 @@ class CheckResult:
     violations: str
 
 
-def plan(start: Start, context: Context) -> CheckJob:
+def plan(start: StartStep, context: Context) -> CheckJob:
     """The container's job. With a drift check, the earlier baseline goes in beside the data.
 
     Baselines: what the step supplies, else DriftCheckBaselines of the newest approved package.
@@ -91,7 +91,7 @@ def _flag(value: Any) -> bool:
     return value is True or str(value).lower() == "true"
 
 
-def _with_model(start: Start) -> dict[str, Any]:
+def _with_model(start: StartStep) -> dict[str, Any]:
     """The job's request; the configuration in S3 does not name the model, the step does."""
     request: dict[str, Any] = {**start.arguments}
     if model := start.envelope.get("ModelName"):

@@ -23,14 +23,14 @@ from loopback.engines.pipelines import cache, selective
 from loopback.engines.pipelines.definition import Definition, parse
 from loopback.engines.pipelines.plan import (
     Action,
-    Conclude,
+    EndExecution,
+    EndStep,
     ExecutionFacts,
-    Finish,
-    Open,
-    Retry,
-    Start,
+    OpenForEach,
+    RetryStep,
+    StartStep,
     StepFact,
-    Stop,
+    StopStep,
     plan,
     record,
 )
@@ -228,26 +228,26 @@ class ExecutionDriver(Part):
             heapq.heappush(self._timers, (min(waiting), run.row.name))
 
     def _carry_out(self, run: LiveExecution, action: Action) -> None:
-        if isinstance(action, Finish):
+        if isinstance(action, EndExecution):
             self._finish(run, action)
             return
         before = run.steps.get(action.name)
         run.steps[action.name] = record(before, action, self._now())
-        if isinstance(action, Start):
+        if isinstance(action, StartStep):
             self._start(run, action)
-        elif isinstance(action, Stop):
+        elif isinstance(action, StopStep):
             self._stop(run, action.name)
-        elif isinstance(action, Retry):
+        elif isinstance(action, RetryStep):
             self._note(run, action.name, "retry_later", changes(StepResult, retry_at=action.at))
         else:
             self._conclude(run, action, new=before is None)
 
-    def _conclude(self, run: LiveExecution, action: Open | Conclude, *, new: bool) -> None:
+    def _conclude(self, run: LiveExecution, action: OpenForEach | EndStep, *, new: bool) -> None:
         """Steps that are decided without work: Condition, Fail, ForEach, and those whose arguments cannot be had."""
         if new:
             self._create(run, action.name)
         properties = dict(action.properties)
-        if isinstance(action, Open):
+        if isinstance(action, OpenForEach):
             self._move(run, action.name, "begin", changes(StepResult, properties=properties))
             return
         shown = {
@@ -270,7 +270,7 @@ class ExecutionDriver(Part):
             )
             self._move(run, action.name, _EVENTS[action.status], ended)
 
-    def _start(self, run: LiveExecution, action: Start) -> None:
+    def _start(self, run: LiveExecution, action: StartStep) -> None:
         if action.attempt == 1:
             self._create(run, action.name, action)
         else:
@@ -302,7 +302,7 @@ class ExecutionDriver(Part):
             self._end(run, name, ended)
             self._advance(run)
 
-    def _find_cached(self, run: LiveExecution, action: Start, key: str | None) -> StepRow | None:
+    def _find_cached(self, run: LiveExecution, action: StartStep, key: str | None) -> StepRow | None:
         """The newest successful run of this step with an equal key that is young enough, or None."""
         if key is None:
             return None
@@ -348,14 +348,14 @@ class ExecutionDriver(Part):
         except ServiceError as fault:  # its job has just ended by itself
             log.info("stop of %s: %s", step.name, fault)
 
-    def _finish(self, run: LiveExecution, action: Finish) -> None:
+    def _finish(self, run: LiveExecution, action: EndExecution) -> None:
         event = {"Succeeded": "succeed", "Failed": "fail", "Stopped": "halt"}[action.status]
         ended = changes(ExecutionResult, failure_reason=action.failure_reason or None, ended=self._now())
         self._store.fire(EXECUTION, run.row.name, event, ended)
         del self._runs[run.row.name]
         self._context.on_change(EXECUTION.slug, run.row.name)
 
-    def _create(self, run: LiveExecution, name: str, start: Start | None = None) -> None:
+    def _create(self, run: LiveExecution, name: str, start: StartStep | None = None) -> None:
         step = start.step if start else run.definition.steps[name]
         now = self._now()
         new = StepRow(

@@ -20,7 +20,7 @@ from loopback.core.kinds import ENDPOINT, PACKAGE_GROUP, TUNING_JOB, Kind
 from loopback.core.objects import split_uri
 from loopback.core.permissions import PermissionCheck
 from loopback.core.store import Resource
-from loopback.engines.pipelines.plan import JOB_NAME, Start
+from loopback.engines.pipelines.plan import JOB_NAME, StartStep
 from loopback.rows.endpoints import EndpointRow
 from loopback.rows.jobs import JobRow
 from loopback.rows.pipelines import CallbackAnswer, ExecutionRow, StepResult, StepRow
@@ -47,7 +47,7 @@ class StepEnded:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StepBegun:
     """A step runs. `job` is the row whose end is the step's end; `waits` what the step's row must remember."""
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Begun:
 class StepStart:
     """One step that begins: its execution, and where slow work goes (`executor`) and reports back (`done`)."""
 
-    start: Start
+    start: StartStep
     execution: ExecutionRow
     execution_arn: str
     context: Context
@@ -67,7 +67,7 @@ class StepStart:
     done: Callable[[StepEnded], None]
 
 
-def begin(work: StepStart) -> Begun | StepEnded:
+def begin(work: StepStart) -> StepBegun | StepEnded:
     """Start the work of a step. Never raises for what the definition or the service refuses."""
     try:
         return STARTERS[work.start.step.type](work)
@@ -103,7 +103,7 @@ def _call(work: StepStart, operation: str, request: Mapping[str, Any]) -> dict[s
     return call_as(work.execution.role, "sagemaker", operation, request, work.context)
 
 
-def _name_work(work: StepStart, member: str) -> tuple[str, Start]:
+def _name_work(work: StepStart, member: str) -> tuple[str, StartStep]:
     """The name of what the step makes, and the step's start with that name in its place."""
     start = work.start
     name = job_name(work.execution.name, start.name, start.attempt, start.arguments.get(member, ""))
@@ -123,42 +123,44 @@ def _with_name(value: Any, name: str) -> Any:
     return [_with_name(inner, name) for inner in value] if isinstance(value, list) else value
 
 
-def _job(work: StepStart, family: jobs.Family) -> Begun:
+def _job(work: StepStart, family: jobs.Family) -> StepBegun:
     name, start = _name_work(work, family.name)
     return _create_work(work, family, name, start.arguments)
 
 
-def _create_work(work: StepStart, family: jobs.Family, name: str, request: dict[str, Any]) -> Begun:
+def _create_work(work: StepStart, family: jobs.Family, name: str, request: dict[str, Any]) -> StepBegun:
     defaults = {"RoleArn": work.execution.role} if family is not jobs.TRANSFORM else {}
     answer = _call(work, f"Create{family.noun}", defaults | request)
-    return Begun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
+    return StepBegun({family.noun: {"Arn": answer[f"{family.noun}Arn"]}}, job=(family.kind, name))
 
 
-def _processing(work: StepStart) -> Begun:
+def _processing(work: StepStart) -> StepBegun:
     return _job(work, jobs.PROCESSING)
 
 
-def _training(work: StepStart) -> Begun:
+def _training(work: StepStart) -> StepBegun:
     return _job(work, jobs.TRAINING)
 
 
-def _transform(work: StepStart) -> Begun:
+def _transform(work: StepStart) -> StepBegun:
     return _job(work, jobs.TRANSFORM)
 
 
-def _tuning(work: StepStart) -> Begun:
+def _tuning(work: StepStart) -> StepBegun:
     """A name in the arguments is not taken: the SDK removes it unless it is told not to, and each run needs its own."""
     name = tuning_name(work.execution.name, work.start.name)
     request = {**work.start.arguments, "HyperParameterTuningJobName": name}
     answer = _call(work, "CreateHyperParameterTuningJob", request)
-    return Begun({"TuningJob": {"Arn": answer["HyperParameterTuningJobArn"]}}, job=(TUNING_JOB, name))
+    return StepBegun({"TuningJob": {"Arn": answer["HyperParameterTuningJobArn"]}}, job=(TUNING_JOB, name))
 
 
-def _check(work: StepStart) -> Begun:
+def _check(work: StepStart) -> StepBegun:
     name, start = _name_work(work, jobs.PROCESSING.name)
     check = checks.plan(start, work.context)
     begun = _create_work(work, jobs.PROCESSING, name, check.request)
-    return Begun({work.start.step.type: check.metadata}, job=begun.job, waits=changes(StepResult, check=check.metadata))
+    return StepBegun(
+        {work.start.step.type: check.metadata}, job=begun.job, waits=changes(StepResult, check=check.metadata)
+    )
 
 
 def _model(work: StepStart) -> StepEnded:
@@ -177,7 +179,7 @@ def _endpoint_config(work: StepStart) -> StepEnded:
     return StepEnded("Succeeded", properties, {"EndpointConfig": {"Arn": answer["EndpointConfigArn"]}})
 
 
-def _endpoint(work: StepStart) -> Begun:
+def _endpoint(work: StepStart) -> StepBegun:
     """CreateEndpoint, or UpdateEndpoint where there is one: the SDK's EndpointStep says that the service chooses."""
     request = dict(work.start.arguments)
     name = endpoints.key(str(request.get("EndpointName", "")))
@@ -186,7 +188,7 @@ def _endpoint(work: StepStart) -> Begun:
         request.pop("Tags", None)  # UpdateEndpoint has none
     answer = _call(work, "UpdateEndpoint" if there else "CreateEndpoint", request)
     waits = changes(StepResult, outputs=[{"EndpointConfigName": request["EndpointConfigName"]}])
-    return Begun({"Endpoint": {"Arn": answer["EndpointArn"]}}, job=(ENDPOINT, name), waits=waits)
+    return StepBegun({"Endpoint": {"Arn": answer["EndpointArn"]}}, job=(ENDPOINT, name), waits=waits)
 
 
 def _register(work: StepStart) -> StepEnded:
@@ -207,10 +209,10 @@ def _register(work: StepStart) -> StepEnded:
     )
 
 
-def _lambda(work: StepStart) -> Begun:
+def _lambda(work: StepStart) -> StepBegun:
     arn = work.start.envelope["FunctionArn"]
     work.executor.submit(lambda: work.done(_invoke(work, arn)))
-    return Begun({"Lambda": {"Arn": arn}})
+    return StepBegun({"Lambda": {"Arn": arn}})
 
 
 def _invoke(work: StepStart, arn: str) -> StepEnded:
@@ -254,14 +256,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _callback(work: StepStart) -> Begun:
+def _callback(work: StepStart) -> StepBegun:
     token = _random(10)
     url = work.start.envelope["SqsQueueUrl"]
     message = {"token": token, "pipelineExecutionArn": work.execution_arn, "arguments": work.start.arguments}
     _send(url, message, work.context)
     declared = work.start.step.raw.get("OutputParameters") or []
     waits = changes(StepResult, callback_token=token, queue=url, outputs=declared)
-    return Begun({"Callback": {"CallbackToken": token, "SqsQueueUrl": url}}, waits=waits)
+    return StepBegun({"Callback": {"CallbackToken": token, "SqsQueueUrl": url}}, waits=waits)
 
 
 def _send(url: str, message: Mapping[str, Any], context: Context) -> None:
@@ -297,7 +299,7 @@ def _cleanup(work: StepStart) -> StepEnded:
     return StepEnded("Succeeded")
 
 
-STARTERS: dict[str, Callable[[StepStart], Begun | StepEnded]] = {
+STARTERS: dict[str, Callable[[StepStart], StepBegun | StepEnded]] = {
     "Processing": _processing,
     "Training": _training,
     "Transform": _transform,

@@ -4,19 +4,19 @@ from typing import Any
 
 import pytest
 
-from loopback.core.faults import MOST, CallFault, Faults, JobFault, WrongFault, from_document
+from loopback.core.faults import MOST, CallFault, Faults, InjectedJobFault, WrongFault, from_document
 
 
 def test_a_fault_happens_so_many_times() -> None:
     faults = Faults()
     faults.add(CallFault("s3:Get*", "SlowDown", times=2))
-    faults.add(JobFault("TrainingJob", "big-*"))
+    faults.add(InjectedJobFault("TrainingJob", "big-*"))
     assert faults
     assert faults.for_call("s3:PutObject") is None
     assert [faults.for_call("s3:GetObject") is not None for _ in range(3)] == [True, True, False]
     assert faults.for_job("ProcessingJob", "big-1") is None
     assert faults.for_job("TrainingJob", "small") is None
-    assert faults.for_job("TrainingJob", "big-1") == JobFault("TrainingJob", "big-*")
+    assert faults.for_job("TrainingJob", "big-1") == InjectedJobFault("TrainingJob", "big-*")
     assert not faults
 
 

@@ -30,7 +30,7 @@ def test_a_lock_names_its_holder_and_what_is_wrong_with_it(tmp_path: Path) -> No
         assert locks.complaint(path) == "no room"
         hold.complain("")
         assert locks.complaint(path) == ""
-        with pytest.raises(locks.Held), locks.hold(path):
+        with pytest.raises(locks.AlreadyHeld), locks.hold(path):
             pass
     assert locks.holder(path) is None
 

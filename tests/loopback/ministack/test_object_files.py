@@ -14,7 +14,7 @@ from ministack.core import responses
 from ministack.services import s3
 
 from loopback.ministack.file_body import LARGE, FileBody, Staging
-from loopback.ministack.object_files import HOOKS, Files
+from loopback.ministack.object_files import HOOKS, ObjectFiles
 
 BIG = os.urandom(LARGE + 1000)
 ETAG = f'"{hashlib.md5(BIG).hexdigest()}"'
@@ -25,7 +25,7 @@ class Bucket:
 
     def __init__(self, folder: Path) -> None:
         self.staging = Staging(folder / "staged")
-        self.files = Files(s3, responses, self.staging)
+        self.files = ObjectFiles(s3, responses, self.staging)
         self.ask("PUT", "")
 
     def ask(
@@ -191,7 +191,7 @@ def test_the_files_of_parts_go_with_their_upload(bucket: Bucket) -> None:
 class Full:
     """No room for files whose path ends so."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: Files) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: ObjectFiles) -> None:
         self.ending, prepare = "", files._prepare
 
         def prepared(path: str, *rest: Any) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from loopback.ministack.row_file import FORMAT, NewerFormat, NotWritten, RowFile
-from loopback.ministack.rows import Row
+from loopback.ministack.rows import RecordPlace
 
-QUEUE, ROLE = Row("sqs", "queues", "a"), Row("iam", "roles", "r")
+QUEUE, ROLE = RecordPlace("sqs", "queues", "a"), RecordPlace("iam", "roles", "r")
 
 
 def nothing() -> None:
@@ -24,7 +24,7 @@ def test_what_was_written_is_read_by_the_next_process(tmp_path: Path) -> None:
 
 def test_a_row_that_is_written_again_keeps_its_place(tmp_path: Path) -> None:
     file = RowFile(tmp_path / "base.db")
-    messages = [Row("sqs", "queues", "a", part) for part in "cab"]
+    messages = [RecordPlace("sqs", "queues", "a", part) for part in "cab"]
     file.write(dict.fromkeys(messages, "old"), [], nothing).result()
     file.write({messages[0]: "new"}, [], nothing).result()
     assert [row.part for row, _ in file.read()] == ["c", "a", "b"]

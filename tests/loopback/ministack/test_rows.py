@@ -6,7 +6,7 @@ import pytest
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
 from loopback.ministack import rows
-from loopback.ministack.rows import Row
+from loopback.ministack.rows import RecordPlace
 
 REGIONAL, GLOBAL = ("1", "us-east-1", "a"), ("1", ("bucket", "key"))
 
@@ -71,4 +71,4 @@ def test_parts_may_be_read_before_their_record() -> None:
 
 def test_what_has_no_text_is_named() -> None:
     with pytest.raises(rows.Unwritable, match=r"locks of x cannot be written: .*object"):
-        rows.encode(Row("x", "locks", "k"), {"a": object()})
+        rows.encode(RecordPlace("x", "locks", "k"), {"a": object()})

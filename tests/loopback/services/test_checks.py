@@ -8,7 +8,7 @@ from loopback.core.errors import ValidationException
 from loopback.core.kinds import PROCESSING_JOB
 from loopback.core.store import Resource
 from loopback.engines.pipelines.definition import parse
-from loopback.engines.pipelines.facts import Start
+from loopback.engines.pipelines.facts import StartStep
 from loopback.services.registry import Context
 from loopback.services.sagemaker import checks
 
@@ -21,7 +21,7 @@ ONE = {
 }
 
 
-def start(definition: Any, kind: str, **envelope: Any) -> Start:
+def start(definition: Any, kind: str, **envelope: Any) -> StartStep:
     output = {"S3Uri": OUT, "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     arguments = {
         "AppSpecification": {"ImageUri": "image"},
@@ -31,7 +31,7 @@ def start(definition: Any, kind: str, **envelope: Any) -> Start:
     given = {"CheckType": kind, "ModelPackageGroupName": "churn", "SkipCheck": False, **envelope}
     kind_of_step = "QualityCheck" if kind in TWO else "ClarifyCheck"
     step = {"Name": "Check", "Type": kind_of_step, "CheckType": kind, "ModelName": "m", "Arguments": arguments}
-    return Start(parse(definition(step)).steps["Check"], "Check", arguments, given)
+    return StartStep(parse(definition(step)).steps["Check"], "Check", arguments, given)
 
 
 @pytest.fixture

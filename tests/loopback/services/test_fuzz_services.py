@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loopback.core.arn import Place
 from loopback.core.objects import NoSuchBucket
 from loopback.core.store import Store
-from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.bare import BareRepositories
 from loopback.services import registry
 from loopback.services.autoscaling import activities, policies, scheduled, targets  # noqa: F401 - registers itself
 from loopback.services.codebuild import handlers as codebuild  # noqa: F401 - registers itself
@@ -58,7 +58,7 @@ class Refusing:
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registry.Context]:
     folder: Path = tmp_path_factory.mktemp("fuzz")
     store = Store(folder / "fuzz.db")
-    bare = Bare(folder)
+    bare = BareRepositories(folder)
     nothing = partial(dict)
     yield registry.Context(
         store,

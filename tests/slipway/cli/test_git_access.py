@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loopback.runtimes.git.credentials import Asked, Credential, principal
+from loopback.runtimes.git.credentials import Credential, CredentialRequest, principal
 from slipway.cli import git_access
 from slipway.cli.target import Target
 
@@ -29,7 +29,9 @@ def test_the_header_says_who_asks(token: str, acts_as: str) -> None:
     found = git_access.variables(target(token), URL)
     assert found["GIT_CONFIG_KEY_0"] == "http.http://127.0.0.1:4566/.extraHeader"
     name, _, value = found["GIT_CONFIG_VALUE_0"].partition(": ")
-    asked = Asked("127.0.0.1:4566", URL.removeprefix("http://127.0.0.1:4566"), "us-east-1", datetime.now(UTC))
+    asked = CredentialRequest(
+        "127.0.0.1:4566", URL.removeprefix("http://127.0.0.1:4566"), "us-east-1", datetime.now(UTC)
+    )
     known: Any = lambda key, given: Credential("secret", acts_as) if (key, given) == ("key", token) else None  # noqa: E731
     assert principal({name.lower(): value}, asked, known) == acts_as
 

@@ -9,7 +9,7 @@ from typing import Any
 from loopback.core.errors import ResourceLimitExceeded, ValidationException
 from loopback.engines.tuning import ranges
 from loopback.engines.tuning.plan import Algorithm, Rules
-from loopback.engines.tuning.stopping import Resources
+from loopback.engines.tuning.stopping import EpochBounds
 from loopback.images.xgboost import hyperparameters
 from loopback.services.registry import Request
 from loopback.services.sagemaker.jobs import OWN_METRICS
@@ -178,7 +178,7 @@ def _most(strategy: str, limits: Mapping[str, int], searched: tuple[Algorithm, .
     return most
 
 
-def _resources(request: Request) -> Resources:
+def _resources(request: Request) -> EpochBounds:
     config = request["HyperParameterTuningJobConfig"]
     if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
         raise ValidationException(
@@ -199,7 +199,7 @@ def _resources(request: Request) -> Resources:
         raise ValidationException(
             f"Hyperband: MinResource {least}, MaxResource {most}; at most {MOST_EPOCHS}, in order"
         )
-    return Resources(least, most)
+    return EpochBounds(least, most)
 
 
 def training_job(

@@ -16,7 +16,7 @@ from loopback.core.errors import ResourceNotFound, ServiceError
 from loopback.core.kinds import TRAINING_JOB, TUNED_JOB, TUNING_JOB
 from loopback.core.part import Loop, Part
 from loopback.engines.tuning import ranges
-from loopback.engines.tuning.plan import End, Launch, Rules, StopTrial, TrialFact, best, plan
+from loopback.engines.tuning.plan import EndTuning, LaunchTrial, Rules, StopTrial, TrialFact, best, plan
 from loopback.engines.tuning.suggest import Tried, suggest
 from loopback.rows.jobs import JobResult, JobRow
 from loopback.rows.row import changes
@@ -183,17 +183,17 @@ class Tuner(Part):
         with self._store.transaction():
             while actions := self._plan(live):
                 for action in actions:
-                    if isinstance(action, End):
+                    if isinstance(action, EndTuning):
                         self._finish(live, action)
                         return
                     self._carry_out(live, action)
             self._note(live)
 
-    def _plan(self, live: LiveTuning) -> list[Launch | StopTrial | End]:
+    def _plan(self, live: LiveTuning) -> list[LaunchTrial | StopTrial | EndTuning]:
         elapsed = self._now() - live.row.created
         return plan(live.rules, live.facts, elapsed, stopping_all=live.row.status == "Stopping")
 
-    def _carry_out(self, live: LiveTuning, action: Launch | StopTrial) -> None:
+    def _carry_out(self, live: LiveTuning, action: LaunchTrial | StopTrial) -> None:
         if isinstance(action, StopTrial):
             live.trials[action.name] = TunedJobRow.fire(self._store, action.name, "stop")
             try:
@@ -203,7 +203,7 @@ class Tuner(Part):
             return
         self._launch(live, action)
 
-    def _launch(self, live: LiveTuning, launch: Launch) -> None:
+    def _launch(self, live: LiveTuning, launch: LaunchTrial) -> None:
         number = len(live.trials) + 1
         name = f"{live.row.name}-{number:03}-{self._token()}"
         algorithm = live.rules.algorithms[launch.algorithm]
@@ -222,7 +222,7 @@ class Tuner(Part):
         owner = tuning_jobs.arn_of(live.row.name, self._context)
         self._store.amend(TRAINING_JOB, name, "tune", result=changes(JobResult, tuning_job=owner, watched=watched))
 
-    def _next(self, live: LiveTuning, launch: Launch) -> dict[str, str]:
+    def _next(self, live: LiveTuning, launch: LaunchTrial) -> dict[str, str]:
         config = live.row.request["HyperParameterTuningJobConfig"]
         seed = config.get("RandomSeed", zlib.crc32(f"{live.row.name}/{live.row.created}".encode()))
         algorithm = live.rules.algorithms[launch.algorithm]
@@ -240,7 +240,7 @@ class Tuner(Part):
         top = best(live.rules, live.facts)
         tuning_jobs.update_counters(live.row.name, list(live.trials.values()), top.name if top else None, self._context)
 
-    def _finish(self, live: LiveTuning, end: End) -> None:
+    def _finish(self, live: LiveTuning, end: EndTuning) -> None:
         self._note(live)
         result = changes(TuningResult, failure_reason=end.reason, details=dict(end.details), ended=self._now())
         TuningJobRow.fire(self._store, live.row.name, _EVENTS[end.status], result)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from loopback.engines.autoscaling.capacity import (
     CapacityLimits,
-    Move,
+    ScalingMove,
     agree,
     base_of,
     decide,
@@ -66,21 +66,21 @@ def test_a_percentage_moves_at_least_the_magnitude_that_is_asked_for() -> None:
         (99, None, None, 10),
         (0, None, None, 1),
         (5, None, None, None),
-        (6, Move(3, 6, 200), None, None),
-        (8, Move(3, 6, 200), None, 8),
-        (6, Move(3, 6, 50), None, 6),
-        (3, None, Move(7, 5, 200), None),
-        (3, None, Move(7, 5, 50), 3),
-        (7, None, Move(7, 5, 200), 7),
+        (6, ScalingMove(3, 6, 200), None, None),
+        (8, ScalingMove(3, 6, 200), None, 8),
+        (6, ScalingMove(3, 6, 50), None, 6),
+        (3, None, ScalingMove(7, 5, 200), None),
+        (3, None, ScalingMove(7, 5, 50), 3),
+        (7, None, ScalingMove(7, 5, 200), 7),
     ],
 )
-def test_cooldowns(wanted: int, out: Move | None, inward: Move | None, expected: int | None) -> None:
+def test_cooldowns(wanted: int, out: ScalingMove | None, inward: ScalingMove | None, expected: int | None) -> None:
     assert decide(wanted, 5, LIMITS, (out, inward), now=100.0).capacity == expected
 
 
 def test_during_a_cooldown_the_earlier_capacity_is_what_counts() -> None:
-    assert base_of(6, Move(3, 6, 200), 100.0) == 3
-    assert base_of(6, Move(3, 6, 200), 201.0) == 6
+    assert base_of(6, ScalingMove(3, 6, 200), 100.0) == 3
+    assert base_of(6, ScalingMove(3, 6, 200), 201.0) == 6
 
 
 @pytest.mark.parametrize(("wishes", "expected"), [([], None), ([3], 3), ([3, None], None), ([3, 5, 1], 5)])

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from loopback.engines.codepipeline import plan as engine
 from loopback.engines.codepipeline.model import ENTRY, FAILURE, SUCCESS, Action, Condition, Stage, Structure
 from loopback.engines.codepipeline.plan import (
-    Abandon,
+    AbandonAction,
     CheckCondition,
-    Enter,
+    EndCondition,
+    EnterStage,
     FinishExecution,
-    Judge,
-    Leave,
+    LeaveStage,
     PipelineFacts,
     RetryStage,
-    RollBack,
+    RollBackStage,
     RunningExecution,
     StartAction,
 )
@@ -79,27 +79,31 @@ class World:
     def apply(self, move: engine.Move) -> None:
         run = self.runs.get(move.run.id, move.run)
         match move:
-            case Enter():
+            case EnterStage():
                 assert not run.stage
                 assert run.here.name not in self.shut
                 self.runs[run.id] = replace(
                     run, stage="InProgress", actions={}, auto_retries=0, conditions={}, rules={}
                 )
-            case CheckCondition() | Judge() | Abandon(condition="BEFORE_ENTRY" | "ON_SUCCESS" | "ON_FAILURE"):
+            case (
+                CheckCondition()
+                | EndCondition()
+                | AbandonAction(condition="BEFORE_ENTRY" | "ON_SUCCESS" | "ON_FAILURE")
+            ):
                 self.runs[run.id] = looked(run, move)
             case StartAction(action=name):
                 assert name not in run.actions
                 self.runs[run.id] = replace(run, actions={**run.actions, name: "InProgress"})
-            case Abandon(action=name):
+            case AbandonAction(action=name):
                 self.runs[run.id] = replace(run, actions={**run.actions, name: "Abandoned"})
-            case Leave(status="Succeeded" | "Skipped"):
+            case LeaveStage(status="Succeeded" | "Skipped"):
                 last = run.at + 1 == len(run.structure.stages)
                 self.runs[run.id] = replace(run, stage="", actions={}, at=run.at if last else run.at + 1)
-            case Leave():
+            case LeaveStage():
                 self.runs[run.id] = replace(run, stage="")
             case RetryStage():
                 self.runs[run.id] = retried(run, move.mode)
-            case RollBack():
+            case RollBackStage():
                 self.rollbacks += 1
             case FinishExecution(status=status):
                 assert status != "Superseded" or not run.stage, "superseded only between stages"
@@ -123,12 +127,12 @@ class World:
         self.settle()
 
 
-def looked(run: RunningExecution, move: CheckCondition | Judge | Abandon) -> RunningExecution:
+def looked(run: RunningExecution, move: CheckCondition | EndCondition | AbandonAction) -> RunningExecution:
     """What a move does to a condition."""
     kind = move.condition
-    if isinstance(move, Judge):
+    if isinstance(move, EndCondition):
         return replace(run, conditions={**run.conditions, kind: move.status})
-    if isinstance(move, Abandon):
+    if isinstance(move, AbandonAction):
         return replace(run, rules={**run.rules, kind: {**run.rules[kind], move.action: "Abandoned"}})
     assert kind not in run.conditions
     rules = {**run.rules, kind: {rule.name: "InProgress" for rule in run.here.conditions[kind].rules}}
@@ -228,7 +232,7 @@ def test_stopping_waits_for_what_runs_or_gives_it_up() -> None:
     world.finish("e0", "b", "Failed")
     world.stop("e1", "abandon")
     assert world.ended == {"e0": "Stopped", "e1": "Stopped"}
-    assert "Abandon e1" in world.moves
+    assert "AbandonAction e1" in world.moves
     assert "StartAction e2" in world.moves
 
 
@@ -295,7 +299,7 @@ def test_an_entry_that_is_refused(result: str, status: str, ended: str, at: int)
     world = entered(BEFORE_ENTRY=result)
     world.says("e0", ENTRY, status)
     assert world.ended.get("e0", "") == ended
-    assert "Abandon e0" in world.moves, "the other rule is not waited for"
+    assert "AbandonAction e0" in world.moves, "the other rule is not waited for"
     assert "StartAction e0" not in world.moves[2:] or at == 2
     if not ended:
         assert world.runs["e0"].at == at
@@ -355,7 +359,7 @@ def test_a_stop_does_not_wait_for_a_condition(mode: str, status: str, kind: str)
         world.finish("e0", "a", "Succeeded" if kind == SUCCESS else "Failed")
     judged = []
     apply = world.apply
-    world.apply = lambda move: (judged.append(move) if isinstance(move, Judge) else None, apply(move))  # type: ignore[method-assign,func-returns-value,assignment,return-value]
+    world.apply = lambda move: (judged.append(move) if isinstance(move, EndCondition) else None, apply(move))  # type: ignore[method-assign,func-returns-value,assignment,return-value]
     world.stop("e0", mode)
     assert world.ended == {"e0": "Stopped"}
     assert [move.status for move in judged] == [status]

@@ -17,7 +17,7 @@ from loopback.engines.endpoints.guardrails import (
     UNDONE,
     DeploymentPlan,
     DeploymentProgress,
-    Picture,
+    TrafficState,
     following,
     instances,
     pause,
@@ -34,7 +34,7 @@ ROLLING = DeploymentPlan("ROLLING", (0.4, 0.8, 1.0), wait=10, gradual=True, roll
 STEPWISE = DeploymentPlan("ROLLING", (0.4, 0.8, 1.0), gradual=True, rolling=True, retreat=0.4)
 
 
-def walked(plan: DeploymentPlan, until: str = DONE) -> list[tuple[str, float, Picture]]:
+def walked(plan: DeploymentPlan, until: str = DONE) -> list[tuple[str, float, TrafficState]]:
     """Every phase with the second at which it began, when each lasts as short as it can."""
     at, now, seen = DeploymentProgress(LAUNCHING, 0, 0), 0.0, []
     while at.phase != until:
@@ -54,26 +54,26 @@ def test_all_at_once_without_waits() -> None:
 
 def test_a_canary() -> None:
     assert walked(CANARY) == [
-        ("Launching", 0, Picture(0.0, 1.0, 1.0)),
-        ("Shifting", 0, Picture(0.3, 1.0, 1.0)),
-        ("Baking", 0, Picture(0.3, 1.0, 1.0)),
-        ("Shifting", 60, Picture(1.0, 1.0, 1.0)),
-        ("Baking", 60, Picture(1.0, 1.0, 1.0)),
-        ("Terminating", 120, Picture(1.0, 1.0, 1.0)),
-        ("Ending", 150, Picture(1.0, 0.0, 1.0)),
+        ("Launching", 0, TrafficState(0.0, 1.0, 1.0)),
+        ("Shifting", 0, TrafficState(0.3, 1.0, 1.0)),
+        ("Baking", 0, TrafficState(0.3, 1.0, 1.0)),
+        ("Shifting", 60, TrafficState(1.0, 1.0, 1.0)),
+        ("Baking", 60, TrafficState(1.0, 1.0, 1.0)),
+        ("Terminating", 120, TrafficState(1.0, 1.0, 1.0)),
+        ("Ending", 150, TrafficState(1.0, 0.0, 1.0)),
     ]
 
 
 def test_linear_takes_blue_away_one_shift_later() -> None:
     shifts = [stands for phase, _, stands in walked(LINEAR) if phase == "Baking"]
-    assert shifts == [Picture(0.5, 1.0, 1.0), Picture(1.0, 0.5, 1.0)]
+    assert shifts == [TrafficState(0.5, 1.0, 1.0), TrafficState(1.0, 0.5, 1.0)]
 
 
 def test_rolling_replaces_in_batches() -> None:
     assert [(now, stands) for phase, now, stands in walked(ROLLING) if phase == "Baking"] == [
-        (0, Picture(0.4, 1.0, 0.4)),
-        (10, Picture(0.8, pytest.approx(0.6), 0.8)),
-        (20, Picture(1.0, pytest.approx(0.2), 1.0)),
+        (0, TrafficState(0.4, 1.0, 0.4)),
+        (10, TrafficState(0.8, pytest.approx(0.6), 0.8)),
+        (20, TrafficState(1.0, pytest.approx(0.2), 1.0)),
     ]
 
 
@@ -107,15 +107,19 @@ def test_the_time_limit() -> None:
     [
         (CANARY, DeploymentProgress(LAUNCHING, 0, 0), [ALONE]),
         (CANARY, DeploymentProgress(SHIFTING, 0, 0), [ALONE]),
-        (CANARY, DeploymentProgress(BAKING, 0, 0), [Picture(0.0, 1.0, 1.0), ALONE]),
-        (LINEAR, DeploymentProgress(BAKING, 0, 0, 1), [Picture(0.0, 0.5, 1.0), ALONE]),
-        (LINEAR, DeploymentProgress(SHIFTING, 0, 0, 1), [Picture(0.0, 1.0, 1.0), ALONE]),
+        (CANARY, DeploymentProgress(BAKING, 0, 0), [TrafficState(0.0, 1.0, 1.0), ALONE]),
+        (LINEAR, DeploymentProgress(BAKING, 0, 0, 1), [TrafficState(0.0, 0.5, 1.0), ALONE]),
+        (LINEAR, DeploymentProgress(SHIFTING, 0, 0, 1), [TrafficState(0.0, 1.0, 1.0), ALONE]),
         (STEPWISE, DeploymentProgress(LAUNCHING, 0, 0), [ALONE]),
-        (STEPWISE, DeploymentProgress(BAKING, 0, 0, 1), [Picture(0.4, 0.6, 0.4), ALONE]),
-        (STEPWISE, DeploymentProgress(BAKING, 0, 0, 2), [Picture(0.6, 0.4, 0.6), Picture(0.2, 0.8, 0.2), ALONE]),
+        (STEPWISE, DeploymentProgress(BAKING, 0, 0, 1), [TrafficState(0.4, 0.6, 0.4), ALONE]),
+        (
+            STEPWISE,
+            DeploymentProgress(BAKING, 0, 0, 2),
+            [TrafficState(0.6, 0.4, 0.6), TrafficState(0.2, 0.8, 0.2), ALONE],
+        ),
     ],
 )
-def test_the_way_back(plan: DeploymentPlan, at: DeploymentProgress, pictures: list[Picture]) -> None:
+def test_the_way_back(plan: DeploymentPlan, at: DeploymentProgress, pictures: list[TrafficState]) -> None:
     back, seen = retreat(plan, at, 5), []
     while back.phase != UNDONE:
         seen.append(picture(plan, back))

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from loopback.engines.pipelines.definition import Definition, parse
-from loopback.engines.pipelines.plan import Action, ExecutionFacts, Finish, Start, StepFact, Stop, plan, record
+from loopback.engines.pipelines.plan import (
+    Action,
+    EndExecution,
+    ExecutionFacts,
+    StartStep,
+    StepFact,
+    StopStep,
+    plan,
+    record,
+)
 
 
 def _step(name: str, kind: str = "Processing", *after: Any, **more: Any) -> dict[str, Any]:
@@ -37,8 +46,8 @@ class Run:
         self.definition, self.documents, self.facts = definition, documents, facts
         self.steps: dict[str, StepFact] = {}
         self.now = 1000.0
-        self.started: list[Start] = []
-        self.finish: Finish | None = None
+        self.started: list[StartStep] = []
+        self.finish: EndExecution | None = None
 
     def go(self) -> list[str]:
         """Plan, record, and tell the actions as `Kind name`."""
@@ -58,12 +67,12 @@ class Run:
         return self.go()
 
     def _carry_out(self, action: Action) -> None:
-        if isinstance(action, Finish):
+        if isinstance(action, EndExecution):
             self.finish = action
             return
-        if isinstance(action, Start):
+        if isinstance(action, StartStep):
             self.started.append(action)
-        if isinstance(action, Stop):
+        if isinstance(action, StopStep):
             assert self.steps[action.name].status in ("Starting", "Executing")
         self.steps[action.name] = record(self.steps.get(action.name), action, self.now)
 

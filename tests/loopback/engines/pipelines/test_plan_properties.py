@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopback.engines.pipelines.definition import parse
-from loopback.engines.pipelines.plan import ExecutionFacts, Finish, Start, StepFact, plan, record
+from loopback.engines.pipelines.plan import EndExecution, ExecutionFacts, StartStep, StepFact, plan, record
 
 TRIGGERS = ["Completed", "Failed", "Stopped", "Any"]
 KINDS = [None, "Step.THROTTLING"]
@@ -51,11 +51,11 @@ def test_every_execution_ends_and_no_step_runs_early_or_twice(document, data, li
             definition, ExecutionFacts(steps=steps, stopping=stopping, max_parallel=limit), {}.__getitem__, now
         )
         for action in actions:
-            if isinstance(action, Finish):
+            if isinstance(action, EndExecution):
                 assert action is actions[-1]
                 assert all(fact.ended for fact in steps.values())
                 return
-            if isinstance(action, Start):
+            if isinstance(action, StartStep):
                 assert not stopping
                 assert action.attempt == attempts.get(action.name, 0) + 1
                 attempts[action.name] = action.attempt

@@ -9,15 +9,15 @@ from loopback.engines.tuning.plan import (
     NO_SUCCESS,
     Action,
     Algorithm,
-    End,
-    Launch,
+    EndTuning,
+    LaunchTrial,
     Rules,
     StopTrial,
     TrialFact,
     best,
     plan,
 )
-from loopback.engines.tuning.stopping import Resources, is_cut, is_worse_than_median
+from loopback.engines.tuning.stopping import EpochBounds, is_cut, is_worse_than_median
 
 ONE = (Algorithm((), "auc", True),)
 RULES = Rules("Random", ONE, parallel=2, most=3)
@@ -40,32 +40,32 @@ STOP = [StopTrial("t0"), StopTrial("t1")]
 @pytest.mark.parametrize(
     ("rules", "statuses", "elapsed", "expected"),
     [
-        (RULES, (), 0, [Launch(0, 0), Launch(0, 1)]),
+        (RULES, (), 0, [LaunchTrial(0, 0), LaunchTrial(0, 1)]),
         (RULES, ("InProgress", "InProgress"), 0, []),
-        (RULES, ("Completed:1", "InProgress"), 0, [Launch(0, 2)]),
+        (RULES, ("Completed:1", "InProgress"), 0, [LaunchTrial(0, 2)]),
         (RULES, ("Completed:1", "Completed:2", "InProgress"), 0, []),
-        (RULES, ("Completed:1", "Completed:2", "Failed"), 0, [End("Completed")]),
-        (RULES, ("Failed", "Failed", "Failed"), 0, [End("Failed", NO_SUCCESS.format(3))]),
-        (RULES, ("Completed", "Completed", "Failed"), 0, [End("Failed", NO_OBJECTIVE.format(2))]),
-        (replace(RULES, most=9), ("Failed",) * 5, 0, [End("Failed", NO_SUCCESS.format(5))]),
-        (replace(RULES, most=9), ("Completed",) * 5, 0, [End("Failed", NO_OBJECTIVE.format(5))]),
+        (RULES, ("Completed:1", "Completed:2", "Failed"), 0, [EndTuning("Completed")]),
+        (RULES, ("Failed", "Failed", "Failed"), 0, [EndTuning("Failed", NO_SUCCESS.format(3))]),
+        (RULES, ("Completed", "Completed", "Failed"), 0, [EndTuning("Failed", NO_OBJECTIVE.format(2))]),
+        (replace(RULES, most=9), ("Failed",) * 5, 0, [EndTuning("Failed", NO_SUCCESS.format(5))]),
+        (replace(RULES, most=9), ("Completed",) * 5, 0, [EndTuning("Failed", NO_OBJECTIVE.format(5))]),
         (replace(RULES, most=9), (*("Failed",) * 5, "InProgress"), 0, []),
-        (replace(RULES, most=9), (*("Failed",) * 4, "Completed:1"), 0, [Launch(0, 5), Launch(0, 6)]),
+        (replace(RULES, most=9), (*("Failed",) * 4, "Completed:1"), 0, [LaunchTrial(0, 5), LaunchTrial(0, 6)]),
         (replace(RULES, seconds=120), ("InProgress", "InProgress"), 119, []),
         (replace(RULES, seconds=120), ("InProgress", "InProgress"), 120, STOP),
         (replace(RULES, seconds=120), ("Stopping", "Stopping"), 120, []),
-        (replace(RULES, seconds=120), ("Stopped:1", "Stopped"), 121, [End("Completed")]),
-        (replace(RULES, target=0.9), ("Completed:0.8",), 0, [Launch(0, 1), Launch(0, 2)]),
-        (replace(RULES, target=0.9), ("Completed:0.9",), 0, [End("Completed")]),
+        (replace(RULES, seconds=120), ("Stopped:1", "Stopped"), 121, [EndTuning("Completed")]),
+        (replace(RULES, target=0.9), ("Completed:0.8",), 0, [LaunchTrial(0, 1), LaunchTrial(0, 2)]),
+        (replace(RULES, target=0.9), ("Completed:0.9",), 0, [EndTuning("Completed")]),
         (
             replace(RULES, not_improving=3, most=9),
             ("Completed:2", "Completed:1", "Completed:1", "Failed"),
             0,
-            [End("Completed", details={"NumberOfTrainingJobsObjectiveNotImproving": 3})],
+            [EndTuning("Completed", details={"NumberOfTrainingJobsObjectiveNotImproving": 3})],
         ),
-        (replace(RULES, most=None, seconds=60), ("Completed:1",) * 50, 1, [Launch(0, 50), Launch(0, 51)]),
-        (RULES, ("Failed:lost", "InProgress"), 0, [Launch(0, 0, 2, "t0")]),
-        (replace(RULES, algorithms=ONE * 2), (), 0, [Launch(0, 0), Launch(1, 0)]),
+        (replace(RULES, most=None, seconds=60), ("Completed:1",) * 50, 1, [LaunchTrial(0, 50), LaunchTrial(0, 51)]),
+        (RULES, ("Failed:lost", "InProgress"), 0, [LaunchTrial(0, 0, 2, "t0")]),
+        (replace(RULES, algorithms=ONE * 2), (), 0, [LaunchTrial(0, 0), LaunchTrial(1, 0)]),
     ],
 )
 def test_plan(rules: Rules, statuses: tuple[str, ...], elapsed: float, expected: list[Action]) -> None:
@@ -76,7 +76,7 @@ def test_plan(rules: Rules, statuses: tuple[str, ...], elapsed: float, expected:
 def test_a_stop_stops_everything_once_and_waits_for_it() -> None:
     assert plan(RULES, trials("InProgress", "Stopping"), 0, stopping_all=True) == [StopTrial("t0")]
     assert plan(RULES, trials("Stopping", "Stopping"), 0, stopping_all=True) == []
-    assert plan(RULES, trials("Stopped", "Completed:1"), 0, stopping_all=True) == [End("Stopped")]
+    assert plan(RULES, trials("Stopped", "Completed:1"), 0, stopping_all=True) == [EndTuning("Stopped")]
 
 
 def test_a_lost_training_job_is_begun_again_three_times_and_does_not_count() -> None:
@@ -84,9 +84,9 @@ def test_a_lost_training_job_is_begun_again_three_times_and_does_not_count() -> 
     found: list[TrialFact] = []
     for attempt in range(1, 5):
         launch = plan(rules, found, 0, stopping_all=False)
-        assert launch == [Launch(0, 0, attempt, found[-1].name if found else None)]
+        assert launch == [LaunchTrial(0, 0, attempt, found[-1].name if found else None)]
         found.append(TrialFact(f"t{attempt}", 0, 0, "Failed", attempt, lost=True))
-    assert plan(rules, found, 0, stopping_all=False) == [End("Failed", NO_SUCCESS.format(1))]
+    assert plan(rules, found, 0, stopping_all=False) == [EndTuning("Failed", NO_SUCCESS.format(1))]
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_early_stopping_ends_the_worse_one_only() -> None:
     rules = replace(RULES, early=True, most=9, parallel=3)
     ended = [TrialFact(f"e{i}", 0, i, "Completed", objective=0.8, series=[0.8, 0.8]) for i in range(3)]
     running = [TrialFact("good", 0, 3, "InProgress", series=[0.9]), TrialFact("bad", 0, 4, "InProgress", series=[0.1])]
-    assert plan(rules, [*ended, *running], 0, stopping_all=False) == [StopTrial("bad"), Launch(0, 5)]
+    assert plan(rules, [*ended, *running], 0, stopping_all=False) == [StopTrial("bad"), LaunchTrial(0, 5)]
 
 
 def test_hyperband_has_rungs_and_brackets() -> None:
-    given = Resources(1, 27)
+    given = EpochBounds(1, 27)
     assert given.rungs == (1, 3, 9)
     assert [given.bracket(index) for index in (0, 26, 27, 35, 36, 38, 39, 40)] == [0, 0, 1, 1, 2, 2, 3, 0]
-    assert Resources(5, 5).rungs == ()
+    assert EpochBounds(5, 5).rungs == ()
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,10 @@ def test_hyperband_has_rungs_and_brackets() -> None:
 )
 def test_hyperband_keeps_the_best_third_of_a_rung(series: list[float], others: list[float], cut: bool) -> None:
     known = [(index + 1, [value]) for index, value in enumerate(others)]
-    assert is_cut(0, series, known, Resources(1, 27), maximize=True) is cut
+    assert is_cut(0, series, known, EpochBounds(1, 27), maximize=True) is cut
 
 
 def test_hyperband_compares_within_a_bracket() -> None:
     others = [(index, [0.9] * 3) for index in range(1, 4)]
-    assert is_cut(0, [0.1], others, Resources(1, 27), maximize=True)
-    assert not is_cut(39, [0.1], others, Resources(1, 27), maximize=True)  # the last bracket has no rung
+    assert is_cut(0, [0.1], others, EpochBounds(1, 27), maximize=True)
+    assert not is_cut(39, [0.1], others, EpochBounds(1, 27), maximize=True)  # the last bracket has no rung

@@ -7,7 +7,7 @@ import pytest
 
 from loopback.images.clarify import requests
 from loopback.images.clarify.answers import Reader, records
-from loopback.images.clarify.requests import Form, Vocabulary
+from loopback.images.clarify.requests import RecordFormat, Vocabulary
 from slipway.analysis.errors import BadInput
 
 CSV, LINES, JSON = "text/csv", "application/jsonlines", "application/json"
@@ -16,7 +16,7 @@ FRAME = pd.DataFrame({"a": ["1", "02", None], "b c": ["x", 'say "hi", you', "x"]
 
 
 def bodies(predictor, kind, frame=FRAME):
-    vocabulary = Vocabulary.of(Form.of(predictor, kind, NAMES), frame)
+    vocabulary = Vocabulary.of(RecordFormat.of(predictor, kind, NAMES), frame)
     return [body for body, _ in vocabulary.form.bodies(vocabulary.lines(vocabulary.codes(frame)))]
 
 

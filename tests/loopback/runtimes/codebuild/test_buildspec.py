@@ -3,7 +3,7 @@
 import pytest
 
 from loopback.runtimes.codebuild.buildspec import parse, parse_on_failure
-from loopback.runtimes.codebuild.specification import Cache, Files, OnFailure, Phase
+from loopback.runtimes.codebuild.specification import Cache, FilePatterns, OnFailure, Phase
 from loopback.runtimes.codebuild.walker import BuildspecError
 
 WHOLE = """
@@ -44,9 +44,9 @@ def test_a_whole_one() -> None:
     assert spec.phases["PRE_BUILD"] == Phase(("a", "b: c"), ("d",))
     assert spec.phases["BUILD"] == Phase(("make",), (), OnFailure("RETRY", 2, "time.*out"))
     assert "POST_BUILD" not in spec.phases
-    assert spec.reports == {"unit": Files(("u.xml",), "out", format="JUNITXML")}
-    assert spec.artifacts == Files(("**/*",), exclude=("**/.*",), discard_paths=True)
-    assert spec.secondary == {"Other": Files(("x",), symlinks=True)}
+    assert spec.reports == {"unit": FilePatterns(("u.xml",), "out", format="JUNITXML")}
+    assert spec.artifacts == FilePatterns(("**/*",), exclude=("**/.*",), discard_paths=True)
+    assert spec.secondary == {"Other": FilePatterns(("x",), symlinks=True)}
     assert spec.cache == Cache(("p",), "k", ("f",), "restore")
 
 

@@ -16,7 +16,7 @@ from loopback.runtimes.codebuild.faults import ClientFault
 from loopback.runtimes.codebuild.runtimes import check, matches
 from loopback.runtimes.codebuild.secrets import reference
 from loopback.runtimes.codebuild.sources import repository_url
-from loopback.runtimes.codebuild.specification import Buildspec, Files
+from loopback.runtimes.codebuild.specification import Buildspec, FilePatterns
 from loopback.runtimes.codebuild.walker import BuildspecError
 
 
@@ -42,7 +42,7 @@ def test_a_name_may_not_lead_elsewhere() -> None:
 
 def test_outputs_of_a_pipeline() -> None:
     one, two = Artifact("One", "b", "1"), Artifact("Two", "b", "2")
-    primary, other = Files(("*",)), Files(("x",))
+    primary, other = FilePatterns(("*",)), FilePatterns(("x",))
     assert for_outputs(Buildspec(artifacts=primary), [one]) == [(one, primary)]
     both = Buildspec(artifacts=primary, secondary={"One": primary, "Two": other})
     assert for_outputs(both, [one, two]) == [(one, primary), (two, other)]

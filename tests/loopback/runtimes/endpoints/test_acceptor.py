@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from loopback.runtimes.endpoints.acceptor import REST_SECONDS, SAY_SECONDS, Acceptor, Complaint, listening_socket
-from loopback.runtimes.endpoints.fd_receiver import Entrance, Public
-from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Client, Lost, Reply, Request, Server, message
+from loopback.runtimes.endpoints.acceptor import REST_SECONDS, SAY_SECONDS, Acceptor, RepeatedWarning, listening_socket
+from loopback.runtimes.endpoints.fd_receiver import DescriptorServer, Public
+from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Client, ConnectionLost, Reply, Request, Server, message
 
 
 def echo(request: Request, reply: Reply) -> None:
@@ -62,9 +62,9 @@ def test_a_client_whose_server_goes_away_knows_it() -> None:
         waiting = client.send(message(b"GET", "/", {}, b""))
         assert not client.usable
         theirs.close()
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             await waiting
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             await client.send(b"")
 
     asyncio.run(story())
@@ -76,7 +76,7 @@ async def premises(folder: Path, *, staffed: bool = True) -> AsyncIterator[int]:
     listener = listening_socket(0)
     port = int(listener.getsockname()[1])
     path = str(folder / "d.sock")
-    entrance = Entrance(path, lambda: Public(echo, set(), port)) if staffed else None
+    entrance = DescriptorServer(path, lambda: Public(echo, set(), port)) if staffed else None
     door = Acceptor(listener, path)
 
     def base(request: Request, reply: Reply) -> None:
@@ -213,7 +213,7 @@ def test_who_says_nothing_makes_room_for_who_asks() -> None:
 def test_a_complaint_is_made_once_a_period() -> None:
     said: list[str] = []
     times = iter([100.0, 101.0, 100.0 + SAY_SECONDS, 101.0 + SAY_SECONDS])
-    complaint = Complaint(said.append, lambda: next(times))
+    complaint = RepeatedWarning(said.append, lambda: next(times))
     for line in "abcd":
         complaint.say(line)
     assert said == ["a", "c"]

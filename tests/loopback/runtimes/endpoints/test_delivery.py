@@ -12,7 +12,7 @@ from loopback.runtimes.endpoints import outbox
 from loopback.runtimes.endpoints.capture import Recorder
 from loopback.runtimes.endpoints.fleet import Capture
 from loopback.runtimes.endpoints.http1 import Answer, Request
-from loopback.runtimes.endpoints.outbox import Parcel
+from loopback.runtimes.endpoints.outbox import OutboxFile
 from loopback.runtimes.endpoints.outbox_relay import OutboxRelay
 
 CAPTURE = Capture(50, "s3://bucket/c", frozenset({"Input"}), frozenset({"text/csv"}))
@@ -67,7 +67,7 @@ def test_captured_requests_reach_their_key(tmp_path: Path, objects: Any, courier
 def test_what_a_dead_process_left_is_delivered_without_its_torn_line(
     tmp_path: Path, objects: Any, courier: OutboxRelay
 ) -> None:
-    Parcel(tmp_path, {"kind": "capture", "uri": "s3://bucket/k"}).write(b'{"whole": 1}\n{"to')
+    OutboxFile(tmp_path, {"kind": "capture", "uri": "s3://bucket/k"}).write(b'{"whole": 1}\n{"to')
     courier.deliver()
     assert objects.buckets["bucket"] == {}
     outbox.recover(tmp_path)

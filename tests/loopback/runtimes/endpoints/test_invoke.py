@@ -10,7 +10,7 @@ from loopback.core.arn import Place
 from loopback.runtimes.endpoints import invoke as invoking
 from loopback.runtimes.endpoints.blue_green import FleetSide, LiveEndpoint
 from loopback.runtimes.endpoints.fleet import Fleet, Variant
-from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Lost, Request
+from loopback.runtimes.endpoints.http1 import LARGEST, Answer, ConnectionLost, Request
 from loopback.runtimes.endpoints.invoke import invoke
 from loopback.runtimes.endpoints.pools import Pool
 
@@ -113,22 +113,22 @@ def test_an_error_of_the_model(status: int, side: str) -> None:
 
 
 def test_a_lost_instance_is_nobodys_error() -> None:
-    dead, alive = Fake(Lost()), Fake(OK)
+    dead, alive = Fake(ConnectionLost()), Fake(OK)
     for _ in range(20):
         assert ask(FakePlane(AllTraffic=[dead, alive])).status == 200
     assert dead.got  # chosen first at least once in twenty
 
 
 def test_all_instances_lost_and_one_comes_back() -> None:
-    assert ask(FakePlane(AllTraffic=[Fake(Lost(), Lost(), OK)])).status == 200
+    assert ask(FakePlane(AllTraffic=[Fake(ConnectionLost(), ConnectionLost(), OK)])).status == 200
 
 
 def test_a_request_that_kills_every_instance_is_the_models_error() -> None:
-    poisoned = [Fake(Lost()) for _ in range(5)]
+    poisoned = [Fake(ConnectionLost()) for _ in range(5)]
     answer = ask(FakePlane(AllTraffic=poisoned))
     assert (told(answer)[1], json.loads(answer.body)["OriginalStatusCode"]) == ("ModelError", 0)
     assert sum(len(instance.got) for instance in poisoned) == 3
-    unasked = [Fake(Lost(asked=False)) for _ in range(8)]
+    unasked = [Fake(ConnectionLost(asked=False)) for _ in range(8)]
     assert ask(FakePlane(AllTraffic=[*unasked, Fake(OK)])).status == 200
 
 

@@ -15,11 +15,11 @@ from loopback.core.kinds import ENDPOINT
 from loopback.rows.endpoints import EndpointResult, FleetSpec, VariantSpec
 from loopback.rows.row import changes
 from loopback.runtimes.endpoints import serverless, stream
-from loopback.runtimes.endpoints.async_inference import AsyncInference, Ends
+from loopback.runtimes.endpoints.async_inference import AsyncInference, AsyncOutputs
 from loopback.runtimes.endpoints.async_spool import Tickets, ticket_of
 from loopback.runtimes.endpoints.blue_green import FleetSide, LiveEndpoint
 from loopback.runtimes.endpoints.fleet import Fleet, Variant
-from loopback.runtimes.endpoints.http1 import Lost, Request
+from loopback.runtimes.endpoints.http1 import ConnectionLost, Request
 from loopback.runtimes.endpoints.link import Unreachable
 from loopback.runtimes.endpoints.metrics import Metrics
 from loopback.runtimes.endpoints.program import worker_count
@@ -128,7 +128,9 @@ class World:
         self.tickets, self.objects, self.told, self.metrics = Tickets(folder), objects, [], []
         self.model = lambda body: (200, {"content-type": "text/csv"}, body.upper())
         link: Any = SimpleNamespace(ask=lambda _key, _headers, body, _seconds: self.model(body))
-        ends = Ends(objects, lambda topic, text: self.told.append((topic, text)), self.metrics.append, "us-east-1")
+        ends = AsyncOutputs(
+            objects, lambda topic, text: self.told.append((topic, text)), self.metrics.append, "us-east-1"
+        )
         self.queue = AsyncInference(folder, store, link, ends)
         store.create(ENDPOINT, "ep", {"EndpointName": "Ep"})
         variants = {"a": VariantSpec(count=1, weight=1.0, container={}, given={})}
@@ -209,7 +211,7 @@ def test_no_more_at_a_time_than_instances_take(world: World) -> None:
     ("fault", "last"),
     [
         (None, ("event", "PayloadPart", b"b")),
-        (Lost(), ("exception", "ModelStreamError", b"StreamBroken")),
+        (ConnectionLost(), ("exception", "ModelStreamError", b"StreamBroken")),
         (TimeoutError(), ("exception", "ModelStreamError", b"ModelInvocationTimeExceeded")),
     ],
 )

@@ -8,14 +8,14 @@ import pytest
 
 from loopback.core.errors import ServiceError
 from loopback.core.repositories import CommitDoesNotExistException, Note, RepositoryDoesNotExistException
-from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.bare import BareRepositories
 
 NOTE = Note("first", "Ann", "ann@example.com")
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Bare:
-    made = Bare(tmp_path)
+def bare(tmp_path: Path) -> BareRepositories:
+    made = BareRepositories(tmp_path)
     made.ensure("team/app")
     return made
 
@@ -23,12 +23,12 @@ def bare(tmp_path: Path) -> Bare:
 @pytest.mark.parametrize(
     "name", ["../x", "a/../b", "a/b/c", "", "/", "a/", "-x", "a b", "a/b.git", "a/b.lock", "a\0b", ".x/y", "a/..b", "ä"]
 )
-def test_a_name_that_is_none_never_becomes_a_path(bare: Bare, name: str) -> None:
+def test_a_name_that_is_none_never_becomes_a_path(bare: BareRepositories, name: str) -> None:
     with pytest.raises(ServiceError, match="not a repository name"):
         bare.ensure(name)
 
 
-def test_commits_branches_and_files(bare: Bare, tmp_path: Path) -> None:
+def test_commits_branches_and_files(bare: BareRepositories, tmp_path: Path) -> None:
     first = bare.write("team/app", "main", {"a.txt": b"1", "docs/b.md": b"b"}, NOTE)
     second = bare.write("team/app", "main", {"a.txt": b"2", "docs/b.md": None}, Note("second", "B", "b@c", first))
     assert bare.refs("team/app") == {"refs/heads/main": second}
@@ -47,7 +47,7 @@ def test_commits_branches_and_files(bare: Bare, tmp_path: Path) -> None:
         }
 
 
-def test_a_branch_that_moved_meanwhile_is_not_overwritten(bare: Bare) -> None:
+def test_a_branch_that_moved_meanwhile_is_not_overwritten(bare: BareRepositories) -> None:
     first = bare.write("team/app", "main", {"a": b"1"}, NOTE)
     bare.write("team/app", "main", {"a": b"2"}, Note("two", "A", "a@b", first))
     with pytest.raises(ServiceError, match="cannot lock ref"):
@@ -55,7 +55,7 @@ def test_a_branch_that_moved_meanwhile_is_not_overwritten(bare: Bare) -> None:
 
 
 @pytest.mark.parametrize("revision", ["nope", "", "--all", "main:a", "f" * 40])
-def test_what_is_not_there_is_named(bare: Bare, revision: str) -> None:
+def test_what_is_not_there_is_named(bare: BareRepositories, revision: str) -> None:
     bare.write("team/app", "main", {"a": b"1"}, NOTE)
     with pytest.raises(CommitDoesNotExistException):
         bare.commit("team/app", revision)
@@ -63,7 +63,7 @@ def test_what_is_not_there_is_named(bare: Bare, revision: str) -> None:
         bare.commit("team/other", "main")
 
 
-def test_an_annotated_tag_stands_for_its_commit(bare: Bare) -> None:
+def test_an_annotated_tag_stands_for_its_commit(bare: BareRepositories) -> None:
     commit = bare.write("team/app", "main", {"a": b"1"}, NOTE)
     who = ["-c", "user.name=A", "-c", "user.email=a@b"]
     folder = str(bare.path("team/app"))
@@ -71,7 +71,7 @@ def test_an_annotated_tag_stands_for_its_commit(bare: Bare) -> None:
     assert bare.refs("team/app")["refs/tags/v1"] == commit
 
 
-def test_names_are_those_of_whole_repositories(bare: Bare, tmp_path: Path) -> None:
+def test_names_are_those_of_whole_repositories(bare: BareRepositories, tmp_path: Path) -> None:
     bare.ensure("plain")
     bare.ensure("plain")
     (tmp_path / "git" / "team" / ".new-x").mkdir()

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from loopback.core.arn import Place
 from loopback.core.errors import AccessDeniedException
 from loopback.core.permissions import PermissionCheck
-from loopback.runtimes.git.credentials import Asked, Credential, principal
+from loopback.runtimes.git.credentials import Credential, CredentialRequest, principal
 from loopback.runtimes.git.guard import Guard
 
 HOST, PATH, REGION = "127.0.0.1:4566", "/v1/repos/team", "us-east-1"
@@ -38,7 +38,7 @@ def headers(user: str, password: str) -> dict[str, str]:
 
 
 def caller(given: dict[str, str]) -> str | None:
-    return principal(given, Asked(HOST, PATH, REGION, NOW), find)
+    return principal(given, CredentialRequest(HOST, PATH, REGION, NOW), find)
 
 
 def test_what_the_credential_helper_signs_is_right() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.bare import BareRepositories
 from loopback.runtimes.git.front import GitServer, Guard
 
 CONNECTION = "0" * 8 + "-0000-0000-0000-" + "0" * 12
@@ -14,12 +14,12 @@ HERE = f"/git-http/000000000000/us-east-1/{CONNECTION}"
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Bare:
-    return Bare(tmp_path)
+def bare(tmp_path: Path) -> BareRepositories:
+    return BareRepositories(tmp_path)
 
 
 def ask(
-    bare: Bare,
+    bare: BareRepositories,
     path: str,
     method: str = "GET",
     query: str = "",
@@ -71,18 +71,18 @@ def test_only_git_s_smart_protocol_on_names_that_are_some(bare, path, method, qu
 
 
 @pytest.mark.parametrize("path", ["/git/team/app.git", "/v1/repos/known", f"{HERE}/team/app.git"])
-def test_who_asks_before_a_first_push_is_answered_as_by_an_empty_repository(bare: Bare, path: str) -> None:
+def test_who_asks_before_a_first_push_is_answered_as_by_an_empty_repository(bare: BareRepositories, path: str) -> None:
     status, body = ask(bare, f"{path}/info/refs", query=PUSH)
     assert (status, b"# service=git-receive-pack" in body) == (200, True)
     assert bare.names() == []
 
 
-def test_a_first_push_makes_the_repository(bare: Bare) -> None:
+def test_a_first_push_makes_the_repository(bare: BareRepositories) -> None:
     ask(bare, "/git/team/app.git/git-receive-pack", "POST")
     assert bare.names() == ["team/app"]
 
 
-def test_a_guard_says_who_is_refused(bare: Bare) -> None:
+def test_a_guard_says_who_is_refused(bare: BareRepositories) -> None:
     seen: list[tuple[str, ...]] = []
 
     def guard(_scope: dict[str, Any], address: str, name: str, service: str) -> tuple[int, str]:
@@ -93,7 +93,7 @@ def test_a_guard_says_who_is_refused(bare: Bare) -> None:
     assert seen == [("/git/team/app.git", "team/app", "git-receive-pack")]
 
 
-def test_after_a_push_somebody_is_told(bare: Bare) -> None:
+def test_after_a_push_somebody_is_told(bare: BareRepositories) -> None:
     told: list[str] = []
     bare.ensure("team/app")
     ask(bare, "/git/team/app.git/git-receive-pack", "POST", told=told)

@@ -8,7 +8,7 @@ import pytest
 
 from loopback.runtimes.jobs import transfer
 from loopback.runtimes.jobs.ports import JobFault, Outcome
-from loopback.runtimes.jobs.transfer import Item, Sync
+from loopback.runtimes.jobs.transfer import S3Item, Sync
 from tests.loopback.runtimes.jobs.conftest import Bench, Folder, processing
 
 LIST = (
@@ -38,7 +38,7 @@ def test_a_key_that_leads_out_is_refused() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_shards_are_a_partition(count: int) -> None:
-    found = [Item("b", f"k{number}", f"k{number}") for number in range(5)]
+    found = [S3Item("b", f"k{number}", f"k{number}") for number in range(5)]
     parts = [transfer.share(found, "ShardedByS3Key", host, count) for host in range(count)]
     assert sorted(item.key for part in parts for item in part) == [item.key for item in found]
     assert max(map(len, parts)) - min(map(len, parts)) <= 1

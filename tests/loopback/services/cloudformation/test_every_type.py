@@ -14,7 +14,7 @@ from loopback.engines.cloudformation.properties import check_properties
 from loopback.ministack.carried_out import table
 from loopback.services.cloudformation.requests import with_tokens
 from loopback.services.cloudformation.resources import TYPES
-from loopback.services.cloudformation.types import Wanted
+from loopback.services.cloudformation.types import TemplateResource
 from loopback.wire import model
 
 JOURNEYS = Path(__file__).parents[3] / "journeys"
@@ -197,7 +197,7 @@ def test_it_is_made_changed_and_deleted(kind: str) -> None:
     old, changes = PROPERTIES[kind]
     old = check_properties(kind, "R", old)
     services = Services()
-    made = TYPES[kind].create(Wanted(old, lambda longest: "generated"[:longest]), services)
+    made = TYPES[kind].create(TemplateResource(old, lambda longest: "generated"[:longest]), services)
     assert isinstance(made[0], str)
     assert made[0]
     create_only = {path.partition("/")[0] for path in schemas.create_only(kind)}

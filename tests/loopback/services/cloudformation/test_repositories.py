@@ -12,7 +12,7 @@ import pytest
 
 from loopback.core.errors import ServiceError
 from loopback.services.cloudformation.repositories import MESSAGE, Repository, seed_files
-from loopback.services.cloudformation.types import Wanted
+from loopback.services.cloudformation.types import TemplateResource
 
 CODE = {"S3": {"Bucket": "seeds", "Key": "code.zip", "ObjectVersion": "v1"}, "BranchName": "trunk"}
 MADE = {"Arn": "arn", "repositoryName": "r", "repositoryId": "id", "cloneUrlHttp": "http://here/v1/repos/r"}
@@ -44,8 +44,8 @@ class Asked:
         raise AssertionError(seconds)
 
 
-def wanted(**properties: Any) -> Wanted:
-    return Wanted({"RepositoryName": "r", **properties}, lambda _longest: "never")
+def wanted(**properties: Any) -> TemplateResource:
+    return TemplateResource({"RepositoryName": "r", **properties}, lambda _longest: "never")
 
 
 def test_a_repository_begins_with_its_code() -> None:

@@ -8,7 +8,7 @@ import pytest
 from loopback.core.errors import ResourceNotFound, ServiceError, ValidationException
 from loopback.services.cloudformation.requests import request_for, tag_changes
 from loopback.services.cloudformation.resources import TYPES
-from loopback.services.cloudformation.types import Wanted
+from loopback.services.cloudformation.types import TemplateResource
 
 
 class Asked:
@@ -33,8 +33,8 @@ class Asked:
         return [operation for operation, _ in self.requests]
 
 
-def wanted(**properties: Any) -> Wanted:
-    return Wanted(properties, lambda longest: "generated"[:longest])
+def wanted(**properties: Any) -> TemplateResource:
+    return TemplateResource(properties, lambda longest: "generated"[:longest])
 
 
 def test_a_resource_without_a_name_gets_one() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loopback.core.errors import ServiceError
-from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.bare import BareRepositories
 from loopback.services import registry
 from loopback.services.announce import announcements
 from loopback.services.codepipeline import handlers  # noqa: F401 - registers the operations
@@ -16,7 +16,7 @@ from loopback.services.codepipeline.watch import SourceWatch
 @pytest.fixture
 def ask(context: registry.Context, base: Any, tmp_path: Path) -> Any:
     base.clients["sts", ""] = SimpleNamespace(meta=SimpleNamespace(endpoint_url="http://here"))
-    inner = replace(context, repositories=Bare(tmp_path))
+    inner = replace(context, repositories=BareRepositories(tmp_path))
     watch = SourceWatch(inner)
     watched = replace(inner, on_change=watch.on_change)
 

@@ -8,7 +8,7 @@ import pytest
 from loopback.core.errors import ServiceError
 from loopback.services import registry
 from loopback.services.cloudformation.resources import TYPES
-from loopback.services.cloudformation.types import Wanted
+from loopback.services.cloudformation.types import TemplateResource
 
 ROLE = "arn:aws:iam::000000000000:role/codedeploy"
 GROUP = {
@@ -32,8 +32,8 @@ class Called:
         raise ServiceError(f"nothing here takes {seconds} s")
 
 
-def wanted(properties: dict[str, Any]) -> Wanted:
-    return Wanted(properties, lambda longest: "generated"[:longest])
+def wanted(properties: dict[str, Any]) -> TemplateResource:
+    return TemplateResource(properties, lambda longest: "generated"[:longest])
 
 
 def test_an_application_with_its_group_and_configuration(ask: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loopback.runtimes.git.bare import Bare
+from loopback.runtimes.git.bare import BareRepositories
 from loopback.services import registry
 from loopback.services.codepipeline import handlers  # noqa: F401 - registers the operations
 from loopback.services.codepipeline.driver import PipelineDriver
@@ -62,7 +62,7 @@ class World:
     """A loopback's part that delivers."""
 
     def __init__(self, context: registry.Context, base: Any, tmp_path: Path, clock: Any) -> None:
-        self.bare = Bare(tmp_path / "state")
+        self.bare = BareRepositories(tmp_path / "state")
         self.base, self.clock = base, clock
         self.context = replace(context, on_change=self.on_change, repositories=self.bare)
         self.s3 = base.clients["s3", ROLE] = S3()
