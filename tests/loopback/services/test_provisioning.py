@@ -7,8 +7,9 @@ from botocore.exceptions import EndpointConnectionError
 
 from loopback.core.kinds import PROJECT, STACK_OPERATION
 from loopback.core.store import Resource
+from loopback.rows.stacks import Order, StackOperationRow
 from loopback.services import provisioning
-from loopback.services.provisioned_stack import Order, first_failure, verdict
+from loopback.services.provisioned_stack import first_failure, verdict
 from loopback.services.provisioning import Provisioner
 from loopback.services.registry import Context
 from loopback.services.sagemaker import projects  # noqa: F401 - settles projects
@@ -60,7 +61,7 @@ def stacks(base: Any) -> FakeStacks:
 
 def operation(context: Context, order: Order = ORDER) -> str:
     context.store.create(PROJECT, "churn", {}, result={"id": "p-1", "operation": "op-1"})
-    provisioning.submit("op-1", order, (PROJECT.slug, "churn"), context)
+    provisioning.submit("op-1", StackOperationRow(order=order, owners=((PROJECT.slug, "churn"),)), context)
     return "op-1"
 
 
