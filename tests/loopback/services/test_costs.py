@@ -224,9 +224,10 @@ def _fill_catalog(store: Store, number: int) -> None:
     seed(store, CATALOG_CONSTRAINT, number, lambda i: {"ProductId": f"row-{i:06}", "Type": "LAUNCH", "Parameters": "{}",
          "PortfolioId": "row-000001"}, parent=lambda _: "row-000001")  # fmt: skip
     seed(store, PROVISIONED_PRODUCT, number, lambda i: {"name": f"n{i}", "product": "p", "artifact": "a", "path": "l",
-         "role": "", "token": f"t{i}", "tags": {}})  # fmt: skip
+         "portfolio": "f", "role": "", "token": f"t{i}", "tags": {}})  # fmt: skip
     record = {"name": "n", "product": "p", "artifact": "a", "path": "l", "tags": {}, "role": ""}
-    seed(store, STACK_OPERATION, number, lambda i: {"order": {"verb": "create"}, "record": record | {"id": f"pp{i}"},
+    order = {"verb": "create", "stack": "s"}
+    seed(store, STACK_OPERATION, number, lambda i: {"order": order, "owners": [], "record": record | {"id": f"pp{i}"},
          "IdempotencyToken": f"t{i}"}, status=lambda _: "SUCCEEDED")  # fmt: skip
 
 
