@@ -7,7 +7,7 @@ from typing import Any
 
 from slipway.tabular import own_code
 from slipway.tabular.job import JobError
-from slipway.tabular.own_code import OwnCode
+from slipway.tabular.own_code import OwnCode, reason
 
 FILE, FUNCTION = "features.py", "features"
 
@@ -34,7 +34,7 @@ class FeatureFunction:
         try:
             return self.function(rows)
         except Exception as error:
-            raise FeatureError(f"{self.code.place_of(error, self.place)}: {type(error).__name__}: {error}") from error
+            raise FeatureError(f"{self.code.place_of(error, self.place)}: {reason(error)}") from error
 
 
 def beside(script: str) -> FeatureFunction | None:

@@ -71,9 +71,14 @@ def load(path: Path, fault: type[JobError]) -> OwnCode:
         try:
             module = importlib.import_module(name)
         except Exception as error:
-            raise fault(f"{_import_place(error, path, root)}: {type(error).__name__}: {error}") from error
+            raise fault(f"{_import_place(error, path, root)}: {reason(error)}") from error
         _refuse_late_imports(root, fault)
         return OwnCode(module, root, _loaded_modules())
+
+
+def reason(error: BaseException) -> str:
+    """The type of an error and the first line of its text: messages stand in one line."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _module(path: Path) -> tuple[Path, str]:

@@ -24,7 +24,7 @@ from slipway.tabular.derived import frame_of, row_of
 from slipway.tabular.encoder import Encoder
 from slipway.tabular.job import JobError
 from slipway.tabular.kinds import BINARY, MULTICLASS, REGRESSION
-from slipway.tabular.own_code import MODEL_FUNCTIONS, OwnCode
+from slipway.tabular.own_code import MODEL_FUNCTIONS, OwnCode, reason
 from slipway.tabular.target import Target
 
 FILE = "model.py"
@@ -88,7 +88,7 @@ class ModelCode:
             return getattr(self.code.module, name)(*arguments)
         except Exception as error:
             place = self.code.place_of(error, self.place(name))
-            raise ModelError(f"{place}: {name}() failed: {type(error).__name__}: {error}") from error
+            raise ModelError(f"{place}: {name}() failed: {reason(error)}") from error
 
 
 @dataclass(frozen=True)
