@@ -40,6 +40,7 @@ from loopback.ministack import (
     object_files,
     permissions,
     programs,
+    queue_names,
     records,
     row_file,
     rows,
@@ -124,6 +125,7 @@ PARTS = (
     object_files,
     uploads,
     programs,
+    queue_names,
     schedules,
 )
 
@@ -164,6 +166,7 @@ class Ministack:
             encryption,
             functions,
             identities,
+            queue_names,
         ):
             part.install()
         temporary.install(settings.state)

@@ -18,6 +18,7 @@ from loopback.core.callers import ONE_TIME, Access, access, websocket
 from loopback.core.faults import Faults
 from loopback.ministack.server import Application, Scope, plain_answer, refuse, refuse_handshake
 from loopback.ministack.signatures import Refusal, Signatures
+from loopback.wire.documents import LEVELS, is_too_deep
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.app": ("_dispatch_service_request", "_routing_params", "_s3_cors_target", "detect_service"),
@@ -33,6 +34,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.wait_conditions": ("has_handle",),
 }
 MISSING: Refusal = ("MissingAuthenticationToken", "Request is missing Authentication Token")
+TOO_DEEP: Refusal = ("SerializationException", f"A document is nested more than {LEVELS} levels deep")
 DENIED: Refusal = ("AccessDenied", "Access Denied")
 # A page out of a bucket gets an origin of its own, so that its scripts are no caller of this AWS.
 SANDBOX = b"sandbox allow-scripts allow-downloads allow-popups allow-forms"
@@ -128,6 +130,8 @@ class Gate:
             return _xml("NotFound", "Not Found", 404)
         if found is Access.UNSIGNED_OPERATION and not self._is_served_unsigned(method, path, headers, body, query):
             return _json(*MISSING) if "json" in headers.get("content-type", "") else _xml(*MISSING)
+        if _nests_too_deep(headers, body):
+            return _refusal(headers, *TOO_DEEP, 400)
         if self._faults and (answer := await self._fault(method, path, headers, body, query)):
             return answer
         return await self._dispatch(method, path, headers, body, query, request_id)
@@ -143,10 +147,9 @@ class Gate:
         await asyncio.sleep(fault.seconds)
         if not fault.code:
             return None
-        # Query and S3 answer in XML; the others, those by method and path too, in JSON.
-        if "form-urlencoded" in headers.get("content-type", "") or str(action).startswith("s3:"):
+        if str(action).startswith("s3:"):
             return _xml(fault.code, fault.message, fault.status)
-        return _json(fault.code, fault.message, fault.status)
+        return _refusal(headers, fault.code, fault.message, fault.status)
 
     def _is_served_unsigned(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
@@ -167,6 +170,20 @@ class Gate:
     def _holds_signature(self, body: bytes, headers: dict[str, str]) -> bool:
         parts = self._s3._parse_multipart_form(headers.get("content-type", ""), body)
         return any(name.lower() in SIGNATURES and value for name, _, _, value in parts)
+
+
+def _nests_too_deep(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a document in a request would exhaust the stack of what reads it. Objects of S3 are not looked into."""
+    if "form-urlencoded" in headers.get("content-type", ""):
+        values = parse_qs(body.decode("utf-8", "replace")).values() if body.count(b"%") > LEVELS else ()
+        return any(is_too_deep(value) for members in values for value in members)
+    return "x-amz-target" in headers and is_too_deep(body.decode("utf-8", "replace"))
+
+
+def _refusal(headers: Mapping[str, str], code: str, message: str, status: int) -> Answer:
+    """An error in XML for services of the query protocol, in JSON for the others, those by method and path too."""
+    is_query = "form-urlencoded" in headers.get("content-type", "")
+    return (_xml if is_query else _json)(code, message, status)
 
 
 def _json(code: str, message: str, status: int = 403) -> Answer:

@@ -5,6 +5,7 @@ whatever walks through it. Both are refused before anything is built of them.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ LEVELS = 100  # of lists and objects in each other
 NODES = 200_000  # of a YAML document with its aliases written out
 CHARACTERS = 2_000_000  # of a YAML document
 TOO_DEEP = f"it is nested more than {LEVELS} levels deep"
+TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # of JSON: texts and brackets
+DOCUMENT = re.compile(r'"\s*[\[{]')
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
 
 
@@ -32,6 +35,26 @@ def json_value(text: str | bytes) -> Any:
         raise Unreadable(str(fault)) from None
     _check_depth(value)
     return value
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether lists and objects stand deeper in each other than LEVELS: in a JSON text, or in a text that it holds.
+
+    A policy or a pattern is a text within a request. One with few brackets is not walked through.
+    """
+    if text.count("[") + text.count("{") <= LEVELS:
+        return False
+    depth = 0
+    for found in TOKENS.finditer(text):
+        part = found[0]
+        if part[0] == '"':
+            if DOCUMENT.match(part) and is_too_deep(part[1:-1].replace('\\"', '"').replace("\\\\", "\\")):
+                return True
+            continue
+        depth += 1 if part in "[{" else -1
+        if depth > LEVELS:
+            return True
+    return False
 
 
 def _check_depth(value: Any) -> None:

@@ -1,10 +1,12 @@
 """What is read, and what is beyond the bounds."""
 
+import json
+
 import pytest
 
 from loopback.core.errors import ValidationException
 from loopback.wire import model
-from loopback.wire.documents import LEVELS, Unreadable, check_yaml, json_value, yaml_value
+from loopback.wire.documents import LEVELS, Unreadable, check_yaml, is_too_deep, json_value, yaml_value
 from loopback.wire.json11 import parse_body
 
 
@@ -73,3 +75,25 @@ def test_a_number_that_is_no_time(moment: float) -> None:
     shape = model.operation("sagemaker", "ListModels").input_shape
     with pytest.raises(ValidationException, match="A timestamp of the request cannot be read"):
         model.check({"CreationTimeAfter": moment}, shape)
+
+
+DEEP = "[" * (LEVELS + 1) + "]" * (LEVELS + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "too_deep"),
+    [
+        ("[" * LEVELS + "]" * LEVELS, False),
+        (DEEP, True),
+        (DEEP[: LEVELS + 1], True),
+        ("[]" * 10_000, False),
+        (json.dumps({"Policy": DEEP}), True),
+        (json.dumps({"Outer": json.dumps({"Inner": json.dumps({"Policy": DEEP})})}), True),
+        (json.dumps({"Policy": json.dumps(["[" * 1000])}), True),  # stricter than need be: it could be a text
+        (json.dumps({"logEvents": [{"message": f"[{n}/1000"} for n in range(1000)]}), False),
+        (json.dumps({"text": "a [" * 1000}), False),
+        (json.dumps({"text": '\\"' * 1000 + "[" * 1000}), False),
+    ],
+)
+def test_depth_of_a_request(text: str, too_deep: bool) -> None:
+    assert is_too_deep(text) is too_deep
