@@ -121,27 +121,12 @@ class LocalAws:
     @contextlib.contextmanager
     def in_environment(self) -> Iterator[Mapping[str, str]]:
         """Point this process's environment at it, and take it back afterwards."""
-        with environment(self.environment), self._own_sts():
+        with environment(self.environment), own_sts(self._state):
             self._pointed_at = True
             try:
                 yield self.environment
             finally:
                 self._pointed_at = False
-
-    @contextlib.contextmanager
-    def _own_sts(self) -> Iterator[None]:
-        """The SDK makes its STS clients with AWS's own address; here they get this one's, see that file."""
-        spec = importlib.util.spec_from_file_location("sts_address", self._state / "python" / "sitecustomize.py")
-        if spec is None or spec.loader is None:
-            raise UserError(f"{self._state / 'python'} is gone")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        create_client = Session.create_client
-        Session.create_client = module.redirected(create_client)
-        try:
-            yield
-        finally:
-            Session.create_client = create_client
 
     def _prepare(self) -> None:
         """Make the bucket and the role, and begin a session of the role."""
@@ -192,6 +177,23 @@ def _await_start(process: "subprocess.Popen[bytes]", state: Path, log: Path) -> 
             raise UserError(f"the AWS of this machine did not start: {log.read_text(errors='replace').strip()[-1000:]}")
         time.sleep(LOOK_SECONDS)
     return found
+
+
+@contextlib.contextmanager
+def own_sts(state: Path) -> Iterator[None]:
+    """The SDK makes its STS clients with AWS's own address; here they get this machine's: see the file."""
+    path = state / "python" / "sitecustomize.py"
+    spec = importlib.util.spec_from_file_location("sts_address", path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is gone")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    create_client = Session.create_client
+    Session.create_client = module.redirect(create_client)
+    try:
+        yield
+    finally:
+        Session.create_client = create_client
 
 
 @contextlib.contextmanager

@@ -109,13 +109,13 @@ def test_a_corrupt_model_archive_is_named(shared: Any, wait_until: Any) -> None:
         TransformJobName=name,
         ModelName=name,
         TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/rows/"}}},
-        TransformOutput={"S3OutputPath": "s3://bucket/scored"},
+        TransformOutput={"S3OutputPath": f"s3://bucket/{name}"},
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
     )
     job = wait_until(lambda: _ended(sagemaker.describe_transform_job(TransformJobName=name)), 30)
     assert job["TransformJobStatus"] == "Failed"
     assert "s3://bucket/corrupt/model.tar.gz" in job["FailureReason"]
-    assert "Contents" not in s3.list_objects_v2(Bucket="bucket", Prefix="scored")
+    assert "Contents" not in s3.list_objects_v2(Bucket="bucket", Prefix=name)
 
 
 def _ended(job: dict[str, Any]) -> dict[str, Any] | None:

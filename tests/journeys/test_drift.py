@@ -35,7 +35,7 @@ COMMAND = """
 from slipway import __main__
 from slipway.cli import projects
 made = projects.Project("demo", "p-1", {"StagingStackName": "none-staging", "ProdStackName": "none-prod"})
-projects.needed = lambda target: made
+projects.require = lambda target: made
 __main__.main()
 """
 

@@ -254,6 +254,7 @@ UNASKED = {
     "AWS lists and validates before it reads": "codepipeline/ArtifactList codepipeline/Templates model/ArtifactList",
     "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
     "only after a job has failed": "build/WhyAJobFailed",
+    "only where the version that was approved is not the one that is to be deployed": "promotion/WhetherItIsARollback",
     "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints */ShadowedModels",
     "only where a stage's monitors are Model Monitor's": "watch/Executions",
     "AWS reads a pipeline's definition for whoever makes the pipeline": "cloudformation/MonitorDefinitions",

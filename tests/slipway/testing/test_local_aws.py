@@ -1,11 +1,15 @@
 """The environment of a test: pointed at the AWS of its own, and afterwards what it was."""
 
 import os
+from pathlib import Path
 
 import boto3
 import pytest
+from botocore.session import Session
 
-from slipway.testing.local_aws import environment
+from slipway.testing.local_aws import environment, own_sts
+
+ROOT = Path(__file__).parents[3]
 
 
 def use_and_fail() -> None:
@@ -28,3 +32,14 @@ def test_the_environment_and_the_default_session_come_back(monkeypatch: pytest.M
     assert os.environ["AWS_PROFILE"] == "of-mine"
     assert {"AWS_ENDPOINT_URL", "LEFT"}.isdisjoint(os.environ)
     assert boto3.DEFAULT_SESSION is mine
+
+
+def test_the_sdk_s_sts_is_this_one_s(tmp_path: Path) -> None:
+    """The file that a state folder has for Python programs is what the fixture takes its change from."""
+    folder = tmp_path / "python"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text((ROOT / "loopback/core/sts_address.py").read_text())
+    create_client = Session.create_client
+    with own_sts(tmp_path):
+        assert Session.create_client is not create_client
+    assert Session.create_client is create_client
