@@ -65,8 +65,8 @@ class Churn:
         from slipway.build.project import Project
 
         project = Project("benchmark", local_aws.ROLE, definitions.BUCKET, local_aws.REGION)
-        made = compiled.build(MODULE, project, local_aws.ROOT)
-        compiled.upload_code(made, MODULE, project, local_aws.ROOT, s3)
+        made = compiled.build(MODULE, project.arguments, local_aws.ROOT)
+        compiled.upload_code(made, MODULE, project.arguments, local_aws.ROOT, s3)
         return made
 
     def _floor_setup(self, made: Any) -> dict[str, Any]:
@@ -78,7 +78,6 @@ class Churn:
             "prepare": json.loads(made.bundles["Prepare"].files["config.json"]),
             "evaluate": json.loads(made.bundles["Evaluate"].files["config.json"]),
             "train": _hyperparameters(arguments["Train"]["HyperParameters"]),
-            "baseline": arguments["Baseline"]["Environment"],
             "serving_code": str(code / "serving_code"),
         }
 

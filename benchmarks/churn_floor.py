@@ -11,11 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from loopback.images.model_monitor import analyzer
 from loopback.runtimes.jobs import archives
+from slipway.tabular.baselines import Lifecycle
 from slipway.tabular.evaluating import Folders
 from slipway.tabular.hosts import Hosts
-from slipway.tabular.scripts import evaluate, prepare, train
+from slipway.tabular.scripts import baseline, evaluate, prepare, train
 from slipway.tabular.training import Channels
 
 
@@ -23,8 +23,8 @@ def main(setup: dict, out: Path) -> None:
     """Prepare, baseline, train, pack the model as Train does, evaluate."""
     made = out / "prepared"
     prepare.main(Path(setup["raw"]), made, setup["prepare"])
-    if code := analyzer.main(baseline_environment(setup["baseline"], made / "baseline", out / "baseline")):
-        raise SystemExit(code)
+    written = baseline.Folders(made / "baseline", out / "calculated", out / "baseline")
+    baseline.main(written, Lifecycle.from_environment({}))
     channels = Channels(made / "train", made / "validation", made / "encoder")
     train.main(channels, out / "model", setup["train"], Hosts(("algo-1",), "algo-1"), Path(setup["serving_code"]))
     model = out / "handed_on"
@@ -36,11 +36,6 @@ def main(setup: dict, out: Path) -> None:
         shutil.copy(out / "baseline" / f"{name}.json", out / "limits" / name)
     folders = Folders(model, made / "test", made / "golden", out / "evaluation", out / "limits")
     evaluate.main(folders, setup["evaluate"])
-
-
-def baseline_environment(environ: dict[str, str], source: Path, out: Path) -> dict[str, str]:
-    """The analyzer's environment with folders of this machine."""
-    return {**environ, "dataset_source": str(source), "output_path": str(out), "SAGEMAKER_BASE_DIR": str(out)}
 
 
 if __name__ == "__main__":
