@@ -45,6 +45,7 @@ class Acknowledged:
             return message
 
         async def answer(message: Message) -> None:
+            """Hold the answer back until its changes are on disk; an error where they cannot be written."""
             nonlocal refused
             if message["type"] == "http.response.start" and not reads(operation(scope, bytes(body))):
                 try:

@@ -114,6 +114,7 @@ class Alarms:
         """
 
         def move() -> Transition | None:
+            """Change the alarm unless another has changed it meanwhile; what has changed."""
             alarm = self._find(name)
             if alarm is None or alarm["StateValue"] != old:
                 return None

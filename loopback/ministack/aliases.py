@@ -21,6 +21,7 @@ def install(chance: Callable[[], float] = random.random) -> None:
     async def invoke_version(
         name: str, event: Any, headers: Mapping[str, str], path_qualifier: str | None = None, query_params: Any = None
     ) -> Any:
+        """Invoke the version that the weights of the alias choose."""
         qualifier = path_qualifier or functions._qp_first(query_params or {}, "Qualifier")
         qualifier = qualifier or functions._qp_first(headers, "x-amz-qualifier")
         function = functions._functions[name] if name in functions._functions else {}  # noqa: SIM401 - not a dict

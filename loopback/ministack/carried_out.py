@@ -102,6 +102,7 @@ def _gate(service: str, answer: Handler) -> Handler:
     async def answer_or_refuse(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> Answer:
+        """Answer what is carried out, and refuse the rest by name."""
         asked = operation(service, method, path, headers, body, query)
         if known is None or (asked and asked not in known["operations"]):
             return refusal(service, asked, headers, path, body)

@@ -20,6 +20,8 @@ def install() -> None:
     evaluate, resolve = engine._evaluate_conditions, engine._resolve_refs
 
     def evaluate_conditions(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+        """Whether each condition of a template holds, by name."""
+
         def value(expression: Any) -> Any:
             if isinstance(expression, list):
                 return [value(item) for item in expression]

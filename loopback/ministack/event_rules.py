@@ -38,6 +38,7 @@ def install() -> None:
     put, delete = events._put_events, events._delete_rule
 
     def check_and_put(data: Mapping[str, Any], **options: Any) -> Any:
+        """Put the events that are whole; each of the others has its fault in the answer, in its place."""
         entries = data.get("Entries", [])
         faults = [entry_fault(entry) for entry in entries]
         good = [entry for entry, fault in zip(entries, faults, strict=True) if fault is None]

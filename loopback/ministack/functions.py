@@ -99,6 +99,7 @@ def install() -> None:
     invoke, execute, pack = runtime.Worker.invoke, functions._execute_function_warm, provisioners._zip_inline
 
     def invoke_worker(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Invoke, and remember for this thread how it failed."""
         try:
             answer: dict[str, Any] = invoke(worker, *arguments, **options)
         except (RuntimeError, ValueError) as fault:

@@ -150,6 +150,7 @@ def note_sidecars(folder: Path) -> Iterator[list[Damage]]:
         return kept
 
     def note_and_load(file: Any, *_: Any, **options: Any) -> Any:
+        """Read a JSON file; of those beside S3 objects, note the damaged."""
         path = Path(str(getattr(file, "name", "")))
         if not path.name.endswith(".meta.json"):
             return load(file, **options)

@@ -80,6 +80,7 @@ class ObjectFiles:
         self, method: str, bucket: str, key: str, headers: dict[str, str], body: Any, query: dict[str, Any]
     ) -> Answer:
         def answer() -> Answer:
+            """Answer, and keep or release the parts of an upload."""
             upload = self._s3._multipart_uploads.get(first(query, "uploadId")) if "uploadId" in query else None
             before = dict(upload["parts"]) if upload else {}
             found: Answer = self._original._dispatch(method, bucket, key, headers, body, query)
@@ -362,6 +363,7 @@ def sender(body: FileBody) -> Callable[[Any, Any], Any]:
     file.seek(body.start)
 
     async def send_all(send: Any, _receive: Any) -> None:
+        """Send a file in blocks. Raises OSError where it has become shorter."""
         left = body.size
         with file:
             while left:

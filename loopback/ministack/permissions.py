@@ -107,6 +107,7 @@ class Permissions:
         async def answer_monitoring(
             method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
         ) -> Any:
+            """Ask IAM for each alarm that a request names, then answer."""
             form = {**parse_qs(body.decode("utf-8", "replace")), **query}
             operation, request = request_of(headers, body, form)
             try:  # the base has asked about the first
@@ -173,6 +174,7 @@ class Permissions:
         """An ASGI application that signed requests of callers get to whose policies allow what `asks` says."""
 
         async def guard(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            """Refuse who may not, and hand the others' requests on."""
             check, body = asks(scope["method"], scope["path"]), await _body(receive)
             if check is not None and (refusal := self.refusal(scope, body, check)):
                 status, headers, text = _answer(403, *refusal)

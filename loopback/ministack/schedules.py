@@ -33,6 +33,7 @@ def install(now: Callable[[], float] = time.time) -> None:
     answer = app.SERVICE_HANDLERS["scheduler"]
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        """Refuse what a schedule can't have; one that is new or changed begins to count from now."""
         found = _PATH.fullmatch(path)
         if not found or method not in (*_WRITES, "DELETE"):
             return await answer(method, path, headers, body, query)

@@ -25,6 +25,7 @@ def install() -> None:
     validate = engine._validation_errors
 
     def validate_resources(resources: Mapping[str, Any], ordered: Iterable[str], *arguments: Any) -> list[Fault]:
+        """The faults of a template's resources, those of their properties included."""
         found: list[Fault] = validate(resources, ordered, *arguments)
         parameters, conditions, mappings, stack_name, stack_id = arguments[:5]
 

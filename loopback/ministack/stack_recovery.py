@@ -56,6 +56,7 @@ class Recovery:
         stack[OPERATION] = {"arguments": list(arguments), "options": options}
 
         async def deploy() -> None:
+            """Deploy once the operation is on disk; fail it where it can't be written."""
             try:
                 await self._kept.wait_until_saved()
             except NotWritten as fault:

@@ -22,6 +22,7 @@ def install(place: Place) -> None:
     resolve = helpers._resolve_document
 
     def resolve_body(parameters: Mapping[str, Any], body_key: str, url_key: str, label: str) -> Any:
+        """The text of a template, read from S3 where a URL names it."""
         url = parameters.get(url_key)
         url = url[0] if isinstance(url, list) else url
         if not url or parameters.get(body_key):

@@ -115,6 +115,7 @@ def _guard(service: str, handler: Handler, permit_caller: Callable[[list[Permiss
     async def check_and_answer(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> tuple[int, dict[str, str], bytes]:
+        """Refuse a role that can't be handed over, then answer."""
         operations = hands_over(service, method, path, headers.get("x-amz-target", ""))
         try:
             roles = handed_over(operations, json.loads(body or b"{}")) if operations else []

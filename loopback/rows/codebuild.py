@@ -110,7 +110,7 @@ class BuildRow(BuildResult):
     part_of: BatchPart | None = field(default=None, metadata=key("batch", BatchPart.read, asdict))
 
     @property
-    def asked(self) -> Json:
+    def aws_request(self) -> Json:
         """The request without what is ours."""
         return {name: value for name, value in self.request.items() if name not in _OURS}
 

@@ -124,6 +124,7 @@ def _server(commands: Mapping[str, Any]) -> Any:
     from mcp.server.lowlevel import Server
 
     async def list_tools(_context: Any, _request: Any) -> Any:
+        """The tools, those that only read marked as such."""
         return types.ListToolsResult(
             tools=[
                 types.Tool(
@@ -137,6 +138,7 @@ def _server(commands: Mapping[str, Any]) -> Any:
         )
 
     async def call_tool(_context: Any, request: Any) -> Any:
+        """What a verb has printed, or why it can't be run."""
         try:
             if request.name not in commands:
                 raise UserError(f"there is no tool {request.name}; there are: {', '.join(commands)}")

@@ -38,6 +38,7 @@ def predictor(booster: xgb.Booster, classes: int = 0) -> Callable[[NDArray[np.fl
     config = json.dumps(_CONFIG).encode()
 
     def predict(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The predictions of float32 rows: one number a row, or one a class. Raises XGBoostError."""
         matrix = np.ascontiguousarray(matrix, dtype=np.float32)
         found = np.empty((len(matrix), classes) if classes else len(matrix), dtype=np.float32)
         shape, dimensions, values = ctypes.c_void_p(), ctypes.c_uint64(), ctypes.c_void_p()

@@ -94,7 +94,7 @@ def test_two_of_three(watch: Watch, wait_until: Callable[..., Any]) -> None:
     watch.put("m", 1, at=start - PERIOD)
     wait_until(lambda: watch.states()["m-of-n"] == "OK", 5)
     watch.put("m", 1, at=start)
-    wait_until(lambda: watch.states()["m-of-n"] == "ALARM", 5)
+    assert wait_until(lambda: watch.states()["m-of-n"] == "ALARM", 5)
 
 
 def test_it_comes_back_without_data(watch: Watch, wait_until: Callable[..., Any]) -> None:
@@ -102,7 +102,7 @@ def test_it_comes_back_without_data(watch: Watch, wait_until: Callable[..., Any]
     watch.put("old", 1, at=start - 3 * PERIOD)  # leaves the evaluation range when this period ends
     watch.alarm("old-5xx", "old")
     wait_until(lambda: watch.states()["old-5xx"] == "ALARM", 3)
-    wait_until(lambda: watch.states()["old-5xx"] == "OK", PERIOD + 6)
+    assert wait_until(lambda: watch.states()["old-5xx"] == "OK", PERIOD + 6)
 
 
 def test_a_formula_and_a_composite_alarm(watch: Watch, wait_until: Callable[..., Any]) -> None:
@@ -139,7 +139,7 @@ def test_a_state_set_by_hand_is_told_and_overruled(watch: Watch, wait_until: Cal
     wait_until(lambda: watch.states()["drill"] == "OK", 5)
     watch.cloudwatch.set_alarm_state(AlarmName="drill", StateValue="ALARM", StateReason="a drill")
     wait_until(lambda: [m for m in watch.heard("drill") if m.get("NewStateReason") == "a drill"], 5)
-    wait_until(lambda: watch.states()["drill"] == "OK", 8)
+    assert wait_until(lambda: watch.states()["drill"] == "OK", 8)
 
 
 def test_what_is_not_evaluated_is_refused_by_name(watch: Watch) -> None:

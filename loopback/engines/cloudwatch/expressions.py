@@ -117,6 +117,7 @@ class _ExpressionParser:
         return left
 
     def power(self) -> Node:
+        """An operand, a negated one, or a power; it binds to the right."""
         if self.tokens[self.at] == "-":
             self.at += 1
             return ("binary", "-", ("number", 0.0), self.power())
@@ -127,6 +128,7 @@ class _ExpressionParser:
         return ("binary", "^", base, self.power())
 
     def operand(self) -> Node:
+        """A number, a text, an id, a call, an array, or an expression in parentheses. Raises ValidationException."""
         token = self.take()
         if token == "(":  # noqa: S105
             inner = self.binary(0)
@@ -174,6 +176,7 @@ class _Evaluation:
     metrics: Mapping[str, Series]
 
     def value(self, node: Node) -> Value:
+        """The number or the series that a node stands for. Raises ValidationException."""
         match node:
             case ("number", number):
                 return float(number)
@@ -190,6 +193,7 @@ class _Evaluation:
         raise ValidationException(f"Invalid metrics list: {node[1]!r} stands where a number or a series is expected")
 
     def call_function(self, name: str, items: Sequence[Node]) -> Value:
+        """What a function of metric math makes of its operands. Raises ValidationException."""
         if name == "METRICS":
             wanted = self.filter_of(items)
             return [series for id_, series in self.metrics.items() if wanted in id_]
@@ -217,6 +221,7 @@ class _Evaluation:
         return found
 
     def fill(self, value: Value, filling: Node) -> Value:
+        """A series with its empty periods filled: by a number, a series, the last one. Raises ValidationException."""
         if not isinstance(value, list):
             raise ValidationException("Invalid metrics list: FILL fills a series, not a number")
         if not is_series(value):

@@ -92,6 +92,7 @@ class _RuleParser:
         return node
 
     def single(self) -> Node:
+        """NOT, parentheses, a constant, the state of an alarm or AT_LEAST. Raises ValidationException."""
         word = self.word
         self.at += bool(word)
         match word:

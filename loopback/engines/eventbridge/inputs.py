@@ -54,6 +54,7 @@ def _apply_transformer(transformer: Mapping[str, Any], event: Any) -> str:
     template: str = transformer.get("InputTemplate", "")
 
     def value_of(found: re.Match[str]) -> str:
+        """What stands for a name of the template: as JSON, and within quotes without its own."""
         if found[1] not in values:
             return found[0]
         value = values[found[1]]

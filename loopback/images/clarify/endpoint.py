@@ -102,6 +102,7 @@ class Services:
         more = {"CustomAttributes": attributes} if attributes else {}
 
         def ask(body: str) -> str:
+            """The answer to one request. Raises BadInput."""
             from botocore.exceptions import BotoCoreError, ClientError
 
             try:

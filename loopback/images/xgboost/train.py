@@ -239,6 +239,7 @@ def _saver(folder: str | None, done: int, *, at_end: bool) -> Any:
             self.ending = True
 
         def after_iteration(self, model: Any, epoch: int, evals_log: object) -> bool:  # noqa: ARG002
+            """Save a checkpoint, and drop the oldest; whether training ends here."""
             if folder:
                 number = done + epoch
                 part = Path(folder, f".xgboost-checkpoint.{number}")

@@ -27,6 +27,7 @@ def parse(text: str) -> Batch:
 
 class _BatchReader(Walker):
     def batch(self) -> Batch:
+        """The batch of a buildspec. Raises BuildspecError, which says where."""
         top = self.map(self.tree.value, (), None, noun="buildspec")
         if not top.get("batch"):
             raise BuildspecError(

@@ -58,7 +58,7 @@ class Build:
     limits: BuildLimits
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """What was asked for, by the names of AWS's Build."""
         return self.row.request
 
@@ -96,4 +96,4 @@ class Build:
     @property
     def role(self) -> str:
         """The ARN of the role that it acts with."""
-        return str(self.asked.get("serviceRole", ""))
+        return str(self.request.get("serviceRole", ""))

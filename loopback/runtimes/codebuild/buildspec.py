@@ -25,6 +25,7 @@ def parse(text: str) -> Buildspec:
 
 class _BuildspecReader(Walker):
     def buildspec(self) -> Buildspec:
+        """The buildspec. Raises BuildspecError, which says where."""
         top = self.map(
             self.tree.value,
             (),

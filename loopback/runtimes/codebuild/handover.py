@@ -88,7 +88,7 @@ class Handover:
     def _artifacts(self) -> None:
         build, spec = self.build, self._evaluated_artifacts()
         sender = Sender(build.means.objects, build.folders.src, build.folders.tmp, build.project, build.mark)
-        pipeline, config = build.row.pipeline, build.asked["artifacts"]
+        pipeline, config = build.row.pipeline, build.request["artifacts"]
         if pipeline is not None:
             outputs = list(pipeline.outputs)
             if outputs and spec.artifacts is None and not spec.secondary:
@@ -100,7 +100,7 @@ class Handover:
             if spec.artifacts is None:
                 raise ClientFault("the project has artifacts of type S3, and the buildspec has no artifacts")
             self.sent["artifacts"] = sender.to_s3(spec.artifacts, config)
-        for config in build.asked.get("secondaryArtifacts", []):
+        for config in build.request.get("secondaryArtifacts", []):
             name = config["artifactIdentifier"]
             files = spec.secondary.get(name)
             if files is None:
@@ -118,7 +118,7 @@ class Handover:
     def _cache(self) -> caches.CacheStore | None:
         build = self.build
         folder = build.means.folder / "cache"
-        return caches.place_of(build.asked.get("cache", {}), build.project, build.means.objects, folder)
+        return caches.place_of(build.request.get("cache", {}), build.project, build.means.objects, folder)
 
     def restore_cache(self) -> None:
         """Unpack what an earlier build has kept. A cache that cannot be had is no fault."""
@@ -146,7 +146,7 @@ class Handover:
 
 def log_to_s3(build: Build, log: Path) -> None:
     """The log as a gz object where the project asks for one. Raises PhaseFault."""
-    config = build.asked.get("logsConfig", {}).get("s3Logs", {})
+    config = build.request.get("logsConfig", {}).get("s3Logs", {})
     if config.get("status") != "ENABLED":
         return
     bucket, _, prefix = config["location"].removeprefix(S3_ARN).partition("/")

@@ -45,13 +45,13 @@ def _git(build: Build, *, credentials: bool = False) -> dict[str, str]:
 def fetch(build: Build, environ: Mapping[str, str]) -> Sources:
     """All sources in their folders. Raises PhaseFault, Halted."""
     fetcher = Fetcher(build.means.objects, environ, build.folders.tmp, build.limits)
-    asked = build.asked
+    request = build.request
     if build.row.pipeline is not None:
         return _unzip(build, fetcher, build.row.pipeline)
-    version = fetcher.fetch(asked["source"], asked.get("sourceVersion", ""), build.folders.src)
-    versions = {v["sourceIdentifier"]: v["sourceVersion"] for v in asked.get("secondarySourceVersions", [])}
+    version = fetcher.fetch(request["source"], request.get("sourceVersion", ""), build.folders.src)
+    versions = {v["sourceIdentifier"]: v["sourceVersion"] for v in request.get("secondarySourceVersions", [])}
     secondary = {}
-    for source in asked.get("secondarySources", []):
+    for source in request.get("secondarySources", []):
         name = source["sourceIdentifier"]
         secondary[name] = build.folders.secondary(name)
         fetcher.fetch(source, versions.get(name, ""), secondary[name])
@@ -65,12 +65,12 @@ def _unzip(build: Build, fetcher: Fetcher, pipeline: PipelineArtifacts) -> Sourc
         if artifact.name != pipeline.primary:
             folder = secondary[artifact.name] = build.folders.secondary(artifact.name)
         fetcher.unzip(artifact.bucket, artifact.key, folder)
-    return Sources(build.asked.get("resolvedSourceVersion", ""), secondary)
+    return Sources(build.request.get("resolvedSourceVersion", ""), secondary)
 
 
 def buildspec_text(build: Build) -> str:
     """Inline text, an object of S3, or a file of the source. Raises BuildspecError, ClientFault."""
-    given: str = build.asked["source"].get("buildspec") or "buildspec.yml"
+    given: str = build.request["source"].get("buildspec") or "buildspec.yml"
     if "\n" in given or _INLINE.match(given):
         return given
     if given.startswith(S3_ARN):
@@ -96,14 +96,14 @@ def variables(
 
     told = codebuild(build, sources)
     plain, secret = secrets.of_buildspec(spec, client)
-    given, more = secrets.of_project(build.asked["environment"].get("environmentVariables", []), client)
+    given, more = secrets.of_project(build.request["environment"].get("environmentVariables", []), client)
     git = _git(build, credentials=spec.git_credentials)
     return environment.merge([base, git, told, plain, secret, given, more]), secret | more
 
 
 def codebuild(build: Build, sources: Sources) -> dict[str, str]:
     """The CODEBUILD_* variables."""
-    doc = build.asked
+    doc = build.request
     told = {
         "CODEBUILD_CI": "true",
         "CODEBUILD_BUILD_ARN": build.arn,

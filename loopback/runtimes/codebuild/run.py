@@ -111,7 +111,7 @@ class BuildRun:
     def _leave_queue(self) -> None:
         build = self._build
         waited = build.means.clock() - build.row.created
-        if waited > build.asked.get("queuedTimeoutInMinutes", 480) * build.means.minute:
+        if waited > build.request.get("queuedTimeoutInMinutes", 480) * build.means.minute:
             raise PhaseFault("BUILD_TIMED_OUT", "the build has waited in the queue for too long", "TIMED_OUT")
 
     def _provision(self) -> None:
@@ -124,8 +124,8 @@ class BuildRun:
         logs = build.row.logs
         target = (logs["groupName"], logs["streamName"]) if logs else None
         self._log = Log(build.means.logs, target, folders.log, build.means.clock)
-        self._log.say(f"Running on this machine as {build.asked['environment']['image']}")
-        if build.asked.get("vpcConfig"):
+        self._log.say(f"Running on this machine as {build.request['environment']['image']}")
+        if build.request.get("vpcConfig"):
             self._log.say("vpcConfig has no effect here: builds use this machine's network")
         self._base = preparation.base(build)
 

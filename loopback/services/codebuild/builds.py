@@ -204,7 +204,7 @@ _UNSHOWN = ("idempotencyToken", "logsConfig")
 def view(row: BuildRow, context: Context) -> Response:
     """A row as AWS's Build."""
     done, place = row.outcome, context.place
-    shown = {key: value for key, value in row.asked.items() if key not in _UNSHOWN}
+    shown = {key: value for key, value in row.aws_request.items() if key not in _UNSHOWN}
     shown |= {
         "id": row.name,
         "arn": place.arn(f"build/{row.name}", "codebuild"),

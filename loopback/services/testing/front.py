@@ -70,6 +70,7 @@ def late(front: Callable[..., Awaitable[None]], waiting: Faults, action: str) ->
     """An ASGI application whose requests meet the faults that wait for calls of an IAM action."""
 
     async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer a request late, with the error, or as it would be."""
         fault = waiting.for_call(action) if waiting else None
         if fault is not None:
             await asyncio.sleep(fault.seconds)

@@ -97,6 +97,7 @@ def _add_loopback_verb(name: str, text: str, *flags: str) -> None:
         follow: Annotated[bool, typer.Option("--follow", "-f", hidden="follow" not in flags)] = False,
         as_json: Annotated[bool, typer.Option("--json", hidden="json" not in flags)] = False,
     ) -> None:
+        """Hand the options on; this text is not shown, `help` is."""
         from slipway.cli import local as verbs
 
         extra = ["--follow"] * follow + ["--json"] * as_json
