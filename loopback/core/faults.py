@@ -2,7 +2,7 @@
 
 import fnmatch
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -99,7 +99,7 @@ class Faults:
         )
         return found if isinstance(found, InjectedJobFault) else None
 
-    def _take(self, matches: Any) -> Fault | None:
+    def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
             for index, fault in enumerate(self._waiting):
                 if matches(fault):

@@ -92,9 +92,9 @@ def markdown(outcome: Outcome) -> str:
     if outcome.reason:
         lines += [f"> {line}" for line in outcome.reason.strip().splitlines()] + [""]
     if figures := metrics(outcome.evaluation):
-        lines += [f"| metric | this change | {_title(champion)} |", "|---|---:|---:|"]
-        lines += [f"| {name} | {_figure(entry)} | {_champion(name, champion)} |" for name, entry in figures.items()]
-        lines += ["", *_comparison(champion, outcome.evaluation.get("rows"))]
+        lines += [f"| metric | on {outcome.evaluation.get('rows', 'all')} test rows |", "|---|---:|"]
+        lines += [f"| {name} | {_figure(entry)} |" for name, entry in figures.items()]
+        lines += ["", *_comparison(champion)]
     lines += [f"- {name}: `{outcome.values[key]}`" for key, name in NAMES.items() if outcome.values.get(key)]
     return "\n".join([*lines, f"- execution: `{outcome.execution}`", ""])
 
@@ -120,18 +120,17 @@ def _figure(entry: Mapping[str, Any]) -> str:
     return f"{entry['value']:.4f}" + (f" ± {spread:.4f}" if isinstance(spread, int | float) else "")
 
 
-def _champion(metric: str, champion: Mapping[str, Any]) -> str:
-    compared = champion.get("compared") and champion.get("metric") == metric
-    return f"{champion['value']:.4f}" if compared else ""
-
-
-def _comparison(champion: Mapping[str, Any], rows: Any) -> Iterator[str]:
-    """How the two compare on the same rows, in a sentence."""
+def _comparison(champion: Mapping[str, Any]) -> Iterator[str]:
+    """How the two compare on the rows that neither has trained on, in a sentence."""
     if champion.get("compared"):
-        worse = champion["worse_by"]
+        by, low, high = (champion["worse_by"][name] for name in ("value", "low", "high"))
+        how = "worse"
+        if by < 0:
+            how, by, low, high = "better", -by, -high, -low
         yield (
-            f"On the same {champion.get('rows', rows)} test rows it is worse than the champion by "
-            f"{worse['value']:.4f} {champion['metric']} (95 % interval {worse['low']:.4f} to {worse['high']:.4f})."
+            f"On {champion['rows']} test rows that neither has trained on, {champion['metric']} is "
+            f"{champion['candidate_value']:.4f}, and {champion['value']:.4f} of the {_title(champion)}: "
+            f"{how} by {by:.4f} (95 % interval {low:.4f} to {high:.4f})."
         )
         yield ""
     elif champion.get("reason"):

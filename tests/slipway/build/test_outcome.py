@@ -15,11 +15,11 @@ COMPARED = {
     "worse_by": {"value": 0.02, "low": 0.005, "high": 0.035},
 }
 SECTION = {
-    "auc": {"value": 0.91, "standard_deviation": 0.012},
+    "auc": {"value": 0.905, "standard_deviation": 0.012},
     "f1": {"value": 0.8},
     "confusion_matrix": {"0": {"0": 1}},
 }
-EVALUATION = {"binary_classification_metrics": SECTION, "rows": 480, "champion": COMPARED}
+EVALUATION = {"binary_classification_metrics": SECTION, "rows": 500, "champion": COMPARED}
 RUN = {"pipeline": "demo-check-churn", "execution": "abc"}
 
 
@@ -32,18 +32,28 @@ def test_figures_beside_the_champion_s():
         "",
         f"> {reason}",
         "",
-        "| metric | this change | champion (version 4) |",
-        "|---|---:|---:|",
-        "| auc | 0.9100 ± 0.0120 | 0.9300 |",
-        "| f1 | 0.8000 |  |",
+        "| metric | on 500 test rows |",
+        "|---|---:|",
+        "| auc | 0.9050 ± 0.0120 |",
+        "| f1 | 0.8000 |",
         "",
-        "On the same 480 test rows it is worse than the champion by 0.0200 auc (95 % interval 0.0050 to 0.0350).",
+        (
+            "On 480 test rows that neither has trained on, auc is 0.9100, and 0.9300 of the champion (version 4): "
+            "worse by 0.0200 (95 % interval 0.0050 to 0.0350)."
+        ),
         "",
         "- commit: `c1`",
         "- data: `s3://b/data/`",
         "- data version: `d1`",
         "- execution: `abc`",
     ]
+
+
+def test_a_better_one_is_better():
+    """By a positive figure, with its interval turned as well."""
+    champion = {**COMPARED, "candidate_value": 0.95, "worse_by": {"value": -0.02, "low": -0.035, "high": 0.005}}
+    page = markdown(Outcome(**RUN, status="Succeeded", evaluation={**EVALUATION, "champion": champion}))
+    assert "better by 0.0200 (95 % interval -0.0050 to 0.0350)." in page
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,7 @@ def test_the_first_line_says_what_came_of_it(status, gate, verdict):
 def test_why_nothing_is_compared():
     champion = {"compared": False, "reason": "no champion: nothing to compare with"}
     page = markdown(Outcome(**RUN, status="Succeeded", gate="True", evaluation={**EVALUATION, "champion": champion}))
-    assert "| metric | this change | champion |" in page
+    assert "| auc | 0.9050 ± 0.0120 |" in page
     assert "Not compared with a champion: no champion: nothing to compare with." in page
 
 
