@@ -129,7 +129,9 @@ def _ground(settings: Settings, on_change: Callable[[str, str], None], faults: F
     )
     acting = Acting(base.objects, permit, clients.credentials) if settings.enforce_iam else None
     readable = (str(settings.sdk_config),)
-    zygote = Zygote(idle_seconds=settings.idle_seconds, state=settings.state, readable=readable)
+    zygote = Zygote(
+        idle_seconds=settings.idle_seconds, python=settings.job_python, state=settings.state, readable=readable
+    )
     return Platform(settings, base, Logs(base), zygote, clients, context, acting)
 
 
@@ -276,6 +278,7 @@ def _dispatcher(ground: Platform, images: Images, faults: Faults) -> Dispatcher:
         acting=ground.acting,
         publish=publish,
         faults=faults,
+        python=settings.job_python,
     )
     limit = max(4, 2 * (os.cpu_count() or 1))
     return Dispatcher(context.store, settings.place, ports, ground.client_environment, context.on_change, limit)
@@ -294,6 +297,7 @@ def _builder(ground: Platform) -> Builder:
         settings.state / "codebuild",
         context.on_change,
         acting=ground.acting,
+        python=settings.job_python,
         readable=(str(settings.sdk_config),),
     )
     return Builder(means)
@@ -302,7 +306,15 @@ def _builder(ground: Platform) -> Builder:
 def _deployer(ground: Platform, link: Link, images: Images) -> Deployer:
     settings, context = ground.settings, ground.context
     folder = settings.state / "endpoints"
-    means = FleetDependencies(context.objects, folder, ground.client_environment, images, settings.pace, ground.acting)
+    means = FleetDependencies(
+        context.objects,
+        folder,
+        ground.client_environment,
+        images,
+        settings.pace,
+        ground.acting,
+        settings.job_python,
+    )
     return Deployer(context.store, link, means, context.on_change, ground.alarm_states)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,6 +16,7 @@ IAM, ENFORCE = "LOOPBACK_IAM", "enforce"
 PACE = "LOOPBACK_PACE"
 EVENT_DAYS, DEFAULT_EVENT_DAYS = "LOOPBACK_EVENT_DAYS", 7.0
 TESTING = "LOOPBACK_TESTING"
+JOB_PYTHON = "LOOPBACK_JOB_PYTHON"
 ACCOUNT, ACCOUNTS = "LOOPBACK_ACCOUNT", ("existing", "new")
 
 
@@ -41,6 +43,13 @@ def _days(text: str) -> float:
     return days
 
 
+def _python(path: str) -> str:
+    """Raises WrongSetting for what is no program."""
+    if path and not os.access(path, os.X_OK):
+        raise WrongSetting(f"{JOB_PYTHON} is {path!r}; expected the path of a Python with the packages of jobs")
+    return path or sys.executable
+
+
 @dataclass(frozen=True)
 class Settings:
     """One running loopback: its port on 127.0.0.1, its state folder, its account and region."""
@@ -57,6 +66,7 @@ class Settings:
     accept_loss: bool = False  # start without what is damaged or missing in the state folder
     event_days: float = DEFAULT_EVENT_DAYS  # rows of changes are kept so long after they were announced
     pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
+    job_python: str = sys.executable  # jobs, builds and model servers run with it, and see its packages
 
     @classmethod
     def from_environment(cls, state: Path, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -72,6 +82,7 @@ class Settings:
             testing=environ.get(TESTING) == "1",
             pace=_pace(environ.get(PACE, "")),
             event_days=_days(environ.get(EVENT_DAYS, "")),
+            job_python=_python(environ.get(JOB_PYTHON, "")),
         )
 
     @property

@@ -10,11 +10,11 @@ from typing import Any
 _PACKAGE = Path(__file__).parents[1]
 
 
-def own_environment() -> tuple[str, ...]:
-    """What runs this program: its interpreter, its packages, loopback and slipway, without what lies beside these."""
-    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+def own_environment(python: str = sys.executable) -> tuple[str, ...]:
+    """What runs a program of ours: a Python, its packages, loopback and slipway, without what lies beside these."""
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE and python == sys.executable else []
     folders = [*_package_folders("slipway"), *_package_folders("loopback")]  # the monitors' stand-in runs an analysis
-    found = (*interpreter_folders(sys.executable), *user, str(_PACKAGE), *folders)
+    found = (*interpreter_folders(python), *user, str(_PACKAGE), *folders)
     return tuple(dict.fromkeys(path for path in found if Path(path) != _PACKAGE.parent))
 
 

@@ -27,22 +27,23 @@ SESSION_SECONDS = 12 * 3600  # the longest that a role's session may last
 
 def pass_on(arguments: list[str], *, quiet: bool = False) -> int:
     """Run `python -m loopback` with these arguments; its exit code. `quiet`: what it prints is not this command's."""
-    output = sys.stderr if quiet else None
-    return subprocess.call(_command(arguments), env=_quiet_environment(), stdout=output)
+    command, environment = _command(arguments)
+    return subprocess.call(command, env=environment, stdout=sys.stderr if quiet else None)
 
 
 def start_process(arguments: list[str], log: BinaryIO) -> subprocess.Popen[bytes]:
     """Begin `python -m loopback` with these arguments; what it prints goes into a file."""
-    return subprocess.Popen(
-        _command(arguments), env=_quiet_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-    )
+    command, environment = _command(arguments)
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def _command(arguments: list[str]) -> list[str]:
+def _command(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The command line, and the environment for it."""
     if importlib.util.find_spec("loopback") is None:  # a project has the library without it
         raise UserError("AWS on this machine is not installed here: pip install 'slipway[local]'")
-    python = local_python.find() if arguments[0] == "up" else sys.executable  # the others need nothing but loopback
-    return [python, "-m", "loopback", *arguments]
+    # Every command but `up` needs nothing but loopback.
+    pythons = local_python.find() if arguments[0] == "up" else local_python.Pythons(sys.executable)
+    return [pythons.control, "-m", "loopback", *arguments], {**_quiet_environment(), **pythons.variables}
 
 
 def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:

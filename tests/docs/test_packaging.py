@@ -1,11 +1,12 @@
 """pyproject.toml declares what the code imports, and requirements.lock is what these declarations lead to."""
 
 import ast
+import os
 import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import files, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,23 @@ IN_THE_CONTAINER = {
     "werkzeug",
     "xgboost-cpu",
 }
+MOST_BYTES = 250_000_000  # 300 MB with what Python compiles of it
 IN_EVERY_ENVIRONMENT = {"pip", "setuptools"}
 NAMED_OTHERWISE = {"sagemaker": ["sagemaker"], "sagemaker_inference": ["sagemaker-inference"]}
 
 
+def of_extra(extra: str) -> dict[str, Requirement]:
+    """What an extra declares, itself or by naming other extras of ours."""
+    needs = [Requirement(line) for line in PROJECT["optional-dependencies"][extra]]
+    parts = [of_extra(part) for need in needs if need.name == "slipway" for part in need.extras]
+    own = {canonicalize_name(need.name): need for need in needs if need.name != "slipway"}
+    return {name: need for part in (own, *parts) for name, need in part.items()}
+
+
 def declared(*extras: str) -> dict[str, Requirement]:
-    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
-    return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+    """What the library and these extras declare."""
+    own = {canonicalize_name(Requirement(line).name): Requirement(line) for line in PROJECT["dependencies"]}
+    return {name: need for part in (own, *map(of_extra, extras)) for name, need in part.items()}
 
 
 def locked() -> dict[str, str]:
@@ -39,10 +50,11 @@ def locked() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pins}
 
 
-def imported(folder: str) -> dict[str, set[str]]:
+def imported(folder: str, but: str = "nothing") -> dict[str, set[str]]:
     """What a folder's modules import, wherever in the module: the name, and the distributions that have it."""
     owners = packages_distributions() | NAMED_OTHERWISE
-    names = {name for path in (ROOT / folder).rglob("*.py") for name in _modules(ast.parse(path.read_text()))}
+    paths = [path for path in (ROOT / folder).rglob("*.py") if not path.is_relative_to(ROOT / but)]
+    names = {name for path in paths for name in _modules(ast.parse(path.read_text()))}
     third = names - OURS - set(sys.stdlib_module_names)
     return {name: {canonicalize_name(owner) for owner in owners.get(name, ())} for name in third}
 
@@ -83,6 +95,24 @@ def closure(roots: dict[str, Requirement]) -> set[str]:
 def test_what_is_imported_is_declared(folder: str, extras: list[str], beside: set[str]) -> None:
     known = set(declared(*extras)) | beside | IN_EVERY_ENVIRONMENT
     assert [name for name, owners in imported(folder).items() if not owners & known] == []
+
+
+def test_the_control_plane_needs_its_own_extra_alone() -> None:
+    """What containers run is imported by jobs and model servers, with a Python of theirs."""
+    known = {*of_extra("local-control"), "botocore"} | IN_EVERY_ENVIRONMENT  # ministack pins its botocore
+    assert [name for name, owners in imported("loopback", but="loopback/images").items() if not owners & known] == []
+
+
+def test_what_containers_run_finds_its_packages_in_the_python_of_jobs() -> None:
+    known = set(declared("local-jobs", "clarify"))
+    assert [name for name, owners in imported("loopback/images").items() if not owners & known] == []
+
+
+def test_the_control_planes_environment_is_small() -> None:
+    names = closure(of_extra("local-control"))
+    assert not {"sagemaker", "pandas", "pyarrow", "scipy", "scikit-learn", "xgboost-cpu", "mlflow"} & names
+    paths = {path.locate() for name in names for path in files(name) or ()}
+    assert sum(os.path.getsize(path) for path in paths if os.path.isfile(path)) <= MOST_BYTES
 
 
 def test_the_lock_admits_every_declaration_and_has_nothing_else() -> None:

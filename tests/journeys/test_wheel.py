@@ -12,6 +12,7 @@ from tests.journeys.conftest import ROOT, free_port
 
 pytestmark = pytest.mark.journey
 
+MOST_BYTES = 300_000_000  # of the control plane's environment, with what Python has compiled
 UV = Path(sys.executable).with_name("uv")
 SOMEBODY = """
 import json, os, time, boto3
@@ -20,7 +21,7 @@ image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 step = {"Name": "Count", "Type": "Processing", "Arguments": {
     "RoleArn": role,
     "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
-    "AppSpecification": {"ImageUri": image, "ContainerEntrypoint": ["python3", "-c", "import xgboost, pandas"]},
+    "AppSpecification": {"ImageUri": image, "ContainerEntrypoint": ["python3", "-c", "import xgboost, pandas, mlflow"]},
 }}
 sagemaker.create_pipeline(PipelineName="theirs", ClientRequestToken="t" * 32, RoleArn=role,
     PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}))
@@ -68,8 +69,11 @@ def test_an_empty_folder_runs_a_pipeline_from_the_wheel(wheel: Path, tmp_path: P
     runs_a_pipeline(installed(tmp_path, LOCK, f"{wheel}[local]"), tmp_path / "empty")
 
 
-def test_beside_another_boto3_the_local_aws_has_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
-    """ministack needs one botocore, and this environment has an older one; the second start is without a network."""
+def test_beside_another_boto3_the_local_aws_has_environments_of_its_own(wheel: Path, tmp_path: Path) -> None:
+    """ministack needs one botocore, and this environment has an older one; the second start is without a network.
+
+    The control plane's environment is small; the packages of jobs are in another one.
+    """
     pins = LOCK.read_text()
     (pinned,) = re.findall(r"^boto3==(\S+)", pins, re.MULTILINE)
     lock = tmp_path / "lock"
@@ -81,7 +85,10 @@ def test_beside_another_boto3_the_local_aws_has_an_environment_of_its_own(wheel:
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "UV_CONSTRAINT": str(LOCK)}
     uv_cache = run(UV, "cache", "dir", where=tmp_path).strip()
     runs_a_pipeline(python, tmp_path / "empty", UV_CACHE_DIR=uv_cache, **cache)
-    assert len(list((tmp_path / "cache/slipway/local").glob("*/.ready"))) == 1
+    made = sorted((tmp_path / "cache/slipway/local").glob("*/.ready"))
+    assert [path.parent.name.partition("-")[0] for path in made] == ["code", "control", "jobs"]
+    files = [path for path in made[1].parent.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert sum(path.stat().st_size for path in files) <= MOST_BYTES
     up = ("local", "up", "--detach", "--port", str(free_port()))
     run(python.with_name("slipway"), *up, where=tmp_path, UV_CACHE_DIR="/dev/null", UV_OFFLINE="1", **cache)
     run(python.with_name("slipway"), "local", "down", where=tmp_path)

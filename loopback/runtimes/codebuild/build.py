@@ -1,5 +1,6 @@
 """One build as everything that carries it out knows it: its row, its folders, its limits, and what it may touch."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class BuildDependencies:
     clock: Callable[[], float] = time.time
     minute: float = 60.0
     acting: Acting | None = None  # where IAM is enforced: sources and artifacts are the build role's to read and write
+    python: str = sys.executable  # whose packages and tools builds have
     readable: tuple[str, ...] = ()  # files of the state folder that builds see
 
     @property
@@ -90,7 +92,7 @@ class Build:
     def confine(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs another one with nothing of this machine to see but what is the build's."""
         means = self.means
-        shows = (*environment.places(self.folders, means.folder), *show_paths(means.readable))
+        shows = (*environment.places(self.folders, means.folder, means.python), *show_paths(means.readable))
         return confine.command(argv, means.folder.parent, shows)
 
     @property

@@ -34,7 +34,7 @@ class Builder(Part):
 
     def __init__(self, means: BuildDependencies, limit: int = PARALLEL) -> None:
         self._means = means
-        self._tools = Tools(means.folder / "tools")
+        self._tools = Tools(means.folder / "tools", means.python)
         self._pool = ThreadPoolExecutor(max_workers=limit, thread_name_prefix="build")
         self._removals = ThreadPoolExecutor(1, "remove-build")
         self._stops: dict[str, threading.Event] = {}

@@ -43,13 +43,13 @@ class Folders:
         return self.root / "secondary" / name
 
 
-def places(folders: Folders, machine: Path) -> tuple[Show, ...]:
+def places(folders: Folders, machine: Path, python: str) -> tuple[Show, ...]:
     """What a build sees of `machine`, the folder of all builds: its own part and pip's to write, the tools to read."""
     temporary = os.path.realpath(folders.tmp)
     return (
         *show_paths([str(folders.root), str(machine / "pip")], writable=True),
         *(Show(path, temporary, writable=True) for path in ("/tmp", "/var/tmp")),  # noqa: S108
-        *show_paths([str(machine / "tools"), *own_environment()]),
+        *show_paths([str(machine / "tools"), *own_environment(python)]),
     )
 
 

@@ -50,6 +50,8 @@ class BuildLimits:
 class Setting:
     """Where a machine works: `folder` is its own, `start` the shell's first folder, `shell` the program and options.
 
+    `python` runs our own program there, and sees nothing of its packages.
+
     `confined` makes of a command line the one that runs it away from the rest of this machine.
     """
 
@@ -58,6 +60,7 @@ class Setting:
     shell: Sequence[str]
     environ: Mapping[str, str]
     confined: Callable[[Sequence[str]], list[str]] = list
+    python: str = sys.executable
 
 
 class Machine:
@@ -79,7 +82,7 @@ class Machine:
         driver = [*setting.shell, str(_HERE / "driver.sh"), str(setting.folder)]
         try:
             self._reaper = subprocess.Popen(
-                setting.confined([sys.executable, "-I", "-S", str(_HERE / "reaper.py"), *map(str, given), *driver]),
+                setting.confined([setting.python, "-I", "-S", str(_HERE / "reaper.py"), *map(str, given), *driver]),
                 pass_fds=given,
                 cwd=setting.start,
                 env=dict(setting.environ),

@@ -40,19 +40,19 @@ print(digest.hexdigest())
 """
 
 
-def make(folder: Path) -> Path:
-    """A virtual environment in `folder`; its bin folder."""
+def make(folder: Path, python: str) -> Path:
+    """A virtual environment in `folder` that sees the packages of `python`; its bin folder."""
     commands, packages = folder / "bin", folder / "lib" / f"python{VERSION}" / "site-packages"
     commands.mkdir(parents=True)
     packages.mkdir(parents=True)
-    real = os.path.realpath(sys.executable)
+    real = os.path.realpath(python)
     for name in ("python", "python3", f"python{VERSION}"):
         (commands / name).symlink_to(real)
     version = ".".join(map(str, sys.version_info[:3]))
     (folder / "pyvenv.cfg").write_text(
         f"home = {os.path.dirname(real)}\ninclude-system-site-packages = false\nversion = {version}\n"
     )
-    (packages / "_machine.pth").write_text("".join(f"{place}\n" for place in installed_in()))
+    (packages / "_machine.pth").write_text("".join(f"{place}\n" for place in packages_of(python)))
     for name in ("pip", "pip3", f"pip{VERSION}"):
         path = commands / name
         path.write_text(_PIP.format(program=_PIP_PROGRAM))
@@ -60,16 +60,18 @@ def make(folder: Path) -> Path:
     return commands
 
 
-def installed_in() -> list[str]:
-    """The folders of packages of the Python that runs this."""
-    return [place for place in site.getsitepackages() if os.path.isdir(place)]
+def packages_of(python: str) -> list[str]:
+    """The folders of packages of a Python of this version."""
+    if python == sys.executable:
+        return [place for place in site.getsitepackages() if os.path.isdir(place)]
+    return [str(path) for path in Path(python).parents[1].glob(f"lib/python{VERSION}/site-packages")]
 
 
 class Tools:
-    """The console scripts of the Python that runs this, for builds: copied once, run by each build's own Python."""
+    """The console scripts of a Python, for builds: copied once, run by each build's own Python."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, python: str) -> None:
+        self._folder, self._python = folder, python
         self._lock = threading.Lock()
         self._made = False
 
@@ -83,9 +85,9 @@ class Tools:
 
     def _make(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        linked = _linked_scripts()
+        linked = _linked_scripts(self._python)
         wanted = {"codebuild-hash-files": _HASH_FILES}
-        for path in Path(sys.executable).parent.iterdir():
+        for path in Path(self._python).parent.iterdir():
             if path.name not in linked and not path.name.startswith(("python", "pip")):
                 text = _python_script(path)
                 if text is not None:
@@ -118,10 +120,10 @@ def _python_script(path: Path) -> str | None:
     return rest if first.split()[0].startswith(f"#!{path.parent}/python") else None
 
 
-def _linked_scripts() -> set[str]:
+def _linked_scripts(python: str) -> set[str]:
     """Scripts of packages that are installed as links to a checkout."""
     found: set[str] = set()
-    for place in installed_in():
+    for place in packages_of(python):
         for path in Path(place).glob("*.dist-info/direct_url.json"):
             if json.loads(path.read_text()).get("dir_info", {}).get("editable"):
                 entries = importlib.metadata.PathDistribution(path.parent).entry_points

@@ -119,7 +119,7 @@ class BuildRun:
         build, folders = self._build, self._build.folders
         for folder in (folders.src, folders.home, folders.tmp, build.means.pip):
             folder.mkdir(parents=True, exist_ok=True)
-        python_home.make(folders.root / "python")
+        python_home.make(folders.root / "python", build.means.python)
         (folders.root / "tools").symlink_to(self._tools.folder())
         logs = build.row.logs
         target = (logs["groupName"], logs["streamName"]) if logs else None
@@ -149,7 +149,9 @@ class BuildRun:
         environ, self._secret = preparation.variables(build, self._spec, self._base, sources)
         log.mask(self._secret.values())
         shell = environment.shell(self._spec.shell)
-        setting = Setting(build.folders.root / "shell", build.folders.src, shell, environ, build.confine)
+        setting = Setting(
+            build.folders.root / "shell", build.folders.src, shell, environ, build.confine, build.means.python
+        )
         self._machine = machine = Machine(setting, log)
         process = MachineProcess(machine.pid, start_time(machine.pid))
         BuildRow.amend(build.means.store, build.row.name, "machine", result=changes(BuildResult, machine=process))

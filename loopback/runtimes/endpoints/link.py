@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -76,7 +75,8 @@ class Link:
         if self._sockets.stat().st_uid != os.getuid():
             raise Unreachable(f"{self._sockets} belongs to somebody else")
         place = self._settings.place
-        command = [sys.executable, "-m", "loopback.runtimes.endpoints.plane", str(self._folder), str(self._sockets)]
+        python = self._settings.job_python  # it forks model servers
+        command = [python, "-m", "loopback.runtimes.endpoints.plane", str(self._folder), str(self._sockets)]
         self._process = subprocess.Popen(
             [*command, str(os.getppid()), str(self._settings.port), place.account, place.region],
             stdin=subprocess.DEVNULL,

@@ -41,6 +41,7 @@ class FleetDependencies:
     images: Images = field(default_factory=Images)
     pace: float = 1.0  # waits of deployments pass so many times as fast
     acting: Acting | None = None  # where IAM is enforced: what instances do, they do with their model's role
+    python: str = sys.executable  # what model servers run with
 
     def of_role(self, role: str) -> "FleetDependencies":
         """What the instances of a model with this role are made with."""
@@ -83,9 +84,9 @@ def _variant(means: FleetDependencies, name: str, wanted: VariantSpec, folder: P
         bring(means.objects, container, folder, volume(given))
     python = None
     if (requirements := folder / "code" / "requirements.txt").is_file():
-        python = environments.python_with(requirements, sys.executable, means.folder.parent / "environments")
+        python = environments.python_with(requirements, means.python, means.folder.parent / "environments")
     environ = {
-        "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}",
+        "PATH": f"{Path(means.python).parent}:{SYSTEM_PATH}",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",

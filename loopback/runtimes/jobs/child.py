@@ -220,8 +220,8 @@ def _call(spec: HostSpec) -> None:
 def _call_elsewhere(spec: HostSpec) -> tuple[str, ...]:
     """The command line that runs a program of this package in another interpreter."""
     module, _, function = (spec.builtin or "").partition(":")
-    parent = str(Path(__file__).parents[2])
-    start = f"import os, sys; sys.path.insert(0, {parent!r})"
+    parent = str(Path(__file__).parents[3])
+    start = f"import os, sys; sys.path.append({parent!r})"  # behind its own packages
     code = f"{start}; from {module} import {function} as run; sys.exit(run(os.environ))"
     return ("python3", "-c", code, *spec.argv[1:])
 

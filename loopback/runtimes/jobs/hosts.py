@@ -20,7 +20,7 @@ from loopback.sandbox import confine
 from loopback.sandbox.environment import interpreter_folders, own_environment
 from loopback.sandbox.plan import hidden_folders
 
-PACKAGE_PARENT = str(Path(__file__).parents[2])
+PACKAGE_PARENT = str(Path(__file__).parents[3])
 END_SECONDS = 5.0  # for a zygote that was hung up on
 STARTS = 3  # attempts before a zygote that dies at once is given up
 WARM = (  # what jobs import: a host has it before its program begins
@@ -132,7 +132,7 @@ class Zygote:
         self.standbys, self.idle_seconds, self.python = standbys, idle_seconds, python
         self._hidden = hidden_folders(os.path.expanduser("~"), [])
         self._fresh = [os.path.realpath(state)] if state else []
-        self._readable = (*own_environment(), *readable)
+        self._readable = (*own_environment(python), *readable)
         self._modules = modules
         self._lock = threading.Lock()
         self._link: socket.socket | None = None

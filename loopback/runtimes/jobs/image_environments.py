@@ -16,7 +16,7 @@ from loopback.runtimes.jobs.published import Recipe
 
 READY = ".ready"
 ADVICE = 'map the image in loopback.yml:\nimages:\n  "{}": /path/to/python   # or host'
-Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
+RunUv = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]  # with these arguments
 
 
 def cache_folder() -> Path:
@@ -24,9 +24,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway" / "images"
 
 
-def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, its words together."""
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+def uv_of(python: str) -> RunUv:
+    """Run the uv that is installed with a Python, or the one on PATH, to its end, its words together."""
+
+    def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        program = shutil.which("uv", path=os.path.dirname(python)) or shutil.which("uv")
+        if program is None:
+            return subprocess.CompletedProcess(arguments, 1, f"there is no uv beside {python}, and none on PATH")
+        command = [program, *_certificates(), *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+    return run
 
 
 def python_of(
@@ -34,7 +42,7 @@ def python_of(
     image: str,
     folder: Path,
     tell: Callable[[str], None],
-    execute: Run = run,
+    run_uv: RunUv,
     found: Callable[[str], str | None] | None = None,
 ) -> str:
     """The Python of a recipe's environment, made if it is not there. `tell` hears what is going on.
@@ -54,7 +62,7 @@ def python_of(
             if base is None:
                 raise JobFault(_no_python(recipe, image))
             tell(f"making the environment {recipe.name} for {image}: {', '.join(recipe.packages)}")
-            _build(recipe, image, target, base, execute)
+            _build(recipe, image, target, base, run_uv)
             tell(f"the environment {recipe.name} is in {target}; later jobs use it as it is")
     return str(python)
 
@@ -64,20 +72,15 @@ def _is_whole(target: Path) -> bool:
     return (target / READY).exists() and (target / "bin" / "python").exists()
 
 
-def _build(recipe: Recipe, image: str, target: Path, base: str, execute: Run) -> None:
-    from uv import find_uv_bin
-
-    uv = [find_uv_bin(), *_certificates()]
+def _build(recipe: Recipe, image: str, target: Path, base: str, run_uv: RunUv) -> None:
     beside = Path(tempfile.mkdtemp(prefix=f".{recipe.name}-", dir=target.parent))
     try:
-        made = execute(
-            [*uv, "venv", "-q", "--relocatable", "--seed", "--allow-existing", "--python", base, str(beside)]
-        )
+        made = run_uv(["venv", "-q", "--relocatable", "--seed", "--allow-existing", "--python", base, str(beside)])
         if made.returncode:
             raise JobFault(_failure_message(recipe, image, made.stdout))
         backend = ["--torch-backend", "cpu"] if recipe.torch else []
         into = ["--python", str(beside / "bin" / "python"), "--only-binary", ":all:", *backend]
-        done = execute([*uv, "pip", "install", "-q", *into, *recipe.packages])
+        done = run_uv(["pip", "install", "-q", *into, *recipe.packages])
         if done.returncode:
             raise JobFault(_failure_message(recipe, image, done.stdout))
         (beside / READY).touch()

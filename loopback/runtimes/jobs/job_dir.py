@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 import tempfile
 import zlib
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from loopback.runtimes.jobs import processes
-from loopback.runtimes.jobs.images import Runtime
 from loopback.runtimes.jobs.ports import Job, JobFault
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -136,12 +134,11 @@ def make(folder: Path, job: Job, count: int) -> JobDir:
     return JobDir(root, hosts)
 
 
-def environment(job: Job, host: Host, runtime: Runtime) -> dict[str, str]:
+def environment(job: Job, host: Host, python: str) -> dict[str, str]:
     """The whole environment of a host: the platform's part, the caller's, and the request's, in that order.
 
     As on AWS there is no AWS_DEFAULT_REGION, the one that boto3 reads: a program names its region itself.
     """
-    python = runtime.interpreter or sys.executable
     requested: Mapping[str, str] = job.request.get("Environment") or {}
     return {
         "PATH": f"{os.path.dirname(python)}:{SYSTEM_PATH}",

@@ -1,5 +1,6 @@
 """What goes into `run_job` and what comes out of it. Only data and protocols; importing this costs nothing."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Ports:
     keep_folders: bool = False
     acting: Acting | None = None  # where IAM is enforced: what a job does, it does with its role
     faults: Faults = field(default_factory=Faults)  # those that a test has asked for
+    python: str = sys.executable  # what jobs run with, where their image has no other
     publish: Publish | None = None  # what processing jobs leave in /opt/ml/output/metrics/cloudwatch
 
 

@@ -78,7 +78,7 @@ class Processing:
         job = {"PROCESSING_JOB_NAME": self.job.name, "PROCESSING_JOB_ARN": self.job.arn}
         return HostSpec(
             argv=argv or (self.runtime.name,),
-            environ=job | environment(self.job, host, self.runtime),
+            environ=job | environment(self.job, host, self.runtime.interpreter or self.ports.python),
             folder=str(host.ml),
             hostname=host.name,
             hosts_file=str(host.root / "hosts"),

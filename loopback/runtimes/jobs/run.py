@@ -178,7 +178,8 @@ class _Run:
         if recipe.note:
             self.ports.logs.append(group, stream, [(int(time.time() * 1000), recipe.note)])
         folder = self.ports.image_cache or image_environments.cache_folder()
-        return image_environments.python_of(recipe, image_of(self.job), folder, tell)
+        run_uv = image_environments.uv_of(self.ports.python)
+        return image_environments.python_of(recipe, image_of(self.job), folder, tell, run_uv)
 
     def _supervise(self, specs: list[HostSpec], contract: Contract, metrics: "_Metrics") -> HostsEnded:
         self.hosts = self._spawn(specs)

@@ -1,7 +1,6 @@
 """The training container contract: config files, channels, checkpoints, script mode, artifacts."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ class Training:
 
     def _spec(self, host: Host) -> HostSpec:
         environ = {"TRAINING_JOB_NAME": self.job.name, "TRAINING_JOB_ARN": self.job.arn}
-        environ |= environment(self.job, host, self.runtime)
+        environ |= environment(self.job, host, self.runtime.interpreter or self.ports.python)
         argv, builtin, python = self._entrypoint(), None, self.runtime.interpreter
         if argv is None:
             program = script_mode.setting("program", self.request.get("Environment") or {}, self.hyperparameters)
@@ -122,7 +121,7 @@ class Training:
                 argv, environ = self._script(host, program, environ)
                 if (requirements := host.ml / "code" / "requirements.txt").is_file():
                     known = self.ports.folder.parent / "environments"
-                    python = environments.python_with(requirements, python or sys.executable, known)
+                    python = environments.python_with(requirements, python or self.ports.python, known)
                     environ["PATH"] = f"{os.path.dirname(python)}:{environ['PATH']}"
         return HostSpec(
             argv=argv,

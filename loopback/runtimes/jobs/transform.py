@@ -1,7 +1,6 @@
 """Batch transform jobs: the model unpacked into /opt/ml/model, inputs shared among hosts, results as <key>.out."""
 
 import json
-import sys
 from typing import Any
 
 from loopback.images.serving.models import SKLEARN, XGBOOST
@@ -69,11 +68,11 @@ class Transform:
         requirements = host.ml / "model" / "code" / "requirements.txt"
         if requirements.is_file():
             known = self.ports.folder.parent / "environments"
-            python = environments.python_with(requirements, sys.executable, known)
+            python = environments.python_with(requirements, self.ports.python, known)
         megabytes = request.get("MaxPayloadInMB")
         strategy = request.get("BatchStrategy") or "MultiRecord"
         environ = {
-            **environment(self.job, host, self.runtime),
+            **environment(self.job, host, self.runtime.interpreter or self.ports.python),
             "SAGEMAKER_SERVING_MODULE": SERVING[self.runtime.name],
             "SAGEMAKER_BATCH": "true",
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(6 if megabytes is None else megabytes),

@@ -18,6 +18,7 @@ import json  # noqa: E402
 import os  # noqa: E402
 import selectors  # noqa: E402
 import signal  # noqa: E402
+import site  # noqa: E402
 import socket  # noqa: E402
 import time  # noqa: E402
 import warnings  # noqa: E402
@@ -324,7 +325,7 @@ def main() -> None:
     warm_up(json.loads(sys.argv[8]))
     importlib.import_module("slipway")  # while it can still be found: a program of ours may need it, a job never
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _finds_us(finder)]
-    own = frozenset({str(Path(__file__).parents[2])})
+    own = frozenset({str(Path(__file__).parents[3])}.difference(site.getsitepackages()))  # pip puts us beside the rest
     forge = ForkServer(link, int(sys.argv[2]), float(sys.argv[3]), interpreter.warmth(BARE, own), nursery)
     gc.collect()
     gc.freeze()

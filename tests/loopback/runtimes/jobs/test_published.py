@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from importlib.resources import files
@@ -135,6 +136,12 @@ def test_no_python_of_the_version_is_told_and_none_is_downloaded(tmp_path: Path)
     with pytest.raises(JobFault, match=r"has Python 3\.9, and there is none on this machine .*uv python install 3\.9"):
         make(tmp_path, uv, python=None)
     assert uv.asked == []
+
+
+def test_uv_is_the_one_of_the_python_of_jobs_or_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert image_environments.uv_of(sys.executable)(["--version"]).stdout.startswith("uv ")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no uv beside" in image_environments.uv_of(str(tmp_path / "python"))(["--version"]).stdout
 
 
 def test_of_two_that_want_it_one_makes_it(tmp_path: Path) -> None:
