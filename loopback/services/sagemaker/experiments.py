@@ -1,10 +1,9 @@
 """Experiments, trials and trial components, as far as Pipelines creates them: one trial an execution."""
 
 from functools import partial
-from typing import Any
 
 from loopback.core.errors import ValidationException
-from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_ASSOCIATION, TRIAL_COMPONENT
+from loopback.core.kinds import EXPERIMENT, TRIAL, TRIAL_ASSOCIATION, TRIAL_COMPONENT, Kind
 from loopback.core.queries import NAME, Selection, has
 from loopback.core.schema import SQL
 from loopback.rows.experiments import (
@@ -13,6 +12,7 @@ from loopback.rows.experiments import (
     TrialAssociationRow,
     TrialComponentRow,
     TrialRow,
+    trials_of,
 )
 from loopback.rows.pipelines import ExecutionRow
 from loopback.rows.row import view_of
@@ -90,9 +90,41 @@ def associate(request: Request, context: Context) -> Response:
     trial = context.store.get(TRIAL, request["TrialName"])
     component = TrialComponentRow.get(context.store, request["TrialComponentName"])
     _associate(trial.name, component, context)
-    arns = {"TrialArn": TRIAL, "TrialComponentArn": TRIAL_COMPONENT}
-    names = {"TrialArn": trial.name, "TrialComponentArn": component.name}
-    return {key: context.place.arn(f"{kind.slug}/{names[key]}") for key, kind in arns.items()}
+    return {
+        "TrialArn": _arn(TRIAL, trial.name, context),
+        "TrialComponentArn": _arn(TRIAL_COMPONENT, component.name, context),
+    }
+
+
+@handles("DisassociateTrialComponent")
+def disassociate(request: Request, context: Context) -> Response:
+    """Show a component under a trial no longer."""
+    trial = context.store.get(TRIAL, request["TrialName"]).name
+    component = TrialComponentRow.get(context.store, request["TrialComponentName"]).name
+    context.store.delete(TRIAL_ASSOCIATION, context.store.get(TRIAL_ASSOCIATION, f"{trial}/{component}").name)
+    return {"TrialArn": _arn(TRIAL, trial, context), "TrialComponentArn": _arn(TRIAL_COMPONENT, component, context)}
+
+
+@handles("DeleteExperiment")
+def delete_experiment(request: Request, context: Context) -> Response:
+    """An experiment goes when its trials are gone."""
+    name = context.store.get(EXPERIMENT, request["ExperimentName"]).name
+    return {"ExperimentArn": _delete(EXPERIMENT, name, Selection(TRIAL, name), "trial", context)}
+
+
+@handles("DeleteTrial")
+def delete_trial(request: Request, context: Context) -> Response:
+    """A trial goes when it shows no component any more."""
+    name = context.store.get(TRIAL, request["TrialName"]).name
+    shown = Selection(TRIAL_ASSOCIATION, name)
+    return {"TrialArn": _delete(TRIAL, name, shown, "trial component", context)}
+
+
+@handles("DeleteTrialComponent")
+def delete_component(request: Request, context: Context) -> Response:
+    """A component goes when no trial shows it any more."""
+    name = context.store.get(TRIAL_COMPONENT, request["TrialComponentName"]).name
+    return {"TrialComponentArn": _delete(TRIAL_COMPONENT, name, trials_of(name), "trial", context)}
 
 
 @handles("DescribeExperiment")
@@ -145,8 +177,8 @@ def _component_of(association: TrialAssociationRow, context: Context) -> Respons
     return _view(TrialComponentRow.get(context.store, association.component), context, "TrialComponentArn")
 
 
-def _create(kind: Any, name: str, request: Request, context: Context, parent: str = "") -> str:
-    arn = context.place.arn(f"{kind.slug}/{name}")
+def _create(kind: Kind, name: str, request: Request, context: Context, parent: str = "") -> str:
+    arn = _arn(kind, name, context)
     if context.store.exists(kind, name):
         noun = kind.noun.capitalize()
         raise ValidationException(
@@ -156,6 +188,23 @@ def _create(kind: Any, name: str, request: Request, context: Context, parent: st
         context.store.create(kind, name, request, parent=parent)
         keep_tags(arn, request, context)
     return arn
+
+
+def _delete(kind: Kind, name: str, holding: Selection, noun: str, context: Context) -> str:
+    """Delete a row that nothing holds any more; its ARN. Raises ValidationException."""
+    if held := context.store.first(holding):
+        raise ValidationException(
+            f"{kind.noun.capitalize()} {name} still belongs with a {noun}, {held.name.partition('/')[0]!r}; "
+            "take that away first"
+        )
+    with context.store.transaction():
+        context.store.delete(kind, name)
+        context.store.untag(arn := _arn(kind, name, context))
+    return arn
+
+
+def _arn(kind: Kind, name: str, context: Context) -> str:
+    return context.place.arn(f"{kind.slug}/{name}")
 
 
 def _view(row: ExperimentRow | TrialRow | TrialComponentRow, context: Context, arn: str) -> Response:

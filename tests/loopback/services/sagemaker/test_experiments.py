@@ -71,3 +71,31 @@ def test_a_filter_that_is_not_carried_out_is_refused_by_name(sagemaker: Any, mem
     value = "Available" if member.startswith("Warm") else "arn:aws:sagemaker:us-east-1:000000000000:training-plan/p"
     with pytest.raises(ValidationException, match=f"{member}: loopback has no"):
         sagemaker("ListTrainingJobs", **{member: value})
+
+
+@pytest.mark.usefixtures("tracked")
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("DeleteExperiment", {"ExperimentName": "e"}),
+        ("DeleteTrial", {"TrialName": "t"}),
+        ("DeleteTrialComponent", {"TrialComponentName": "a"}),
+    ],
+)
+def test_what_still_holds_something_is_not_deleted(sagemaker: Any, operation: str, request_: dict[str, str]) -> None:
+    """As AWS documents DeleteExperiment, DeleteTrial and DeleteTrialComponent."""
+    with pytest.raises(ValidationException, match="take that away first"):
+        sagemaker(operation, **request_)
+
+
+@pytest.mark.usefixtures("tracked")
+def test_an_experiment_is_deleted_from_its_components_up(sagemaker: Any) -> None:
+    for trial, component in (("t", "a"), ("v", "a"), ("u", "b")):
+        sagemaker("DisassociateTrialComponent", TrialName=trial, TrialComponentName=component)
+    sagemaker("DeleteTrialComponent", TrialComponentName="a")
+    for trial in "tu":
+        sagemaker("DeleteTrial", TrialName=trial)
+    sagemaker("DeleteExperiment", ExperimentName="e")
+    assert [each["ExperimentName"] for each in sagemaker("ListExperiments")["ExperimentSummaries"]] == ["f"]
+    assert [each["TrialName"] for each in sagemaker("ListTrials")["TrialSummaries"]] == ["v"]
+    assert "a" not in {e["TrialComponentName"] for e in sagemaker("ListTrialComponents")["TrialComponentSummaries"]}
