@@ -1,13 +1,12 @@
 """`slipway doctor`: what launching a project needs, one row each: whether it is so, what was found, what to do."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from slipway.build import working_folder
-from slipway.cli import launch, model_monitor, projects, publish, roles, screen, wishes
+from slipway.cli import aws_images, launch, model_monitor, projects, publish, roles, screen, wishes
 from slipway.cli.target import Target, UserError
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
@@ -277,20 +276,14 @@ def _events_role(target: Target, name: str) -> Row:
 
 
 def _image(target: Target) -> Row:
-    """The SDK's own table has an account per region; it is read without the seconds that importing the SDK takes."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("sagemaker")
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    tables = [path for folder in folders if (path := Path(folder) / "core/image_uri_config/xgboost.json").is_file()]
-    if not tables:
+    found = aws_images.registry("xgboost", XGBOOST)
+    if found is None:
         return Row("xgboost image", UNKNOWN, "the SageMaker SDK is not installed", "pip install -r requirements.lock")
-    version = json.loads(tables[0].read_text())["training"]["versions"].get(XGBOOST, {"registries": {}})
-    account = version["registries"].get(target.region)
+    account = found.accounts.get(target.region)
     if account is None:
         return Row("xgboost image", FAIL, f"{XGBOOST} is not in {target.region}", "choose a region that has it")
     patched = f"patched by AWS until {XGBOOST_PATCHED_UNTIL}"
-    return Row("xgboost image", OK, f"{version['repository']}:{XGBOOST} of account {account}, {patched}")
+    return Row("xgboost image", OK, f"{found.repository}:{XGBOOST} of account {account}, {patched}")
 
 
 def _quotas(target: Target, pipeline: str) -> Row:

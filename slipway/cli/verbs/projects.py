@@ -92,6 +92,28 @@ def doctor(
 
 @command(
     PROJECTS,
+    "slipway conformance --plan",
+    "slipway conformance",
+    "slipway conformance --only codecommit --only model-monitor",
+)
+def conformance(
+    only: Annotated[list[str] | None, typer.Option(help="Ask this alone, by its name. Repeatable.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Where the report goes; below .slipway/conformance without it.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be asked, and what it costs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask an account what no document settles about AWS; a report for an issue. Exits 1 when an answer differs."""
+    from slipway.cli.conformance import command as verb
+
+    wishes = verb.Wishes(only or (), page, yes=yes, plan=plan)
+    raise typer.Exit(verb.conformance(target(), wishes, typer.confirm, as_json=as_json))
+
+
+@command(
+    PROJECTS,
     "slipway upgrade --dry-run",
     "slipway upgrade --template ../slipway",
     "slipway upgrade --to slipway-0.3.0-py3-none-any.whl",
