@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -66,6 +67,10 @@ def start(
         "PipelineName": made.name,
         "PipelineParameters": [{"Name": name, "Value": value} for name, value in values.items()],
     }
+    if build := os.environ.get("CODEBUILD_BUILD_ID"):
+        request["PipelineExecutionDescription"] = (
+            f"build {build}"  # the project's notifications tell of one, not of both
+        )
     if selective:
         request["SelectiveExecutionConfig"] = _selection(sagemaker, made, selective)
     return str(sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"])

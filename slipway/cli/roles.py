@@ -15,6 +15,7 @@ SUFFIXES = (
     "events",
     "model",
     "monitoring",
+    "notify",
     "pipeline",
     "promotion",
     "retrain",

@@ -1,6 +1,7 @@
 """What the project's topic hears: a queue on it, and what people would be sent."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,8 +54,9 @@ def inbox(mill: Launched) -> Iterator[Inbox]:
 def test_a_version_that_waits(mill: Launched, inbox: Inbox) -> None:
     number = mill.registered()
     message = inbox.message(f"version {number} of {NAME}-churn waits for approval")
-    (why,) = message["why"]
-    assert why.startswith("its figures are in s3://")
+    figures, champion = message["why"]
+    assert "auc 0.9" in figures
+    assert champion.startswith("not compared with a champion: ")
     assert f"slipway approve {number} -p churn" in message["next"]
 
 
@@ -62,7 +64,7 @@ def test_a_gate_that_is_not_passed_says_its_figures(mill: Launched, inbox: Inbox
     given = {"MinAuc": "0.99999", "InputDataUrl": mill.package(1)["CustomerMetadataProperties"]["InputDataUrl"]}
     parameters = [{"Name": name, "Value": value} for name, value in given.items()]
     mill.client("sagemaker").start_pipeline_execution(PipelineName=f"{NAME}-churn", PipelineParameters=parameters)
-    message = inbox.message("step Fail failed")
+    message = inbox.message("failed in Fail; no version was registered")
     (why,) = message["why"]
     assert "Not registered: auc 0.9" in why
     assert "(MinAuc 0.99999)" in why
@@ -75,12 +77,12 @@ def test_a_build_that_fails(mill: Launched, inbox: Inbox) -> None:
     broken = "version: 0.2\nphases: {build: {commands: [exit 3]}}\n"
     codebuild.update_project(name=name, source=source | {"buildspec": broken})
     try:
-        mill.client("codepipeline").start_pipeline_execution(name=name)
-        message = inbox.message("Build failed, in stage Build")
+        started = mill.client("codepipeline").start_pipeline_execution(name=name)["pipelineExecutionId"]
+        message = inbox.message("modelbuild failed in Build")
     finally:
         codebuild.update_project(name=name, source=source)
-    assert f"of {name}, execution " in message["what"]
-    assert message["why"]
+    assert message["what"] == f"modelbuild failed in Build: execution {started}"
+    assert "exit 3" in message["why"][0]
 
 
 def test_a_deployment_that_is_refused(mill: Launched, inbox: Inbox) -> None:
@@ -89,6 +91,31 @@ def test_a_deployment_that_is_refused(mill: Launched, inbox: Inbox) -> None:
     execution = mill.deployment_of(number)
     mill.answer(execution, "Rejected")
     assert mill.ended(execution) == "Failed"
-    message = inbox.message("ApproveProd failed, in stage ApproveProd")
-    assert execution in message["what"]
-    assert message["why"] == ["by the story"]
+    message = inbox.message("modeldeploy failed in ApproveProd")
+    assert message["what"].endswith(execution)
+    assert message["why"] == ["ApproveProd: by the story"]
+    assert message["next"].startswith("slipway stages")
+
+    mill.approve(again := mill.registered())
+    recovered = mill.deployment_of(again)
+    mill.answer(recovered)
+    message = inbox.message("modeldeploy works again")
+    assert message["what"].endswith(recovered)
+    assert message["why"] == ["1 failed before it, the last in ApproveProd of stage ApproveProd"]
+
+
+def test_a_build_whose_gate_is_not_passed_sends_one_message_and_its_recovery_another(
+    mill: Launched, inbox: Inbox
+) -> None:
+    config = mill.folder / "pipelines/churn/config.yml"
+    before = config.read_text()
+    mill.edit("pipelines/churn/config.yml", "auc: 0.95", "auc: 0.99999")
+    mill.slipway_push("a threshold that nothing meets")
+    inbox.message("failed in Fail; no version was registered")
+    config.write_text(before)
+    mill.slipway_push("the threshold that was there")
+    message = inbox.message("pipeline churn works again")
+    assert re.match(r"\d failed before it, the last was run ", message["why"][0])
+    inbox.message("waits for approval")
+    told = [message["what"].partition(":")[0] for message in inbox.read]
+    assert [what for what in told if what.startswith("modelbuild")] == []

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
+from slipway.cli import verbs
+
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/demo-churn/{}"
 BUILD, DEPLOY = "sagemaker-demo-p-1-modelbuild", "sagemaker-demo-p-1-modeldeploy"
 
@@ -239,6 +241,195 @@ class TestPromotion:
         ((operation, request),) = codepipeline.calls
         assert operation == "put_job_failure_result"
         assert "ThrottlingException" in request["failureDetails"]["message"]
+
+
+RUN = "arn:aws:sagemaker:eu-west-1:111122223333:pipeline/demo-churn/execution/{}"
+EVALUATION = {
+    "binary_classification_metrics": {"auc": {"value": 0.98123}, "f1": {"value": 0.5}, "matrix": {"0": {}}},
+    "champion": {"compared": True, "metric": "auc", "worse_by": {"value": -0.01, "low": -0.02, "high": 0.001}},
+}
+
+
+def of_action(execution, name, status, **result):
+    kind = "Test" if name == "TestStaging" else "Build"
+    return {
+        "pipelineExecutionId": execution,
+        "stageName": f"{name}Stage",
+        "actionName": name,
+        "status": status,
+        "input": {"actionTypeId": {"category": kind}},
+        "output": {"executionResult": result},
+    }
+
+
+def of_run(number, status, description=""):
+    shown = {"PipelineExecutionDescription": description} if description else {}
+    return {"PipelineExecutionArn": RUN.format(number), "PipelineExecutionStatus": status, **shown}
+
+
+class TestNotify:
+    """What the topic is told."""
+
+    @pytest.fixture(autouse=True)
+    def environment(self, monkeypatch) -> None:
+        for name, value in {"PROJECT": "demo", "PIPELINE": "churn", "TOPIC_ARN": "arn:topic"}.items():
+            monkeypatch.setenv(name, value)
+
+    @pytest.fixture
+    def tell(self, function, client):
+        """What is published for an event, None for nothing."""
+
+        def tell(title, detail, actions=(), runs=(), steps=(), body=None):
+            codepipeline = client(list_action_executions=[{"actionExecutionDetails": list(actions)}])
+            sagemaker = client(
+                list_pipeline_executions={"PipelineExecutionSummaries": list(runs)},
+                list_pipeline_execution_steps=[{"PipelineExecutionSteps": list(steps)}],
+            )
+            sagemaker.exceptions = SimpleNamespace(ResourceNotFound=ClientError)
+            case = {"name": "latency", "message": "p95 is 900 ms, more than 500"}
+            codebuild = client(
+                batch_get_builds={"builds": [{"reportArns": ["arn:report"]}]},
+                describe_test_cases={"testCases": [case]},
+            )
+            s3 = client(get_object=body if isinstance(body, Exception) else {"Body": io.BytesIO(body or b"{}")})
+            sns = client()
+            notify = function(
+                "NotifyFunction", codepipeline=codepipeline, sagemaker=sagemaker, codebuild=codebuild, s3=s3, sns=sns
+            )
+            said = notify.handler({"detail-type": title, "detail": detail}, None)
+            if not sns.calls:
+                assert said == "nothing to tell"
+                return None
+            ((operation, request),) = sns.calls
+            message = json.loads(request["Message"])
+            assert (operation, request["TopicArn"], message["project"]) == ("publish", "arn:topic", "demo")
+            assert request["Subject"] == f"demo: {message['what']}"[:100]  # SNS takes as many characters of ASCII
+            assert set(message) == {"project", "what", "why", "next"}
+            assert all(message["why"])
+            for command in re.findall(r"slipway (\w+)", message["next"]):
+                assert command in {found.name or found.callback.__name__ for found in verbs.app.registered_commands}
+            return message
+
+        return tell
+
+    def delivery(self, tell, pipeline, state, *actions, runs=()):
+        detail = {"pipeline": pipeline, "execution-id": "e-9", "state": state}
+        return tell("CodePipeline Pipeline Execution State Change", detail, actions, runs)
+
+    @pytest.mark.parametrize(
+        ("pipeline", "action", "why"),
+        [
+            (BUILD, of_action("e-9", "Build", "Failed", externalExecutionSummary="exit 3"), ["Build: exit 3"]),
+            (BUILD, of_action("e-9", "Source", "Failed", errorDetails={"message": "no zip"}), ["Source: no zip"]),
+            (DEPLOY, of_action("e-9", "DeployProd", "Failed"), ["DeployProd: it gives no reason"]),
+            (
+                DEPLOY,
+                of_action("e-9", "TestStaging", "Failed", externalExecutionId="b:1", externalExecutionSummary="exit 1"),
+                ["TestStaging: exit 1", "latency: p95 is 900 ms, more than 500"],
+            ),
+        ],
+    )
+    def test_a_delivery_that_failed(self, pipeline, action, why, tell) -> None:
+        older = of_action("e-8", "Build", "Failed", externalExecutionSummary="another's")
+        message = self.delivery(tell, pipeline, "FAILED", action, older)
+        kind = pipeline.rpartition("-")[2]
+        assert message["what"] == f"{kind} failed in {action['actionName']}: execution e-9"
+        assert message["why"] == why
+
+    def test_a_gate_is_told_once(self, tell) -> None:
+        """Its run says why; the build that waited for the run says nothing."""
+        failed = of_action("e-9", "Build", "Failed", externalExecutionId="p:1", externalExecutionSummary="exit 1")
+        assert self.delivery(tell, BUILD, "FAILED", failed, runs=[of_run(1, "Failed", "build p:1")]) is None
+        for other in (of_run(1, "Failed", "build p:0"), of_run(1, "Failed"), of_run(1, "Executing", "build p:1")):
+            assert self.delivery(tell, BUILD, "FAILED", failed, runs=[other]) is not None
+
+        reason = 'Not registered: auc 0.91 (MinAuc 0.95), "f1" 0.7'
+        steps = [
+            {"StepName": "Fail", "StepStatus": "Failed", "FailureReason": reason},
+            {"StepName": "Train", "StepStatus": "Succeeded"},
+        ]
+        detail = {"pipelineExecutionArn": RUN.format("r1"), "currentPipelineExecutionStatus": "Failed"}
+        message = tell("SageMaker Model Building Pipeline Execution Status Change", detail, steps=steps)
+        assert message["what"] == "run r1 of pipeline churn failed in Fail; no version was registered"
+        assert message["why"] == [f"Fail: {reason}"]
+        assert message["next"].startswith("slipway steps -p churn")
+
+    @pytest.mark.parametrize(
+        ("before", "failures"),
+        [
+            ([], 0),
+            ([("e-8", "Succeeded")], 0),
+            ([("e-8", "Failed")], 1),
+            ([("e-8", "Failed"), ("e-7", "Failed"), ("e-6", "Succeeded"), ("e-5", "Failed")], 2),
+            ([("e-9", "Failed")], 1),  # its own, which somebody tried again
+        ],
+    )
+    def test_a_build_that_works_again(self, before, failures, tell) -> None:
+        actions = [of_action("e-9", "Build", "Succeeded"), *(of_action(one, "Build", how) for one, how in before)]
+        message = self.delivery(tell, BUILD, "SUCCEEDED", *actions)
+        assert (message is not None) == bool(failures)
+        if message:
+            assert message["what"] == "modelbuild works again: execution e-9"
+            assert message["why"] == [f"{failures} failed before it, the last in Build of stage BuildStage"]
+
+    def test_a_deployment_that_had_nothing_to_deploy_is_no_recovery(self, tell) -> None:
+        before = of_action("e-8", "DeployProd", "Failed")
+        skipped, whole = of_action("e-9", "Build", "Succeeded"), of_action("e-9", "DeployProdMonitor", "Succeeded")
+        assert self.delivery(tell, DEPLOY, "SUCCEEDED", skipped, before) is None
+        assert self.delivery(tell, DEPLOY, "SUCCEEDED", whole, skipped, before)["next"] == "slipway stages"
+
+    def test_a_build_whose_run_failed_is_no_failure_of_builds(self, tell) -> None:
+        failed = of_action("e-8", "Build", "Failed", externalExecutionId="p:1")
+        runs = [of_run(1, "Failed", "build p:1")]
+        assert (
+            self.delivery(tell, BUILD, "SUCCEEDED", of_action("e-9", "Build", "Succeeded"), failed, runs=runs) is None
+        )
+
+    @pytest.mark.parametrize(
+        ("before", "failures"),
+        [((), 0), (("Succeeded", "Failed"), 0), (("Stopped", "Failed", "Failed", "Succeeded", "Failed"), 2)],
+    )
+    def test_runs_that_work_again(self, before, failures, tell) -> None:
+        runs = [of_run(number, status) for number, status in enumerate(["Executing", "Succeeded", *before])]
+        detail = {"pipelineExecutionArn": RUN.format(1), "currentPipelineExecutionStatus": "Succeeded"}
+        message = tell("SageMaker Model Building Pipeline Execution Status Change", detail, runs=runs)
+        assert (message is not None) == bool(failures)
+        if message:
+            assert message["why"] == [f"{failures} failed before it, the last was run 3"]
+
+    @pytest.mark.parametrize(
+        ("body", "why"),
+        [
+            (
+                json.dumps(EVALUATION).encode(),
+                [
+                    "auc 0.9812, f1 0.5000",
+                    "auc better than the champion's by 0.0100 (95 % interval -0.0010 to 0.0200)",
+                ],
+            ),
+            (
+                json.dumps(EVALUATION | {"champion": {"reason": "there is none"}}).encode(),
+                ["auc 0.9812, f1 0.5000", "not compared with a champion: there is none"],
+            ),
+            (b"[]", ["its figures are in s3://b/e.json, which can't be read here: AttributeError"]),
+            (refusal("AccessDenied"), ["its figures are in s3://b/e.json, which can't be read here: ClientError"]),
+        ],
+    )
+    def test_a_version_that_waits(self, body, why, tell) -> None:
+        statistics = {"ModelQuality": {"Statistics": {"S3Uri": "s3://b/e.json"}}}
+        detail = {"ModelPackageVersion": 3, "ModelPackageGroupName": "demo-churn", "ModelMetrics": statistics}
+        message = tell("SageMaker Model Package State Change", detail, body=body)
+        assert message["what"] == "version 3 of demo-churn waits for approval"
+        assert [found[: len(expected)] for found, expected in zip(message["why"], why, strict=True)] == why
+        assert "slipway approve 3 -p churn" in message["next"]
+
+    @pytest.mark.parametrize(("changed", "told"), [(["ModelApprovalStatus"], True), (["ApprovalDescription"], False)])
+    def test_one_that_waits_already_is_told_once(self, changed, told, tell) -> None:
+        detail = {"ModelPackageVersion": 3, "ModelPackageGroupName": "g", "UpdatedModelPackageFields": changed}
+        message = tell("SageMaker Model Package State Change", detail)
+        assert (message is not None) == told
+        if message:
+            assert message["why"] == ["it was registered without an evaluation"]
 
 
 CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/abc-1"

@@ -100,7 +100,7 @@ HANDED = {  # what a project's stack hands to whom
     "AWS::CodeBuild::Project": ("codebuild.amazonaws.com", ("build", "deploybuild", "seedcheckin")),
     "AWS::CodePipeline::Pipeline": ("codepipeline.amazonaws.com", ("codepipeline",)),
     "AWS::Events::Rule": ("events.amazonaws.com", ("events",)),
-    "AWS::Lambda::Function": ("lambda.amazonaws.com", ("promotion", "seed", "start")),
+    "AWS::Lambda::Function": ("lambda.amazonaws.com", ("notify", "promotion", "seed", "start")),
 }
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loopback.engines.eventbridge.inputs import target_input
 from slipway.build.project import NEEDED
-from slipway.cli import verbs
 from slipway.cli.roles import own_prefix
 from slipway.deploy import build, promotion, versions
 
@@ -29,8 +27,8 @@ LIMITS = {  # property that names a resource: how long AWS lets it be
     ("AWS::SageMaker::CodeRepository", "CodeRepositoryName"): 63,
     ("AWS::CodeCommit::Repository", "RepositoryName"): 100,
 }
-TELLING = ("FailedActionRule", "FailedStepRule", "WaitingVersionRule")
-INLINE_CODE = 4096
+TELLING = ("DeliveryRule", "RunRule", "WaitingVersionRule")
+TEMPLATE = 1024 * 1024  # bytes, inline code with it: what CloudFormation and Service Catalog take from S3
 POLICIES_OF_A_ROLE, MANAGED_POLICY = 10_240, 6_144  # characters without white space
 
 
@@ -101,58 +99,15 @@ def test_every_rule_can_start_what_it_targets(resources) -> None:
     permitted = [p["Properties"]["SourceArn"] for p in of_type(resources, "AWS::Lambda::Permission").values()]
     assert set(rules) == {"ApprovedRule", "SourceRule", "DataRule", "ScheduleRule", *TELLING}
     (publishes,) = resources["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert "events.amazonaws.com" in publishes["Principal"]["Service"]
-    assert publishes["Action"] == "sns:Publish"
+    assert (publishes["Principal"]["Service"], publishes["Action"]) == ("cloudwatch.amazonaws.com", "sns:Publish")
     for name, rule in rules.items():
         for target in rule["Properties"]["Targets"]:
             if name in TELLING:
-                assert target["Arn"] == publishes["Resource"]
-            elif "Fn::Sub" in target["Arn"]:
+                assert target["Arn"] == {"Fn::GetAtt": "NotifyFunction.Arn"}
+            if "Fn::Sub" in target["Arn"]:
                 assert target["RoleArn"] == role("events"), name
             else:
                 assert {"Fn::GetAtt": f"{name}.Arn"} in permitted
-
-
-EVENTS = {
-    "FailedActionRule": {
-        "action": "DeployProd",
-        "stage": "DeployProd",
-        "pipeline": "demo-modeldeploy",
-        "execution-id": "e-1",
-        "execution-result": {"external-execution-summary": 'the alarm "latency"\nwent off'},
-    },
-    "FailedStepRule": {
-        "stepName": "Fail",
-        "pipelineExecutionArn": "arn:x",
-        "failureReason": 'Not registered: auc 0.91 (MinAuc 0.95), "f1" 0.7',
-    },
-    "WaitingVersionRule": {
-        "ModelPackageVersion": 3,
-        "ModelPackageGroupName": "demo-churn",
-        "ModelMetrics": {"ModelQuality": {"Statistics": {"S3Uri": "s3://b/evaluation.json"}}},
-    },
-}
-
-
-@pytest.mark.parametrize("name", TELLING)
-@pytest.mark.parametrize("given", ["all of it", "nothing"])
-def test_a_message_says_what_why_and_what_to_do(name, given, resources, put_in) -> None:
-    (target,) = resources[name]["Properties"]["Targets"]
-    transformer = put_in(target["InputTransformer"], {"SageMakerProjectName": "demo", "Pipeline": "churn"})
-    detail = EVENTS[name] if given == "all of it" else {}
-    message = target_input({"InputTransformer": transformer}, json.dumps({"detail": detail}))
-    assert set(message) == {"project", "what", "why", "next"}
-    assert message["next"].startswith("slipway ")
-    for command in re.findall(r"slipway (\w+)", message["next"]):
-        assert command in {found.name or found.callback.__name__ for found in verbs.app.registered_commands}
-    if given == "all of it":
-        assert not re.search(r"<\w+>", json.dumps(message))
-        (why,) = message["why"]
-        assert why in (
-            detail.get("failureReason"),
-            detail.get("execution-result", {}).get("external-execution-summary"),
-            "its figures are in s3://b/evaluation.json",
-        )
 
 
 def test_the_events_role_starts_modelbuild_and_nothing_else(resources, roles) -> None:
@@ -278,11 +233,10 @@ def test_the_longest_names_fit(resources, roles, put_in) -> None:
     assert checked > 20
 
 
-def test_code_and_policies_fit(resources, roles, template_of, put_in) -> None:
+def test_the_template_and_policies_fit(resources, roles, template_of, put_in) -> None:
     longest = LONGEST | LONGEST_PREFIX | {"Project": "n" * 32, "ProjectId": "p-*", "ArtifactBucket": "b" * 63}
     longest |= {"AWS::Partition": "aws", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "1" * 12}
-    for name, resource in of_type(resources, "AWS::Lambda::Function").items():
-        assert len(resource["Properties"]["Code"]["ZipFile"]) <= INLINE_CODE, name
+    assert (ROOT / "seed_code/project.yml").stat().st_size <= TEMPLATE
     for name, role in roles.items():
         size = len(json.dumps(put_in(list(statements(role)), longest), separators=(",", ":")))
         assert size <= POLICIES_OF_A_ROLE, (name, size)

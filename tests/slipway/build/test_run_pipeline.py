@@ -83,7 +83,8 @@ def listing(stub, etag='"1"'):
     )
 
 
-def test_a_run_carries_its_lineage(aws, project):
+def test_a_run_carries_its_lineage(aws, project, monkeypatch):
+    monkeypatch.setenv("CODEBUILD_BUILD_ID", "project:b1")
     _, sagemaker, s3 = aws
     listing(s3)
     sagemaker.add_response("list_model_packages", {"ModelPackageSummaryList": []})
@@ -91,6 +92,9 @@ def test_a_run_carries_its_lineage(aws, project):
     sent = {}
 
     def start(**request):
+        assert (
+            request["PipelineExecutionDescription"] == "build project:b1"
+        )  # NotifyFunction of project.yml asks for it
         sent.update({p["Name"]: p["Value"] for p in request["PipelineParameters"]})
         return {"PipelineExecutionArn": EXECUTION}
 

@@ -130,12 +130,12 @@ def test_model_monitor_is_not_needed_by_monitors_of_our_own(command, healthy, aw
         (
             "GetRole",
             "NoSuchEntity: none",
-            ("account's roles", "no role SlipwayProjects-eu-west-1-build, nor 13 more", "slipway publish --roles"),
+            ("account's roles", "no role SlipwayProjects-eu-west-1-build, nor 14 more", "slipway publish --roles"),
         ),
         (
             "GetRole",
             "NoSuchEntity: none",
-            ("project's roles", "no role slipway-demo-euw1-build, nor 13 more", "slipway destroy demo"),
+            ("project's roles", "no role slipway-demo-euw1-build, nor 14 more", "slipway destroy demo"),
         ),
         ("HeadObject", "404: Not Found", ("template", "is not there", f"slipway publish --bucket {BUCKET}")),
         ("GetObjectTagging", {"TagSet": []}, ("template tag", "no tag sagemaker:studio-visibility=true", "publish")),

@@ -284,9 +284,10 @@ class TestWatchOfOurOwn:
                 list_pipeline_execution_steps=steps,
                 describe_processing_job=lambda ProcessingJobName: {"ExitMessage": messages[ProcessingJobName]},  # noqa: N803
             )
+            self.put = []
             services = {
                 "sagemaker": sagemaker,
-                "cloudwatch": SimpleNamespace(put_metric_data=lambda **request: None),
+                "cloudwatch": SimpleNamespace(put_metric_data=lambda **request: self.put.append(request)),
             }
             return Function(
                 "WatchFunction", monkeypatch, services, ENDPOINT="demo-prod", SCHEDULES="a,b", ENGINE="slipway"
@@ -315,6 +316,10 @@ class TestWatchOfOurOwn:
     )
     def test_the_latest_execution_that_ended_counts(self, watch, answers, told):
         assert watch(*answers)() == told
+
+    def test_the_figure_is_how_many_violations_there_are(self, watch):
+        watch(("a", [self.BAD]), ("b", [(self.BAD[0], self.BAD[1].replace("2", "11"))]))()
+        assert [entry["Value"] for request in self.put for entry in request["MetricData"]] == [13.0, 0.0]
 
 
 class TestRetrain:
