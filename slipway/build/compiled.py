@@ -17,6 +17,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from slipway.build.project import ARGUMENTS, Project, UsageError
 
 KEPT = Path(".slipway", "definitions")  # below the project's folder
 LIBRARY_SOURCES = ("slipway/build", "slipway/tabular")
+UPLOADS = 8  # at once
 
 Arguments = Mapping[str, Any]  # of get_pipeline
 
@@ -193,10 +195,10 @@ def put_missing(bundles: Mapping[str, Bundle], name: str, bucket: str, s3: Any) 
 
 
 def _put(bundles: Mapping[str, Bundle], name: str, bucket: str, s3: Any) -> list[str]:
-    contents = [item for _, bundle in sorted(bundles.items()) for item in bundle.objects(name).items()]
-    for key, content in contents:
-        s3.put_object(Bucket=bucket, Key=key, Body=content)
-    return [key for key, _ in contents]
+    contents = {key: content for _, bundle in sorted(bundles.items()) for key, content in bundle.objects(name).items()}
+    with ThreadPoolExecutor(UPLOADS) as pool:  # a hundred small objects, each a round trip to S3
+        list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=contents[key]), contents))
+    return list(contents)
 
 
 def _count(s3: Any, bucket: str, prefix: str) -> int:

@@ -77,17 +77,18 @@ def run(subject: Subject, contents: Mapping[str, str], world: World) -> list[Fin
     findings = [*first, checks.check_files(contents, subject.promotion)]
     if any(finding.status == "failed" for finding in first):
         return [*findings, Finding("requests", "skipped", "not sent: the endpoint does not serve the promised version")]
+    sent: dict[str, Sent] = {}  # before all others, so that their records are written while the rest is checked
+    unsent = _run_check(CAPTURE, lambda: send_for_capture(subject, world, sent))
     steps: dict[str, Callable[[], Iterator[Finding]]] = {
         "answers have the promised form": lambda: checks.form(subject),
         "answers agree with the evaluation": lambda: iter([checks.agreement(subject)]),
         "the metric is the registered one": lambda: iter([checks.registered_metric(subject)]),
         "p95 latency": lambda: iter([checks.latency(subject)]),
         "malformed requests are refused": lambda: checks.check_malformed_requests(subject),
-        CAPTURE: lambda: iter([capture(subject, world)]),
     }
     for name, step in steps.items():
         findings += _run_check(name, step)
-    return findings
+    return findings + (unsent or _run_check(CAPTURE, lambda: iter([find_captured(subject, world, sent)])))
 
 
 def _run_check(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -100,28 +101,34 @@ def _run_check(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding
     return found
 
 
-def capture(subject: Subject, world: World) -> Finding:
-    """Requests of our own arrive in the capture, as they were sent and answered."""
+def send_for_capture(subject: Subject, world: World, sent: dict[str, Sent]) -> Iterator[Finding]:
+    """Send requests of our own, each with an id, into `sent`; a finding where none can be looked for later."""
     parameters = subject.parameters
     if parameters.get("EnableDataCapture") != "true":
-        return Finding(CAPTURE, "skipped", "capture is off on this stage")
+        yield Finding(CAPTURE, "skipped", "capture is off on this stage")
+        return
     percent = float(parameters["SamplingPercentage"])
     count = captured.requests_to_send(percent)
     if count > captured.MOST_REQUESTS:
-        return Finding(CAPTURE, "skipped", f"at {percent:g} % it takes {count} requests to be sure of one record")
-    row, sent = subject.rows[0], dict[str, Sent]()
-    bodies = {CSV: row["csv"], JSON: json.dumps({"instances": [row["instance"]]})}
-    for content_type, body in bodies.items():
+        yield Finding(CAPTURE, "skipped", f"at {percent:g} % it takes {count} requests to be sure of one record")
+        return
+    row = subject.rows[0]
+    for content_type, body in {CSV: row["csv"], JSON: json.dumps({"instances": [row["instance"]]})}.items():
         for _ in range(count):
             key = world.new_id()
             answer = subject.call(body, content_type, accept=content_type, inference_id=key)
             if not answer.ok:
-                return Finding(CAPTURE, "failed", f"answered {answer.status} {answer.code}: {answer.body[:200]}")
+                yield Finding(CAPTURE, "failed", f"answered {answer.status} {answer.code}: {answer.body[:200]}")
+                return
             sent[key] = Sent(content_type, body, answer.body)
-    folder = f"{parameters['DataCaptureUploadPath']}/{subject.endpoint}/AllTraffic"
+
+
+def find_captured(subject: Subject, world: World, sent: Mapping[str, Sent]) -> Finding:
+    """The requests that were sent for it arrive in the capture, as they were sent and answered."""
+    folder = f"{subject.parameters['DataCaptureUploadPath']}/{subject.endpoint}/AllTraffic"
     timeout = subject.limits["capture_timeout_seconds"]
     found = captured.wait(world.s3, folder, sent, timeout=timeout, now=world.now, sleep=world.sleep)
-    absent = sorted(set(bodies) - {sent[key].content_type for key in found})
+    absent = sorted({one.content_type for one in sent.values()} - {sent[key].content_type for key in found})
     faults = [f"no record of {kind} below {folder} within {timeout} s" for kind in absent]
     faults += sorted({fault for key, record in found.items() for fault in captured.faults(record, sent[key])})
     return Finding.of(CAPTURE, "; ".join(faults), f"found below {folder}, encoding CSV and JSON")

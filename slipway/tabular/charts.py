@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 INK, LINE, ACCENT, SOFT = "#22303c", "#2f6f9f", "#d9822b", "#c9d6e0"
@@ -38,12 +36,12 @@ POINTS = 5_000  # more points in a scatter plot only take time
 @contextmanager
 def _picture(path: Path, title: str, size: tuple[float, float] = (5.2, 4.4)) -> Iterator[Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=size, layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, dpi=110, layout="constrained")
+        axes = figure.add_subplot()
         axes.set_title(title)
         yield axes
-        figure.savefig(path, dpi=110)
-        plt.close(figure)
+        FigureCanvasAgg(figure).print_png(path)  # savefig draws all of it twice
 
 
 def roc(path: Path, curve: Mapping[str, list[float]], auc: Mapping[str, float]) -> None:
