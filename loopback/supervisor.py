@@ -21,7 +21,7 @@ from typing import Any
 
 from loopback import log_file
 from loopback.core import locks
-from loopback.core.settings import ACCOUNT, ENFORCE, EVENT_DAYS, IAM, JOB_PYTHON, PACE, TESTING, Settings
+from loopback.core.settings import ACCOUNT, ENFORCE, EVENT_DAYS, IAM, ISSUERS, JOB_PYTHON, PACE, TESTING, Settings
 
 PR_SET_PDEATHSIG = 1
 STEP_SECONDS = 0.02
@@ -252,7 +252,7 @@ _KEPT = (
     *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LOOPBACK_STATE"),
     *("XDG_CACHE_HOME", "SSL_CERT_FILE"),  # where environments of images are, and whom their index is trusted by
 )
-_SETTINGS = (PACE, EVENT_DAYS, JOB_PYTHON)
+_SETTINGS = (PACE, EVENT_DAYS, JOB_PYTHON, ISSUERS)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

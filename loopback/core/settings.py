@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from loopback.core.account import account_secret
 from loopback.core.arn import Place
@@ -17,6 +18,7 @@ PACE = "LOOPBACK_PACE"
 EVENT_DAYS, DEFAULT_EVENT_DAYS = "LOOPBACK_EVENT_DAYS", 7.0
 TESTING = "LOOPBACK_TESTING"
 JOB_PYTHON = "LOOPBACK_JOB_PYTHON"
+ISSUERS = "LOOPBACK_ISSUERS"
 ACCOUNT, ACCOUNTS = "LOOPBACK_ACCOUNT", ("existing", "new")
 
 
@@ -50,6 +52,20 @@ def _python(path: str) -> str:
     return path or sys.executable
 
 
+def _issuers(text: str) -> dict[str, str]:
+    """`https://gitlab.com=http://127.0.0.1:9000 ...`: where issuers of tokens are here. Raises WrongSetting."""
+    found = {}
+    for pair in text.split():
+        issuer, _, address = pair.partition("=")
+        host = urlsplit(address).hostname
+        if not issuer.startswith("https://") or host not in ("127.0.0.1", "localhost", "::1"):
+            raise WrongSetting(
+                f"{ISSUERS} has {pair!r}; expected https://ISSUER=http://127.0.0.1:PORT, more of them after a space"
+            )
+        found[issuer.rstrip("/")] = address.rstrip("/")
+    return found
+
+
 @dataclass(frozen=True)
 class Settings:
     """One running loopback: its port on 127.0.0.1, its state folder, its account and region."""
@@ -66,6 +82,7 @@ class Settings:
     accept_loss: bool = False  # start without what is damaged or missing in the state folder
     event_days: float = DEFAULT_EVENT_DAYS  # rows of changes are kept so long after they were announced
     pace: float = 1.0  # waits of endpoint deployments pass so many times as fast as they say
+    issuers: Mapping[str, str] = field(default_factory=dict)  # of OpenID Connect tokens: where their keys are fetched
     job_python: str = sys.executable  # jobs, builds and model servers run with it, and see its packages
 
     @classmethod
@@ -82,6 +99,7 @@ class Settings:
             testing=environ.get(TESTING) == "1",
             pace=_pace(environ.get(PACE, "")),
             event_days=_days(environ.get(EVENT_DAYS, "")),
+            issuers=_issuers(environ.get(ISSUERS, "")),
             job_python=_python(environ.get(JOB_PYTHON, "")),
         )
 

@@ -32,6 +32,7 @@ from loopback.ministack import (
     functions,
     gate,
     identities,
+    identity_providers,
     loading,
     log_filter,
     modules,
@@ -64,6 +65,7 @@ from loopback.ministack import (
     update_policies,
     uploads,
     waiting,
+    web_identity,
 )
 from loopback.ministack.file_body import Staging
 from loopback.ministack.iam_usage import IamUsageLog
@@ -108,6 +110,8 @@ PARTS = (
     signatures,
     trust,
     identities,
+    identity_providers,
+    web_identity,
     gate,
     conditions,
     aliases,
@@ -169,6 +173,8 @@ class Ministack:
             queue_names,
         ):
             part.install()
+        identity_providers.IdentityProviders()
+        web_identity.WebIdentity(settings.place, settings.issuers)
         temporary.install(settings.state)
         programs.install(settings)
         schedules.install()

@@ -35,6 +35,7 @@ LISTS = (
     ("ecr", "describe_repositories", "repositories"),
     ("firehose", "list_delivery_streams", "DeliveryStreamNames"),
     ("glue", "get_databases", "DatabaseList"),
+    ("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList"),
     ("kinesis", "list_streams", "StreamNames"),
     ("lambda", "list_functions", "Functions"),
     ("lambda", "list_event_source_mappings", "EventSourceMappings"),

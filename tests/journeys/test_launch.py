@@ -56,7 +56,7 @@ def test_a_project_begins_and_ends(slipway, loopback) -> None:
 
     rules = loopback.client("events").list_rules(NamePrefix=f"sagemaker-{project['id']}-")["Rules"]
     kinds = {rule["Name"].rpartition("-")[2] for rule in rules}
-    assert kinds == {"approved", "source", "action", "step", "waiting"}
+    assert kinds == {"approved", "source", "delivery", "run", "waiting"}
     health = {row["check"]: row for row in slipway("doctor", "--name", "mill")}
     assert (health["events role"]["state"], health["project's roles"]["state"]) == ("ok", "ok")
     iam = loopback.client("iam")

@@ -7,7 +7,16 @@ from typing import Any
 from loopback.core.errors import ServiceError
 from loopback.services import registry
 from loopback.services.clients import call_operation
-from loopback.services.cloudformation import alarms, autoscaling, catalog, codedeploy, delivery, sagemaker, scheduler
+from loopback.services.cloudformation import (
+    alarms,
+    autoscaling,
+    catalog,
+    codedeploy,
+    delivery,
+    identity,
+    sagemaker,
+    scheduler,
+)
 from loopback.services.cloudformation.requests import with_tokens
 from loopback.services.cloudformation.types import Made, Properties, ResourceType, TemplateResource
 
@@ -19,6 +28,7 @@ TYPES: dict[str, ResourceType] = {
     **catalog.TYPES,
     **codedeploy.TYPES,
     **scheduler.TYPES,
+    **identity.TYPES,
 }
 
 

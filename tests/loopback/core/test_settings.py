@@ -17,6 +17,22 @@ def test_what_is_no_number_of_days_is_refused(text: str) -> None:
         Settings.from_environment(Path("s"), 1, {"LOOPBACK_EVENT_DAYS": text})
 
 
+def test_where_issuers_of_tokens_are() -> None:
+    text = "https://gitlab.com/=http://127.0.0.1:9000/gitlab https://a.example/b=http://localhost:1"
+    assert Settings.from_environment(Path("s"), 1, {"LOOPBACK_ISSUERS": text}).issuers == {
+        "https://gitlab.com": "http://127.0.0.1:9000/gitlab",
+        "https://a.example/b": "http://localhost:1",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["gitlab.com=http://127.0.0.1:1", "https://gitlab.com=https://gitlab.com", "https://a"]
+)
+def test_an_issuer_is_asked_on_this_machine_alone(text: str) -> None:
+    with pytest.raises(ValueError, match=r"LOOPBACK_ISSUERS has .*; expected https://ISSUER"):
+        Settings.from_environment(Path("s"), 1, {"LOOPBACK_ISSUERS": text})
+
+
 def test_jobs_run_with_the_same_python_or_with_one_that_is_named(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.symlink_to(sys.executable)

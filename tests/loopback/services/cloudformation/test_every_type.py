@@ -130,6 +130,10 @@ PROPERTIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"ProductName": "p", "ProvisioningArtifactName": "v1"},
         {"ProvisioningArtifactName": "v2"},
     ),
+    "AWS::IAM::OIDCProvider": (
+        {"Url": "https://issuer.example", "ClientIdList": ["a"], "Tags": [{"Key": "k", "Value": "v"}]},
+        {"ClientIdList": ["b"], "ThumbprintList": ["0" * 40], "Tags": [{"Key": "l", "Value": "v"}]},
+    ),
     "AWS::CodeDeploy::Application": ({"ComputePlatform": "Lambda"}, {}),
     "AWS::CodeDeploy::DeploymentGroup": (
         {"ApplicationName": "a", "ServiceRoleArn": ROLE},

@@ -1,0 +1,1 @@
+"""What STS decides."""
