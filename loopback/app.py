@@ -17,6 +17,7 @@ from loopback.core.part import Part, Parts
 from loopback.core.permissions import anything, invocation
 from loopback.core.settings import Settings
 from loopback.core.store import Store
+from loopback.ministack import metric_queries
 from loopback.ministack.alarms import Alarms
 from loopback.ministack.base import Ministack
 from loopback.ministack.logs import Logs, log_event
@@ -163,7 +164,9 @@ class Control:
         Stacks(self.resources, settings.place, context.permit, base.state.save)
         self.provisioner = Provisioner(context, base.state.save)
         self.scaler = Scaler(context, base.events.put)
-        self.evaluator = Evaluator(context, Alarms(base.state), base.events.put, self.scaler.on_alarm)
+        alarms = Alarms(base.state)
+        metric_queries.install(alarms)
+        self.evaluator = Evaluator(context, alarms, base.events.put, self.scaler.on_alarm)
         self.deliveries = PipelineDriver(context, ThreadPoolExecutor(32, thread_name_prefix="delivery"))
         self.watch = SourceWatch(context)
         hooks = ThreadPoolExecutor(8, thread_name_prefix="deployment hook")

@@ -20,7 +20,7 @@ from loopback.engines.cloudwatch.points import Point, compact_points, point_of
 from loopback.engines.cloudwatch.transitions import AlarmState, Transition, history_state, state_of
 from loopback.ministack.modules import BrokenBase
 from loopback.ministack.state import SavedState as BaseState
-from loopback.wire import model
+from loopback.wire import model, query
 
 # Names of the base's ministack.services.cloudwatch that this module reads, calls or replaces.
 HOOKS = (
@@ -177,40 +177,26 @@ class Alarms:
     def _put_metric_alarm(self, params: Data, body: Data, is_cbor: bool, is_json: bool = False) -> Answer:
         modelled = is_cbor or is_json
         try:
-            if modelled:
-                request = {key: value for key, value in body.items() if value is not None}
-                model.check(request, model.operation("cloudwatch", "PutMetricAlarm").input_shape)
-                checks.check_metric_alarm(request)
-            elif any(name.startswith("Metrics.") for name in params):
-                raise ValidationException("loopback reads Metrics of alarms in JSON and CBOR requests only")
+            shape = model.operation("cloudwatch", "PutMetricAlarm").input_shape
+            given = {key: value for key, value in body.items() if value is not None}
+            request = given if modelled else query.parse(params, shape)
+            model.check(request, shape)
+            checks.check_metric_alarm(request)
         except ValidationException as fault:
             return self._refuse(fault, is_cbor, is_json)
-        name = str(body.get("AlarmName") if modelled else _only(params.get("AlarmName")))
+        name = str(request["AlarmName"])
         before = self._cloudwatch._alarms.get(name)
         answer: Answer = self._original["_put_metric_alarm"](params, body, is_cbor, is_json)
         if answer[0] >= 400:
             return answer
         alarm = self._cloudwatch._alarms[name]
-        if modelled:
-            alarm.update({key: body.get(key) for key in ("Metrics", "Statistic")})
-            if body.get("Metrics"):
-                alarm["Period"] = None
-        else:
-            alarm["InsufficientDataActions"] = _members(params, "InsufficientDataActions")
-            alarm["Statistic"] = None if alarm.get("ExtendedStatistic") else alarm["Statistic"]
-            try:
-                checks.check_metric_alarm(alarm)
-            except ValidationException as fault:
-                self._put_back(name, before)
-                return self._refuse(fault, is_cbor, is_json)
+        alarm.update({key: request.get(key) for key in ("Metrics", "Statistic")})
+        if request.get("Metrics"):
+            alarm["Period"] = None
+        if not modelled:
+            alarm["InsufficientDataActions"] = request.get("InsufficientDataActions") or []
         self._was_put(alarm, before)
         return answer
-
-    def _put_back(self, name: str, before: Data | None) -> None:
-        if before is None:
-            self._cloudwatch._alarms.pop(name, None)
-        else:
-            self._cloudwatch._alarms[name] = before
 
     def _was_put(self, alarm: Data, before: Data | None) -> None:
         if before is not None:
@@ -282,10 +268,3 @@ def _nothing(*_arguments: Any, **_named: Any) -> None:
 def _only(value: Any) -> Any:
     """A member of a Query request, whose values are lists."""
     return value[0] if isinstance(value, Sequence) and not isinstance(value, str) and value else value
-
-
-def _members(params: Data, name: str) -> list[str]:
-    found: list[str] = []
-    while value := _only(params.get(f"{name}.member.{len(found) + 1}")):
-        found.append(value)
-    return found

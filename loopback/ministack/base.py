@@ -35,6 +35,7 @@ from loopback.ministack import (
     identity_providers,
     loading,
     log_filter,
+    metric_queries,
     modules,
     nested_stacks,
     object_events,
@@ -131,6 +132,7 @@ PARTS = (
     programs,
     queue_names,
     schedules,
+    metric_queries,
 )
 
 

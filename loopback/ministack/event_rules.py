@@ -29,6 +29,8 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.core.responses": ("error_response_json",),
 }
 REQUIRED = ("Source", "DetailType", "Detail")
+MOST_BYTES = 256 * 1024  # of all entries together
+TOO_LARGE = "Total size of the entries in the request is over the limit."
 HAS_TARGETS = "Rule can't be deleted since it has targets."
 
 
@@ -40,6 +42,8 @@ def install() -> None:
     def check_and_put(data: Mapping[str, Any], **options: Any) -> Any:
         """Put the events that are whole; each of the others has its fault in the answer, in its place."""
         entries = data.get("Entries", [])
+        if not options and sum(map(entry_size, entries)) >= MOST_BYTES:
+            return responses.error_response_json("ValidationException", TOO_LARGE, 400)
         faults = [entry_fault(entry) for entry in entries]
         good = [entry for entry, fault in zip(entries, faults, strict=True) if fault is None]
         status, headers, body = put({**data, "Entries": good}, **options)
@@ -73,6 +77,17 @@ def _by_name(operation: Any) -> Any:
         return operation({**data, "EventBusName": name} if found else data)
 
     return call_by_name
+
+
+def entry_size(entry: Mapping[str, Any]) -> int:
+    """The bytes of an entry as EventBridge counts them: User Guide, "Calculating PutEvents event entry size".
+
+    >>> entry_size({"Source": "a", "DetailType": "bc", "Detail": "{}", "Resources": ["d"], "Time": 0})
+    20
+    """
+    texts = [*(entry.get(name) for name in REQUIRED), *(entry.get("Resources") or [])]
+    time = 14 if entry.get("Time") is not None else 0
+    return time + sum(len(text.encode()) for text in texts if isinstance(text, str))
 
 
 def entry_fault(entry: Mapping[str, Any]) -> dict[str, str] | None:

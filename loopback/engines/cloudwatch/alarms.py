@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loopback.engines.cloudwatch import expressions
-from loopback.engines.cloudwatch.expressions import Series
 from loopback.engines.cloudwatch.points import GROWING, Point, value_of
+from loopback.engines.cloudwatch.series import Grid, Series
 
 RANGE_MORE = 2
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -131,14 +131,19 @@ def judge(alarm: Alarm, fetch: Fetch, now: float) -> Verdict:
 def series(alarm: Alarm, fetch: Fetch, starts: Sequence[float]) -> Series:
     """The value of each period, oldest first; None where there is none."""
     metrics = {source.id: _values(source, fetch(source.key), starts, alarm.period) for source in alarm.sources}
-    known: dict[str, expressions.Value] = dict(metrics)
-    for name in order_expressions(alarm.expressions):
-        known[name] = expressions.evaluate(expressions.parse(alarm.expressions[name]), known, metrics)
-    found = known[alarm.returned]
+    found = evaluate_all(alarm.expressions, metrics, Grid(starts, alarm.period))[alarm.returned]
     if not isinstance(found, list):
         return [found] * len(starts)
     flat = found[0] if found and isinstance(found[0], list) else found
     return [number if isinstance(number, float | int) else None for number in flat]
+
+
+def evaluate_all(texts: Mapping[str, str], metrics: Mapping[str, Series], grid: Grid) -> dict[str, expressions.Value]:
+    """The metrics and what the expressions give, by id. Raises ValidationException."""
+    known: dict[str, expressions.Value] = dict(metrics)
+    for name in order_expressions(texts):
+        known[name] = expressions.evaluate(expressions.parse(texts[name]), known, metrics, grid)
+    return known
 
 
 def order_expressions(texts: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from loopback.core.errors import ValidationException
 from loopback.engines.cloudwatch import alarms, expressions
 from loopback.engines.cloudwatch.points import is_statistic
+from loopback.engines.cloudwatch.series import Grid, Series
 
 NOT_EVALUATED = (
     "ThresholdMetricId",
@@ -70,18 +71,20 @@ def _check_metric(request: Mapping[str, Any]) -> int:
     statistic, extended = request.get("Statistic"), request.get("ExtendedStatistic")
     if bool(statistic) == bool(extended):
         raise ValidationException("Exactly one of Statistic and ExtendedStatistic must be given")
-    _check_statistic(str(statistic or extended))
-    return _check_period(request["Period"])
+    check_statistic(str(statistic or extended))
+    return check_period(request["Period"])
 
 
-def _check_statistic(name: str) -> None:
+def check_statistic(name: str) -> None:
+    """Raises ValidationException for a statistic that is not computed here."""
     if not is_statistic(name):
         raise ValidationException(
             f"loopback does not compute the statistic {name!r}; it knows the basic ones and p0 to p100"
         )
 
 
-def _check_period(period: int) -> int:
+def check_period(period: int) -> int:
+    """The period of an alarm's metric. Raises ValidationException for one that CloudWatch does not take."""
     if period not in (10, 20, 30) and (period <= 0 or period % 60):
         raise ValidationException("Valid values for Period are 10, 20, 30, and any multiple of 60")
     return period
@@ -110,8 +113,8 @@ def _check_queries(request: Mapping[str, Any]) -> int:
     if not stats:
         raise ValidationException("Invalid metrics list: no query reads a metric")
     for stat in stats:
-        _check_statistic(stat["Stat"])
-        _check_period(stat["Period"])
+        check_statistic(stat["Stat"])
+        check_period(stat["Period"])
     if len({stat["Period"] for stat in stats}) > 1:
         raise ValidationException("loopback evaluates queries of one Period together; these have several")
     _check_result(request)
@@ -121,10 +124,8 @@ def _check_queries(request: Mapping[str, Any]) -> int:
 def _check_result(request: Mapping[str, Any]) -> None:
     """Evaluate it on nothing: what cannot be computed shows before the first data point does."""
     alarm = alarms.alarm_of(request)
-    metrics: dict[str, expressions.Series] = {source.id: [None] for source in alarm.sources}
-    known: dict[str, expressions.Value] = dict(metrics)
-    for name in alarms.order_expressions(alarm.expressions):
-        known[name] = expressions.evaluate(expressions.parse(alarm.expressions[name]), known, metrics)
+    metrics: dict[str, Series] = {source.id: [None] for source in alarm.sources}
+    known = alarms.evaluate_all(alarm.expressions, metrics, Grid([0.0], alarm.period))
     if not expressions.is_series(known[alarm.returned]):
         raise ValidationException(f"Invalid metrics list: {alarm.returned} must give one time series")
 

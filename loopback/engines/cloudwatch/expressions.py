@@ -1,4 +1,4 @@
-"""CloudWatch's metric math, the part that alarms here can use: text to tree, tree and series to a series. Pure.
+"""CloudWatch's metric math, in alarms and GetMetricData: text to tree, tree and series to a series. Pure.
 
 A value is a number, a series (one number or None a period, oldest first), or a list of series (METRICS(), [m1, m2]).
 What is missing in one operand is missing in the result, and so is a division by zero.
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from loopback.core.errors import ValidationException
+from loopback.engines.cloudwatch import series as of_series
+from loopback.engines.cloudwatch.series import Grid, Series
 
-Series: TypeAlias = "list[float | None]"
 Value: TypeAlias = Any  # a number, a Series or a list of them: only its content tells
 Node: TypeAlias = "tuple[Any, ...]"
 
@@ -61,7 +62,12 @@ _FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
     "MIN": min,
     "MAX": max,
 }
-FUNCTIONS = (*_FOLDS, "IF", "FILL", "METRICS")
+_COUNTS: dict[str, Callable[[Sequence[Series]], float]] = {  # of all series of an array
+    "METRIC_COUNT": lambda several: float(len(several)),
+    "DATAPOINT_COUNT": lambda several: float(sum(value is not None for series in several for value in series)),
+}
+_CHOICES: dict[str, int] = {"FIRST": 0, "LAST": -1}
+FUNCTIONS = (*_FOLDS, *of_series.FUNCTIONS, *_COUNTS, *_CHOICES, "IF", "FILL", "METRICS", "PERIOD", "TIME_SERIES")
 
 
 def parse(text: str) -> Node:
@@ -76,9 +82,9 @@ def references(node: Node) -> set[str]:
     return set().union(*(references(part) for part in node[1:] if isinstance(part, tuple)), set())
 
 
-def evaluate(node: Node, queries: Mapping[str, Value], metrics: Mapping[str, Series]) -> Value:
+def evaluate(node: Node, queries: Mapping[str, Value], metrics: Mapping[str, Series], grid: Grid) -> Value:
     """What the expression gives for these series; `metrics` is what METRICS() means. Raises ValidationException."""
-    return _Evaluation(queries, metrics).value(node)
+    return _Evaluation(queries, metrics, grid).value(node)
 
 
 @dataclass
@@ -174,6 +180,7 @@ def is_series(value: Value) -> bool:
 class _Evaluation:
     queries: Mapping[str, Value]
     metrics: Mapping[str, Series]
+    grid: Grid
 
     def value(self, node: Node) -> Value:
         """The number or the series that a node stands for. Raises ValidationException."""
@@ -201,9 +208,29 @@ class _Evaluation:
             return _if(*(self.value(item) for item in items))
         if name == "FILL" and len(items) == 2:
             return self.fill(self.value(items[0]), items[1])
-        if name in _FOLDS and len(items) == 1:
-            return _fold(_FOLDS[name], self.value(items[0]))
+        if len(items) == 1:
+            return self.call_of_one(name, self.value(items[0]))
         raise ValidationException(f"Invalid metrics list: {name} does not take {len(items)} operands")
+
+    def call_of_one(self, name: str, given: Value) -> Value:
+        """What a function makes of its only operand. Raises ValidationException."""
+        if name in _FOLDS:
+            return _fold(_FOLDS[name], given)
+        if name == "TIME_SERIES" and not isinstance(given, list):
+            return [given] * len(self.grid.starts)
+        if not isinstance(given, list):
+            raise ValidationException(f"Invalid metrics list: {name} takes series, not a number")
+        several = [given] if is_series(given) else given
+        if name in of_series.FUNCTIONS:
+            found = [of_series.FUNCTIONS[name](series, self.grid) for series in several]
+            return found[0] if is_series(given) else found
+        if name in _COUNTS:
+            return _COUNTS[name](several)
+        if name in _CHOICES and several:
+            return several[_CHOICES[name]]
+        if name == "PERIOD":
+            return float(self.grid.period)
+        raise ValidationException(f"Invalid metrics list: {name} does not take 1 operands")
 
     def filter_of(self, items: Sequence[Node]) -> str:
         if not items:
@@ -227,18 +254,11 @@ class _Evaluation:
         if not is_series(value):
             return [self.fill(series, filling) for series in value]
         if filling == ("keyword", "REPEAT"):
-            return _repeat_last(value)
-        if filling[0] == "keyword":
-            raise ValidationException(f"loopback does not compute FILL with {filling[1]}; it knows REPEAT and numbers")
+            return of_series.repeat_last(value)
+        if filling == ("keyword", "LINEAR"):
+            return of_series.interpolate(value)
         given = self.value(filling)
         return _each(lambda own, other: other if own is None else own, value, given, missing=True)
-
-
-def _repeat_last(series: Series) -> Series:
-    found: Series = []
-    for number in series:
-        found.append(found[-1] if number is None and found else number)
-    return found
 
 
 def _each(function: Callable[[Any, Any], float | None], left: Value, right: Value, *, missing: bool = False) -> Value:

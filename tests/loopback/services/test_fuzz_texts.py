@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from loopback.core.errors import ServiceError, ValidationException
 from loopback.engines.cloudwatch import expressions, rules
+from loopback.engines.cloudwatch.series import Grid
 from loopback.engines.codepipeline import structure
 from loopback.engines.schedules import cron, scheduled_actions
 from loopback.runtimes.codebuild import buildspec
@@ -213,6 +214,7 @@ def test_alarm_rules(text: str) -> None:
         assert isinstance(rules.names(node), list)
 
 
+GRID = Grid([0.0, 60.0, 120.0], 60)
 SERIES = st.lists(st.one_of(st.none(), st.floats()), min_size=3, max_size=3)
 MATH = pieces(
     *("m1", "m2", "e1", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", "1", "0", "2.5", "1e308", "==", "<", "AND"),
@@ -228,6 +230,6 @@ def test_metric_math(text: str, first: Any, second: Any) -> None:
     def read() -> None:
         node = expressions.parse(text)
         expressions.references(node)
-        expressions.evaluate(node, known, known)
+        expressions.evaluate(node, known, known, GRID)
 
     attempt(read, ValidationException)

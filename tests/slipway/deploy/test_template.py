@@ -5,6 +5,7 @@ import textwrap
 
 import pytest
 
+from loopback.engines.cloudwatch.dashboards import body_fault
 from slipway.deploy import parameters, stage
 from slipway.deploy.parameters import Release
 
@@ -299,7 +300,9 @@ def test_alarms_watch_dimensions_that_sagemaker_publishes(stack, name):
 
 
 def test_the_dashboard_is_json(stack):
-    body = json.loads(stack("nothing").properties("Dashboard")["DashboardBody"])
+    text = stack("nothing").properties("Dashboard")["DashboardBody"]
+    assert body_fault(text) == ""
+    body = json.loads(text)
     assert [widget["type"] for widget in body["widgets"]] == ["alarm", "metric", "metric", "metric"]
     assert "demo-prod" in json.dumps(body)
 

@@ -39,7 +39,7 @@ def metrics(*expressions: str, **stat: Any) -> dict[str, Any]:
         (metrics(), "exactly one query"),
         (metrics("m1", "m1"), "exactly one query"),
         (metrics("SUM(m1)"), "one time series"),
-        (metrics("RATE(m1)"), "does not compute RATE"),
+        (metrics("STDDEV(m1)"), "does not compute STDDEV"),
         (metrics("x0 + 1"), "no query with the id 'x0'"),
         (metrics("m1", Stat="tc90"), "'tc90'"),
         ({**metrics("m1"), "Period": 60}, "cannot be combined with Period"),

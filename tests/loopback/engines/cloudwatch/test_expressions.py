@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from loopback.core.errors import ValidationException
 from loopback.engines.cloudwatch import expressions, rules
+from loopback.engines.cloudwatch.series import Grid
 
 SERIES: dict[str, expressions.Series] = {"m1": [1.0, None, 3.0], "m2": [2.0, 2.0, 0.0], "e1": [None, None, None]}
 
+GRID = Grid([1_700_000_040.0, 1_700_000_100.0, 1_700_000_160.0], 60)
+
 
 def value(text: str) -> Any:
-    return expressions.evaluate(expressions.parse(text), SERIES, SERIES)
+    return expressions.evaluate(expressions.parse(text), SERIES, SERIES, GRID)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,26 @@ def value(text: str) -> Any:
         ("SUM(FILL(METRICS(), 1))", [4.0, 4.0, 4.0]),
         ("IF(m1 > 2, m1, 0)", [0.0, None, 3.0]),
         ("IF(m2, m1)", [1.0, None, None]),
+        ("FILL(m1, LINEAR)", [1.0, 2.0, 3.0]),
+        ("FILL(e1, LINEAR)", [None, None, None]),
+        ("DIFF(m2)", [None, 0.0, -2.0]),
+        ("DIFF(m1)", [None, None, 2.0]),
+        ("DIFF_TIME(m1)", [None, None, 120.0]),
+        ("RATE(m2) * 60", [None, 0.0, -2.0]),
+        ("RATE(m1) * 60", [None, None, 1.0]),
+        ("RUNNING_SUM(m1)", [1.0, None, 4.0]),
+        ("CEIL(m1 / 2)", [1.0, None, 2.0]),
+        ("FLOOR(m1 / 2)", [0.0, None, 1.0]),
+        ("ABS(0 - m1)", [1.0, None, 3.0]),
+        ("LOG10(m2 * 50)", [2.0, 2.0, None]),
+        ("m1 / PERIOD(m1) * 60", [1.0, None, 3.0]),
+        ("MINUTE(m2)", [14.0, 15.0, 16.0]),
+        ("DAY(m1)", [2.0, None, 2.0]),
+        ("TIME_SERIES(4)", [4.0, 4.0, 4.0]),
+        ("FIRST(METRICS())", [1.0, None, 3.0]),
+        ("m2 * METRIC_COUNT(METRICS())", [6.0, 6.0, 0.0]),
+        ("DATAPOINT_COUNT(m1)", 2.0),
+        ("SUM(RATE([m2, m2])) * 60", [None, 0.0, -4.0]),
     ],
 )
 def test_what_formulas_give(text: str, expected: Any) -> None:
@@ -50,7 +73,8 @@ def test_what_formulas_give(text: str, expected: Any) -> None:
         ("m9 + 1", "no query with the id 'm9'"),
         ("m1 +", "the end"),
         ("m1 $ 2", "'\\$'"),
-        ("FILL(m1, LINEAR)", "FILL with LINEAR"),
+        ("STDDEV(m1)", "does not compute STDDEV"),
+        ("RATE(2)", "RATE takes series"),
         ("IF(m1)", "IF does not take 1"),
         ("m1 m2", "'m2'"),
         ("METRICS() + METRICS()", "at most one array"),
