@@ -23,6 +23,7 @@ from loopback.core.settings import Settings
 from loopback.ministack import (
     acknowledge,
     aliases,
+    bucket_policies,
     carried_out,
     conditions,
     encryption,
@@ -133,6 +134,7 @@ PARTS = (
     queue_names,
     schedules,
     metric_queries,
+    bucket_policies,
 )
 
 
@@ -180,6 +182,7 @@ class Ministack:
         temporary.install(settings.state)
         programs.install(settings)
         schedules.install()
+        bucket_policies.install(settings.place.account, enforced=settings.enforce_iam)
         checked = signatures.Signatures(settings.place, enforced=settings.enforce_iam)
         template_urls.install(settings.place)
         templates.Templates(template_urls.reader(self.objects.read, settings.place))
