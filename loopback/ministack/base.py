@@ -25,6 +25,7 @@ from loopback.ministack import (
     aliases,
     bucket_policies,
     carried_out,
+    change_sets,
     conditions,
     encryption,
     event_rules,
@@ -135,6 +136,7 @@ PARTS = (
     schedules,
     metric_queries,
     bucket_policies,
+    change_sets,
 )
 
 
@@ -189,6 +191,7 @@ class Ministack:
         template_checks.install(self._carried.refused_types)
         stack_properties.install()
         stack_requests.install()
+        change_sets.install()
         self.permissions: permissions.Permissions | None = None
         if settings.enforce_iam:
             self.permissions = permissions.Permissions(settings.place, self._services, IamUsageLog(settings.iam_usage))

@@ -1,11 +1,12 @@
 """Properties of all resources of a stack compared with their schemas before the first is made, as AWS does.
 
-What depends on another resource is compared when that is there: see `stacks`.
+What depends on another resource is compared when that is there: see `stacks`. Change sets: see `change_sets`.
 """
 
 import copy
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from loopback.engines.cloudformation.known_values import known_values
@@ -19,6 +20,17 @@ OPEN = ("Custom::", "AWS::CloudFormation::")
 Fault = tuple[str, str, str, str, str]  # logical id, type, name of the validation, path, reason
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the properties of a stack's resources are resolved with."""
+
+    parameters: Any
+    conditions: Mapping[str, bool]
+    mappings: Any
+    stack_name: str
+    stack_id: str
+
+
 def install() -> None:
     """Let the base's validation see every property. Once, before the base serves."""
     state, engine = _modules()
@@ -27,26 +39,37 @@ def install() -> None:
     def validate_resources(resources: Mapping[str, Any], ordered: Iterable[str], *arguments: Any) -> list[Fault]:
         """The faults of a template's resources, those of their properties included."""
         found: list[Fault] = validate(resources, ordered, *arguments)
-        parameters, conditions, mappings, stack_name, stack_id = arguments[:5]
-
-        def resolve(value: Any) -> Any:
-            refs = copy.deepcopy(value)
-            return engine._resolve_refs(refs, {}, parameters, conditions, mappings, stack_name, stack_id)
-
-        verb = str(state._stacks.get(stack_name, {}).get("StackStatus", "")).partition("_")[0] or "CREATE"
-        for logical_id in ordered:
-            resource = resources[logical_id]
-            kind = resource.get("Type", OPEN[0])
-            if kind.startswith(OPEN) or not conditions.get(resource.get("Condition", ""), True):
-                continue
-            properties = known_values(resource.get("Properties", {}), conditions, frozenset(resources), resolve)
+        around = Surroundings(*arguments[:5])
+        verb = str(state._stacks.get(around.stack_name, {}).get("StackStatus", "")).partition("_")[0] or "CREATE"
+        for logical_id, kind, properties in known_resources(resources, ordered, around):
             if faults := property_faults(kind, properties):
                 found += [fault(logical_id, kind, text) for text in faults]
                 reason = words(logical_id, faults)
-                engine._add_event(stack_id, stack_name, logical_id, kind, f"{verb}_FAILED", reason)
+                engine._add_event(around.stack_id, around.stack_name, logical_id, kind, f"{verb}_FAILED", reason)
         return found
 
     engine._validation_errors = validate_resources
+
+
+def known_resources(
+    resources: Mapping[str, Any], ordered: Iterable[str], around: Surroundings
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(logical id, type, properties as far as they are known before anything is made) of what has a schema."""
+    _, engine = _modules()
+
+    def resolve(value: Any) -> Any:
+        refs = copy.deepcopy(value)
+        return engine._resolve_refs(
+            refs, {}, around.parameters, around.conditions, around.mappings, around.stack_name, around.stack_id
+        )
+
+    for logical_id in ordered:
+        resource = resources[logical_id]
+        kind = resource.get("Type", OPEN[0])
+        if kind.startswith(OPEN) or not around.conditions.get(resource.get("Condition", ""), True):
+            continue
+        given = resource.get("Properties", {})
+        yield logical_id, kind, known_values(given, around.conditions, frozenset(resources), resolve)
 
 
 def _modules() -> list[Any]:

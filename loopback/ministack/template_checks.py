@@ -6,17 +6,18 @@ whether IAM is enforced or not: a template that needs them is refused by AWS in 
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from loopback.engines.cloudformation.attributes import has_attribute
-from loopback.engines.cloudformation.parameters import check_defaults, check_given
+from loopback.engines.cloudformation.parameters import check_defaults, check_given, check_identifiers
 from loopback.engines.cloudformation.references import check_references
 from loopback.engines.cloudformation.template_format import InvalidTemplate, check_format
 from loopback.ministack.carried_out import LIST, refused_properties
 
 _MODULE = "ministack.services.cloudformation"
+_EC2 = "ministack.services.ec2"
 HOOKS: dict[str, tuple[str, ...]] = {
     f"{_MODULE}.engine": ("_parse_template", "_resolve_parameters", "_evaluate_conditions", "declared_transforms"),
     f"{_MODULE}.handlers": (
@@ -35,6 +36,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
         "_error",
     ),
     f"{_MODULE}.provisioners": ("_check_nested_stack_capabilities",),
+    _EC2: ("_vpcs", "_subnets", "_security_groups", "get_region"),
 }
 PREFIX = "Template format error: "
 # How the refusals begin that the base's own prefix is not for.
@@ -69,7 +71,9 @@ def install(refused_types: Callable[[Iterable[str]], list[str]]) -> None:
 
     def resolve_parameters(template: Any, given: Sequence[Any], previous: Mapping[str, Any] | None = None) -> Any:
         check_given(template, given, previous or {})
-        return resolve(template, given, previous)
+        values = resolve(template, given, previous)
+        check_identifiers(values, template, account_identifiers)
+        return values
 
     def transform_template(template: Any, *given: Any) -> Any:
         check_transforms(declared(template), with_sam=find_spec("samtranslator") is not None)
@@ -98,7 +102,18 @@ def install(refused_types: Callable[[Iterable[str]], list[str]]) -> None:
 
 
 def _modules() -> list[Any]:
-    return [importlib.import_module(name) for name in HOOKS]
+    return [importlib.import_module(name) for name in HOOKS if name.startswith(_MODULE)]
+
+
+def account_identifiers(kind: str) -> Collection[str]:
+    """What the account has of a type that parameters name: there are networks here, and no machines."""
+    ec2: Any = importlib.import_module(_EC2)
+    if kind == "AWS::EC2::AvailabilityZone::Name":
+        return [f"{ec2.get_region()}{letter}" for letter in "abc"]
+    if kind == "AWS::EC2::SecurityGroup::GroupName":
+        return [group["GroupName"] for group in ec2._security_groups.values()]
+    stores = {"VPC::Id": ec2._vpcs, "Subnet::Id": ec2._subnets, "SecurityGroup::Id": ec2._security_groups}
+    return tuple(stores.get(kind.removeprefix("AWS::EC2::"), ()))
 
 
 def check_transforms(names: Iterable[str], *, with_sam: bool) -> None:

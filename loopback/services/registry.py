@@ -12,6 +12,7 @@ from loopback.core.errors import (
     InternalFailure,
     ServiceError,
     UnknownOperationException,
+    ValidationException,
 )
 from loopback.core.objects import Objects
 from loopback.core.permissions import Permit, anything, checks
@@ -50,6 +51,8 @@ class Context:
 Handler = Callable[[Request, Context], Response]
 Answer = tuple[int, dict[str, str], bytes]
 
+Refusal = Callable[[ServiceError], ServiceError]
+_REFUSALS: dict[str, Refusal] = {}
 _HANDLERS: dict[tuple[str, str], Handler] = {}
 
 
@@ -65,6 +68,15 @@ def handles(operation: str, service: str = "sagemaker") -> Callable[[Handler], H
     return register
 
 
+def refuse_with(service: str, name: Refusal) -> None:
+    """Let a service call the faults of a request by names of its own: some have no ValidationException."""
+    _REFUSALS[service] = name
+
+
+def _keep(fault: ServiceError) -> ServiceError:
+    return fault
+
+
 def implemented_operations(service: str) -> frozenset[str]:
     """The operations of a service that loopback runs."""
     return frozenset(operation for name, operation in _HANDLERS if name == service)
@@ -76,7 +88,10 @@ def call(service: str, operation: str, request: Mapping[str, Any], context: Cont
     if handler is None:
         raise UnknownOperationException(f"loopback does not run {service} {operation}")
     present = {key: value for key, value in request.items() if value is not None}
-    model.check(present, model.operation(service, operation).input_shape)
+    try:
+        model.check(present, model.operation(service, operation).input_shape)
+    except ValidationException as fault:
+        raise _REFUSALS.get(service, _keep)(fault) from None
     try:
         return handler(present, context)
     except IllegalTransition as fault:

@@ -30,7 +30,11 @@ def operation(service_name: str, operation_name: str) -> OperationModel:
 
 
 def check(request: dict[str, Any], shape: Shape | None) -> None:
-    """Raise ValidationException with every fault: names, types, required, min (botocore), enum, pattern, max."""
+    """Raise ValidationException with every fault: names, types, required, min (botocore), enum, pattern, max.
+
+    The words are those of AWS's own services, as boto3 users see them: a path has its members in lower camel case and
+    counts lists from 1 (`productionVariants.1.member.instanceType`).
+    """
     if shape is None:
         return
     try:
@@ -50,46 +54,46 @@ def _faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
         case "structure":
             for key, item in value.items():
                 if item is not None:
-                    yield from _faults(item, shape.members[key], f"{path}.{key}".lstrip("."))
+                    yield from _faults(item, shape.members[key], f"{path}.{key[:1].lower()}{key[1:]}".lstrip("."))
         case "list":
-            yield from _size_faults(len(value), "items", shape, path)
-            for i, item in enumerate(value):
-                yield from _faults(item, shape.member, f"{path}[{i}]")
+            yield from _size_faults(value, shape, path)
+            for i, item in enumerate(value, start=1):
+                yield from _faults(item, shape.member, f"{path}.{i}.member")
         case "map":
             yield from _map_faults(value, shape, path)
         case "string":
             yield from _string_faults(value, shape, path)
         case "integer" | "long" | "float" | "double":
             if value > shape.metadata.get("max", value):
-                yield f"Value {value} at {path!r} must be at most {shape.metadata['max']}"
+                yield _unsatisfied(value, path, f"Member must have value less than or equal to {shape.metadata['max']}")
+
+
+def _unsatisfied(value: Any, path: str, constraint: str) -> str:
+    shown = str(value)
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
+    return f"Value '{shown}' at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _map_faults(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
-    yield from _size_faults(len(value), "entries", shape, path)
+    yield from _size_faults(value, shape, path)
     for key, item in value.items():
-        yield from _faults(key, shape.key, f"{path} key")
-        yield from _faults(item, shape.value, f"{path}[{key!r}]")
+        yield from _faults(key, shape.key, f"{path}.{key}.member")
+        yield from _faults(item, shape.value, f"{path}.{key}.member")
 
 
-def _size_faults(size: int, noun: str, shape: Shape, path: str) -> Iterator[str]:
-    limit = shape.metadata.get("max", size)
-    if size > limit:
-        yield f"{path!r} has {size} {noun}; at most {limit}"
+def _size_faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    most = shape.metadata.get("max")
+    if most is not None and len(value) > most:
+        yield _unsatisfied(value, path, f"Member must have length less than or equal to {most}")
 
 
 def _string_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
-    shown = value if len(value) <= 80 else value[:77] + "..."
     if shape.enum and value not in shape.enum:
-        yield f"Value {shown!r} at {path!r} is not one of {_choices(shape.enum)}"
-    yield from _size_faults(len(value), "characters", shape, path)
+        yield _unsatisfied(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+    yield from _size_faults(value, shape, path)
     pattern = shape.metadata.get("pattern")
     if pattern and not _compile(pattern).fullmatch(value):
-        yield f"Value {shown!r} at {path!r} must match {pattern}"
-
-
-def _choices(values: list[str]) -> str:
-    """Instance types are over a hundred: a message shows the first of a long list."""
-    return f"{sorted(values)}" if len(values) <= 20 else f"{sorted(values)[:20]} and {len(values) - 20} more"
+        yield _unsatisfied(value, path, f"Member must satisfy regular expression pattern: {pattern}")
 
 
 @cache

@@ -1,7 +1,7 @@
 """The values that a stack's parameters are given, beside their definitions. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from loopback.engines.cloudformation.template_format import InvalidTemplate, Template
@@ -9,6 +9,8 @@ from loopback.engines.cloudformation.template_format import InvalidTemplate, Tem
 NUMBERS = ("Number", "List<Number>")
 LISTS = ("CommaDelimitedList", "List<")
 STORED = "AWS::SSM::Parameter::Value<"  # the value is the name of one in the Parameter Store
+OF_ACCOUNT = ("AWS::EC2::", "AWS::Route53::")  # the value names what the account has
+Known = Callable[[str], Collection[str]]
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -51,6 +53,24 @@ def check_value(name: str, definition: Mapping[str, Any], value: Any) -> None:
         return
     for fault in _faults(definition, kind, _text(value)):
         raise InvalidTemplate(f"Parameter '{name}' {definition.get('ConstraintDescription') or fault}")
+
+
+def check_identifiers(values: Mapping[str, Mapping[str, Any]], template: Template, known: Known) -> None:
+    """Raises InvalidTemplate for a VPC, a subnet, ... that a parameter of such a type names and that is not there.
+
+    `values` are the resolved ones, by name; `known` gives the identifiers of a type in the account.
+    """
+    for name, definition in template.get("Parameters", {}).items():
+        kind = str(definition["Type"]).removeprefix("List<").removesuffix(">")
+        if not kind.startswith(OF_ACCOUNT) or name not in values:
+            continue
+        there = known(kind)
+        for item in _text(values[name].get("Value")).split(","):
+            if item.strip() not in there:
+                raise InvalidTemplate(
+                    f"Parameter validation failed: parameter value {item.strip()} for parameter name {name} "
+                    "does not exist"
+                )
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,7 @@ from loopback.core.repositories import (
 from loopback.rows.repositories import CodeCommitRepositoryRow
 from loopback.rows.row import view_of
 from loopback.services.paging import Items, Paging
-from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.registry import Context, Request, Response, handles, refuse_with
 
 SERVICE = "codecommit"
 HEADS = "refs/heads/"
@@ -66,6 +66,17 @@ class RepositoryNameRequiredException(ServiceError):
     """The repository is not named."""
 
 
+NAME_RULE = (  # AWS's words, as moto's tests against AWS have them
+    "The repository name is not valid. Repository names can be any valid combination of letters, numbers, periods, "
+    "underscores, and dashes. Names must be between 1 and 100 characters in length."
+)
+
+
+def _name_refusal(fault: ServiceError) -> ServiceError:
+    return InvalidRepositoryNameException(NAME_RULE) if "'repositoryName'" in str(fault) else fault
+
+
+refuse_with(SERVICE, _name_refusal)
 PAGING = Paging("nextToken", "", "nextToken", InvalidContinuationTokenException)
 
 

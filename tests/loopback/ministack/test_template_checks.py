@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from loopback.engines.cloudformation.template_format import InvalidTemplate
-from loopback.ministack import stack_properties, stack_requests, template_checks
+from loopback.ministack import change_sets, stack_properties, stack_requests, template_checks
 
 ROLE = """
 Resources:
@@ -25,7 +25,7 @@ STACK = "ministack.services.cloudformation"
 
 @pytest.fixture
 def handlers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for part in (template_checks, stack_properties, stack_requests):
+    for part in (template_checks, stack_properties, stack_requests, change_sets):
         for name, hooks in part.HOOKS.items():
             module = importlib.import_module(name)
             for hook in hooks:
@@ -37,6 +37,8 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Any:
     stack_properties.install()
     monkeypatch.setattr(handlers, "_ACTION_HANDLERS", dict(handlers._ACTION_HANDLERS))
     stack_requests.install()
+    monkeypatch.setattr(state, "_change_sets", {})
+    change_sets.install()
     return handlers
 
 
@@ -194,3 +196,59 @@ def test_the_members_are_those_of_the_api() -> None:
     service = botocore.session.get_session().get_service_model("cloudformation")
     for action, members in stack_requests.NOT_DONE.items():
         assert set(members) <= set(service.operation_model(action).input_shape.members), action
+
+
+def change_set(handlers: Any, text: str) -> tuple[dict[str, Any], list[str | None]]:
+    """What CreateChangeSet has made, and the reasons that DescribeEvents has for it."""
+    request = {"StackName": ["s"], "ChangeSetName": ["c"], "ChangeSetType": ["CREATE"], "TemplateBody": [text]}
+    status, _, body = handlers._ACTION_HANDLERS["CreateChangeSet"](request)
+    assert status == 200, body
+    (made,) = importlib.import_module(STACK)._change_sets.values()
+    _, _, body = handlers._ACTION_HANDLERS["DescribeEvents"]({"ChangeSetName": [made["ChangeSetId"]]})
+    events = ET.fromstring(body).iterfind(".//{*}ValidationStatusReason")
+    return made, [event.text for event in events]
+
+
+def test_a_change_set_whose_properties_fit(handlers: Any) -> None:
+    made, reasons = change_set(handlers, TOPIC % "a")
+    assert (made["Status"], made["ExecutionStatus"], reasons) == ("CREATE_COMPLETE", "AVAILABLE", [])
+
+
+def test_a_change_set_whose_properties_do_not_fit_is_failed(handlers: Any) -> None:
+    """The words of aws/aws-cdk-cli#1000; where the reasons are, by #970."""
+    made, reasons = change_set(handlers, "Resources: {T: {Type: 'AWS::SNS::Topic', Properties: {Nope: 1}}}")
+    assert (made["Status"], made["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+    assert made["StatusReason"] == (
+        "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early "
+        "Validation errors, use the DescribeEvents API for detailed failure information."
+    )
+    assert reasons == ["#: extraneous key [Nope] is not permitted"]
+
+
+def test_a_change_set_with_a_name_that_is_taken_is_failed(handlers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqs: Any = importlib.import_module("ministack.services.sqs")
+    monkeypatch.setattr(sqs, "_queue_name_to_url", {"mine": "http://x"})
+    made, reasons = change_set(handlers, "Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: mine}}}")
+    assert "[AWS::EarlyValidation::ResourceExistenceCheck]" in made["StatusReason"]
+    assert reasons == ["Resource of type 'AWS::SQS::Queue' with identifier 'mine' already exists."]
+
+
+NETWORK = """
+Parameters:
+  Vpc: {Type: 'AWS::EC2::VPC::Id', Default: vpc-1}
+  Subnets: {Type: 'List<AWS::EC2::Subnet::Id>', Default: subnet-1}
+Resources: {T: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: {Ref: Vpc}}}}
+"""
+
+
+def test_what_a_parameter_names_must_be_there(handlers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudFormation's words for such parameters, as its users report them."""
+    ec2: Any = importlib.import_module("ministack.services.ec2")
+    monkeypatch.setattr(ec2, "_vpcs", {"vpc-1": {}})
+    monkeypatch.setattr(ec2, "_subnets", {"subnet-1": {}, "subnet-2": {}})
+    assert change_set(handlers, NETWORK)[0]["Status"] == "CREATE_COMPLETE"
+    given = {"Parameters.member.1.ParameterKey": ["Subnets"], "Parameters.member.1.ParameterValue": ["subnet-2, other"]}
+    assert asked(handlers, "CreateStack", NETWORK, **given, StackName=["t"]) == (
+        "ValidationError",
+        "Parameter validation failed: parameter value other for parameter name Subnets does not exist",
+    )

@@ -80,8 +80,8 @@ def test_the_stack_of_a_project(sagemaker: Any, stacks: FakeStacks, finish: Any)
         ({"TemplateProviders": None}, "exactly one of"),
         ({"ServiceCatalogProvisioningDetails": {"ProductId": "prod-1"}}, "exactly one of"),
         ({"TemplateProviders": [{}]}, "needs CfnTemplateProvider"),
-        ({"ProjectName": "n" * 33}, "at most 32"),
-        ({"ProjectName": "under_score"}, "must match"),
+        ({"ProjectName": "n" * 33}, "less than or equal to 32"),
+        ({"ProjectName": "under_score"}, "must satisfy regular expression"),
         ({"TemplateProviders": [{"CfnTemplateProvider": PROVIDER | {"TemplateURL": "http://127.0.0.1/b/k"}}]}, "https"),
         ({"TemplateProviders": [{"CfnTemplateProvider": PROVIDER | {"TemplateURL": "https://a.org/k"}}]}, "S3 object"),
         (

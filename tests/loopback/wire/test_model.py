@@ -24,8 +24,11 @@ def test_a_good_request_passes() -> None:
     [
         ({"Unknown": 1}, "Unknown parameter"),
         ({"ProcessingJobName": 7}, "Invalid type for parameter ProcessingJobName"),
-        ({"ProcessingJobName": "a b"}, "Value 'a b' at 'ProcessingJobName' must match"),
-        ({"ProcessingJobName": "x" * 64}, "has 64 characters; at most 63"),
+        (
+            {"ProcessingJobName": "a b"},
+            "Value 'a b' at 'processingJobName' failed to satisfy constraint: Member must satisfy regular",
+        ),
+        ({"ProcessingJobName": "x" * 64}, "Member must have length less than or equal to 63"),
         ({"RoleArn": "me"}, "Invalid length for parameter RoleArn"),
         (
             {
@@ -35,7 +38,10 @@ def test_a_good_request_passes() -> None:
             },
             "2 validation errors detected",
         ),
-        ({"Environment": {str(i): "v" for i in range(101)}}, "'Environment' has 101 entries; at most 100"),
+        (
+            {"Environment": {str(i): "v" for i in range(101)}},
+            "'environment' failed to satisfy constraint: Member must have length less than or equal to 100",
+        ),
     ],
 )
 def test_each_fault_is_named(changes: dict[str, object], message: str) -> None:
@@ -53,5 +59,5 @@ def test_every_pattern_of_the_model_compiles() -> None:
 def test_java_character_classes_mean_what_they_say(text: str) -> None:
     shape = model.operation("sagemaker", "CreateModelPackage").input_shape.members["CustomerMetadataProperties"]
     model.check({"key": text}, shape)
-    with pytest.raises(ValidationException, match="must match"):
+    with pytest.raises(ValidationException, match="must satisfy regular"):
         model.check({"key": "semi;colon"}, shape)

@@ -66,7 +66,7 @@ VARIABLE = {"name": "CODEBUILD_X", "value": "1"}
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"name": "a b"}, "'a b' at 'name' must match"),
+        ({"name": "a b"}, "'a b' at 'name' failed to satisfy constraint: Member must satisfy regular"),
         ({"timeoutInMinutes": 4}, "timeoutInMinutes"),
         ({"timeoutInMinutes": 2161}, "timeoutInMinutes"),
         ({"source": {"type": "CODEPIPELINE"}}, "with CodePipeline both must be CODEPIPELINE"),
