@@ -44,7 +44,7 @@ def install(alarms: Alarms) -> None:
         except ValidationException as fault:
             refusal: Answer = module._error("ValidationError", str(fault), 400, use_json=is_json, use_cbor=is_cbor)
             return refusal
-        return _rendered(module, answer, is_cbor, is_json)
+        return _render(module, answer, is_cbor, is_json)
 
     def put_checked_dashboard(name: str, body: str) -> Any:
         """What stacks and PutDashboard both call."""
@@ -73,7 +73,7 @@ def _request(params: Any, body: Mapping[str, Any], operation: str, *, modelled: 
     return given
 
 
-def _rendered(module: Any, answer: Mapping[str, Any], is_cbor: bool, is_json: bool) -> Answer:
+def _render(module: Any, answer: Mapping[str, Any], is_cbor: bool, is_json: bool) -> Answer:
     results = [
         result | {"Timestamps": [_iso(start) for start in result["Timestamps"]]}
         for result in answer["MetricDataResults"]

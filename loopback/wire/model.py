@@ -65,10 +65,12 @@ def _faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
             yield from _string_faults(value, shape, path)
         case "integer" | "long" | "float" | "double":
             if value > shape.metadata.get("max", value):
-                yield _unsatisfied(value, path, f"Member must have value less than or equal to {shape.metadata['max']}")
+                yield _constraint_fault(
+                    value, path, f"Member must have value less than or equal to {shape.metadata['max']}"
+                )
 
 
-def _unsatisfied(value: Any, path: str, constraint: str) -> str:
+def _constraint_fault(value: Any, path: str, constraint: str) -> str:
     shown = str(value)
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     return f"Value '{shown}' at '{path}' failed to satisfy constraint: {constraint}"
@@ -84,16 +86,16 @@ def _map_faults(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]
 def _size_faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
     most = shape.metadata.get("max")
     if most is not None and len(value) > most:
-        yield _unsatisfied(value, path, f"Member must have length less than or equal to {most}")
+        yield _constraint_fault(value, path, f"Member must have length less than or equal to {most}")
 
 
 def _string_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
     if shape.enum and value not in shape.enum:
-        yield _unsatisfied(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+        yield _constraint_fault(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
     yield from _size_faults(value, shape, path)
     pattern = shape.metadata.get("pattern")
     if pattern and not _compile(pattern).fullmatch(value):
-        yield _unsatisfied(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+        yield _constraint_fault(value, path, f"Member must satisfy regular expression pattern: {pattern}")
 
 
 @cache

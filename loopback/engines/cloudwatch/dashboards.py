@@ -26,7 +26,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Fault:
+class BodyFault:
     """Where in a body something is wrong, and what."""
 
     path: str
@@ -54,89 +54,89 @@ def body_fault(body: str) -> str:
     return f"The dashboard body is invalid, there are {len(told)} validation errors:\n{json.dumps(told, indent=2)}"
 
 
-def _faults(document: Mapping[str, Any]) -> Iterator[Fault]:
+def _faults(document: Mapping[str, Any]) -> Iterator[BodyFault]:
     widgets = document.get("widgets")
     if widgets is None:
-        yield Fault("", "Should have required property 'widgets'")
+        yield BodyFault("", "Should have required property 'widgets'")
         return
     if not isinstance(widgets, list):
-        yield Fault("/widgets", "Should be array")
+        yield BodyFault("/widgets", "Should be array")
         return
     if len(widgets) > MOST_WIDGETS:
-        yield Fault("/widgets", f"Should NOT have more than {MOST_WIDGETS} items")
+        yield BodyFault("/widgets", f"Should NOT have more than {MOST_WIDGETS} items")
     for index, widget in enumerate(widgets):
         yield from _widget_faults(widget, f"/widgets/{index}")
 
 
-def _widget_faults(widget: Any, path: str) -> Iterator[Fault]:
+def _widget_faults(widget: Any, path: str) -> Iterator[BodyFault]:
     if not isinstance(widget, dict):
-        yield Fault(path, "Should be object")
+        yield BodyFault(path, "Should be object")
         return
     for name, least, most in (("x", 0, WIDTH - 1), ("y", 0, None), ("width", 1, WIDTH), ("height", 1, 1000)):
         yield from _number_faults(widget.get(name), f"{path}/{name}", least, most)
     kind, properties = widget.get("type"), widget.get("properties")
     if kind is None:
-        yield Fault(path, "Should have required property 'type'")
+        yield BodyFault(path, "Should have required property 'type'")
     elif kind not in _REQUIRED:
-        yield Fault(f"{path}/type", f"Should be equal to one of the allowed values: {', '.join(_REQUIRED)}")
+        yield BodyFault(f"{path}/type", f"Should be equal to one of the allowed values: {', '.join(_REQUIRED)}")
     elif properties is None:
-        yield Fault(path, "Should have required property 'properties'")
+        yield BodyFault(path, "Should have required property 'properties'")
     elif not isinstance(properties, dict):
-        yield Fault(f"{path}/properties", "Should be object")
+        yield BodyFault(f"{path}/properties", "Should be object")
     else:
         for name in _REQUIRED[kind]:
             if name not in properties:
-                yield Fault(f"{path}/properties", f"Should have required property '{name}'")
+                yield BodyFault(f"{path}/properties", f"Should have required property '{name}'")
         if kind == "metric":
             yield from _metric_faults(properties, f"{path}/properties")
 
 
-def _number_faults(value: Any, path: str, least: int, most: int | None) -> Iterator[Fault]:
+def _number_faults(value: Any, path: str, least: int, most: int | None) -> Iterator[BodyFault]:
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool):
-        yield Fault(path, "Should be integer")
+        yield BodyFault(path, "Should be integer")
     elif value < least:
-        yield Fault(path, f"Should be >= {least}")
+        yield BodyFault(path, f"Should be >= {least}")
     elif most is not None and value > most:
-        yield Fault(path, f"Should be <= {most}")
+        yield BodyFault(path, f"Should be <= {most}")
 
 
-def _metric_faults(properties: Mapping[str, Any], path: str) -> Iterator[Fault]:
+def _metric_faults(properties: Mapping[str, Any], path: str) -> Iterator[BodyFault]:
     metrics, annotations = properties.get("metrics"), properties.get("annotations")
     if metrics is None and annotations is None:
-        yield Fault(path, "Should have required property 'metrics'")
-        yield Fault(path, _NO_SOURCE)
-        yield Fault(path, "Should have required property 'annotations'")
+        yield BodyFault(path, "Should have required property 'metrics'")
+        yield BodyFault(path, _NO_SOURCE)
+        yield BodyFault(path, "Should have required property 'annotations'")
         return
     if metrics is not None and not properties.get("region"):
-        yield Fault(path, _NO_SOURCE)
+        yield BodyFault(path, _NO_SOURCE)
     if metrics is None:
         return
     if not isinstance(metrics, list):
-        yield Fault(f"{path}/metrics", "Should be array")
+        yield BodyFault(f"{path}/metrics", "Should be array")
         return
     for index, metric in enumerate(metrics):
         yield from _series_faults(metric, f"{path}/metrics/{index}")
 
 
-def _series_faults(metric: Any, path: str) -> Iterator[Fault]:
+def _series_faults(metric: Any, path: str) -> Iterator[BodyFault]:
     """One line of a graph: namespace, name, dimensions in pairs, options; or the options of an expression alone."""
     if not isinstance(metric, list):
-        yield Fault(path, "Should be array")
+        yield BodyFault(path, "Should be array")
         return
     if not metric:
-        yield Fault(path, "Should NOT have fewer than 1 items")
+        yield BodyFault(path, "Should NOT have fewer than 1 items")
         return
     *texts, options = metric if isinstance(metric[-1], dict) else [*metric, {}]
     if not all(isinstance(text, str) for text in texts):
-        yield Fault(path, "Should be string")
+        yield BodyFault(path, "Should be string")
     elif texts and texts != ["..."] and "..." not in texts and (len(texts) < 2 or len(texts) % 2):
-        yield Fault(
+        yield BodyFault(
             path, 'Invalid metric field type, only "String" type is allowed; dimensions have a name and a value'
         )
     elif not texts and "expression" not in options:
-        yield Fault(f"{path}/0", "Should have required property 'expression'")
+        yield BodyFault(f"{path}/0", "Should have required property 'expression'")
     colour = options.get("color")
     if colour is not None and not (isinstance(colour, str) and _COLOUR.fullmatch(colour)):
-        yield Fault(f"{path}/{len(texts)}/color", f"Should match pattern {_COLOUR.pattern}")
+        yield BodyFault(f"{path}/{len(texts)}/color", f"Should match pattern {_COLOUR.pattern}")

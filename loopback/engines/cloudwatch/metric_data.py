@@ -55,7 +55,7 @@ def answer(request: Mapping[str, Any], span: Span, fetch: Fetch) -> dict[str, An
     results = []
     for query in queries:
         if query.returned:
-            pairs = points[query.id] if query.source else _computed(query, queries, span, fetch)
+            pairs = points[query.id] if query.source else _compute(query, queries, span, fetch)
             results.append((query, pairs[::-1] if newest_first else pairs))
     return _page(results, request)
 
@@ -104,7 +104,7 @@ def _points(query: Query, span: Span, fetch: Fetch) -> list[tuple[float, float]]
     return [(start, value) for start, value in found if value is not None]
 
 
-def _computed(query: Query, queries: Sequence[Query], span: Span, fetch: Fetch) -> list[tuple[float, float]]:
+def _compute(query: Query, queries: Sequence[Query], span: Span, fetch: Fetch) -> list[tuple[float, float]]:
     texts = {one.id: one.expression for one in queries if one.expression}
     used = _metrics_of(query.id, texts, queries)
     periods = {one.period for one in used}
@@ -118,7 +118,7 @@ def _computed(query: Query, queries: Sequence[Query], span: Span, fetch: Fetch) 
     for one in used:
         values = dict(_points(one, span, fetch))
         metrics[one.id] = [values.get(start) for start in grid.starts]
-    needed = _needed(query.id, texts)
+    needed = _dependencies(query.id, texts)
     found = alarms.evaluate_all({name: text for name, text in texts.items() if name in needed}, metrics, grid)[query.id]
     if not isinstance(found, list):
         raise ValidationException(f"The expression of {query.id} must give a time series; it gives the number {found}")
@@ -132,7 +132,7 @@ def _computed(query: Query, queries: Sequence[Query], span: Span, fetch: Fetch) 
     return [(start, float(value)) for start, value in pairs if isinstance(value, float | int)]
 
 
-def _needed(name: str, texts: Mapping[str, str]) -> set[str]:
+def _dependencies(name: str, texts: Mapping[str, str]) -> set[str]:
     """The ids that an expression depends on, itself included."""
     found, ahead = set(), [name]
     while ahead:
@@ -144,7 +144,7 @@ def _needed(name: str, texts: Mapping[str, str]) -> set[str]:
 
 def _metrics_of(name: str, texts: Mapping[str, str], queries: Sequence[Query]) -> list[Query]:
     """The metrics that an expression reads, by id or with METRICS()."""
-    needed = _needed(name, texts)
+    needed = _dependencies(name, texts)
     everything = any("METRICS" in texts[one] for one in needed if one in texts)
     return [one for one in queries if one.source and (everything or one.id in needed)]
 
