@@ -11,17 +11,11 @@ class Checkout:
     """A folder with a project's files; the template's has the seed code, too."""
 
     root: Path
-    installed: Path = Path(__file__).resolve().parents[2]  # what this slipway came with
 
     @property
     def is_template(self) -> bool:
         """Whether projects are made from it, rather than that it is one."""
         return (self.root / "seed_code" / "seed.py").is_file()
-
-    def need_template(self) -> None:
-        """Raises WrongUsage in a project's own checkout."""
-        if not self.is_template:
-            raise WrongUsage(f"{self.root} is a project's; publish from the template's checkout, which has seed_code/")
 
     @property
     def pipelines(self) -> list[str]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from slipway.build import working_folder
 from slipway.cli import aws_images, launch, model_monitor, projects, publish, roles, screen, wishes
 from slipway.cli.target import Target, UserError
+from slipway.cli.template import find_tree
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
 XGBOOST = "3.2-0"
@@ -288,7 +289,7 @@ def _image(target: Target) -> Row:
 
 def _quotas(target: Target, pipeline: str) -> Row:
     """The instances that the configuration names, against what the account may have: in a new one often none."""
-    needed = quota_names(pipeline, working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    needed = quota_names(pipeline, find_tree(Path.cwd()))
     pages = target.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     found = {q["QuotaName"]: q for page in pages for q in page["Quotas"] if q["QuotaName"] in needed}
     short = [(name, found[name]) for name, least in needed.items() if name in found and found[name]["Value"] < least]
@@ -305,7 +306,7 @@ def _quotas(target: Target, pipeline: str) -> Row:
 
 def _model_monitor(target: Target) -> Row:
     """No call that changes nothing tells whether a new customer may make a monitor; that some are there does."""
-    stages = model_monitor.watched_stages(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    stages = model_monitor.watched_stages(find_tree(Path.cwd()))
     if not stages:
         return Row("model monitor", OK, "not needed: the stages are watched by jobs of their own")
     if there := model_monitor.in_use(target):
@@ -315,14 +316,14 @@ def _model_monitor(target: Target) -> Row:
     return Row("model monitor", UNKNOWN, found, fix)
 
 
-def quota_names(pipeline: str, root: Path) -> dict[str, int]:
+def quota_names(pipeline: str, root: Traversable) -> dict[str, int]:
     """The quotas that the pipeline and the stages of a checkout need, and how much of each at least."""
     import yaml
 
     needed: dict[str, int] = {}
     for kind, chosen in _yaml(yaml, root / "pipelines" / pipeline / "config.yml").get("instances", {}).items():
         needed[f"{chosen['type']} for {kind} job usage"] = chosen.get("count", 1)
-    for stage in sorted((root / "deploy" / "stages").glob("*.yml")):
+    for _, stage in model_monitor.stage_files(root):
         settings = _yaml(yaml, stage)
         if chosen := settings.get("instances"):
             name = f"{chosen['type']} for endpoint usage"
@@ -331,5 +332,5 @@ def quota_names(pipeline: str, root: Path) -> dict[str, int]:
     return needed
 
 
-def _yaml(yaml: Any, path: Path) -> dict[str, Any]:
+def _yaml(yaml: Any, path: Traversable) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}

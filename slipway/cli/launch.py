@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway.build import working_folder
 from slipway.cli import model_monitor, publish, roles, screen, stacks
 from slipway.cli.target import Target, UserError
+from slipway.cli.template import find_tree
 from slipway.cli.wishes import Wish, bucket_name, makes_roles, parameters, reach
 
 ENDED = ("CreateCompleted", "CreateFailed", "DeleteInProgress", "DeleteFailed", "DeleteCompleted")
@@ -42,7 +42,7 @@ def _doubt(target: Target, wish: Wish) -> str:
     """What a person should know of the monitors; empty where it is said or certain."""
     from botocore.exceptions import ClientError
 
-    stages = model_monitor.watched_stages(working_folder.project_above(Path.cwd()) or publish.SEED_CODE.parent)
+    stages = model_monitor.watched_stages(find_tree(Path.cwd()))
     if model_monitor.PARAMETER in wish.parameters or not stages:
         return ""
     try:

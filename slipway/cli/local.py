@@ -119,6 +119,7 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
 
     from slipway.cli import launch as launching
     from slipway.cli import model_monitor, publish, wishes
+    from slipway.cli.template import find_above
 
     began = time.monotonic()
     client = target.client("codeconnections")
@@ -131,7 +132,7 @@ def launch(target: Target, pipeline: str, *, quiet: bool) -> None:
         parameters={model_monitor.PARAMETER: "no"} if target.environ.get("LOOPBACK_ACCOUNT") == "new" else {},
     )
     with contextlib.redirect_stdout(io.StringIO()):  # of interest to those who publish, not to those who try it
-        publish.publish(target, publish.Options(roles=True), as_json=True)
+        publish.publish(target, find_above(Path.cwd()), publish.Options(roles=True), as_json=True)
     launching.begin(target, wish)
     if quiet:
         launching.end(target, wish.name, None)

@@ -1,6 +1,6 @@
 """SageMaker Model Monitor, which is closed to new customers: who asks for it, and whether the account has it."""
 
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from slipway.cli.target import Target
@@ -11,11 +11,11 @@ PARAMETER = "ModelMonitor"
 _MONITORS = ("data_quality", "model_quality", "bias", "explainability")
 
 
-def watched_stages(root: Path) -> tuple[str, ...]:
+def watched_stages(root: Traversable) -> tuple[str, ...]:
     """The stages of a checkout whose monitors are Model Monitor's; by default they are the project's own jobs."""
     import yaml
 
-    def uses_model_monitor(path: Path) -> bool:
+    def uses_model_monitor(path: Traversable) -> bool:
         try:
             document = yaml.safe_load(path.read_text()) or {}
         except (OSError, yaml.YAMLError):
@@ -24,7 +24,14 @@ def watched_stages(root: Path) -> tuple[str, ...]:
         on = any(monitor.get(name) not in (None, False, "off") for name in _MONITORS)
         return on and monitor.get("engine") == "sagemaker"
 
-    return tuple(path.stem for path in sorted((root / "deploy" / "stages").glob("*.yml")) if uses_model_monitor(path))
+    return tuple(name for name, path in stage_files(root) if uses_model_monitor(path))
+
+
+def stage_files(root: Traversable) -> list[tuple[str, Traversable]]:
+    """The stages of a checkout, by name."""
+    folder = root / "deploy" / "stages"
+    files = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+    return [(name.removesuffix(".yml"), files[name]) for name in sorted(files) if name.endswith(".yml")]
 
 
 def in_use(target: Target) -> str:

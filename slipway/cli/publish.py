@@ -4,14 +4,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import seed_code
 from slipway.cli import roles, screen, stacks
 from slipway.cli.target import Target, UserError, WrongUsage
+from slipway.cli.template import Template
 
-SEED_CODE = Path(seed_code.__file__).resolve().parent
 TEMPLATES = "templates/"  # nothing else lies there: Studio offers every object with the tag below this prefix
 TEMPLATE_KEY = TEMPLATES + "slipway.yml"
 VISIBLE = {"Key": "sagemaker:studio-visibility", "Value": "true"}
@@ -40,14 +38,16 @@ class Options:
     boundary: str = ""
 
 
-def publish(target: Target, options: Options, *, as_json: bool) -> None:
+def publish(target: Target, template: Template, options: Options, *, as_json: bool) -> None:
     """Carry it out, and say of each part whether it was made, changed or as it should be already."""
     bucket = options.bucket or default_bucket(target)
     if not _BUCKET.fullmatch(bucket):
         raise WrongUsage(f"--bucket {bucket}: a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens")
     if options.boundary and not options.roles:
         raise WrongUsage("--boundary is of the roles that --roles makes")
-    archives = _archives()
+    archives = {"project": template.project(), "checkin": template.checkin()}
+    if not as_json:
+        screen.say(f"template {template.where}")
     done = [("bucket", bucket, _bucket(target, bucket)), ("CORS", ORIGIN, _cors(target, bucket))]
     keys = {}
     for name, archive in archives.items():
@@ -56,20 +56,21 @@ def publish(target: Target, options: Options, *, as_json: bool) -> None:
             (name, f"s3://{bucket}/{keys[name]}", f"{_object(target, bucket, keys[name], archive)} ({archive})")
         )
     defaults = {"SeedBucket": bucket, "SeedKey": keys["project"], "CheckinKey": keys["checkin"]}
-    text = (SEED_CODE / "project.yml").read_text()
-    template = render(text, defaults | {"RolePrefix": roles.account_prefix(target.region)})
-    done.append(("template", template_url(target, bucket), _template(target, bucket, template)))
-    result = _text(target, bucket, roles.TEMPLATE_KEY, (SEED_CODE / "project_roles.yml").read_text())
+    rendered = render(template.text("project.yml"), defaults | {"RolePrefix": roles.account_prefix(target.region)})
+    done.append(("template", template_url(target, bucket), _template(target, bucket, rendered)))
+    result = _text(target, bucket, roles.TEMPLATE_KEY, template.text("project_roles.yml"))
     done.append(("roles template", f"s3://{bucket}/{roles.TEMPLATE_KEY}", result))
     if options.domain:
         done.append(("domain", options.domain, _domain(target, options.domain, bucket)))
     if options.roles:
-        done.append(("launch role", ROLES_STACK, _roles(target, bucket)))
+        done.append(("launch role", ROLES_STACK, _roles(target, template.text("roles.yml"), bucket)))
         where = roles_url(target, bucket)
         done.append(("roles", roles.OF_ACCOUNT, roles.make_for_account(target, where, bucket, options.boundary)))
     if options.service_catalog:
-        version = hashlib.sha256(template.encode()).hexdigest()[:16]
-        done.append(("portfolio", PORTFOLIO_STACK, _portfolio(target, bucket, options, version)))
+        version = hashlib.sha256(rendered.encode()).hexdigest()[:16]
+        done.append(
+            ("portfolio", PORTFOLIO_STACK, _portfolio(target, template.text("portfolio.yml"), bucket, options, version))
+        )
     _show(done, options, as_json=as_json)
 
 
@@ -116,15 +117,6 @@ def render(text: str, defaults: Mapping[str, str]) -> str:
                 f"seed_code/project.yml has no parameter {name} of Type String; publish fills in its default"
             )
     return text
-
-
-def _archives() -> dict[str, Any]:
-    from seed_code import seed
-
-    try:
-        return {"project": seed.project(), "checkin": seed.checkin()}
-    except seed.SeedError as fault:
-        raise UserError(str(fault)) from None
 
 
 def _code(fault: Any) -> str:
@@ -232,12 +224,8 @@ def domain_location(target: Target, arn: str) -> str:
     return str(tags.get(LOCATION_TAG, ""))
 
 
-def _roles(target: Target, bucket: str) -> str:
-    return stacks.deploy(target, ROLES_STACK, _body("roles.yml"), {"TemplateBucket": bucket})
-
-
-def _body(name: str) -> dict[str, str]:
-    return {"TemplateBody": (SEED_CODE / name).read_text()}
+def _roles(target: Target, text: str, bucket: str) -> str:
+    return stacks.deploy(target, ROLES_STACK, {"TemplateBody": text}, {"TemplateBucket": bucket})
 
 
 def launch_role_name(target: Target) -> str:
@@ -254,7 +242,7 @@ def launch_role(target: Target) -> str:
         return ""
 
 
-def _portfolio(target: Target, bucket: str, options: Options, version: str) -> str:
+def _portfolio(target: Target, text: str, bucket: str, options: Options, version: str) -> str:
     role, principal = launch_role(target), options.principal
     if not role:
         raise UserError(
@@ -274,4 +262,4 @@ def _portfolio(target: Target, bucket: str, options: Options, version: str) -> s
         "LaunchRoleArn": role,
         "PrincipalArn": principal,
     }
-    return stacks.deploy(target, PORTFOLIO_STACK, _body("portfolio.yml"), given)
+    return stacks.deploy(target, PORTFOLIO_STACK, {"TemplateBody": text}, given)

@@ -17,6 +17,7 @@ from slipway.cli import git, merging, screen
 from slipway.cli.archive import MANIFEST, content_id, manifest, manifest_of
 from slipway.cli.checkout import Checkout
 from slipway.cli.target import UserError, WrongUsage
+from slipway.cli.template import find_in_checkout, find_in_wheel, find_installed, project_files
 
 REQUIREMENTS = "requirements.txt"
 FOLDER = "vendor"
@@ -41,21 +42,30 @@ class Upgrade:
 def upgrade(checkout: Checkout, template: Path | None, wheel: Path | None = None, *, dry: bool, as_json: bool) -> int:
     """Carry it out; 1 when something is left for the team to do. Raises UserError, having changed nothing.
 
-    With a `wheel` of the library the project takes that, and no other file of a template.
+    A `wheel` of slipway carries a template of its version; of a project's own wheel the project takes the library, and
+    no other file.
     """
     if checkout.is_template:
         raise WrongUsage(f"{checkout.root} is the template; upgrade works in a clone of a project's repository")
     if wheel and template:
-        raise WrongUsage("--to takes the library alone, --template all files: give one of them")
-    if wheel:
-        found = plan_library(checkout.root, wheel.name, _wheel(wheel))
-    else:
-        found = plan_upgrade(checkout.root, _template_files(template or checkout.installed))
+        raise WrongUsage("--to is a wheel and --template a checkout: give one of them")
+    found = _plan(checkout.root, template, wheel)
     _require_clean_checkout(checkout.root)
     if not dry:
         _write(checkout.root, found)
     _show(checkout, found, dry=dry, as_json=as_json)
     return 1 if found.kept or found.stale else 0
+
+
+def _plan(root: Path, checkout: Path | None, wheel: Path | None) -> Upgrade:
+    if wheel:
+        content = _wheel(wheel)
+        carried = find_in_wheel(wheel)
+        return plan_upgrade(root, project_files(carried)) if carried else plan_library(root, wheel.name, content)
+    template = find_in_checkout(checkout) if checkout else find_installed()
+    if template is None:
+        raise WrongUsage(f"{checkout} is no checkout of the template; name one, or a wheel of slipway with --to")
+    return plan_upgrade(root, project_files(template))
 
 
 def plan_upgrade(root: Path, new: Mapping[str, bytes]) -> Upgrade:
@@ -92,7 +102,7 @@ def plan_library(root: Path, name: str, content: bytes) -> Upgrade:
     if written is None:
         raise UserError(
             f"{root / REQUIREMENTS} does not name a wheel of the library in {FOLDER}/, once: bring the project to this "
-            "version with a checkout of the template first, slipway upgrade --template FOLDER"
+            "version with the template first, slipway upgrade"
         )
     before = f"{FOLDER}/slipway-{_version(theirs)}-py3-none-any.whl"
     gone = (before,) if before != place and (root / before).is_file() else ()
@@ -126,20 +136,6 @@ def _base(root: Path) -> dict[str, str]:
             f"{root} has no {MANIFEST}, which says which files are the template's: it was launched before there was "
             "one. Ship once from the template's checkout, `slipway ship --merge`, which adds it"
         ) from None
-
-
-def _template_files(template: Path) -> dict[str, bytes]:
-    if not (template / "seed_code" / "seed.py").is_file():
-        raise WrongUsage(
-            f"{template} is no checkout of the template; name one, slipway upgrade --template FOLDER, or take another "
-            "version of the library alone: slipway upgrade --to slipway-VERSION-py3-none-any.whl"
-        )
-    from seed_code import seed
-
-    try:
-        return seed.files(template)
-    except seed.SeedError as fault:
-        raise UserError(str(fault)) from None
 
 
 def _require_clean_checkout(root: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -35,12 +36,12 @@ print(status)
 """
 
 
-def run(*command: str | Path, where: Path, **more: str) -> str:
+def run(*command: str | Path, where: Path, code: int = 0, **more: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "PYTHON"))}
     ended = subprocess.run(
         [str(part) for part in command], cwd=where, env=kept | more, capture_output=True, text=True, check=False
     )
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+    assert ended.returncode == code, f"{command}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
 
 
@@ -92,6 +93,105 @@ def test_beside_another_boto3_the_local_aws_has_environments_of_its_own(wheel: P
     up = ("local", "up", "--detach", "--port", str(free_port()))
     run(python.with_name("slipway"), *up, where=tmp_path, UV_CACHE_DIR="/dev/null", UV_OFFLINE="1", **cache)
     run(python.with_name("slipway"), "local", "down", where=tmp_path)
+
+
+OWN = {
+    "SAGEMAKER_PROJECT_NAME": "mill",
+    "SAGEMAKER_PIPELINE_ROLE_ARN": "arn:aws:iam::111122223333:role/mill",
+    "ARTIFACT_BUCKET": "mill",
+    "AWS_REGION": "eu-west-1",
+}
+FIRST_FILES = """
+import sys, boto3
+s3 = boto3.client("s3")
+(bucket,) = [found["Name"] for found in s3.list_buckets()["Buckets"] if "project-mill" in found["Name"]]
+s3.download_file(bucket, "source/project.zip", sys.argv[1])
+"""
+
+
+def git(folder: Path, *words: str) -> str:
+    return run("git", "-c", "user.name=t", "-c", "user.email=t@example.com", *words, where=folder)
+
+
+def changed(text: str, old: str, new: str) -> str:
+    assert old in text, old
+    return text.replace(old, new, 1)
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the next version: other settings, a file more, one less, and another library."""
+    folder = tmp_path_factory.mktemp("newer")
+    source = folder / "source"
+    run("git", "clone", "-q", ROOT, source, where=folder)
+    for name, old, new in (
+        ("pyproject.toml", 'version = "', 'version = "99.'),
+        ("pipelines/churn/config.yml", "num_round: ", "num_round: 9"),
+        ("deploy/stages/staging.yml", "\n", "\n# of the next version\n"),
+        ("slipway/__init__.py", '"""', '"""The next version. '),
+    ):
+        (source / name).write_text(changed((source / name).read_text(), old, new))
+    (source / "codebuild" / "more.yml").write_text("version: 0.2\n")
+    (source / "pipelines" / "abalone" / "prepare.py").unlink()
+    run(UV, "build", "-q", "--wheel", "--out-dir", folder, source, where=folder)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def test_a_project_from_a_wheel_goes_on_with_the_next_wheel(wheel: Path, newer: Path, tmp_path: Path) -> None:
+    """No checkout of the template anywhere: published, launched, given a pipeline, and brought to another version."""
+    python = installed(tmp_path, LOCK, f"{wheel}[local]")
+    slipway, folder = python.with_name("slipway"), tmp_path / "empty"
+    folder.mkdir()
+    run(slipway, "local", "up", "--detach", "--port", str(free_port()), where=folder)
+    try:
+        assert "as it is installed" in run(slipway, "publish", "--roles", where=folder)
+        run(slipway, "launch", "mill", "--source", "s3", "--parameter", "DataPrefix=", where=folder)
+        run(slipway, "local", "exec", python, "-c", FIRST_FILES, tmp_path / "project.zip", where=folder)
+    finally:
+        run(slipway, "local", "down", where=folder)
+    clone = tmp_path / "clone"
+    with zipfile.ZipFile(tmp_path / "project.zip") as archive:
+        archive.extractall(clone)
+    git(clone, "init", "-q", "-b", "main")
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "seed")
+    (clone / "rows.csv").write_text(
+        "a,b,left\n" + "".join(f"{i},{i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(300))
+    )
+    (clone / "rows.csv").rename(tmp_path / "rows.csv")
+    run(slipway, "new", "rows", "--data", tmp_path / "rows.csv", "--label", "left", where=clone)
+    config = clone / "pipelines" / "churn" / "config.yml"
+    ours = changed(config.read_text(), "num_round: ", "num_round: 7")
+    config.write_text(ours)
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "ours")
+
+    told = run(slipway, "upgrade", "--to", newer, where=clone, code=1)
+    assert re.search(r"^library (\S+) -> 99\.\1?", told, re.MULTILINE), told
+    assert "yours, left as it is: pipelines/churn/config.yml" in told
+    assert config.read_text() == ours
+    assert "# of the next version" in (clone / "deploy/stages/staging.yml").read_text()
+    assert (clone / "codebuild/more.yml").is_file()
+    assert not (clone / "pipelines/abalone/prepare.py").exists()
+    assert (clone / "pipelines/rows/config.yml").is_file()
+    (library,) = (clone / "vendor").glob("*.whl")
+    assert library.name.startswith("slipway-99.")
+    with zipfile.ZipFile(library) as archive:  # it is the project's own wheel, and has no template and no loopback
+        assert {name.partition("/")[0] for name in archive.namelist()} == {
+            "slipway",
+            f"{library.name.split('-py3')[0]}.dist-info",
+        }
+        assert [name for name in archive.namelist() if name.startswith("slipway/template/")] == []
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "the next version")
+    again = run(slipway, "upgrade", "--to", newer, where=clone, code=0)
+    assert "nothing to change" in again
+    run(UV, "pip", "install", "-q", "--python", python, "--no-deps", "-r", "requirements.txt", where=clone)
+    told = run(
+        python, "-m", "slipway.build.get_pipeline_definition", "-n", "pipelines.churn.pipeline", where=clone, **OWN
+    )
+    assert '"num_round": "7' in told
 
 
 def runs_a_pipeline(python: Path, folder: Path, **more: str) -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from slipway.cli import screen
@@ -13,6 +14,7 @@ from slipway.cli.new import written
 from slipway.cli.new.guess import Guess
 from slipway.cli.new.table import Table
 from slipway.cli.target import UserError, WrongUsage
+from slipway.cli.template import find_installed
 from slipway.tabular.kinds import SECTIONS
 
 NAME = re.compile(r"[a-z][a-z0-9]{0,29}")  # a module, and a part of the names of AWS's resources, which have no _
@@ -67,10 +69,10 @@ def _check_name(checkout: Checkout, name: str) -> None:
         raise UserError(f"{checkout.root / 'pipelines' / name} is there already; choose another name")
 
 
-def _samples(checkout: Checkout) -> Path:
-    """A folder with the sample pipelines: the checkout's, or the one that slipway came with."""
+def _samples(checkout: Checkout) -> Traversable:
+    """A folder with the sample pipelines: the checkout's, or that of the template that slipway came with."""
     own = checkout.root / "pipelines"
-    return own if (own / written.SAMPLE / "pipeline.py").is_file() else checkout.installed / "pipelines"
+    return own if (own / written.SAMPLE / "pipeline.py").is_file() else find_installed().tree() / "pipelines"
 
 
 def _dump(wish: Wish, table: Table, guess: Guess, data: Path, made: list[str]) -> dict[str, object]:

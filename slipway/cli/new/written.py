@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from slipway.cli.new.guess import Guess
@@ -43,7 +44,7 @@ MODELS = {  # of scikit-learn: the estimator, how it is made, what it answers, w
 }
 
 
-def files(name: str, table: Table, guess: Guess, samples: Path, *, own: bool = False) -> dict[str, str]:
+def files(name: str, table: Table, guess: Guess, samples: Traversable, *, own: bool = False) -> dict[str, str]:
     """Everything to write, by its place in the project; `samples` is a folder pipelines/ with the sample.
 
     `own`: with a model.py to begin a model of one's own with.

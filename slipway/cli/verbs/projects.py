@@ -33,11 +33,11 @@ def publish(  # noqa: PLR0913, PLR0917 - the options of a command
     as_json: Json = False,
 ) -> None:
     """Put the project template and its seed code where Studio and `slipway launch` find them."""
-    checkout().need_template()
     from slipway.cli import publish as verb
+    from slipway.cli.template import find_above
 
     options = verb.Options(bucket, domain, roles, service_catalog, principal, boundary)
-    verb.publish(target(), options, as_json=as_json)
+    verb.publish(target(), find_above(Path.cwd()), options, as_json=as_json)
 
 
 @command(
@@ -123,7 +123,10 @@ def upgrade(
         Path | None, typer.Option(help="A checkout of the template; the one that slipway is installed from without it.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="A wheel of the library: the project takes that alone.")
+        Path | None,
+        typer.Option(
+            "--to", help="A wheel of slipway, with the template in it; of a project's own wheel the library alone."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     as_json: Json = False,

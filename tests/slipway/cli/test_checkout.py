@@ -60,10 +60,5 @@ def test_a_pipeline_that_is_not_there(tmp_path) -> None:
         here.only_pipeline()
 
 
-def test_projects_are_not_published_from_a_project(tmp_path) -> None:
-    with pytest.raises(WrongUsage, match="publish from the template's checkout"):
-        Checkout(make(tmp_path, "fraud")).need_template()
-
-
 def test_one_that_stands_alone_needs_no_name(tmp_path) -> None:
     assert Checkout(make(tmp_path, "fraud")).only_pipeline() == "fraud"

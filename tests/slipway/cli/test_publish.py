@@ -9,6 +9,7 @@ import pytest
 from slipway.cli import publish
 from slipway.cli.target import UserError
 
+ROOT = Path(__file__).resolve().parents[3]
 BUCKET = "slipway-templates-111122223333-eu-west-1"
 
 
@@ -68,7 +69,7 @@ def test_everything_is_put_in_its_place(aws, command, shelf) -> None:
     assert f"    Default: {seed}\n" in text
     assert f"    Default: {checkin}\n" in text
     assert "  RolePrefix:\n    Type: String\n    Default: SlipwayProjects-eu-west-1\n" in text
-    assert shelf["roles/project_roles.yml"] == Path(publish.SEED_CODE / "project_roles.yml").read_bytes()
+    assert shelf["roles/project_roles.yml"] == (ROOT / "seed_code/project_roles.yml").read_bytes()
 
 
 def test_a_second_time_changes_nothing(aws, command, shelf) -> None:
@@ -244,6 +245,6 @@ class TestServiceCatalog:
 
 
 def test_a_template_that_lacks_a_parameter() -> None:
-    text = Path(publish.SEED_CODE / "project.yml").read_text().replace("  SeedKey:\n", "  SeedName:\n")
+    text = (ROOT / "seed_code/project.yml").read_text().replace("  SeedKey:\n", "  SeedName:\n")
     with pytest.raises(UserError, match="no parameter SeedKey"):
         publish.render(text, {"SeedBucket": "b", "SeedKey": "k"})

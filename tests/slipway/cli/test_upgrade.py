@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slipway.cli import upgrade
-from slipway.cli.archive import MANIFEST, content_id, manifest
+from slipway.cli.archive import MANIFEST, Archive, content_id, manifest, pack
 from slipway.cli.checkout import Checkout
 from slipway.cli.target import UserError, WrongUsage
 
@@ -71,7 +71,11 @@ def project(root: Path, seed: dict[str, str], **changed: str) -> Path:
 
 @pytest.fixture
 def template(monkeypatch) -> None:
-    monkeypatch.setattr(upgrade, "_template_files", lambda _: encoded(NEW))
+    class Installed:
+        def project(self) -> Archive:
+            return pack({**encoded(NEW), MANIFEST: manifest(encoded(NEW))})
+
+    monkeypatch.setattr(upgrade, "find_installed", Installed)
 
 
 def content(root: Path) -> dict[str, str]:
@@ -204,5 +208,5 @@ def test_what_is_no_wheel_of_the_library(tmp_path):
 def test_a_project_that_has_the_library_as_files_needs_the_template_once(tmp_path):
     root = project(tmp_path / "clone", OLD)
     path = wheel(tmp_path, "3.0")
-    with pytest.raises(UserError, match="slipway upgrade --template FOLDER"):
+    with pytest.raises(UserError, match="with the template first, slipway upgrade"):
         upgrade.upgrade(Checkout(root), None, path, dry=False, as_json=True)
