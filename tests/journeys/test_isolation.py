@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from loopback.sandbox import confine
-from tests.journeys.conftest import ROLE, ROOT, XGBOOST, Loopback, free_port, processing, until
+from tests.journeys.conftest import FINAL, ROLE, ROOT, XGBOOST, Loopback, free_port, processing, until
 
 pytestmark = [
     pytest.mark.journey,
@@ -124,7 +124,7 @@ def test_a_job(site: Site, kind: str) -> None:
         entrypoint = ["/bin/sh", "-c", " ".join(entrypoint)]
     output = {"S3Uri": f"s3://bucket/{kind}", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
     code = {"S3Uri": "s3://bucket/code", "LocalPath": place, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    other = processing("Other", "import time; time.sleep(4)")
+    other = processing("Other", "import time; time.sleep(60)")  # what the probe must not see
     step = processing(
         "Probe",
         "",
@@ -132,8 +132,10 @@ def test_a_job(site: Site, kind: str) -> None:
         ProcessingInputs=[{"InputName": "code", "S3Input": code}],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": output}]},
     )
-    ran = site.loopback.run({"Steps": [step, other]})
-    assert ran.status == "Succeeded", ran.steps()
+    ran = site.loopback.start({"Steps": [step, other]})
+    until(lambda: ran.steps().get("Probe", {}).get("StepStatus") in FINAL, 60, lambda: str(ran.steps()))
+    assert (ran.steps()["Probe"]["StepStatus"], ran.steps()["Other"]["StepStatus"]) == ("Succeeded", "Executing")
+    site.loopback.client("sagemaker").stop_pipeline_execution(PipelineExecutionArn=ran.arn)
     answer = site.loopback.client("s3").get_object(Bucket="bucket", Key=f"{kind}/seen.json")
     judge(json.loads(answer["Body"].read()))
 

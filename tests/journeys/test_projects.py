@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 import uuid
 from typing import Any
 
@@ -162,7 +161,6 @@ def test_what_a_kill_cuts_off_is_carried_on(loopback: Any, wait_until: Any) -> N
     site.sagemaker.create_project(ProjectName="cut", TemplateProviders=[provider(site.put(WAITING))])
     identity = site.described("cut")["ProjectId"]
     wait_until(lambda: waits(site, identity), 10)
-    time.sleep(2.5)  # the base's state is on disk two seconds after a change
     for pid in loopback.processes():
         os.kill(pid, signal.SIGKILL)
     assert loopback.up().returncode == 0
