@@ -28,6 +28,7 @@ pytestmark = pytest.mark.journey
 DATA = table("churn")
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
+PAUSE = 0.01  # seconds between two requests of a thread
 NUMBERS = (
     "Account Length",
     "VMail Message",
@@ -183,6 +184,7 @@ def churn(site: Site) -> str:
 class Load:
     """Requests in the background, one after another on each of some threads; `errors` are what went wrong.
 
+    Some hundred a second: more would only take the processors from what is tested.
     boto3 tries again after some errors, unless `retry` is False.
     """
 
@@ -194,7 +196,7 @@ class Load:
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(PAUSE):
             try:
                 self.answers.append(self._site.invoke(self._name, "1", retry=self._retry)["Text"])
             except Exception as error:  # noqa: BLE001 - the test wants to see them all

@@ -186,8 +186,8 @@ def test_a_new_projects_own_tests_pass_and_decide(tmp_path) -> None:
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
 
-    def tested() -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    def tested(*more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([*command, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     done = tested()
     assert done.returncode == 0, done.stdout
@@ -195,7 +195,7 @@ def test_a_new_projects_own_tests_pass_and_decide(tmp_path) -> None:
     prod = tmp_path / "deploy/stages/prod.yml"
     prod.write_text(prod.read_text() + "nonsense: 1\n")
     (tmp_path / "pipelines/churn/features.py").write_text("def features(rows):\n    return rows.iloc[1:]\n")
-    done = tested()
+    done = tested("-k", "not definition")  # compiling takes seconds, and is as it was
     assert {line.split("::")[1].split(" ")[0] for line in done.stdout.splitlines() if line.startswith("FAILED")} == {
         "test_the_endpoint_answers_what_training_has_made[churn]",
         "test_the_stages_settings_are_valid[prod.yml]",
