@@ -209,7 +209,7 @@ class Control:
     def _open_paths(self) -> None:
         """InvokeEndpoint and git."""
         base, settings = self.ground.base, self.ground.settings
-        data_plane = late(DataPlaneProxy(self.link.path), self.faults, INVOKE)
+        data_plane = late(DataPlaneProxy(self.link.path, settings.place, self.deployer.is_needed), self.faults, INVOKE)
         base.add_front("/endpoints/", data_plane, partial(invocation, settings.place))
         base.add_front(
             TESTING, RequestsOfTests(self.faults, self._reset() if settings.testing else None), permission_of

@@ -31,7 +31,7 @@ LEAKS = """
 kept = []
 def model_fn(folder): return 0
 def input_fn(body, kind): return body
-def predict_fn(data, model): kept.append(bytearray(b"x" * (96 << 20))); return "leaking"
+def predict_fn(data, model): kept.append(b"x" * (192 << 20)); return "leaking"
 def output_fn(prediction, accept): return prediction
 """
 

@@ -187,7 +187,9 @@ def test_a_new_projects_own_tests_pass_and_decide(tmp_path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
 
     def tested(*more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([*command, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*command, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
 
     done = tested()
     assert done.returncode == 0, done.stdout

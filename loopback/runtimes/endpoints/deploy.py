@@ -62,9 +62,13 @@ class Deployer(Part):
 
     def begin(self) -> bool:
         """Have the data plane started if endpoints need it; whether they do."""
-        if self._store.first(Selection(ENDPOINT, statuses=("InService", *CHANGING))):
+        if self.is_needed():
             self._needed.set()
         return self._needed.is_set()
+
+    def is_needed(self) -> bool:
+        """Whether there is an endpoint that answers, or will."""
+        return self._store.first(Selection(ENDPOINT, statuses=("InService", *CHANGING))) is not None
 
     def recover(self) -> None:
         """Take up what was being changed."""

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
+from loopback.core.arn import Place
 from loopback.runtimes.endpoints.http1 import LARGEST, Answer, Client, ConnectionLost, message
+from loopback.runtimes.endpoints.refusals import error, no_endpoint
 
 PATIENCE_SECONDS = 15.0  # for a data plane that is being started again
 DROPPED = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"authorization"})
@@ -16,10 +19,10 @@ ABSENT = Answer(
 
 
 class DataPlaneProxy:
-    """One for each loop. `path` is the data plane's socket."""
+    """One for each loop. `path` is the data plane's socket; `is_needed` says whether any endpoint needs one."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, place: Place, is_needed: Callable[[], bool]) -> None:
+        self._path, self._place, self._is_needed = path, place, is_needed
         self._idle: list[Client] = []
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -27,16 +30,16 @@ class DataPlaneProxy:
         body = await _body(receive)
         headers = {name: value for name, value in scope["headers"] if name not in DROPPED}
         request = message(scope["method"].encode(), scope["raw_path"].decode("latin-1"), headers, body)
-        answer = await self._answer(request)
+        answer = await self._answer(request, scope["path"])
         passed = [(name, value) for name, value in answer.headers.items() if name not in DROPPED]
         passed.append((b"content-length", b"%d" % len(answer.body)))
         await send({"type": "http.response.start", "status": answer.status, "headers": passed})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, request: bytes) -> Answer:
+    async def _answer(self, request: bytes, path: str) -> Answer:
         connection = await self._connection()
         if connection is None:
-            return ABSENT
+            return ABSENT if self._is_needed() else error(no_endpoint(path.split("/")[2], self._place))
         try:
             answer = await connection.send(request)
         except ConnectionLost:
@@ -54,7 +57,7 @@ class DataPlaneProxy:
             try:
                 return (await asyncio.get_running_loop().create_unix_connection(Client, self._path))[1]
             except OSError:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or not self._is_needed():
                     return None
                 await asyncio.sleep(0.05)
 

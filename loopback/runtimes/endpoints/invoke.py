@@ -21,7 +21,7 @@ from loopback.runtimes.endpoints.capture import ATTRIBUTES
 from loopback.runtimes.endpoints.http1 import LARGEST, STREAMED, Answer, ConnectionLost, Headers, Request, message
 from loopback.runtimes.endpoints.instances import Instance, NotStarted
 from loopback.runtimes.endpoints.pools import Pool
-from loopback.runtimes.endpoints.refusals import Refusal, error, model_error
+from loopback.runtimes.endpoints.refusals import Refusal, error, model_error, no_endpoint
 from loopback.runtimes.endpoints.serverless import Sandboxes, Throttled
 
 TARGET_VARIANT, STREAM_ACCEPT = b"x-amzn-sagemaker-target-variant", b"x-amzn-sagemaker-accept"
@@ -146,7 +146,7 @@ def endpoint_of(name: str, plane: Plane) -> LiveEndpoint:
     """Raises Refusal."""
     endpoint = plane.endpoints.get(name.lower())
     if endpoint is None:
-        raise Refusal(400, "ValidationError", f"Endpoint {name} of account {plane.place.account} not found.")
+        raise no_endpoint(name, plane.place)
     return endpoint
 
 

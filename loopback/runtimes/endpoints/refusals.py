@@ -18,6 +18,11 @@ class Refusal(Exception):
         self.status, self.code, self.members = status, code, members
 
 
+def no_endpoint(name: str, place: Place) -> Refusal:
+    """What is asked is not there, or not there any more."""
+    return Refusal(400, "ValidationError", f"Endpoint {name} of account {place.account} not found.")
+
+
 def model_error(answer: Answer, endpoint: str, log_stream: str, place: Place) -> Refusal:
     """What the model answered with a status that is not 2XX."""
     original = answer.body.decode(errors="replace")
