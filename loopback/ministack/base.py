@@ -42,6 +42,7 @@ from loopback.ministack import (
     nested_stacks,
     object_events,
     object_files,
+    parallel_stacks,
     permissions,
     programs,
     queue_names,
@@ -137,6 +138,7 @@ PARTS = (
     metric_queries,
     bucket_policies,
     change_sets,
+    parallel_stacks,
 )
 
 
@@ -199,6 +201,7 @@ class Ministack:
         self._gate = gate.Gate(self._application, settings.port, checked, Faults() if faults is None else faults)
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
         self.waiting = waiting.Waiting()
+        parallel_stacks.ParallelStacks()
         exports.Exports()
         nested_stacks.NestedStacks(lambda: self._loop)
         self._recovery = stack_recovery.Recovery(self.state)

@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from loopback.core.errors import ServiceError
-from loopback.ministack.stacks import MAKING
+from loopback.ministack.stacks import take_unfinished
 
 _MODULE = "ministack.services.cloudformation"
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -210,8 +210,8 @@ class NestedStacks:
                 yield name, stack
 
     def _remove(self, name: str, stack: dict[str, Any]) -> None:
-        if making := stack.pop(MAKING, None):
-            self._provisioners._delete_resource(making["kind"], making["name"], making["properties"], name, "")
+        for one in take_unfinished(stack):
+            self._provisioners._delete_resource(one["kind"], one["name"], one["properties"], name, "")
         began = len(self._state._stack_events.get(stack["StackId"], []))
         self._run(self._delete(name, stack["StackId"]))
         if stack["StackStatus"] != "DELETE_COMPLETE":

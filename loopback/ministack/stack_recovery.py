@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from loopback.ministack.row_file import NotWritten
-from loopback.ministack.stacks import MAKING, OPERATION
+from loopback.ministack.stacks import OPERATION, take_unfinished
 from loopback.ministack.state import SavedState
 
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -112,8 +112,7 @@ class Recovery:
         update = bool(operation["options"].get("is_update"))
         before = (operation["options"].get("previous_stack") or {}).get("_resources", {})
         made = made_since(stack.get("_resources", {}), before)
-        if making := stack.pop(MAKING, None):
-            made.insert(0, (making["kind"], making["name"], making["properties"], ""))
+        made[:0] = [(one["kind"], one["name"], one["properties"], "") for one in take_unfinished(stack)]
         first = [one for one in made if not (update and is_generated(name, one))]
         stack[LEFT] = [*stack.get(LEFT, []), *(one for one in made if one not in first)]
         await asyncio.to_thread(self._delete_all, name, first)

@@ -14,7 +14,7 @@ from loopback.ministack.stack_roles import actor
 from loopback.ministack.update_policies import ALIAS, code_deploy
 
 Made = tuple[str, dict[str, Any]]
-MAKING = "_making"  # what a stack's record says of the resource that is being made
+MAKING = "_making"  # what a stack's record says of the resources that are being made, by logical id
 OPERATION = "_operation"  # and of what is being done with the stack: see `stack_recovery`
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudformation": ("_stacks", "_stack_events"),
@@ -93,7 +93,8 @@ class Stacks:
             return made
 
         stack = self._state._stacks.get(stack_name) or {}
-        making = stack[MAKING] = {"kind": kind, "name": "", "properties": plain}
+        making = {"kind": kind, "name": "", "properties": plain}
+        stack[MAKING] = {**stack.get(MAKING, {}), logical_id: making}
 
         def name(longest: int) -> str:
             making["name"] = self._provisioners._physical_name(stack_name, logical_id, max_len=longest)
@@ -101,8 +102,10 @@ class Stacks:
             return str(making["name"])
 
         self._save()  # our services write at once: after a kill the record has to know of what they have made
-        made = self._resources.create(kind, plain, name, self._role(stack_name))
-        stack.pop(MAKING, None)
+        try:
+            made = self._resources.create(kind, plain, name, self._role(stack_name))
+        finally:
+            stack[MAKING] = {other: row for other, row in stack[MAKING].items() if other != logical_id}
         self._tag(kind, made, plain)
         return made
 
@@ -147,6 +150,12 @@ class Stacks:
     def _ask(self, verb: str, kind: str, properties: dict[str, Any], physical_id: str, stack_name: str) -> None:
         checks = stack_checks(verb, kind, properties, physical_id, self._place)
         self._permit(self._role(stack_name), checks)
+
+
+def take_unfinished(stack: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was being made when an operation was cut off, which is forgotten with that: kind, name, properties."""
+    found: dict[str, Any] = stack.pop(MAKING, None) or {}
+    return [found] if isinstance(found.get("kind"), str) else list(found.values())  # the former: one at a time, of old
 
 
 def _existing_properties(kind: str, properties: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tarfile
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 
 pytestmark = pytest.mark.journey
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
@@ -200,3 +201,75 @@ def test_a_custom_resource_that_never_answers_holds_nobody_up(loopback: Any, wai
     assert loopback.up().returncode == 0
     assert (status("waits"), status("runs")) == ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS")
     assert loopback.down().returncode == 0
+
+
+ANSWERS = """
+import cfnresponse, time
+def handler(event, context):
+    bad = event["RequestType"] == "Create" and event["ResourceProperties"].get("Bad")
+    time.sleep(0 if bad else 1)
+    status = cfnresponse.FAILED if bad else cfnresponse.SUCCESS
+    cfnresponse.send(event, context, status, {}, event["LogicalResourceId"])
+"""
+
+
+def three_at_once(**bad: Any) -> str:
+    """A function, and three resources that it answers for; `Last` depends on two of them."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    function = {
+        "Handler": "index.handler",
+        "Runtime": "python3.11",
+        "Timeout": 30,
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"ZipFile": ANSWERS},
+    }
+    document = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}
+    token = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}}
+    resources: dict[str, Any] = {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": document},
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
+        **{
+            name: {"Type": "Custom::Answer", "Properties": token | bad.get(name, {})}
+            for name in ("One", "Two", "Three")
+        },
+        "Last": {"Type": "AWS::SQS::Queue", "DependsOn": ["One", "Two"]},
+    }
+    return json.dumps({"Resources": resources})
+
+
+def events_of(cloudformation: Any, name: str) -> list[tuple[str, str, str]]:
+    """(logical id, status, reason), the oldest first."""
+    found = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in reversed(found)]
+
+
+def test_what_needs_nothing_of_each_other_is_made_at_once(shared: Any) -> None:
+    """AWS: CloudFormation User Guide, "DependsOn attribute": resources are made in parallel whenever possible."""
+    cloudformation = shared.client("cloudformation")
+    capabilities = ["CAPABILITY_IAM"]
+    cloudformation.create_stack(StackName="at-once", TemplateBody=three_at_once(), Capabilities=capabilities)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="at-once", WaiterConfig={"Delay": 1})
+    events = events_of(cloudformation, "at-once")
+    order = [(name, status) for name, status, _ in events]
+    begun = max(order.index((name, "CREATE_IN_PROGRESS")) for name in ("One", "Two", "Three"))
+    assert begun < min(order.index((name, "CREATE_COMPLETE")) for name in ("One", "Two", "Three"))
+    last = order.index(("Last", "CREATE_IN_PROGRESS"))
+    assert last > max(order.index((name, "CREATE_COMPLETE")) for name in ("One", "Two"))
+    assert len(order) == len(set(order))
+
+
+def test_one_that_fails_cancels_those_under_way_and_all_go(shared: Any) -> None:
+    cloudformation = shared.client("cloudformation")
+    template = three_at_once(Two={"Bad": "yes"})
+    cloudformation.create_stack(StackName="cancelled", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+    with pytest.raises(WaiterError):
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="cancelled", WaiterConfig={"Delay": 1})
+    events = events_of(cloudformation, "cancelled")
+    failed = [(name, reason) for name, status, reason in events if status == "CREATE_FAILED"]
+    assert failed[0][0] == "Two"
+    assert sorted(failed[1:]) == [("One", "Resource creation cancelled"), ("Three", "Resource creation cancelled")]
+    deleted = {name for name, status, _ in events if status == "DELETE_COMPLETE"}
+    assert deleted == {"One", "Three", "Function", "Role"}
+    assert not [name for name, _, _ in events if name == "Last"]
+    stack = cloudformation.describe_stacks(StackName="cancelled")["Stacks"][0]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
