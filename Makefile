@@ -1,6 +1,6 @@
 # The commands a person needs; CI runs the same. Everything lands in .venv and .slipway, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage scan bench cdk lock clean
+.PHONY: help run test check coverage faults scan bench cdk lock clean
 
 COVERED := 82  # percent of lines and branches; not below what it was
 PIPELINE ?= churn
@@ -8,6 +8,9 @@ PROJECT ?= $(if $(filter churn,$(PIPELINE)),slipway,slipway-$(PIPELINE))
 DATA ?=
 PORT ?= 4566
 PACE ?= 60
+KILLS ?= 200
+REQUESTS ?= 20000
+SEED ?= 1
 BIN := .venv/bin
 TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml seed_code/project_roles.yml deploy/endpoint.yml deploy/monitoring.yml seed_code/files/runners/roles.yml
 CHECKOV := checkov==3.3.30
@@ -25,17 +28,22 @@ run: .venv/installed  ## this checkout, all the way to production on this machin
 	@SAGEMAKER_PROJECT_NAME="$(PROJECT)" $(BIN)/slipway ship $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
 test: check  ## everything: lint, types, layers, docs, unit tests and journeys
-	$(BIN)/python -m pytest -n 2 -m journey tests/journeys
+	$(BIN)/python -m pytest -n 2 -m journey tests/journeys tests/faults
 
 check: .venv/installed  ## the fast part of `make test`
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys
+	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys --ignore=tests/faults
 
 coverage: .venv/installed  ## the unit tests again, and the share of lines and branches that they run
-	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys --cov --cov-report=term --cov-fail-under=$(COVERED)
+	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys --ignore=tests/faults --cov --cov-report=term --cov-fail-under=$(COVERED)
+
+faults: .venv/installed  ## kill, fill, damage and misuse it, at length: make faults [KILLS=200] [REQUESTS=20000] [SEED=1]
+	$(BIN)/python -m pytest -s -m journey tests/faults --kills $(KILLS) --requests $(REQUESTS) --seed $(SEED)
+	$(BIN)/python -m pytest -n 2 -m journey $(addprefix tests/journeys/test_,durability.py lifecycle.py bad_input.py browser.py s3.py isolation.py)
+	$(BIN)/python -m pytest -n 2 $(addprefix tests/loopback/services/,test_fuzz.py test_fuzz_texts.py test_fuzz_services.py)
 
 scan: .venv/installed  ## the templates and workflows through their schemas and a security scan, in environments of their own
 	$(BIN)/cfn-lint $(TEMPLATES)

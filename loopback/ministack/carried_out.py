@@ -4,14 +4,18 @@ The base answers much that it does not do: a Glue job is SUCCEEDED without a scr
 server. `carried_out.json` lists what was looked at and found to be done; `docs/base-services.md` shows it.
 """
 
+import asyncio
 import importlib
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+from loopback.ministack.request_faults import RequestFault, request_fault, stumble_fault
+from loopback.wire import model
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "ministack.app": ("SERVICE_HANDLERS", "_get_module"),
@@ -25,6 +29,7 @@ CODE, STATUS = "NotImplemented", 501
 CALLED = "/_user_request_"  # in the path of a call of an API
 SMITHY = "/operation/"  # in the path of a request of the protocol rpc-v2-cbor
 INTEGRATIONS = ("sqs:", "sns:", "events:", "dynamodb:")  # of a state machine, besides those of the base's engine
+FREQUENT = frozenset({"logs", "monitoring"})  # of the work here itself, thousands at a time
 BESIDE = frozenset({"rds_data", "s3tables", "ses_v2"})  # modules that paths lead to
 CANARIES = (b'"canarySettings"', b"/canarySettings", b'"deploymentCanarySettings"')
 Answer = tuple[int, dict[str, str], bytes]
@@ -108,7 +113,16 @@ def _gate(service: str, answer: Handler) -> Handler:
             return refusal(service, asked, headers, path, body)
         if service == "apigateway" and asked and any(word in body for word in CANARIES):
             return refusal(service, f"{asked} with canarySettings", headers, path, body)
-        return await answer(method, path, headers, body, query)
+        looks = "x-amz-target" in headers and service not in FREQUENT
+        if looks and (fault := await asyncio.to_thread(_fault, known["model"], asked, body)):
+            return unfit(fault)
+        try:
+            return await answer(method, path, headers, body, query)
+        except Exception:
+            stumbled = stumble_fault(service, known["model"], asked, path, query, body)
+            if stumbled is None:
+                raise
+            return unfit(stumbled, is_xml=_is_xml(service, headers, body))
 
     return answer_or_refuse
 
@@ -127,6 +141,21 @@ def operation(
         return ""
     models = table()["services"].get(service, {}).get("model", [])
     return match_route(_routes(tuple(models)), method, path, query, by_path=service != "s3")
+
+
+def _fault(models: Sequence[str], asked: str, body: bytes) -> RequestFault | None:
+    """By the service model that has the operation."""
+    found = next((name for name in models if asked in model.service(name).operation_names), None)
+    return request_fault(found, asked, body) if found else None
+
+
+def unfit(fault: RequestFault, *, is_xml: bool = False) -> Answer:
+    """The answer to a request that does not fit its service model."""
+    if is_xml:
+        text = f"<Error><Code>{fault.code}</Code><Message>{escape(fault.message)}</Message></Error>"
+        return 400, {"Content-Type": "application/xml"}, f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()
+    content = json.dumps({"__type": fault.code, "message": fault.message, "Message": fault.message}).encode()
+    return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": fault.code}, content
 
 
 @cache

@@ -56,8 +56,9 @@ def install(alarms: Alarms) -> None:
 
     def put_dashboard(params: Any, body: Any, is_cbor: bool, is_json: bool = False) -> Answer:
         try:
+            _request(params, body, "PutDashboard", modelled=is_cbor or is_json)
             answer: Answer = put(params, body, is_cbor, is_json)
-        except ValueError as fault:
+        except (ValidationException, ValueError) as fault:
             answer = module._error("InvalidParameterInput", str(fault), 400, use_json=is_json, use_cbor=is_cbor)
         return answer
 

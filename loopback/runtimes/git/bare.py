@@ -155,6 +155,8 @@ class BareRepositories:
 
     @staticmethod
     def _run(*command: str, environ: Mapping[str, str] | None = None, given: bytes = b"") -> bytes:
+        if any("\0" in part for part in command):
+            raise Fault(f"git {command[0]}: a name has no NUL character")
         try:
             done = subprocess.run(
                 ["git", *command], env={**ENVIRON, **(environ or {})}, input=given, capture_output=True, check=False

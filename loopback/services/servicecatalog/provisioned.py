@@ -208,7 +208,7 @@ def describe(request: Request, context: Context) -> Response:
 @handles("SearchProvisionedProducts", SERVICE)
 def search(request: Request, context: Context) -> Response:
     """What was launched. SearchQuery is `field:text`, or a text that any field may hold."""
-    if (request.get("AccessLevelFilter") or {"Key": "Account"})["Key"] != "Account":
+    if (request.get("AccessLevelFilter") or {}).get("Key", "Account") != "Account":
         raise InvalidParametersException("loopback does not carry out AccessLevelFilter; every caller is the account")
     filters = request.get("Filters") or {}
     if set(filters) - {"SearchQuery"}:

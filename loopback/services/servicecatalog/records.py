@@ -40,7 +40,7 @@ def _output(found: dict[str, Any]) -> dict[str, Any]:
 @handles("ListRecordHistory", SERVICE)
 def history(request: Request, context: Context) -> Response:
     """Newest first; of all, of one provisioned product or of one product. Operations of projects are no records."""
-    if (request.get("AccessLevelFilter") or {"Key": "Account"})["Key"] != "Account":
+    if (request.get("AccessLevelFilter") or {}).get("Key", "Account") != "Account":
         raise InvalidParametersException("loopback does not carry out AccessLevelFilter; every caller is the account")
     newest = Selection(STACK_OPERATION, descending=True, where=((f"{member('record.id')} > ?", ""),))
     if wanted := request.get("SearchFilter"):

@@ -106,7 +106,7 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_what_is_let_through(handlers: Any) -> None:
-    assert handlers("glue", {"x-amz-target": "AWSGlue.GetTables"}) == 200
+    assert handlers("glue", {"x-amz-target": "AWSGlue.GetTables"}, b'{"DatabaseName": "d"}') == 200
     assert handlers("glue", JSON) == 501
     assert handlers("rds", FORM, b"Action=DescribeDBInstances") == 501
     assert handlers("no-such-service", {}) == 501
