@@ -8,11 +8,12 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from slipway.build import model_file, settings_file
+from slipway.build.job_settings import Jobs, Keys, Vpc
 from slipway.build.project import UsageError
 from slipway.build.settings_file import Disagreement, Section, nearest
 from slipway.tabular import cells
@@ -30,7 +31,6 @@ FOLDER = Path("pipelines")  # of the project that the working folder is
 SCHEMA = FOLDER / "config.schema.json"
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200, description="As the file spells it, or like it.")]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"])]
 Share = Annotated[float, Field(ge=0.01, le=0.98)]
 Objective = Literal[
     "binary:logistic",
@@ -176,26 +176,6 @@ class Split(Section):
         return self
 
 
-class Instance(Section):
-    """What a job runs on."""
-
-    type: InstanceType = "ml.m5.xlarge"
-    volume_gb: Annotated[int, Field(ge=1, le=16384)] = 30
-
-
-class Instances(Instance):
-    """What a job runs on that may have several hosts."""
-
-    count: Annotated[int, Field(ge=1, le=32)] = 1
-
-
-class Jobs(Section):
-    """Instance types and counts. Defaults of pipeline parameters: a run may ask for others."""
-
-    processing: Instance = Instance()
-    training: Instances = Instances()
-
-
 class Hyperparameters(Section):
     """XGBoost's parameters by XGBoost's names."""
 
@@ -236,6 +216,18 @@ class Hyperparameters(Section):
     ] = 8
 
 
+def _numbers() -> dict[str, type[int] | type[float]]:
+    found = {}
+    for name, field in Hyperparameters.model_fields.items():
+        kinds = {kind for kind in (field.annotation, *get_args(field.annotation)) if kind in (int, float)}
+        if len(kinds) == 1 and name != "class_weight":  # which may be a word, too
+            found[name] = kinds.pop()
+    return found
+
+
+NUMBERS = _numbers()  # the hyperparameters that are one
+
+
 class Model(Section):
     """What the pipeline's model.py is told."""
 
@@ -257,6 +249,9 @@ class Gates(Section):
 
     thresholds: dict[Metric, float] = Field(min_length=1)
     champion: Champion
+    register_rejected: bool = Field(
+        False, description="Whether a model that misses them is kept in the registry, as Rejected, with its figures."
+    )
 
 
 class Decision(Section):
@@ -341,7 +336,13 @@ class Config(Section):
     split: Split
     slices: list[Name] = Field(default_factory=list, description="Columns whose values get metrics of their own.")
     instances: Jobs = Jobs()
+    vpc: Vpc | None = Field(None, description="The jobs' network. Default: SageMaker's own.")
+    kms: Keys = Keys()
     hyperparameters: Hyperparameters | None = Field(None, description="XGBoost's: a pipeline with a model.py has none.")
+    parameters: list[str] = Field(
+        default_factory=list,
+        description="Hyperparameters that a run may set: each is a pipeline parameter. eta is Eta, max_depth MaxDepth.",
+    )
     model: Model | None = Field(None, description="Of a pipeline with a model.py.")
     decision: Decision | None = Field(None, description="Of a classification. Default: the best F1.")
     gates: Gates
@@ -374,8 +375,10 @@ class Config(Section):
                 ("problem",),
                 f"found {self.problem}, and by data.label it is {self.kind}: {LABELS[self.problem]}",
             )
+        yield from ((("instances", *place), text) for place, text in self.instances.disagreements())
         yield from self._wrong_metrics()
         yield from self._wrong_hyperparameters()
+        yield from self._wrong_parameters()
         if self.decision is not None and self.kind == REGRESSION:
             yield ("decision",), "a number is not decided; data.label must say which labels are positive"
         if self.decision is not None and self.kind == MULTICLASS:
@@ -416,6 +419,19 @@ class Config(Section):
                 ("hyperparameters", "class_weight"),
                 "a number weighs positive rows; of several classes: balanced, or 1",
             )
+
+    def _wrong_parameters(self) -> Iterator[Disagreement]:
+        """Hyperparameters that no run may set, or that have no value to begin with."""
+        if self.hyperparameters is None and self.parameters:
+            yield ("parameters",), "a run may set XGBoost's hyperparameters; those of a model.py are model.settings"
+            return
+        for name in self.parameters:
+            if name not in NUMBERS:
+                yield ("parameters",), f"{name!r} is not a hyperparameter that is a number{nearest(name, [*NUMBERS])}"
+            elif self.parameters.count(name) > 1:
+                yield ("parameters",), f"{name!r} is there twice"
+            elif getattr(self.hyperparameters, name) is None:
+                yield ("parameters",), f"give hyperparameters.{name} a value: it is what a run takes that sets no other"
 
     @property
     def training(self) -> dict[str, Any]:

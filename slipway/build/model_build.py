@@ -4,6 +4,7 @@ A pipeline composes them in its `pipeline.py`, and writes a function of its own 
 """
 
 import base64
+import copy
 import json
 from typing import Any
 
@@ -87,14 +88,28 @@ def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, ba
 
 
 def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep) -> ConditionStep:
-    """All thresholds of config.yml, and not worse than the champion by more than the margin, beyond doubt."""
+    """All thresholds of config.yml, and not worse than the champion by more than the margin, beyond doubt.
+
+    What misses them fails the execution with its figures; `gates.register_rejected` keeps it in the registry, Rejected.
+    """
     missed: Any = shop.figures(evaluated)
+    kept = [_rejected(registered)] if shop.config.gates.register_rejected else []
     return ConditionStep(
         "Gate",
         conditions=shop.conditions(evaluated),
         if_steps=[registered],
-        else_steps=[FailStep("Fail", error_message=missed)],
+        else_steps=[*kept, FailStep("Fail", error_message=missed, depends_on=kept or None)],
     )
+
+
+def _rejected(registered: ModelStep) -> ModelStep:
+    """The version that Register would make, as Rejected. Its figures are where those of every version are."""
+    arguments = copy.copy(registered.step_args)
+    arguments.create_model_package_request = arguments.create_model_package_request | {
+        "ModelApprovalStatus": "Rejected",
+        "ModelPackageDescription": Join("", ["Missed the gates in ", ExecutionVariables.PIPELINE_EXECUTION_ARN]),
+    }
+    return ModelStep("RegisterRejected", step_args=arguments, retry_policies=[STEP_RETRIES])
 
 
 def register(

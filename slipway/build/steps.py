@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker.core import image_uris
+from sagemaker.core.helper.pipeline_variable import PipelineVariable
 from sagemaker.core.model_metrics import MetricsSource
+from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import (
     ProcessingInput,
@@ -16,7 +18,14 @@ from sagemaker.core.shapes import (
     ProcessingS3Input,
     ProcessingS3Output,
 )
-from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.core.training.configs import (
+    CheckpointConfig,
+    Compute,
+    InputData,
+    Networking,
+    OutputDataConfig,
+    StoppingCondition,
+)
 from sagemaker.core.workflow.conditions import (
     Condition,
     ConditionGreaterThanOrEqualTo,
@@ -38,7 +47,8 @@ from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 
 from slipway.build.bundles import Bundle
-from slipway.build.config import Config, load
+from slipway.build.config import NUMBERS, Config, load
+from slipway.build.job_settings import MAX_RUNTIME_SECONDS
 from slipway.build.project import Project
 from slipway.build.project_pipeline import ProjectPipeline
 from slipway.build.session import Recording
@@ -95,6 +105,7 @@ class Parameters:
     new_baseline: ParameterBoolean
     margin: ParameterFloat
     thresholds: Mapping[str, ParameterFloat]
+    hyperparameters: Mapping[str, ParameterFloat | ParameterInteger]  # those that a run may set, by XGBoost's names
 
     @classmethod
     def of(cls, config: Config, project: Project) -> "Parameters":
@@ -115,12 +126,23 @@ class Parameters:
             ParameterBoolean("RegisterNewBaseline", default_value=True),
             ParameterFloat("ChampionMargin", gates.champion.margin),
             {metric: ParameterFloat(threshold_name(metric), value) for metric, value in gates.thresholds.items()},
+            {name: _hyperparameter(name, getattr(config.hyperparameters, name)) for name in config.parameters},
         )
 
     def all(self) -> list[Any]:
         """In the order of the definition."""
         values = {name: parameter for name, parameter in vars(self).items() if parameter is not None}
-        return [*values.pop("thresholds").values(), *values.values()]
+        return [*values.pop("thresholds").values(), *values.pop("hyperparameters").values(), *values.values()]
+
+
+def _hyperparameter(name: str, value: float) -> ParameterFloat | ParameterInteger:
+    kind = ParameterInteger if NUMBERS[name] is int else ParameterFloat
+    return kind(parameter_name(name), value)
+
+
+def parameter_name(hyperparameter: str) -> str:
+    """`Eta`, `MaxDepth`."""
+    return hyperparameter.title().replace("_", "")
 
 
 def threshold_name(metric: str) -> str:
@@ -203,6 +225,9 @@ class Workshop:
             volume_size_in_gb=self.config.instances.processing.volume_gb,
             entrypoint=["python3", f"{PROCESSING}/input/code/{step.lower()}.py"],
             env=self._environment(options.pop("env", {})),
+            volume_kms_key=self.config.kms.volume,
+            output_kms_key=self.config.kms.output,
+            network_config=self._network(),
             sagemaker_session=self.session,
         )
         sources = {"code": self.code(step, bundle), **inputs}
@@ -224,6 +249,11 @@ class Workshop:
         """A job's variables: containers have AWS_REGION, and boto3 looks for this one."""
         return {"AWS_DEFAULT_REGION": self.project.region, **own}
 
+    def _network(self) -> NetworkConfig | None:
+        """The network of a processing job; None for SageMaker's own."""
+        vpc = self.config.vpc
+        return NetworkConfig(subnets=vpc.subnets, security_group_ids=vpc.security_groups) if vpc else None
+
     def training(self, bundle: Bundle, channels: Mapping[str, Any]) -> TrainingStep:
         """The training step, in the container's own script mode: the code is one content-addressed archive.
 
@@ -236,7 +266,8 @@ class Workshop:
             "sagemaker_submit_directory": self.code("Train", bundle),
             "sagemaker_region": self.project.region,  # of the bucket that this archive is in
         }
-        mlflow = self.config.mlflow
+        given |= {name: parameter.to_string() for name, parameter in self.parameters.hyperparameters.items()}
+        mlflow, vpc, keys = self.config.mlflow, self.config.vpc, self.config.kms
         trainer = ModelTrainer(
             training_image=self.image,
             role=self.project.role,
@@ -245,16 +276,31 @@ class Workshop:
                 instance_type=self.parameters.training_type,
                 instance_count=self.parameters.training_count,
                 volume_size_in_gb=self.config.instances.training.volume_gb,
+                volume_kms_key_id=keys.volume,
             ),
-            stopping_condition=StoppingCondition(max_runtime_in_seconds=4 * 3600),
-            output_data_config=OutputDataConfig(s3_output_path=self.output("Train")),
-            hyperparameters={key: str(value) for key, value in given.items()},
+            networking=Networking(subnets=vpc.subnets, security_group_ids=vpc.security_groups) if vpc else None,
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=MAX_RUNTIME_SECONDS),
+            output_data_config=OutputDataConfig(s3_output_path=self.output("Train"), kms_key_id=keys.output),
+            hyperparameters={
+                key: value if isinstance(value, PipelineVariable) else str(value) for key, value in given.items()
+            },
             environment=self._environment(
                 OFFLINE | (self._tracking(mlflow.tracking_uri) if mlflow else {}),
             ),
             input_data_config=[InputData(channel_name=name, data_source=uri) for name, uri in channels.items()],
         )
+        if self.config.instances.training.spot:
+            self._take_spare_capacity(trainer, bundle)
         return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=list(RETRIES))
+
+    def _take_spare_capacity(self, trainer: ModelTrainer, bundle: Bundle) -> None:
+        """Managed spot training. What the address of the checkpoints names is what a cache hit depends on anyway."""
+        training, root = self.config.instances.training, f"s3://{self.project.bucket}/{self.name}/checkpoints"
+        trainer.compute.enable_managed_spot_training = True
+        trainer.stopping_condition.max_wait_time_in_seconds = training.max_wait_seconds or 2 * MAX_RUNTIME_SECONDS
+        trainer.checkpoint_config = CheckpointConfig(
+            s3_uri=Join("/", [root, self.parameters.data_version, bundle.digest])
+        )
 
     def _tracking(self, uri: str) -> dict[str, str]:
         return {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": self.folder.name}
@@ -278,6 +324,9 @@ class Workshop:
             role=self.project.role,
             instance_type=processing.type,
             volume_size_in_gb=processing.volume_gb,
+            volume_kms_key=self.config.kms.volume,
+            output_kms_key=self.config.kms.output,
+            network_config=self._network(),
             sagemaker_session=self.session,
         )
 

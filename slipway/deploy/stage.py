@@ -12,18 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from slipway.build import settings_file
+from slipway.build.job_settings import InstanceType, Key, Vpc
 from slipway.build.settings_file import Section
 from slipway.deploy import stage_rules
 
 STAGES = Path("deploy", "stages")  # of the project that the working folder is
 SCHEMA = STAGES / "stage.schema.json"
 
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.large"])]
 Topic = Annotated[str, Field(pattern=r"^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$")]
 S3Uri = Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
 Labels = Annotated[str, Field(pattern=r"^(s3://[^/]+/.+|[\w.-]+(/[\w.-]+)*/?)$", examples=["labels/"])]
 Reached = Annotated[float, Field(gt=0, lt=1)]
-Key = Annotated[str, Field(min_length=1, max_length=2048, description="A KMS key: id, ARN or alias.")]
 Wait = Annotated[int, Field(ge=0, le=3600)]
 Capacity = Annotated[int, Field(ge=1, le=1000)]
 Version = Annotated[int, Field(ge=1, description="A version of the same model package group.")]
@@ -157,13 +156,6 @@ class Shadow(Section):
 
     version: Version
     sampling_percent: Annotated[int, Field(ge=1, le=100)] = 100
-
-
-class Vpc(Section):
-    """The containers' network."""
-
-    subnets: list[Annotated[str, Field(pattern=r"^subnet-[0-9a-z]+$")]] = Field(min_length=1, max_length=16)
-    security_groups: list[Annotated[str, Field(pattern=r"^sg-[0-9a-z]+$")]] = Field(min_length=1, max_length=5)
 
 
 class Kms(Section):

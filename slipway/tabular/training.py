@@ -12,7 +12,8 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from slipway.tabular import hosts, parts
+from slipway.tabular import checkpoints, hosts, parts
+from slipway.tabular.checkpoints import Checkpoint
 from slipway.tabular.decision import Rule, threshold
 from slipway.tabular.encoder import FILE as ENCODER_FILE
 from slipway.tabular.encoder import Encoder
@@ -147,13 +148,19 @@ def _fit(
     weights = _weights(training[1], params.get("class_weight", 1), len(target.classes) or 2, len(where.names))
     classes = {"num_class": len(target.classes)} if target.classes else {}
     train_set = xgb.QuantileDMatrix(*training, weight=weights, **about)
+    callbacks, rounds, begun = _callbacks(params, first=where.is_first), int(params.get("num_round", 100)), None
+    if len(where.names) == 1 and (folder := checkpoints.folder()):  # several hosts would have to be at the same round
+        checkpoint = Checkpoint(folder / f"{checkpoints.fingerprint(params, [*training, *validation])}.ubj")
+        begun = checkpoint.go_on(callbacks)
+        callbacks.append(checkpoint)
     return xgb.train(
         {"tree_method": "hist", "nthread": threads, **{k: v for k, v in params.items() if k not in OURS}, **classes},
         train_set,
-        num_boost_round=int(params.get("num_round", 100)),
+        num_boost_round=rounds - (begun.num_boosted_rounds() if begun else 0),
         evals=[(train_set, "train"), (xgb.QuantileDMatrix(*validation, ref=train_set, **about), "validation")],
-        callbacks=_callbacks(params, first=where.is_first),
+        callbacks=callbacks,
         verbose_eval=False,
+        xgb_model=begun,
     )
 
 
@@ -169,10 +176,15 @@ def _rule(section: Any) -> Rule:
 class MetricLines(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types
     """Prints `[12]	train-logloss:0.1	validation-logloss:0.2`, the lines that the metric definitions look for."""
 
+    def before_training(self, model: Any) -> Any:
+        """Called by XGBoost; a training that goes on has rounds behind it."""
+        self._begun = model.num_boosted_rounds()
+        return model
+
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         """Called by XGBoost after each round."""
         values = [f"{data}-{name}:{log[-1]:.6f}" for data, logs in evals_log.items() for name, log in logs.items()]
-        print("\t".join([f"[{epoch}]", *values]), flush=True)
+        print("\t".join([f"[{self._begun + epoch}]", *values]), flush=True)
         return False
 
 

@@ -106,6 +106,42 @@ CASES = {
         "data.columns.2024: found 2024, which YAML reads as no text; write it in quotes",
     ),
     "a name with blanks around it": ("day_calls: number", '" calls": number', "data.columns. calls: found ' calls'"),
+    "a wait for what is not asked for": (
+        "count: 1, volume_gb",
+        "max_wait_seconds: 20000, volume_gb",
+        "instances.training.max_wait_seconds: how long spare capacity is waited for: it needs spot: true",
+    ),
+    "a wait shorter than the training": (
+        "count: 1, volume_gb",
+        "spot: true, max_wait_seconds: 60, volume_gb",
+        "instances.training.max_wait_seconds: found 60; Input should be greater than or equal to 14400",
+    ),
+    "spare capacity for several hosts": (
+        "count: 1, volume_gb",
+        "count: 2, spot: true, volume_gb",
+        "instances.training.spot: count is 2: Train goes on where it was on one host only",
+    ),
+    "a network that is none": (
+        "hyperparameters:",
+        "vpc: {subnets: [a], security_groups: [sg-1]}\nhyperparameters:",
+        "vpc.subnets.0: found 'a'",
+    ),
+    "a network without its guard": (
+        "hyperparameters:",
+        "vpc: {subnets: [subnet-1]}\nhyperparameters:",
+        "'vpc.security_groups' is missing",
+    ),
+    "a parameter that is no hyperparameter": (
+        "hyperparameters:",
+        "parameters: [etta]\nhyperparameters:",
+        "parameters: 'etta' is not a hyperparameter that is a number (did you mean 'eta'?)",
+    ),
+    "a parameter without a value": (
+        "hyperparameters:",
+        "parameters: [gamma]\nhyperparameters:",
+        "parameters: give hyperparameters.gamma a value: it is what a run takes that sets no other",
+    ),
+    "a parameter twice": ("hyperparameters:", "parameters: [eta, eta]\nhyperparameters:", "parameters: 'eta' is there"),
     "an unknown metric": ("{metric: auc", "{metric: aux", "gates.champion.metric: found 'aux' (did you mean 'auc'?)"),
 }
 

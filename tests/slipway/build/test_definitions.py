@@ -239,3 +239,57 @@ def test_model_monitor_makes_the_baseline_where_it_is_asked_for(compiled_churn):
     register = next(step for step in definition["Steps"] if step["Name"] == "Gate")["Arguments"]["IfSteps"][0]
     found = register["Arguments"]["ModelMetrics"]["ModelDataQuality"]["Statistics"]["S3Uri"]
     assert found == {"Get": "Steps.Baseline.CalculatedBaselineStatistics"}
+
+
+def step_of(definition, name):
+    return next(step for step in definition["Steps"] if step["Name"] == name)
+
+
+def test_jobs_have_the_network_and_the_keys_of_the_configuration():
+    vpc = {"subnets": ["subnet-1", "subnet-2"], "security_groups": ["sg-1"]}
+    definition, _ = build_with("churn", vpc=vpc, kms={"volume": "alias/v", "output": "alias/o"})
+    network = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    for name in ("Prepare", "Baseline", "Evaluate"):
+        job = step_of(definition, name)["Arguments"]
+        assert job["NetworkConfig"]["VpcConfig"] == network
+        assert job["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "alias/v"
+        assert job["ProcessingOutputConfig"]["KmsKeyId"] == "alias/o"
+    train = step_of(definition, "Train")["Arguments"]
+    assert train["VpcConfig"] == network
+    assert (train["ResourceConfig"]["VolumeKmsKeyId"], train["OutputDataConfig"]["KmsKeyId"]) == ("alias/v", "alias/o")
+
+
+def test_spare_capacity_is_asked_for_with_checkpoints():
+    instances = {"training": {"spot": True}}
+    train = step_of(build_with("churn", instances=instances)[0], "Train")["Arguments"]
+    assert train["EnableManagedSpotTraining"] is True
+    assert train["StoppingCondition"] == {"MaxRuntimeInSeconds": 14400, "MaxWaitTimeInSeconds": 28800}
+    address = train["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
+    assert address[1:2] == [{"Get": "Parameters.DataVersion"}]
+    assert "Execution." not in json.dumps(train["CheckpointConfig"]), "another address would be no cache hit"
+    longer = build_with("churn", instances={"training": {"spot": True, "max_wait_seconds": 90000}})[0]
+    assert step_of(longer, "Train")["Arguments"]["StoppingCondition"]["MaxWaitTimeInSeconds"] == 90000
+
+
+def test_a_run_may_set_the_hyperparameters_that_are_parameters():
+    definition = build_with("churn", parameters=["eta", "max_depth"])[0]
+    found = {p["Name"]: (p["Type"], p["DefaultValue"]) for p in definition["Parameters"]}
+    assert (found["Eta"], found["MaxDepth"]) == (("Float", 0.1), ("Integer", 6))
+    given = step_of(definition, "Train")["Arguments"]["HyperParameters"]
+    assert given["eta"] == {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.Eta"}]}}
+    assert given["num_round"] == "800"
+
+
+def test_a_rejected_model_is_kept_where_it_is_asked_for():
+    gates = config_of("churn")["gates"]
+    gate = step_of(build_with("churn", gates={**gates, "register_rejected": True})[0], "Gate")["Arguments"]
+    kept, fail = gate["ElseSteps"]
+    registered = gate["IfSteps"][0]["Arguments"]
+    assert kept["Arguments"]["ModelApprovalStatus"] == "Rejected"
+    other = {"ModelApprovalStatus", "ModelPackageDescription"}
+    assert {k: v for k, v in kept["Arguments"].items() if k not in other} == {
+        k: v for k, v in registered.items() if k not in other
+    }
+    assert registered["ModelApprovalStatus"] == {"Get": "Parameters.ModelApprovalStatus"}
+    assert (fail["Name"], fail["DependsOn"]) == ("Fail", ["RegisterRejected"])
+    assert [step["Name"] for step in step_of(build_with("churn")[0], "Gate")["Arguments"]["ElseSteps"]] == ["Fail"]
