@@ -58,7 +58,24 @@ class InjectedJobFault:
         _require_times(self.times)
 
 
-Fault = CallFault | InjectedJobFault
+@dataclass(frozen=True)
+class SpotInterruption:
+    """The next `times` times that a training job on spot instances whose name matches runs, it loses them.
+
+    That is `after` seconds from the start of its containers.
+    """
+
+    interrupt: str = "*"
+    after: float = 0.0
+    times: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.after <= LATEST:
+            raise WrongFault(f"after is {self.after}; expected 0 to {LATEST:.0f} seconds")
+        _require_times(self.times)
+
+
+Fault = CallFault | InjectedJobFault | SpotInterruption
 
 
 class Faults:
@@ -99,6 +116,13 @@ class Faults:
         )
         return found if isinstance(found, InjectedJobFault) else None
 
+    def for_spot_instances(self, name: str) -> SpotInterruption | None:
+        """What takes the instances of a training job away, which has happened once more then."""
+        found = self._take(
+            lambda fault: isinstance(fault, SpotInterruption) and fnmatch.fnmatchcase(name, fault.interrupt)
+        )
+        return found if isinstance(found, SpotInterruption) else None
+
     def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
             for index, fault in enumerate(self._waiting):
@@ -110,18 +134,22 @@ class Faults:
 
 
 def from_document(document: Mapping[str, Any]) -> Fault:
-    """The fault that a JSON document describes: a CallFault with `operation`, a JobFault with `kind`.
+    """The fault that a JSON document describes: of a call with `operation`, a job `kind`, instances `interrupt`.
 
     Raises WrongFault.
     """
-    form: type[CallFault | InjectedJobFault] = InjectedJobFault if "kind" in document else CallFault
+    form: type[CallFault | InjectedJobFault | SpotInterruption] = CallFault
+    if "interrupt" in document:
+        form = SpotInterruption
+    elif "kind" in document:
+        form = InjectedJobFault
     known = {field.name: field.type for field in fields(form)}
     if unknown := sorted(set(document) - set(known)):
         raise WrongFault(f"{unknown[0]!r} is not known; expected {', '.join(known)}")
     for name, value in document.items():
         _require_type(name, value, known[name])
     if form is CallFault and "operation" not in document:
-        raise WrongFault("a fault has an operation (of calls) or a kind (of jobs)")
+        raise WrongFault("a fault has an operation (of calls), a kind (of jobs) or interrupt (of spot instances)")
     return form(**document)
 
 

@@ -93,7 +93,7 @@ def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep) -> Co
     What misses them fails the execution with its figures; `gates.register_rejected` keeps it in the registry, Rejected.
     """
     missed: Any = shop.figures(evaluated)
-    kept = [_rejected(registered)] if shop.config.gates.register_rejected else []
+    kept = [_register_rejected(registered)] if shop.config.gates.register_rejected else []
     return ConditionStep(
         "Gate",
         conditions=shop.conditions(evaluated),
@@ -102,7 +102,7 @@ def gate(shop: Workshop, evaluated: ProcessingStep, registered: ModelStep) -> Co
     )
 
 
-def _rejected(registered: ModelStep) -> ModelStep:
+def _register_rejected(registered: ModelStep) -> ModelStep:
     """The version that Register would make, as Rejected. Its figures are where those of every version are."""
     arguments = copy.copy(registered.step_args)
     arguments.create_model_package_request = arguments.create_model_package_request | {

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from slipway.tabular.job import ml_path
 
-EVERY_SECONDS = 30.0
+EVERY_SECONDS = 1.0
+SHARE = 0.02  # of the time of a training, at most, goes into its checkpoints
 STATE = "training_state"  # the attribute of a booster that holds what its callbacks knew
 STOPPING = ("stopping_history", "best_scores", "current_rounds")  # of xgboost.callback.EarlyStopping
 
@@ -41,11 +42,11 @@ def folder() -> Path | None:
 
 
 class Checkpoint(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost has no types
-    """The file of one training, which it writes again at most every `every` seconds."""
+    """The file of one training, which it writes again after `every` seconds, and later where writing takes long."""
 
     def __init__(self, path: Path, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._every, self._clock = path, every, clock
-        self._written = clock()
+        self._due = clock() + every
         self._stopping: xgb.callback.EarlyStopping | None = None
 
     def go_on(self, callbacks: Sequence[xgb.callback.TrainingCallback]) -> xgb.Booster | None:
@@ -70,7 +71,7 @@ class Checkpoint(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoos
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         """Write the file if it is time; it is whole at any moment."""
-        if self._clock() - self._written < self._every:
+        if (begun := self._clock()) < self._due:
             return False
         state = {name: getattr(self._stopping, name) for name in STOPPING} if self._stopping else {}
         model.set_attr(**{STATE: json.dumps(state)})
@@ -78,5 +79,6 @@ class Checkpoint(xgb.callback.TrainingCallback):  # type: ignore[misc]  # XGBoos
         model.save_model(partial)
         os.replace(partial, self._path)
         model.set_attr(**{STATE: None})
-        self._written = self._clock()
+        ended = self._clock()
+        self._due = ended + max(self._every, (ended - begun) / SHARE)
         return False

@@ -126,6 +126,13 @@ def _target(folder: Path, params: Mapping[str, Any]) -> Target:
     return Target.load(folder) or Target.of_objective(str(params.get("objective", "")), None)
 
 
+def best(booster: xgb.Booster) -> dict[str, float]:
+    """The round that early stopping chose, and its score; without early stopping the last round."""
+    if booster.attr("best_iteration") is None:
+        return {"best_round": booster.num_boosted_rounds() - 1}
+    return {"best_round": booster.best_iteration, "best_score": booster.best_score}
+
+
 Matrix = tuple[NDArray[np.float32], NDArray[np.float32]]  # features, labels
 
 

@@ -114,6 +114,13 @@ class LocalAws:
         """Let the next `times` jobs of a kind find no instances: they fail with a CapacityError."""
         self.fail_jobs(kind, CAPACITY, name=name, times=times)
 
+    def take_spot_instances(self, name: str = "*", *, after: float = 0.0, times: int = 1) -> None:
+        """Take away the spot instances of training jobs of a name, `after` seconds from the start of their containers.
+
+        The job goes on with others, and with its checkpoints. `times` counts over all jobs.
+        """
+        self._fault(interrupt=name, after=after, times=times)
+
     def clear_faults(self) -> None:
         """Drop the faults that nothing has met yet."""
         self._ask("DELETE", "faults")

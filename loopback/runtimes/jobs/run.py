@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from loopback.core.image_support import warn
 from loopback.runtimes.jobs import failures, image_environments, supervise
@@ -118,9 +118,21 @@ class _Run:
     place: JobDir | None = None
     contract: Contract | None = None
     hosts: tuple[HostProcess, ...] = ()
+    asked: float = 0.0  # when the job began to wait for instances
+    begun: float = 0.0  # when its first container began
+    trained: float = 0.0  # seconds in containers whose instances were taken away
 
     def run(self, started: float) -> Outcome:
         """The job's way through its states. Raises JobFault, and Stopped if it never gets to its container."""
+        self.asked = started
+        while (outcome := self._attempt()) is None:  # a container began, and lost its spot instances
+            self.report("Interrupted", "The spot instances were taken away; the job goes on with others")
+            self.close()
+            self.hosts = ()
+        return outcome
+
+    def _attempt(self) -> Outcome | None:
+        """The job on some instances; None when those were taken away."""
         self.report("Starting", "Preparing the instances for training")
         contract = self._contract()
         self._go_on()
@@ -129,9 +141,14 @@ class _Run:
         self._go_on()
         metrics = _Metrics([*self._metric_definitions(), *contract.metrics], self.job.watched)
         self.report("Training", "Training image download completed. Training in progress.")
-        started, ooms = self.ports.clock(), failures.oom_kills()
+        attempt, ooms = self.ports.clock(), failures.oom_kills()
+        started = self.begun = self.begun or attempt
         ended = self._supervise(specs, contract, metrics)
         finished = self.ports.clock()
+        self.trained += finished - attempt
+        if ended.halt == "Interrupted":
+            cast(Training, contract).send_checkpoints()
+            return None
         short_of_memory = failures.oom_kills() > ooms
         self.report("Uploading", "Uploading generated training model")
         fault = None if ended.halt else failures.fault_of(ended, contract.explain, out_of_memory=short_of_memory)
@@ -190,15 +207,27 @@ class _Run:
             )
             for host, spec in zip(self.hosts, specs, strict=True)
         ]
-        condition = self.job.request.get("StoppingCondition") or {}
-        seconds = float(condition.get("MaxRuntimeInSeconds") or DEFAULT_SECONDS)
-        limits = supervise.TimeLimits(self.stop, seconds, self.ports.grace_seconds)
+        limits = self._limits()
 
         def tick() -> None:
             contract.tick()
             metrics.tell(self.observe)
 
         return supervise.HostWatch(self.hosts, outputs, limits).run(tick)
+
+    def _limits(self) -> supervise.TimeLimits:
+        condition = self.job.request.get("StoppingCondition") or {}
+        seconds = float(condition.get("MaxRuntimeInSeconds") or DEFAULT_SECONDS) - self.trained
+        limits = supervise.TimeLimits(self.stop, seconds, self.ports.grace_seconds)
+        if not self.job.request.get("EnableManagedSpotTraining"):
+            return limits
+        taken = self.ports.faults.for_spot_instances(self.job.name)
+        waited = self.ports.clock() - self.asked
+        return replace(
+            limits,
+            wait=float(condition.get("MaxWaitTimeInSeconds") or math.inf) - waited,
+            interruption=taken.after if taken else math.inf,
+        )
 
     def _spawn(self, specs: list[HostSpec]) -> tuple[HostProcess, ...]:
         hosts: list[HostProcess] = []

@@ -1,5 +1,6 @@
 """Running a job's hosts to their end: output, time limit, stop, one host's failure ending the others."""
 
+import math
 import selectors
 import signal
 import threading
@@ -14,7 +15,7 @@ from loopback.runtimes.jobs.output import Output
 TICK = 0.1  # seconds; how late a stop is noticed
 PEERS_GRACE = 5.0  # seconds for the others when one host has failed
 
-Halt = Literal["Stopped", "MaxRuntimeExceeded"]
+Halt = Literal["Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", "Interrupted"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,17 @@ class HostsEnded:
 
 @dataclass
 class TimeLimits:
-    """When to end hosts that do not end by themselves. `seconds` is the job's MaxRuntimeInSeconds."""
+    """When to end hosts that do not end by themselves, in seconds from their start.
+
+    `seconds` is what the job's MaxRuntimeInSeconds leaves, `wait` what its MaxWaitTimeInSeconds leaves, `interruption`
+    when spot instances are taken away.
+    """
 
     stop: threading.Event
     seconds: float
     grace: float
+    wait: float = math.inf
+    interruption: float = math.inf
 
 
 class HostWatch:
@@ -44,7 +51,13 @@ class HostWatch:
         self.exits: dict[int, Exit] = {}
         self.halt: Halt | None = None
         self.first: int | None = None
-        self.deadline = time.monotonic() + limits.seconds
+        started = time.monotonic()
+        ends: tuple[tuple[float, Halt], ...] = (
+            (started + limits.seconds, "MaxRuntimeExceeded"),
+            (started + limits.wait, "MaxWaitTimeExceeded"),
+            (started + limits.interruption, "Interrupted"),
+        )
+        self.deadline, self.why = min(ends)
         self.kill_at: float | None = None
 
     def run(self, tick: Callable[[], None]) -> HostsEnded:
@@ -86,7 +99,7 @@ class HostWatch:
             if self.limits.stop.is_set():
                 self._halt("Stopped")
             elif now > self.deadline:
-                self._halt("MaxRuntimeExceeded")
+                self._halt(self.why)
         elif now > self.kill_at:
             self.kill_at = now + TICK
             self._signal(signal.SIGKILL)

@@ -206,9 +206,10 @@ class Training:
     def tick(self) -> None:
         """Send new and changed checkpoints."""
         if self._sync.due():
-            self._send_checkpoints()
+            self.send_checkpoints()
 
-    def _send_checkpoints(self) -> None:
+    def send_checkpoints(self) -> None:
+        """Send those that are new or other than they were. Raises JobFault."""
         config = self.request.get("CheckpointConfig")
         if not config:
             return
@@ -218,7 +219,7 @@ class Training:
 
     def finish(self, ended: HostsEnded) -> None:
         """Send checkpoints; then, unless the job failed, the model and the output data. Raises JobFault."""
-        self._send_checkpoints()
+        self.send_checkpoints()
         if any(end.code for end in ended.exits) and not ended.halt:
             return
         config = self.request["OutputDataConfig"]

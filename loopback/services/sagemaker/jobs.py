@@ -1,5 +1,6 @@
 """Processing, training and transform jobs: Create, Describe, List and Stop. `workers` run what is written here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,7 @@ def create(request: Request, context: Context, family: Family) -> Response:
         raise ValidationException(f'Could not find model "{request["ModelName"]}".')
     if family is TRAINING:
         _check_algorithm(request["AlgorithmSpecification"])
+        require_agreeing_waits(request)
         for member, instead in NOT_CARRIED_OUT.items():
             if member in request:
                 raise ValidationException(f"{member}: loopback does not carry it out; {instead}")
@@ -97,6 +99,21 @@ def _check_algorithm(algorithm: dict[str, Any]) -> None:
         raise ValidationException(
             "You can't override the metric definitions for Amazon SageMaker algorithms. "
             "Please retry the request without specifying metric definitions."
+        )
+
+
+def require_agreeing_waits(request: Mapping[str, Any]) -> None:
+    """How long spot instances are waited for fits what is asked. Raises ValidationException, in AWS's words."""
+    condition = request.get("StoppingCondition") or {}
+    longest, wait = condition.get("MaxRuntimeInSeconds", 86400), condition.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise ValidationException(
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+            )
+    elif wait is None or wait < longest:
+        raise ValidationException(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
         )
 
 

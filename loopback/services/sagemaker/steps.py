@@ -315,6 +315,10 @@ STARTERS: dict[str, Callable[[StepStart], StepBegun | StepEnded]] = {
     "Endpoint": _endpoint,
 }
 
+TOO_LONG = {
+    "MaxRuntimeExceeded": "ran longer than its MaxRuntimeInSeconds",
+    "MaxWaitTimeExceeded": "waited and ran longer than its MaxWaitTimeInSeconds",
+}
 _JOB_KINDS = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
 
 
@@ -334,8 +338,8 @@ def _end_of_job(step: StepRow, row: Resource, context: Context) -> StepEnded | N
     reason = job.failure_reason
     if step.type in ("QualityCheck", "ClarifyCheck") and status == "Succeeded":
         return _check_output(step, job, context)
-    if status == "Stopped" and job.secondary == "MaxRuntimeExceeded":
-        status, reason = "Failed", f"ClientError: {job.name} ran longer than its MaxRuntimeInSeconds and was stopped"
+    if status == "Stopped" and job.secondary in TOO_LONG:
+        status, reason = "Failed", f"ClientError: {job.name} {TOO_LONG[job.secondary]} and was stopped"
     return StepEnded(status, properties, metadata, reason, job.failure_kind)
 
 

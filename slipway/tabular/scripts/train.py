@@ -16,7 +16,7 @@ def main(channels: Channels, model_dir: Path, params: Mapping[str, Any], hosts: 
         if model is not None:
             training.save(model, channels, serving_code, model_dir)
             if model.own is None:
-                log({"best_round": model.booster.best_iteration, "best_score": model.booster.best_score})
+                log(training.best(model.booster))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,14 @@ def test_the_oldest_comes_first_and_letters_have_no_case() -> None:
     assert [fault.code for fault in map(faults.for_call, ["sagemaker:ListModels"] * 2) if fault] == ["First", "Second"]
 
 
+def test_spot_instances_are_taken_away_by_the_name_of_their_job() -> None:
+    faults = Faults()
+    faults.add(from_document({"interrupt": "train-*", "after": 2.5, "times": 2}))
+    assert faults.for_spot_instances("other") is None
+    assert faults.for_job("TrainingJob", "train-1") is None
+    assert [fault and fault.after for fault in map(faults.for_spot_instances, ["train-1"] * 3)] == [2.5, 2.5, None]
+
+
 def test_they_can_be_dropped_and_are_not_without_end() -> None:
     faults = Faults()
     for _ in range(MOST):
@@ -53,6 +61,9 @@ def test_they_can_be_dropped_and_are_not_without_end() -> None:
         ({"kind": "Job"}, "expected one of ProcessingJob"),
         ({"kind": "TrainingJob", "reason": ""}, "needs a reason"),
         ({"kind": "TrainingJob", "operation": "s3:*"}, "'operation' is not known"),
+        ({"interrupt": "*", "after": -1}, "after is -1; expected 0 to 3600"),
+        ({"interrupt": 7}, "interrupt is 7; expected text"),
+        ({"interrupt": "*", "kind": "TrainingJob"}, "'kind' is not known"),
     ],
 )
 def test_what_is_no_fault(document: dict[str, Any], wrong: str) -> None:

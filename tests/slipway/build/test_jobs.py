@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xgboost
 
 from slipway.build import bundles
 from slipway.tabular import parts
@@ -158,6 +159,16 @@ def test_training_logs_what_the_metric_definitions_look_for(churn, tmp_path, cap
     lines = capfd.readouterr().out.splitlines()
     assert lines[0].startswith("[0]\ttrain-logloss:0.")
     assert "\tvalidation-logloss:0." in lines[2]
+
+
+def test_all_rounds_are_trained_without_early_stopping(churn, tmp_path, capfd):
+    from slipway.tabular.hosts import Hosts
+
+    params = {**churn.params, "num_round": 4, "early_stopping_rounds": 0}
+    serving = churn.folder / "serving_code"
+    churn.script("train").main(churn.channels, tmp_path / "model", params, Hosts(("algo-1",), "algo-1"), serving)
+    assert len(capfd.readouterr().out.splitlines()) == 4
+    assert xgboost.Booster(model_file=tmp_path / "model" / "xgboost-model").num_boosted_rounds() == 4
 
 
 def test_a_tracking_uri_without_mlflow_is_explained(churn, tmp_path, monkeypatch):

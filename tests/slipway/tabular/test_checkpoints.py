@@ -90,14 +90,20 @@ def test_what_is_no_checkpoint_is_not_gone_on_from(data, tmp_path, capsys):
     assert Checkpoint(path).go_on([]) is None
 
 
-def test_it_is_written_when_it_is_time(data, tmp_path):
-    path, now = tmp_path / "a.ubj", [0.0]
-    checkpoint = Checkpoint(path, every=30, clock=lambda: now[0])
+def test_it_is_written_when_it_is_time_and_less_often_where_that_takes_long(data, tmp_path):
+    path, times = (
+        tmp_path / "a.ubj",
+        iter([0, 29, 31, 33, 34, 132, 133, 134]),
+    )  # writing takes two seconds: 100 more, then
+    checkpoint = Checkpoint(path, every=30, clock=lambda: next(times))
     booster = xgb.train(PARAMS, data[0], 1)
+    written = []
+    for _ in range(4):
+        checkpoint.after_iteration(booster, 0, {})
+        written.append(path.exists())
+        path.unlink(missing_ok=True)
+    assert written == [False, True, False, False]
     checkpoint.after_iteration(booster, 0, {})
-    assert not path.exists()
-    now[0] = 31
-    checkpoint.after_iteration(booster, 1, {})
     assert path.exists()
     assert booster.attr(checkpoints.STATE) is None
 

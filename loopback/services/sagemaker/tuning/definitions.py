@@ -12,7 +12,7 @@ from loopback.engines.tuning.plan import Algorithm, Rules
 from loopback.engines.tuning.stopping import EpochBounds
 from loopback.images.xgboost import hyperparameters
 from loopback.services.registry import Request
-from loopback.services.sagemaker.jobs import OWN_METRICS
+from loopback.services.sagemaker.jobs import OWN_METRICS, require_agreeing_waits
 from loopback.wire import model
 
 OBJECTIVE = "_tuning_objective_metric"  # the hyperparameter that tells an image what is searched for
@@ -114,7 +114,8 @@ def _algorithm(request: Request, definition: Mapping[str, Any]) -> Algorithm:
     algorithm = Algorithm(searched, objective["MetricName"], objective["Type"] == "Maximize")
     sample = {each.name: "1" for each in searched}
     shape = model.operation("sagemaker", "CreateTrainingJob").input_shape
-    model.check(training_job(definition, algorithm, "name", sample), shape)
+    model.check(sampled := training_job(definition, algorithm, "name", sample), shape)
+    require_agreeing_waits(sampled)
     return algorithm
 
 

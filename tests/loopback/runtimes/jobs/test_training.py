@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from loopback.core.faults import SpotInterruption
 from loopback.runtimes.jobs.ports import Job
 from tests.loopback.runtimes.jobs.conftest import SKLEARN, XGBOOST, Bench, training
 
@@ -262,6 +263,51 @@ def test_training_goes_on_from_a_checkpoint(bench: Bench, channels: dict) -> Non
     outcome = bench.run(training(hyperparameters={"num_round": "9"}, channels=channels, CheckpointConfig=checkpoints))
     assert outcome.status == "Completed", (outcome, bench.logs.text())
     assert [line.split("\t")[0] for line in bench.logs.text().splitlines()] == ["[7]", "[8]"]
+
+
+COUNTS = """
+import pathlib, time
+place = pathlib.Path("/opt/ml/checkpoints/attempts")
+attempts = int(place.read_text()) + 1 if place.exists() else 1
+place.write_text(str(attempts))
+print("attempt", attempts, flush=True)
+if attempts < 3:
+    time.sleep(60)
+"""
+
+
+def spot(bench: Bench, wait: int = 100) -> Job:
+    return scripted(
+        bench,
+        {"train.py": COUNTS},
+        EnableManagedSpotTraining=True,
+        CheckpointConfig={"S3Uri": "s3://b/checkpoints/run"},
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": wait},
+    )
+
+
+def test_spot_instances_that_are_taken_away_give_the_next_ones_their_checkpoints(bench: Bench) -> None:
+    bench.ports.faults.add(SpotInterruption("train-*", after=1.0, times=2))
+    outcome = bench.run(spot(bench))
+    assert outcome.status == "Completed", (outcome, bench.logs.text())
+    assert bench.logs.text().splitlines() == ["attempt 1", "attempt 2", "attempt 3"]
+    assert bench.states.count("Interrupted") == 2
+    assert bench.states[-3:] == ["Training", "Uploading", "Completed"]
+    assert outcome.ended - outcome.started > 2, "from the first container on"
+    assert bench.left() == []
+
+
+def test_instances_that_are_no_spot_instances_are_not_taken_away(bench: Bench) -> None:
+    bench.ports.faults.add(SpotInterruption())
+    assert bench.run(scripted(bench, {"train.py": "pass"})).status == "Completed"
+    assert "Interrupted" not in bench.states
+
+
+def test_a_wait_for_spot_instances_ends(bench: Bench) -> None:
+    bench.ports.faults.add(SpotInterruption(after=1.0))
+    outcome = bench.run(spot(bench, wait=2))
+    assert (outcome.status, outcome.secondary) == ("Stopped", "MaxWaitTimeExceeded")
+    assert bench.states.count("Interrupted") == 1
 
 
 def test_the_config_files(bench: Bench, channels: dict) -> None:

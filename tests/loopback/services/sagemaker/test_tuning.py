@@ -310,6 +310,10 @@ def image(uri: str, **more: Any) -> dict[str, Any]:
     [
         ({"TrainingJobDefinition": None}, "Give either TrainingJobDefinition or TrainingJobDefinitions"),
         ({"Autotune": {"Mode": "Enabled"}}, "Autotune: loopback does not choose"),
+        (
+            {"TrainingJobDefinition": definition(StoppingCondition={"MaxWaitTimeInSeconds": 9})},
+            "only supported when EnableManagedSpotTraining is set to true",  # aws/amazon-sagemaker-examples#869
+        ),
         ({"TrainingJobDefinition": image(OWN)}, "A metric is required for this hyperparameter tuning job objective"),
         ({"TrainingJobDefinition": image(XGBOOST)}, r"\[auc\], isn't valid for the \[.*\] algorithm"),
         (
