@@ -1,5 +1,9 @@
 """Versions that travel at once, and versions that must not arrive: nothing is deployed that nobody approved."""
 
+import re
+import subprocess
+import sys
+
 import pytest
 
 from tests.journeys.conftest import until
@@ -113,6 +117,57 @@ def test_release_promote_and_rollback(mill: Launched) -> None:
     assert (mill.serves("staging"), mill.serves("prod")) == (1, 1)
 
 
+def test_champion_and_challenger_of_one_push(mill: Launched) -> None:
+    """Settings alone: production stays with its version, and the other answers a share."""
+    champion, challenger = mill.serves("prod"), mill.registered()
+    mill.approve(challenger)
+    mill.answer(mill.deployment_of(challenger), "Rejected")  # approved, and not in production
+    path = "deploy/stages/prod.yml"
+    before = (mill.folder / path).read_text()
+    alone = re.sub(r"^autoscaling:\n(  .*\n)+", "", before, flags=re.MULTILINE)
+    alone = re.sub(r"shift: canary .*\n  percent: \d+\n", "shift: all_at_once\n", alone)
+    (mill.folder / path).write_text(f"{alone}ab: {{version: {challenger}, percent: 20}}\n")
+    told = mill.slipway("ship", "churn", "--approve", "auto", "--json").json
+    assert told["version"] == champion
+    assert variants(mill) == {"AllTraffic": (champion, 0.8), "Challenger": (challenger, 0.2)}
+    counted = mill.slipway("traffic", "prod", "--seconds", "3", "--json").json
+    assert counted["answered"]["AllTraffic"] > counted["answered"]["Challenger"] > 0
+    assert counted["failed"] == {}
+    (mill.folder / path).write_text(alone)
+    assert mill.slipway("ship", "churn", "--approve", "auto", "--json").json["version"] == champion
+    assert variants(mill) == {"AllTraffic": (champion, 1.0)}
+    (mill.folder / path).write_text(before)
+    assert mill.slipway("ship", "churn", "--approve", "auto", "--json").json["version"] == champion
+
+
+def variants(mill: Launched) -> dict[str, tuple[int, float]]:
+    """What serves production: version and share of each variant."""
+    sagemaker = mill.client("sagemaker")
+    found = sagemaker.describe_endpoint(EndpointName=mill.project.endpoint("prod"))
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])["ProductionVariants"]
+    total = sum(variant["CurrentWeight"] for variant in found["ProductionVariants"])
+    shares = {variant["VariantName"]: variant["CurrentWeight"] / total for variant in found["ProductionVariants"]}
+    served = {}
+    for variant in config:
+        model = sagemaker.describe_model(ModelName=variant["ModelName"])
+        container = model.get("PrimaryContainer") or model["Containers"][0]
+        number = int(container["ModelPackageName"].rpartition("/")[2])
+        served[variant["VariantName"]] = (number, round(shares[variant["VariantName"]], 6))
+    return served
+
+
+def test_a_push_to_both_halves_deploys_once(mill: Launched) -> None:
+    known = {execution["pipelineExecutionId"] for execution in mill.deployments()}
+    mill.edit("deploy/stages/prod.yml", "percent: 10", "percent: 20")
+    mill.edit("slipway/tabular/scripts/train.py", '"""Train', '"""Train, for both halves')
+    told = mill.slipway("ship", "churn", "--approve", "auto", "--json").json
+    assert mill.serves("prod") == told["version"] == mill.versions()[0]["ModelPackageVersion"]
+    begun = [e["pipelineExecutionId"] for e in mill.deployments() if e["pipelineExecutionId"] not in known]
+    deployed = [execution for execution in begun if "DeployStaging" in mill.actions(execution)]
+    assert [mill.carried(execution) for execution in deployed] == [mill.arn(told["version"])]
+    assert {mill.ended(execution) for execution in begun} <= {"Succeeded", "Superseded"}
+
+
 def test_what_runs_where_and_how_it_answers(mill: Launched) -> None:
     rows = mill.slipway("stages", "--json").json
     assert [(row["stage"], row["endpoint"], row["status"]) for row in rows] == [
@@ -162,3 +217,38 @@ def test_without_a_project_it_says_how_to_launch_one(mill: Launched, arguments: 
     assert "There is no project nobody" in said.err
     assert "slipway launch nobody" in said.err
     assert said.err.count("\n") == 1
+
+
+BY_HAND = """
+import os, sys
+from pipelines.churn.pipeline import get_pipeline
+
+pipeline = get_pipeline(role=os.environ["ROLE"], default_bucket=os.environ["BUCKET"], pipeline_name="by-hand")
+print(pipeline.upsert(role_arn=os.environ["ROLE"])["PipelineArn"])
+execution = pipeline.start(parameters={"InputDataUrl": os.environ["DATA"]})
+execution.wait(delay=1, max_attempts=300)
+print(execution.describe()["PipelineExecutionStatus"], *sorted(s["StepName"] for s in execution.list_steps()))
+"""
+
+
+def test_the_sdk_makes_and_starts_our_pipeline(mill: Launched) -> None:
+    """`get_pipeline().upsert()` and `.start()` as with any pipeline of the SDK, from a script in the checkout."""
+    data = mill.package(1)["CustomerMetadataProperties"]["InputDataUrl"]
+    given = {"ROLE": mill.project.outputs["PipelineExecutionRoleArn"], "BUCKET": mill.project.bucket, "DATA": data}
+    done = subprocess.run(
+        [sys.executable, "-c", BY_HAND],
+        cwd=mill.folder,
+        env=mill.environ | given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    arn, ended = done.stdout.splitlines()[-2:]
+    assert arn.endswith(":pipeline/by-hand")
+    assert ended == "Succeeded Baseline Evaluate Gate Prepare Register Train"
+    (version,) = mill.client("sagemaker").list_model_packages(ModelPackageGroupName="by-hand")[
+        "ModelPackageSummaryList"
+    ]
+    assert version["ModelApprovalStatus"] == "PendingManualApproval"
