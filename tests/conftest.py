@@ -1,8 +1,11 @@
 """What holds for all tests: no clock decides, each takes one processor, and a file's run in one process."""
 
 import os
+from functools import cache
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
@@ -12,6 +15,9 @@ os.environ |= {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
 
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
+
+# Sessions read AWS's service models once for all, and not each for itself: a tenth of a second a service.
+botocore.loaders.create_loader = botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 LONGEST = (
     *("test_definitions", "test_jobs", "test_seed", "test_hosts", "test_features", "test_sample_data"),
