@@ -6,9 +6,9 @@ Without its sections `bias` and `explainability` there is no step here.
 from dataclasses import dataclass, field
 
 from sagemaker.core.model_metrics import FileSource, MetricsSource
-from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step
 
-from slipway.build.steps import Workshop
+from slipway.build.steps import Trained, Workshop
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Checked:
     baselines: dict[str, MetricsSource | FileSource] = field(default_factory=dict)
 
 
-def checks(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Checked:
+def checks(shop: Workshop, prepared: ProcessingStep, trained: Trained) -> Checked:
     """Is the data biased, is the model, and how much does each feature count?"""
     if not (shop.config.bias or shop.config.explainability):
         return Checked()

@@ -17,11 +17,11 @@ from sagemaker.mlops.workflow.clarify_check_step import (
     ModelExplainabilityCheckConfig,
 )
 from sagemaker.mlops.workflow.model_step import ModelStep
-from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from slipway.build.checks import Checked, checks
 from slipway.build.config import Bias, Explainability
-from slipway.build.steps import CACHE, STEP_RETRIES, Workshop, document, output_uri
+from slipway.build.steps import CACHE, STEP_RETRIES, Trained, Workshop, document, output_uri
 from slipway.tabular import cells
 
 POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
@@ -29,7 +29,7 @@ __all__ = ["checks", "clarify_steps"]  # where a pipeline.py of earlier versions
 PROBABILITY = ModelPredictedLabelConfig(probability=0, probability_threshold=0.5)  # the answer's first column
 
 
-def clarify_steps(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Checked:
+def clarify_steps(shop: Workshop, prepared: ProcessingStep, trained: Trained) -> Checked:
     """The steps of Clarify; the configuration has one of its sections, or both."""
     bias, explainability = shop.config.bias, shop.config.explainability
     model = ModelStep("Model", step_args=shop.model(trained).build(), retry_policies=[STEP_RETRIES])

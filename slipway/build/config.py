@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from slipway.build import model_file, settings_file
 from slipway.build.job_settings import Jobs, Keys, Vpc
 from slipway.build.project import UsageError
 from slipway.build.settings_file import Disagreement, Section, nearest
+from slipway.build.tuning_settings import Tuning
 from slipway.tabular import cells
 from slipway.tabular.kinds import BINARY, METRICS, MULTICLASS, REGRESSION
 
@@ -343,6 +344,7 @@ class Config(Section):
         default_factory=list,
         description="Hyperparameters that a run may set: each is a pipeline parameter. eta is Eta, max_depth MaxDepth.",
     )
+    tuning: Tuning | None = Field(None, description="Search hyperparameters. Default: one training with those above.")
     model: Model | None = Field(None, description="Of a pipeline with a model.py.")
     decision: Decision | None = Field(None, description="Of a classification. Default: the best F1.")
     gates: Gates
@@ -379,6 +381,8 @@ class Config(Section):
         yield from self._wrong_metrics()
         yield from self._wrong_hyperparameters()
         yield from self._wrong_parameters()
+        if self.tuning is not None:
+            yield from ((("tuning", *place), text) for place, text in self._wrong_tuning(self.tuning))
         if self.decision is not None and self.kind == REGRESSION:
             yield ("decision",), "a number is not decided; data.label must say which labels are positive"
         if self.decision is not None and self.kind == MULTICLASS:
@@ -432,6 +436,29 @@ class Config(Section):
                 yield ("parameters",), f"{name!r} is there twice"
             elif getattr(self.hyperparameters, name) is None:
                 yield ("parameters",), f"give hyperparameters.{name} a value: it is what a run takes that sets no other"
+
+    def _wrong_tuning(self, tuning: Tuning) -> Iterator[Disagreement]:
+        """What can't be searched, or has no use of a search."""
+        given = self.hyperparameters
+        if given is None:
+            yield (
+                (),
+                "XGBoost's hyperparameters are searched; a model.py searches its settings itself",
+            )
+            return
+        yield from tuning.disagreements_with(NUMBERS, self.parameters, self.metric)
+        for name, searched in tuning.ranges.items():
+            for end in searched.ends if name in NUMBERS else ():
+                try:
+                    Hyperparameters.model_validate({**given.model_dump(), name: end})
+                except ValidationError as error:
+                    yield ("ranges", name), f"found {end:g}; {error.errors()[0]['msg']}"
+
+    @property
+    def metric(self) -> str:
+        """XGBoost's, on the validation rows, for early stopping and tuning."""
+        given = self.hyperparameters
+        return given.eval_metric if given and given.eval_metric else EVAL_METRICS[self.kind]
 
     @property
     def training(self) -> dict[str, Any]:

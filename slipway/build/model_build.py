@@ -20,7 +20,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
 
 from slipway.build import bundles, model_file
 from slipway.build.checks import Checked
-from slipway.build.steps import REPORT, STEP_RETRIES, Workshop, document, output_uri
+from slipway.build.steps import REPORT, STEP_RETRIES, Trained, Workshop, document, output_uri
 from slipway.tabular import cells
 
 
@@ -56,13 +56,13 @@ def baseline(shop: Workshop, prepared: ProcessingStep) -> Step:
     )
 
 
-def train(shop: Workshop, prepared: ProcessingStep) -> TrainingStep:
+def train(shop: Workshop, prepared: ProcessingStep) -> Trained:
     """Boosted trees with early stopping, on one instance or several; or what the pipeline's model.py fits."""
     channels = {name: output_uri(prepared, name) for name in ("train", "validation", "encoder")}
     return shop.training(bundles.training(shop.folder), channels)
 
 
-def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, baselined: Step) -> ProcessingStep:
+def evaluate(shop: Workshop, prepared: ProcessingStep, trained: Trained, baselined: Step) -> ProcessingStep:
     """Score the test rows with the new model and with the champion: metrics, slices, pictures.
 
     It also gives the baseline's constraints room for chance; a monitor compares with those.
@@ -75,7 +75,7 @@ def evaluate(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep, ba
         "Evaluate",
         bundles.processing(shop.folder, "evaluate", config),
         inputs={
-            "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
+            "model": shop.trained_model(trained),
             "test": output_uri(prepared, "test"),
             "golden": output_uri(prepared, "golden"),
             "statistics": baseline_document(baselined, "statistics"),
@@ -113,7 +113,7 @@ def _register_rejected(registered: ModelStep) -> ModelStep:
 
 
 def register(
-    shop: Workshop, trained: TrainingStep, evaluated: ProcessingStep, baselined: Step, checked: Checked
+    shop: Workshop, trained: Trained, evaluated: ProcessingStep, baselined: Step, checked: Checked
 ) -> ModelStep:
     """A version in the registry, with its metrics, baselines and lineage."""
     report = Join("/", [output_uri(evaluated, "evaluation"), "evaluation.json"])
@@ -142,7 +142,7 @@ def register(
             generated_by=ExecutionVariables.PIPELINE_EXECUTION_ARN,
             project_id=shop.project.project_id or None,
         ),
-        customer_metadata_properties=_lineage(shop, evaluated, report),
+        customer_metadata_properties=_lineage(shop, evaluated, report) | _best_training(trained),
     )
     return ModelStep("Register", step_args=arguments, retry_policies=[STEP_RETRIES])
 
@@ -173,6 +173,13 @@ def _lineage(shop: Workshop, evaluated: ProcessingStep, report: Any) -> dict[str
         "ChampionModelPackageArn": parameters.champion,
         **_missing_words(shop.config.data.missing),
     }
+
+
+def _best_training(trained: Trained) -> dict[str, Any]:
+    """The training job of a tuning job whose model it is; that job has the hyperparameters that were found."""
+    if isinstance(trained, TrainingStep):
+        return {}
+    return {"TrainingJobName": trained.properties.TrainingJobSummaries[0].TrainingJobName}
 
 
 def _missing_words(configured: list[str] | None) -> dict[str, str]:

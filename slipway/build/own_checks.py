@@ -5,19 +5,19 @@ from typing import Any
 
 from sagemaker.core.model_metrics import FileSource
 from sagemaker.core.workflow.functions import Join
-from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from slipway.build import bundles
 from slipway.build.checks import Checked
 from slipway.build.config import Bias
-from slipway.build.steps import Workshop, document, output_uri
+from slipway.build.steps import Trained, Workshop, document, output_uri
 from slipway.monitoring.settings import CONFIG_FILE, ENGINE
 from slipway.tabular import cells
 
 POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
 
 
-def steps(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Checked:
+def steps(shop: Workshop, prepared: ProcessingStep, trained: Trained) -> Checked:
     """The steps Bias and Explain, as far as config.yml asks for them."""
     checked = Checked()
     if bias := shop.config.bias:
@@ -37,13 +37,18 @@ def steps(shop: Workshop, prepared: ProcessingStep, trained: TrainingStep) -> Ch
 
 
 def _step(
-    shop: Workshop, name: str, config: dict[str, Any], skip: Any, prepared: ProcessingStep, trained: TrainingStep
+    shop: Workshop,
+    name: str,
+    config: dict[str, Any],
+    skip: Any,
+    prepared: ProcessingStep,
+    trained: Trained,
 ) -> ProcessingStep:
     return shop.processing(
         name,
         bundles.processing(shop.folder, name.lower(), config),
         inputs={
-            "model": trained.properties.ModelArtifacts.S3ModelArtifacts,
+            "model": shop.trained_model(trained),
             "checked": output_uri(prepared, "checked"),
         },
         outputs=["calculated", "baseline"],

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sagemaker.core import image_uris
 from sagemaker.core.helper.pipeline_variable import PipelineVariable
@@ -42,7 +42,7 @@ from sagemaker.mlops.workflow.retry import (
     StepExceptionTypeEnum,
     StepRetryPolicy,
 )
-from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step, TrainingStep
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step, TrainingStep, TuningStep
 from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 
@@ -85,6 +85,8 @@ CAPACITY_RETRIES = SageMakerJobStepRetryPolicy(  # another job has to end, or th
     max_attempts=5,
 )
 RETRIES = [STEP_RETRIES, JOB_RETRIES, CAPACITY_RETRIES]
+
+Trained: TypeAlias = TrainingStep | TuningStep  # what makes the model
 
 
 @dataclass(frozen=True)
@@ -254,8 +256,30 @@ class Workshop:
         vpc = self.config.vpc
         return NetworkConfig(subnets=vpc.subnets, security_group_ids=vpc.security_groups) if vpc else None
 
-    def training(self, bundle: Bundle, channels: Mapping[str, Any]) -> TrainingStep:
-        """The training step, in the container's own script mode: the code is one content-addressed archive.
+    def training(self, bundle: Bundle, channels: Mapping[str, Any]) -> Trained:
+        """The step that trains, once or, where config.yml has `tuning`, many times."""
+        trainer, tuning, retries = self._trainer(bundle, channels), self.config.tuning, list(RETRIES)
+        if tuning is None:
+            return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=retries)
+        from slipway.build import tuning_step  # what only this needs of the SDK takes its time to load
+
+        # One address for all runs: an earlier run's models are still found where its search is not repeated.
+        trainer.output_data_config.s3_output_path = self.tuned_models
+        return tuning_step.tune(trainer, tuning, self.config.metric, CACHE, retries)
+
+    @property
+    def tuned_models(self) -> str:
+        """Where the models of tuning jobs are, each below the name of its training job."""
+        return f"s3://{self.project.bucket}/{self.name}/tune"
+
+    def trained_model(self, trained: Trained) -> Any:
+        """The address of the model that a step has trained; of a tuning step the best of its models."""
+        if isinstance(trained, TrainingStep):
+            return trained.properties.ModelArtifacts.S3ModelArtifacts
+        return trained.get_top_model_s3_uri(0, self.project.bucket, f"{self.name}/tune")
+
+    def _trainer(self, bundle: Bundle, channels: Mapping[str, Any]) -> ModelTrainer:
+        """The training, in the container's own script mode: the code is one content-addressed archive.
 
         It has no metric definitions: the image brings its own, which find what XGBoost prints, and refuses others.
         """
@@ -291,7 +315,7 @@ class Workshop:
         )
         if self.config.instances.training.spot:
             self._take_spare_capacity(trainer, bundle)
-        return TrainingStep("Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=list(RETRIES))
+        return trainer
 
     def _take_spare_capacity(self, trainer: ModelTrainer, bundle: Bundle) -> None:
         """Managed spot training. What the address of the checkpoints names is what a cache hit depends on anyway."""
@@ -305,10 +329,10 @@ class Workshop:
     def _tracking(self, uri: str) -> dict[str, str]:
         return {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": self.folder.name}
 
-    def model(self, trained: TrainingStep) -> ModelBuilder:
+    def model(self, trained: Trained) -> ModelBuilder:
         """What Train has made, in the image that serves it."""
         return ModelBuilder(
-            s3_model_data_url=trained.properties.ModelArtifacts.S3ModelArtifacts,
+            s3_model_data_url=self.trained_model(trained),
             image_uri=self.image,
             env_vars=dict(SERVING),
             role_arn=self.project.role,

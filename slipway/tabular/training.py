@@ -161,7 +161,7 @@ def _fit(
         begun = checkpoint.go_on(callbacks)
         callbacks.append(checkpoint)
     return xgb.train(
-        {"tree_method": "hist", "nthread": threads, **{k: v for k, v in params.items() if k not in OURS}, **classes},
+        {"tree_method": "hist", "nthread": threads, **_of_xgboost(params), **classes},
         train_set,
         num_boost_round=rounds - (begun.num_boosted_rounds() if begun else 0),
         evals=[(train_set, "train"), (xgb.QuantileDMatrix(*validation, ref=train_set, **about), "validation")],
@@ -169,6 +169,11 @@ def _fit(
         verbose_eval=False,
         xgb_model=begun,
     )
+
+
+def _of_xgboost(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that XGBoost knows; a tuning job adds `_tuning_objective_metric`."""
+    return {name: value for name, value in params.items() if name not in OURS and not name.startswith("_tuning")}
 
 
 def _choose_threshold(booster: xgb.Booster, validation: Matrix, section: Any) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from slipway.testing.local_aws import LocalAws
 
+Ended = subprocess.CompletedProcess[str]
 pytestmark = pytest.mark.journey
 ROOT = Path(__file__).parents[2]
 CONFIG = {
@@ -20,28 +21,60 @@ CONFIG = {
 }
 
 
-def test_a_training_goes_on_and_what_misses_the_gates_is_kept(sagemaker_local: LocalAws, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
-    path = tmp_path / "pipelines/churn/config.yml"
+def run_churn(
+    aws: LocalAws, folder: Path, edits: dict[str, str], **parameters: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run the churn pipeline, its config.yml edited, on made-up rows as the project `spare`."""
+    shutil.copytree(ROOT / "pipelines", folder / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "pipelines/churn/config.yml"
     text = path.read_text()
-    for old, new in CONFIG.items():
+    for old, new in edits.items():
         assert old in text
         text = text.replace(old, new)
     path.write_text(text)
-    sagemaker_local.take_spot_instances(after=2.5)
-    run = [sys.executable, "-m", "slipway.build.run_pipeline", "--module-name", "pipelines.churn.pipeline"]
-    given = ["--parameters", "Eta=0.05", "--parameters", "MinAuc=0.99999"]
-    environment = {**os.environ, "SAGEMAKER_PROJECT_NAME": "spare", "ARTIFACT_BUCKET": sagemaker_local.bucket}
-    environment["SAGEMAKER_PIPELINE_ROLE_ARN"] = sagemaker_local.role
-    done = subprocess.run(
-        [*run, *given, "--sample-data", "--wait"],
-        cwd=tmp_path,
+    command = [sys.executable, "-m", "slipway.build.run_pipeline", "--module-name", "pipelines.churn.pipeline"]
+    for name, value in parameters.items():
+        command += ["--parameters", f"{name}={value}"]
+    environment = {
+        **os.environ,
+        "SAGEMAKER_PROJECT_NAME": "spare",
+        "ARTIFACT_BUCKET": aws.bucket,
+        "SAGEMAKER_PIPELINE_ROLE_ARN": aws.role,
+    }
+    return subprocess.run(
+        [*command, "--sample-data", "--wait"],
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
+
+
+def test_the_best_model_of_a_search_is_registered(sagemaker_local: LocalAws, tmp_path: Path) -> None:
+    search = "tuning:\n  jobs: 4\n  ranges: {eta: {from: 0.05, to: 0.3}, max_depth: {values: [1, 6]}}\n"
+    edits = {"  num_round: 800": "  num_round: 60", "decision:": f"{search}decision:", "auc: 0.95": "auc: 0.8"}
+    done = run_churn(sagemaker_local, tmp_path, edits)
+    assert done.returncode == 0, done.stdout
+    sagemaker = sagemaker_local.client("sagemaker")
+    (tuning,) = sagemaker.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
+    name = {"HyperParameterTuningJobName": tuning["HyperParameterTuningJobName"]}
+    jobs = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(**name)["TrainingJobSummaries"]
+    values = {job["TrainingJobName"]: job["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for job in jobs}
+    assert len(values) == 4
+    (version,) = sagemaker.list_model_packages(ModelPackageGroupName="spare-churn")["ModelPackageSummaryList"]
+    package = sagemaker.describe_model_package(ModelPackageName=version["ModelPackageArn"])
+    best = package["CustomerMetadataProperties"]["TrainingJobName"]
+    assert values[best] == min(values.values())
+    (container,) = package["InferenceSpecification"]["Containers"]
+    trained = sagemaker.describe_training_job(TrainingJobName=best)
+    assert container["ModelDataUrl"] == trained["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+def test_a_training_goes_on_and_what_misses_the_gates_is_kept(sagemaker_local: LocalAws, tmp_path: Path) -> None:
+    sagemaker_local.take_spot_instances(after=2.5)
+    done = run_churn(sagemaker_local, tmp_path, CONFIG, Eta="0.05", MinAuc="0.99999")
     assert done.returncode == 1, done.stdout
     assert "MinAuc 0.99999" in done.stdout, done.stdout
     sagemaker = sagemaker_local.client("sagemaker")

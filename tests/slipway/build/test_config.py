@@ -142,6 +142,38 @@ CASES = {
         "parameters: give hyperparameters.gamma a value: it is what a run takes that sets no other",
     ),
     "a parameter twice": ("hyperparameters:", "parameters: [eta, eta]\nhyperparameters:", "parameters: 'eta' is there"),
+    **{
+        f"tuning: {name}": ("hyperparameters:", f"tuning: {{{text}}}\nhyperparameters:", message)
+        for name, text, message in (
+            (
+                "no hyperparameter",
+                "ranges: {etta: {from: 0.1, to: 1}}",
+                "tuning.ranges.etta: no hyperparameter",
+            ),
+            ("out of bounds", "ranges: {eta: {from: 0.1, to: 3}}", "tuning.ranges.eta: found 3; Input should be less"),
+            ("half a range", "ranges: {eta: {from: 0.1}}", "needs from and to, or values"),
+            ("upside down", "ranges: {eta: {from: 0.3, to: 0.1}}", "from must be below to, found 0.3 and 0.1"),
+            ("both", "ranges: {eta: {from: 0.1, to: 1, values: [1]}}", "needs from and to, or values"),
+            ("no logarithm", "ranges: {gamma: {from: 0, to: 1, scale: Logarithmic}}", "begins above 0, found from: 0"),
+            ("half a tree", "ranges: {max_depth: {from: 2.5, to: 4}}", "max_depth: it is a whole number"),
+            ("a grid of ranges", "strategy: Grid, ranges: {eta: {from: 0.1, to: 1}}", "a grid is made of values"),
+            (
+                "too many at once",
+                "jobs: 2, parallel: 3, ranges: {eta: {from: 0.1, to: 1}}",
+                "parallel: found 3",
+            ),
+        )
+    },
+    "what a run sets is not searched": (
+        "hyperparameters:",
+        "parameters: [eta]\ntuning: {ranges: {eta: {from: 0.1, to: 1}}}\nhyperparameters:",
+        "tuning.ranges.eta: a run sets it (`parameters`), so it can't be searched",
+    ),
+    "a metric that no tuning job knows": (
+        "  eval_metric: logloss\n  reg_lambda: 5\n  seed: 20\n",
+        "  eval_metric: aucpr\ntuning: {ranges: {eta: {from: 0.1, to: 1}}}\n",
+        "tuning: the best is told by hyperparameters.eval_metric, and aucpr can't; allowed: accuracy, auc",
+    ),
     "an unknown metric": ("{metric: auc", "{metric: aux", "gates.champion.metric: found 'aux' (did you mean 'auc'?)"),
 }
 

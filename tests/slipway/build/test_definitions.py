@@ -293,3 +293,37 @@ def test_a_rejected_model_is_kept_where_it_is_asked_for():
     assert registered["ModelApprovalStatus"] == {"Get": "Parameters.ModelApprovalStatus"}
     assert (fail["Name"], fail["DependsOn"]) == ("Fail", ["RegisterRejected"])
     assert [step["Name"] for step in step_of(build_with("churn")[0], "Gate")["Arguments"]["ElseSteps"]] == ["Fail"]
+
+
+def test_a_search_takes_the_place_of_the_training():
+    ranges = {"eta": {"from": 0.05, "to": 0.3, "scale": "Logarithmic"}, "max_depth": {"from": 3, "to": 8}}
+    ranges["subsample"] = {"values": [0.7, 0.9]}
+    tuning = {"ranges": ranges, "jobs": 6, "parallel": 3, "early_stopping": True, "seed": 7}
+    definition, _ = build_with("churn", tuning=tuning, kms={"volume": "alias/v"})
+    assert "Train" not in [step["Name"] for step in definition["Steps"]]
+    asked = step_of(definition, "Tune")["Arguments"]
+    config, jobs = asked["HyperParameterTuningJobConfig"], asked["TrainingJobDefinition"]
+    assert config["HyperParameterTuningJobObjective"] == {"MetricName": "validation:logloss", "Type": "Minimize"}
+    assert config["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 6, "MaxParallelTrainingJobs": 3}
+    assert (config["TrainingJobEarlyStoppingType"], config["RandomSeed"]) == ("Auto", 7)
+    assert config["ParameterRanges"] == {
+        "ContinuousParameterRanges": [
+            {"Name": "eta", "MinValue": "0.05", "MaxValue": "0.3", "ScalingType": "Logarithmic"}
+        ],
+        "IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxValue": "8", "ScalingType": "Auto"}],
+        "CategoricalParameterRanges": [{"Name": "subsample", "Values": ["0.7", "0.9"]}],
+    }
+    assert not {"eta", "max_depth", "subsample"} & set(jobs["StaticHyperParameters"])
+    assert jobs["ResourceConfig"]["VolumeKmsKeyId"] == "alias/v"
+    assert "Execution." not in json.dumps(jobs["OutputDataConfig"]), "a cache hit's models must be found again"
+    best = {"Get": "Steps.Tune.TrainingJobSummaries[0].TrainingJobName"}
+    (model,) = (
+        entry["S3Input"]["S3Uri"]["Std:Join"]["Values"]
+        for entry in step_of(definition, "Evaluate")["Arguments"]["ProcessingInputs"]
+        if entry["InputName"] == "model"
+    )
+    assert model[-2:] == [best, "output/model.tar.gz"]
+    register = step_of(definition, "Gate")["Arguments"]["IfSteps"][0]["Arguments"]
+    assert register["CustomerMetadataProperties"]["TrainingJobName"] == best
+    (container,) = register["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"]["Std:Join"]["Values"] == model
