@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from loopback.ministack.request_faults import RequestFault, request_fault, stumble_fault
+from loopback.ministack.request_faults import RequestFault, list_fault, request_fault, stumble_fault
 from loopback.wire import model
 
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -117,12 +117,14 @@ def _gate(service: str, answer: Handler) -> Handler:
         if looks and (fault := await asyncio.to_thread(_fault, known["model"], asked, body)):
             return unfit(fault)
         try:
-            return await answer(method, path, headers, body, query)
+            found = await answer(method, path, headers, body, query)
         except Exception:
-            stumbled = stumble_fault(service, known["model"], asked, path, query, body)
+            stumbled = stumble_fault(known["model"], asked, path, body)
             if stumbled is None:
                 raise
             return unfit(stumbled, is_xml=_is_xml(service, headers, body))
+        garbled = list_fault(asked, found[2]) if service == "s3" and found[0] == 200 else None
+        return unfit(garbled, is_xml=True) if garbled else found
 
     return answer_or_refuse
 

@@ -18,7 +18,7 @@ from loopback.wire import model
 
 SERIALIZATION, VALIDATION = "SerializationException", "ValidationException"
 WITH_PATTERNS = frozenset({"kinesis"})  # whose patterns keep what it would read as numbers
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
 
@@ -47,6 +47,12 @@ _SHARDS = (
 )
 LIMITS: dict[tuple[str, str], Limit] = {
     ("kinesis", "CreateStream"): Limit("ShardCount", 500, "LimitExceededException", _SHARDS),
+    ("sqs", "ReceiveMessage"): Limit(
+        "WaitTimeSeconds",
+        20,
+        "InvalidParameterValue",
+        "Value for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+    ),
     ("kinesis", "UpdateShardCount"): Limit("TargetShardCount", 500, "LimitExceededException", _SHARDS),
 }
 
@@ -93,12 +99,8 @@ def _value_fault(service: str, operation: str, given: dict[str, Any], shape: Sha
     return None
 
 
-def stumble_fault(
-    service: str, models: Iterable[str], operation: str, path: str, query: Any, body: bytes
-) -> RequestFault | None:
+def stumble_fault(models: Iterable[str], operation: str, path: str, body: bytes) -> RequestFault | None:
     """What is wrong with a request over which the base has stumbled; None where nothing is, and it is a defect."""
-    if service == "s3" and any(_CONTROL.search(str(value)) for value in query.values()):
-        return RequestFault("InvalidArgument", "A parameter has characters that XML can't have")
     if "//" in path or path.endswith("/"):
         return RequestFault("MissingAuthenticationTokenException", "Missing Authentication Token")
     found = next((name for name in models if operation in model.service(name).operation_names), None)
@@ -107,6 +109,13 @@ def stumble_fault(
     fault = request_fault(found, operation, body)
     is_missing = fault is not None and fault.message.startswith("Missing required parameter")  # it may be in the path
     return None if is_missing else fault
+
+
+def list_fault(operation: str, body: bytes) -> RequestFault | None:
+    """What is wrong with a list of S3's that repeats characters of the request which XML can't have."""
+    if operation.startswith("List") and _CONTROL.search(body):
+        return RequestFault("InvalidArgument", "XML can't have these characters; ask with encoding-type=url")
+    return None
 
 
 def _has_nameless_tag(value: Any, shape: Shape) -> bool:

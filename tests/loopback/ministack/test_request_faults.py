@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loopback.ministack.request_faults import request_fault
+from loopback.ministack.request_faults import list_fault, request_fault, stumble_fault
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,22 @@ def test_refused(service: str, operation: str, body: str, code: str, words: str)
     found = request_fault(service, operation, body.encode())
     assert found is not None
     assert (found.code, words in found.message) == (code, True), found
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "body", "code"),
+    [
+        ("CreateEventSourceMapping", "/x", '{"FunctionName": 1e308}', "SerializationException"),
+        ("CreateEventSourceMapping", "/x", "{}", None),  # what is missing may be in the path
+        ("UpdateRestApi", "/restapis/", "", "MissingAuthenticationTokenException"),
+    ],
+)
+def test_where_the_base_has_stumbled(operation: str, path: str, body: str, code: str | None) -> None:
+    found = stumble_fault(["lambda", "apigateway"], operation, path, body.encode())
+    assert (found and found.code) == code
+
+
+def test_a_list_that_no_parser_reads() -> None:
+    assert list_fault("ListBuckets", b"<Prefix>a\x00b</Prefix>") is not None
+    assert list_fault("ListBuckets", b"<Prefix>a&#10;b</Prefix>\n") is None
+    assert list_fault("GetObject", b"\x00") is None
