@@ -31,6 +31,7 @@ SMITHY = "/operation/"  # in the path of a request of the protocol rpc-v2-cbor
 INTEGRATIONS = ("sqs:", "sns:", "events:", "dynamodb:")  # of a state machine, besides those of the base's engine
 FREQUENT = frozenset({"logs", "monitoring"})  # of the work here itself, thousands at a time
 BESIDE = frozenset({"rds_data", "s3tables", "ses_v2"})  # modules that paths lead to
+LISTS = {"/": "ListBuckets"}  # the one that no query names
 CANARIES = (b'"canarySettings"', b"/canarySettings", b'"deploymentCanarySettings"')
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Answer]]
@@ -123,7 +124,7 @@ def _gate(service: str, answer: Handler) -> Handler:
             if stumbled is None:
                 raise
             return unfit(stumbled, is_xml=_is_xml(service, headers, body))
-        garbled = list_fault(asked, found[2]) if service == "s3" and found[0] == 200 else None
+        garbled = list_fault(asked or LISTS.get(path, ""), found[2]) if service == "s3" and found[0] == 200 else None
         return unfit(garbled, is_xml=True) if garbled else found
 
     return answer_or_refuse

@@ -1,7 +1,9 @@
-"""What an endpoint answered, out of captured records: the number that each row of a request got."""
+"""What an endpoint answered, out of captured records: the number or the probabilities that each row got."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -50,6 +52,66 @@ def _each(first: int, lines: bytes, path: Path) -> Iterator[float]:
         side = (record.get("captureData") or {}).get(_SIDE)
         if isinstance(side, dict):
             yield from map(_number, _values(side))
+
+
+def probabilities(source: Path, classes: int) -> tuple[Floats, int]:
+    """(a row of probabilities for each answered row, how many answers have none), of a model of several classes.
+
+    In CSV they come after the class; in JSON they are `probabilities` of each prediction.
+    """
+    parts: list[Floats] = []
+    unreadable = 0
+    for path in datasets.files(source):
+        for first, lines in capture_blocks.blocks(path):
+            found = _plain_rows(lines, classes)
+            if found is None:
+                rows = [_chances(row, classes) for row in _each_row(first, lines, path)]
+                found = np.array(rows, dtype=np.float64).reshape(-1, classes)
+            known = np.isfinite(found).all(axis=1)
+            unreadable += int((~known).sum())
+            parts.append(found[known])
+    return (np.concatenate(parts) if parts else np.empty((0, classes))), unreadable
+
+
+def _plain_rows(lines: bytes, classes: int) -> Floats | None:
+    """Of a block in which every answer is one plain CSV row of a class and its probabilities; else None."""
+    table = capture_blocks.columns(lines, (_SIDE,))
+    if table is None or table.num_columns != classes + 1:
+        return None
+    try:
+        columns = [table.column(place + 1).cast(pa.float64()).to_numpy() for place in range(classes)]
+    except pa.ArrowInvalid:
+        return None
+    found: Floats = np.stack(columns, axis=1)
+    return found
+
+
+def _each_row(first: int, lines: bytes, path: Path) -> Iterator[Any]:
+    """What each row of a request got, in CSV as a list of texts."""
+    for _, record in datasets.parse_lines(lines.split(b"\n"), first, path):
+        side = (record.get("captureData") or {}).get(_SIDE)
+        if isinstance(side, dict):
+            yield from _rows(side)
+
+
+def _rows(side: dict[str, Any]) -> Sequence[Any]:
+    try:
+        kind, text = capture.text_of(side)
+        if kind == "CSV":
+            return [row for row in csv.reader(io.StringIO(text)) if row]
+        document = json.loads(text)
+    except (ValueError, csv.Error):
+        return [None]
+    found = document.get(_LISTED) if isinstance(document, dict) else document
+    return found if isinstance(found, list) else [found]
+
+
+def _chances(row: Any, classes: int) -> list[float]:
+    """The probabilities of one answered row; numbers that are none where it has another form."""
+    given = row.get("probabilities") if isinstance(row, dict) else row[1:] if isinstance(row, list) else None
+    if not isinstance(given, list) or len(given) != classes:
+        return [math.nan] * classes
+    return [_number(value) for value in given]
 
 
 def _values(side: dict[str, Any]) -> Sequence[Any]:

@@ -75,6 +75,53 @@ class Calibration:
         return np.array([np.interp(scores, self.scores, curve) for curve in curves])
 
 
+@dataclass(frozen=True)
+class ClassCalibration:
+    """What the probabilities of several classes are worth: a curve for each class against all others.
+
+    The curves of a row are brought to the sum 1 (Zadrozny and Elkan, 2002, "one-against-all").
+    """
+
+    classes: tuple[Calibration, ...]
+
+    @classmethod
+    def fit(cls, probabilities: Floats, labels: Floats) -> ClassCalibration | None:
+        """From rows that the model has not seen, and the places of their classes; None with too few rows of a class."""
+        found = [
+            Calibration.fit(column, (labels == place).astype(np.float64))
+            for place, column in enumerate(np.asarray(probabilities, dtype=np.float64).T)
+        ]
+        whole = tuple(one for one in found if one is not None)
+        return cls(whole) if len(whole) == len(found) else None
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> ClassCalibration:
+        """From what `document` wrote."""
+        return cls(tuple(Calibration.read(one) for one in document["classes"]))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON data, in the order of the classes."""
+        return {"classes": [one.document() for one in self.classes]}
+
+    def of(self, probabilities: Floats) -> Floats:
+        """The probabilities of the classes for each row of the model's."""
+        return _sum_to_one(np.stack([one.of(probabilities[:, i]) for i, one in enumerate(self.classes)], axis=-1))
+
+    def each(self, probabilities: Floats) -> Floats:
+        """The same by every resample: (resamples, rows, classes)."""
+        curves = [one.each(probabilities[:, i]) for i, one in enumerate(self.classes)]
+        least = min(len(one) for one in curves)
+        return _sum_to_one(np.stack([one[:least] for one in curves], axis=-1))
+
+
+def _sum_to_one(values: Floats) -> Floats:
+    """Of nothing at all every class is as probable."""
+    kept = np.clip(values, 0, 1)
+    sums = kept.sum(axis=-1, keepdims=True)
+    found: Floats = np.where(sums > 0, kept / np.where(sums > 0, sums, 1), 1 / kept.shape[-1])
+    return found
+
+
 def _isotonic(scores: Floats, truth: Floats) -> tuple[Floats, Floats]:
     """(scores, probabilities) at the ends of the blocks whose rows have one probability."""
     points, places = np.unique(scores, return_inverse=True)

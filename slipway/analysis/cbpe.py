@@ -9,15 +9,17 @@ mean something else: that needs labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from slipway.analysis.calibration import Calibration
+from slipway.analysis.calibration import Calibration, ClassCalibration
 from slipway.analysis.sketch import Floats
 
 DRAWS = 400
 CELLS = 1000
+LOOKED_AT = 20_000  # rows of several classes that are calibrated, at least; more say no more
 INTERVAL = (2.5, 97.5)  # percent
 
 Codes = npt.NDArray[np.int64]
@@ -84,24 +86,59 @@ def _auc(hits: Floats, sizes: Floats) -> Floats:
     return _share((hits * below).sum(axis=1), hits.sum(axis=1) * misses.sum(axis=1))
 
 
-def multiclass(probabilities: Floats, told: Codes, seed: int = 0) -> dict[str, Estimate]:
-    """Of calibrated probabilities (a row of them a prediction, one for each class) and of the class that was told.
+def multiclass(probabilities: Floats, calibration: ClassCalibration, seed: int = 0) -> dict[str, Estimate]:
+    """Of a model's probabilities, a row of them for each prediction, of which the class of the highest is told.
 
-    Accuracy, and precision, recall and f1 as means over the classes. Empty without rows.
+    Accuracy, and precision, recall and f1 as means over the classes. Empty without rows. Rows are put into cells of
+    the same class told with like probability; how many of a cell's rows are of which class is then drawn many times,
+    each time with the probabilities of another resample of the calibration.
     """
     if not len(probabilities):
         return {}
+    cells = _cells_of_classes(probabilities)
+    told = np.array([cell.told for cell in cells])
+    sizes = np.array([cell.size for cell in cells])
+    rows = np.concatenate([cell.rows for cell in cells])
+    starts = np.cumsum([0, *(len(cell.rows) for cell in cells[:-1])])
+    counts = np.diff([*starts, len(rows)])[:, None]
+    means = np.add.reduceat(calibration.of(rows), starts) / counts
+    curves = np.add.reduceat(calibration.each(rows), starts, axis=1) / counts
+    chance = np.random.default_rng(seed)  # equal rows, equal figures
     classes = probabilities.shape[1]
-    expected = np.stack([probabilities[told == each].sum(axis=0) for each in range(classes)])
-    chance = np.random.default_rng(seed)
-    sums = np.cumsum(probabilities, axis=1)
-    drawn = np.empty((DRAWS, classes, classes))
-    for draw in range(DRAWS):
-        truth = np.minimum((chance.random((len(told), 1)) > sums).sum(axis=1), classes - 1)
-        drawn[draw] = np.bincount(told * classes + truth, minlength=classes * classes).reshape(classes, classes)
-    figures = _of_matrices(expected[None])
-    spread = _of_matrices(drawn)
-    return {name: _estimate_with_interval(values[0], spread[name]) for name, values in figures.items()}
+    drawn = np.stack(
+        [_by_told(chance.multinomial(sizes, curves[draw % len(curves)]), told, classes) for draw in range(DRAWS)]
+    )
+    figures, spread = _of_matrices(_by_told(sizes[:, None] * means, told, classes)[None]), _of_matrices(drawn)
+    return {name: _estimate_without_optimism(values[0], spread[name]) for name, values in figures.items()}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """So many predictions of one class with like probability; `rows` has all of them, or some at equal distances."""
+
+    told: int
+    size: int
+    rows: Floats
+
+
+def _cells_of_classes(probabilities: Floats) -> list[_Cell]:
+    said, classes = probabilities.argmax(axis=1), probabilities.shape[1]
+    step = max(1, len(probabilities) // LOOKED_AT)
+    found = []
+    for told in range(classes):
+        rows = probabilities[said == told]
+        if len(rows):
+            ordered = rows[np.argsort(rows[:, told], kind="stable")]
+            parts = np.array_split(ordered, min(max(CELLS // classes, 1), len(rows)))
+            found += [_Cell(told, len(part), part[::step]) for part in parts]
+    return found
+
+
+def _by_told(counts: Any, told: Codes, classes: int) -> Floats:
+    """The confusion matrix of cells' counts by true class: told class (rows) by true class (columns)."""
+    found = np.zeros((classes, classes))
+    np.add.at(found, told, counts)
+    return found
 
 
 def _of_matrices(matrices: Floats) -> dict[str, Floats]:
@@ -120,11 +157,6 @@ def _share(part: Floats, whole: Floats) -> Floats:
     """0 of nothing is 0."""
     found: Floats = np.divide(part, whole, out=np.zeros_like(np.asarray(part, dtype=float)), where=whole > 0)
     return found
-
-
-def _estimate_with_interval(value: float, drawn: Floats) -> Estimate:
-    low, high = np.percentile(drawn, INTERVAL)
-    return Estimate(float(value), float(min(low, value)), float(max(high, value)))
 
 
 def _estimate_without_optimism(value: float, drawn: Floats) -> Estimate:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.analysis import cbpe
-from slipway.analysis.calibration import Calibration
+from slipway.analysis.calibration import Calibration, ClassCalibration
 from slipway.analysis.cbpe import Estimate
 from slipway.analysis.metrics import Metric
 from slipway.analysis.sketch import Floats
 
 CHECK = "estimated_performance_check"
-SECTION = "binary_classification_metrics"
+BINARY, MULTICLASS = "binary_classification_metrics", "multiclass_classification_metrics"
 ASSUMES = (
     "an estimate without labels (CBPE) that assumes no concept drift: it follows a drift of the requests, and does not "
     "see that the same requests have come to mean something else"
@@ -32,6 +32,7 @@ class Performance:
     unreadable: int
     estimates: Mapping[str, Estimate]
     registered: Mapping[str, float]
+    section: str = BINARY
 
     def document(self) -> Document:
         """estimated_performance.json."""
@@ -43,7 +44,7 @@ class Performance:
             "version": 0.0,
             "method": ASSUMES,
             "dataset": {"item_count": self.rows, "unreadable_answers": self.unreadable},
-            SECTION: figures,
+            self.section: figures,
         }
 
     def metrics(self) -> Iterator[Metric]:
@@ -81,9 +82,27 @@ def of_binary(scores: Floats, unreadable: int, statistics: Mapping[str, Any]) ->
     known = statistics["calibration"]
     few = len(scores) < FEWEST
     estimates = {} if few else cbpe.binary(scores, float(known["threshold"]), Calibration.read(known))
-    registered = {
+    return Performance(len(scores), unreadable, estimates, _registered_figures(statistics, BINARY))
+
+
+def of_multiclass(probabilities: Floats, unreadable: int, statistics: Mapping[str, Any]) -> Performance:
+    """The same of a model of several classes, whose answers have a probability for each."""
+    few = len(probabilities) < FEWEST
+    calibration = ClassCalibration.read(statistics["calibration"])
+    estimates = {} if few else cbpe.multiclass(probabilities, calibration)
+    return Performance(
+        len(probabilities), unreadable, estimates, _registered_figures(statistics, MULTICLASS), MULTICLASS
+    )
+
+
+def classes_of(statistics: Mapping[str, Any]) -> int:
+    """How many classes the statistics of model quality have a calibration of; 0 where it is of yes and no."""
+    return len(statistics["calibration"].get("classes", ()))
+
+
+def _registered_figures(statistics: Mapping[str, Any], section: str) -> dict[str, float]:
+    return {
         name: float(figure["value"])
-        for name, figure in (statistics.get(SECTION) or {}).items()
+        for name, figure in (statistics.get(section) or {}).items()
         if isinstance(figure, Mapping) and isinstance(figure.get("value"), int | float)
     }
-    return Performance(len(scores), unreadable, estimates, registered)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from slipway.analysis import model_quality, multiclass
-from slipway.analysis.calibration import Calibration
+from slipway.analysis.calibration import Calibration, ClassCalibration
 from slipway.analysis.model_quality import Metrics, Outcomes
 from slipway.analysis.multiclass import Classes, Codes
 from slipway.analysis.sketch import Floats
@@ -41,10 +41,19 @@ def of_regression(labels: Floats, predictions: Floats, hour_rows: int) -> tuple[
     return _documents("regression", Outcomes(labels, predictions, None), model_quality.regression, hour_rows)
 
 
-def of_multiclass(names: Sequence[str], truth: Codes, predicted: Codes, hour_rows: int) -> tuple[Document, Document]:
-    """(statistics, constraints) of a classification of several classes; both columns are places in `names`."""
-    data = Classes(tuple(names), truth, predicted)
-    return _documents("multiclass_classification", data, multiclass.metrics, hour_rows)
+def of_multiclass(
+    names: Sequence[str], truth: Codes, probabilities: Floats, hour_rows: int
+) -> tuple[Document, Document]:
+    """(statistics, constraints) of a classification of several classes, in the order of `names`.
+
+    `truth` has places in `names`; the statistics also say what a probability is worth.
+    """
+    data = Classes(tuple(names), truth, probabilities.argmax(axis=1).astype(np.int64))
+    statistics, constraints = _documents("multiclass_classification", data, multiclass.metrics, hour_rows)
+    calibration = ClassCalibration.fit(probabilities, truth.astype(np.float64))
+    if calibration is not None:
+        statistics["calibration"] = calibration.document()
+    return statistics, constraints
 
 
 def _documents(

@@ -181,7 +181,13 @@ def _performance(settings: Stage, name: str, record: Mapping[str, Any], s3: Any)
         return {}
     baselines = record["DriftCheckBaselines"] or {}
     uri = str(((baselines.get("ModelQuality") or {}).get("Statistics") or {}).get("S3Uri", ""))
-    if uri and explained.exists(s3, uri) and CALIBRATION in promotion.read(s3, uri, "statistics of model quality"):
+    found = promotion.read(s3, uri, "statistics of model quality") if uri and explained.exists(s3, uri) else {}
+    if CALIBRATION in found:
+        if "classes" in found[CALIBRATION] and "auc" in monitor.estimated_performance:
+            raise NotDeployableError(
+                f"{record['ModelPackageArn']} tells several classes, for which there is no auc: take it out of "
+                f"estimated_performance of {name}.yml; accuracy, precision, recall and f1 are means over the classes"
+            )
         return {own_monitors.PERFORMANCE: uri}
     if monitor.estimated_performance:
         raise NotDeployableError(

@@ -114,6 +114,8 @@ def _estimate_performance(folders: Folders, captured: Path) -> Performance | Non
     statistics = documents.read(folders.performance, "version")
     if CALIBRATION not in statistics:
         return None
+    if classes := estimated_performance.classes_of(statistics):
+        return estimated_performance.of_multiclass(*answers.probabilities(captured, classes), statistics)
     return estimated_performance.of_binary(*answers.numbers(captured), statistics)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slipway.analysis import quality_baseline
-from slipway.tabular import allowances, champion, multiclass, scoring
+from slipway.tabular import allowances, champion, scoring
 from slipway.tabular.columns import Columns
 from slipway.tabular.job import JobError
 from slipway.tabular.kinds import LOWER_IS_BETTER
@@ -137,8 +137,8 @@ def quality_limits(folders: Folders, scored: Scored, hour_rows: int, target: Tar
 
 def _quality_baseline(scored: Scored, hour_rows: int, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
     if target.is_of_classes:
-        said = multiclass.most_probable(scored.scores)
-        return quality_baseline.of_multiclass(target.classes, scored.labels.astype(np.int64), said, hour_rows)
+        places, probabilities = scored.labels.astype(np.int64), np.asarray(scored.scores, dtype=np.float64)
+        return quality_baseline.of_multiclass(target.classes, places, probabilities, hour_rows)
     labels, scores = (np.asarray(values, dtype=np.float64) for values in (scored.labels, scored.scores))
     if target.threshold is None:
         return quality_baseline.of_regression(labels, scores, hour_rows)

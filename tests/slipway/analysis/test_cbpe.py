@@ -8,7 +8,7 @@ from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 from slipway.analysis import cbpe
-from slipway.analysis.calibration import Calibration
+from slipway.analysis.calibration import Calibration, ClassCalibration
 
 NAMES = ("accuracy", "precision", "recall", "f1", "auc")
 
@@ -78,7 +78,7 @@ def test_several_classes_follow_the_truth():
     probabilities = chance.dirichlet([0.5, 0.7, 1.0], 30_000)
     truth = (chance.random((30_000, 1)) > np.cumsum(probabilities, axis=1)).sum(axis=1)
     told = probabilities.argmax(axis=1)
-    found = cbpe.multiclass(probabilities, told)
+    found = cbpe.multiclass(probabilities, ClassCalibration((BELIEF,) * 3))
     expected = {
         "accuracy": metrics.accuracy_score(truth, told),
         "precision": metrics.precision_score(truth, told, average="macro"),
@@ -116,7 +116,61 @@ def test_one_kind_of_answer_only(positive):
 
 def test_without_rows_there_is_nothing_to_say():
     assert cbpe.binary(np.empty(0), 0.5, BELIEF) == {}
-    assert cbpe.multiclass(np.empty((0, 3)), np.empty(0, dtype=np.int64)) == {}
+    assert cbpe.multiclass(np.empty((0, 3)), ClassCalibration((BELIEF,) * 3)) == {}
+
+
+def answered(seed, count, shift=1.0):
+    """Probabilities of a model that is too sure of itself, whose requests `shift` moves, and the true classes."""
+    chance = np.random.default_rng(seed)
+    real = chance.dirichlet(np.array([1.0, 0.7, 0.5]) * shift, count)
+    sure = real**2
+    truth = np.minimum((chance.random((count, 1)) > np.cumsum(real, axis=1)).sum(axis=1), 2)
+    return sure / sure.sum(axis=1, keepdims=True), truth
+
+
+def of_classes(probabilities, truth):
+    told = probabilities.argmax(axis=1)
+    more = {"average": "macro", "zero_division": 0}
+    return {
+        "accuracy": metrics.accuracy_score(truth, told),
+        "precision": metrics.precision_score(truth, told, **more),
+        "recall": metrics.recall_score(truth, told, **more),
+        "f1": metrics.f1_score(truth, told, **more),
+    }
+
+
+@pytest.mark.parametrize("shift", [1.0, 0.4, 3.0])
+def test_several_classes_of_a_model_that_is_too_sure(shift):
+    calibration = ClassCalibration.fit(*answered(11, 20_000))
+    probabilities, truth = answered(12, 50_000, shift)
+    found = cbpe.multiclass(probabilities, calibration)
+    expected = of_classes(probabilities, truth)
+    assert {name: one.value for name, one in found.items()} == pytest.approx(expected, abs=0.03)
+
+
+def test_the_intervals_of_several_classes_hold():
+    """Nineteen of twenty should; a calibration of 800 rows and hours of 2,000."""
+    within = dict.fromkeys(("accuracy", "precision", "recall", "f1"), 0)
+    for seed in range(8):
+        calibration = ClassCalibration.fit(*answered(4000 + seed, 800))
+        probabilities, truth = answered(5000 + seed, 2000)
+        found, expected = cbpe.multiclass(probabilities, calibration), of_classes(probabilities, truth)
+        for name in within:
+            within[name] += found[name].low <= expected[name] <= found[name].high
+    assert all(count >= 7 for count in within.values()), within
+
+
+def test_too_few_rows_of_a_class_tell_nothing():
+    probabilities, truth = answered(13, 400)
+    assert ClassCalibration.fit(probabilities, np.where(truth == 2, 0, truth)) is None
+
+
+def test_the_calibration_of_classes_as_json():
+    calibration = ClassCalibration.fit(*answered(14, 1000))
+    again = ClassCalibration.read(json.loads(json.dumps(calibration.document())))
+    probabilities = answered(15, 50)[0]
+    assert again.of(probabilities) == pytest.approx(calibration.of(probabilities))
+    assert calibration.of(probabilities).sum(axis=1) == pytest.approx(1)
 
 
 def test_calibration_is_isotonic_regression():

@@ -68,6 +68,6 @@ def test_equal_rows_give_equal_documents(baseline):
 
 def test_a_model_that_made_no_mistake_may_make_one():
     truth = np.arange(30) % 3
-    _, constraints = quality_baseline.of_multiclass(("a", "b", "c"), truth, truth, 100)
+    _, constraints = quality_baseline.of_multiclass(("a", "b", "c"), truth, np.eye(3)[truth], 100)
     limits = constraints["multiclass_classification_constraints"]
     assert {0.85 < rule["threshold"] < 0.95 for rule in limits.values()} == {True}

@@ -256,6 +256,41 @@ def test_answers_are_read_in_every_form(monitor, answer, rows, unreadable):
     assert bool(found["binary_classification_metrics"]) == bool(rows)
 
 
+CLASSES = ("low", "mid", "high")
+
+
+def of_classes(seed, count):
+    """Probabilities that are what they say, and the true classes."""
+    chance = np.random.default_rng(seed)
+    probabilities = chance.dirichlet([1.0, 0.7, 0.5], count)
+    truth = (chance.random((count, 1)) > np.cumsum(probabilities, axis=1)).sum(axis=1)
+    return probabilities, np.minimum(truth, 2)
+
+
+@pytest.mark.parametrize("kind", ["CSV", "JSON"])
+def test_the_performance_of_several_classes_is_estimated(monitor, kind):
+    monitor.baseline(BASELINE)
+    probabilities, truth = of_classes(6, 3000)
+    statistics, _ = quality_baseline.of_multiclass(CLASSES, truth, probabilities, 100)
+    path = monitor.base / "processing/baseline/performance/model_quality_statistics.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(statistics))
+    answered = [(CLASSES[row.argmax()], [round(value, 7) for value in row.tolist()]) for row in of_classes(7, 300)[0]]
+    if kind == "CSV":
+        answers = [",".join([name, *map(str, row)]) for name, row in answered]
+    else:
+        said = [{"predicted_label": name, "probability": max(row), "probabilities": row} for name, row in answered]
+        answers = [json.dumps({"predictions": [one], "labels": CLASSES}) for one in said]
+    monitor.capture(HOUR, *ROWS, answers=tuple(answers), encoding=kind)
+    assert "Estimated without labels: f1 0." in monitor.run(estimated_performance='{"accuracy": 0.99}')
+    found = monitor.document(f"{FOLDER}/estimated_performance.json")
+    accuracy = found["multiclass_classification_metrics"]["accuracy"]
+    assert found["dataset"] == {"item_count": 300, "unreadable_answers": 0}
+    assert accuracy["low"] < accuracy["registered"] < accuracy["high"]
+    [violation] = monitor.document(f"{FOLDER}/constraint_violations.json")["violations"]
+    assert violation["metric_name"] == "estimated accuracy"
+
+
 def test_a_version_that_does_not_say_what_its_scores_are_worth_is_not_estimated(monitor):
     monitor.baseline(BASELINE)
     path = monitor.base / "processing/baseline/performance/statistics.json"
