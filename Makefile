@@ -15,6 +15,7 @@ BIN := .venv/bin
 TEMPLATES := seed_code/project.yml seed_code/portfolio.yml seed_code/roles.yml seed_code/project_roles.yml deploy/endpoint.yml deploy/monitoring.yml seed_code/files/runners/roles.yml
 CHECKOV := checkov==3.3.30
 SCHEMAS := check-jsonschema==0.39.0
+STORIES := 3  # journeys at a time: what one waits for, two processors do for the others
 TRY := python3.12 python3.11 python3
 # Hundreds of Pythons start in the tests and below loopback; each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,7 +29,7 @@ run: .venv/installed  ## this checkout, all the way to production on this machin
 	@SAGEMAKER_PROJECT_NAME="$(PROJECT)" $(BIN)/slipway ship $(PIPELINE) $(if $(DATA),--data "$(DATA)")
 
 test: check  ## everything: lint, types, layers, docs, unit tests and journeys
-	$(BIN)/python -m pytest -n 2 -m journey tests/journeys tests/faults
+	$(BIN)/python -m pytest -n $(STORIES) -m journey tests/journeys tests/faults
 
 check: .venv/installed  ## the fast part of `make test`
 	$(BIN)/ruff check .

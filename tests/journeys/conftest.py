@@ -22,7 +22,10 @@ ROLE = "arn:aws:iam::000000000000:role/pipeline"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 FINAL = ("Succeeded", "Failed", "Stopped")
 MILL = ("test_ship", "test_promotion", "test_fuzz_endpoints", "test_notifications")
-LONGEST = ("test_ship", "test_readme", "test_drift_retrain", "test_iam")
+LONGEST = (
+    *("test_ship", "test_readme", "test_new_account", "test_drift_retrain", "test_tutorial", "test_iam"),
+    *("test_command_line", "test_xgboost_image", "test_lifecycle", "test_monitoring", "test_launch"),
+)
 
 
 def free_port() -> int:

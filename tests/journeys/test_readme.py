@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ ITSELF = ("make test",)  # what runs this
 FAULT = "raise SystemExit('no column age')"  # what the page's example dies of
 
 
+def _copy(source: Path, target: Path) -> None:
+    """A file that is there, with its time: what Python has compiled of it is good for the copy, too."""
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+
+
 class Checkout:
     """A copy of the tracked files with the environment that is already installed, and a port of its own."""
 
@@ -27,9 +35,9 @@ class Checkout:
         self.folder = folder
         tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
         for name in filter(None, tracked.stdout.split("\0")):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
+            _copy(ROOT / name, folder / name)
+            if name.endswith(".py"):
+                _copy(*(Path(cache_from_source(str(root / name))) for root in (ROOT, folder)))
         (folder / ".venv").symlink_to(ROOT / ".venv")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

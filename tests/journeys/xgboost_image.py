@@ -62,9 +62,10 @@ def installed() -> Path:
 
 
 def _install(folder: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", str(folder)]
+    uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "-q", "--python", sys.executable]
     for arguments in ((*PINS, "pip"), ("--no-deps", *TOOLKITS)):
-        subprocess.run([*pip, *arguments], check=True, capture_output=True, text=True, timeout=600)
+        command = [*uv, "--target", str(folder), *arguments]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     mapping = folder / "sagemaker_containers" / "_mapping.py"  # the image's Dockerfile has this line, too
     mapping.write_text(mapping.read_text().replace("collections.Mapping", "collections.abc.Mapping"))
     shutil.copy(FRAMEWORK, folder)
