@@ -98,9 +98,10 @@ def serving_code(folder: Path) -> Bundle:
 def _with_imports(folder: Path, script: str) -> dict[str, bytes]:
     """The script at the root of the bundle, the modules that it needs at their own place."""
     own = (folder / f"{script}.py").is_file()  # a pipeline's own file of this name wins
-    source = (folder if own else LIBRARY / SCRIPTS).joinpath(f"{script}.py").read_bytes()
+    path = (folder if own else LIBRARY / SCRIPTS) / f"{script}.py"
+    source = path.read_bytes()
     package = f"pipelines.{folder.name}" if own else ".".join(SCRIPTS.parts)
-    return {f"{script}.py": source, **_modules(_imported_modules(source, package), folder.parent.parent)}
+    return {f"{script}.py": source, **_modules(_imported_modules(source, package, str(path)), folder.parent.parent)}
 
 
 def _own(folder: Path, stem: str, beside: str) -> dict[str, bytes]:
@@ -122,15 +123,15 @@ def _modules(names: Iterable[str], root: Path) -> dict[str, bytes]:
             continue
         files[path] = (_home(name, root) / path).read_bytes()
         package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
-        waiting |= _imported_modules(files[path], package) | {name.rpartition(".")[0]}
+        waiting |= _imported_modules(files[path], package, str(_home(name, root) / path)) | {name.rpartition(".")[0]}
     return files
 
 
 @cache  # the bundles of a pipeline share most of their files, and parsing is half of the time that they take
-def _imported_modules(source: bytes, package: str) -> frozenset[str]:
+def _imported_modules(source: bytes, package: str, file: str) -> frozenset[str]:
     """The modules of ours that a file of a package imports; of `from a import b`, b may be a module of a."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source, file)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -1,12 +1,17 @@
-"""A pipeline's model.py as it is written: its functions are looked for without importing it and its packages."""
+"""A pipeline's model.py and features.py as they are written: functions are looked for without importing packages."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from slipway.tabular import feature_code
 from slipway.tabular.own_code import MODEL_FUNCTIONS
 
 FILE = "model.py"
+FILES: dict[str, Mapping[str, tuple[str, ...]]] = {
+    FILE: MODEL_FUNCTIONS,
+    feature_code.FILE: {feature_code.FUNCTION: ("rows",)},
+}
 
 
 def exists(folder: Path) -> bool:
@@ -15,21 +20,23 @@ def exists(folder: Path) -> bool:
 
 
 def faults(folder: Path) -> list[str]:
-    """What is wrong with a pipeline's model.py, each with file and line; nothing where there is none."""
-    if not exists(folder):
-        return []
-    path = folder / FILE
+    """What is wrong with a pipeline's own files, each with file and line; nothing where there are none."""
+    paths = [folder / name for name in FILES if (folder / name).is_file()]
+    return [fault for path in paths for fault in _file_faults(path)]
+
+
+def _file_faults(path: Path) -> list[str]:
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         return [f"{path}:{getattr(error, 'lineno', 1) or 1}: not Python: {getattr(error, 'msg', error)}"]
-    return [f"{path}:{line}: {text}" for line, text in _faults(tree)]
+    return [f"{path}:{line}: {text}" for line, text in _faults(tree, FILES[path.name])]
 
 
-def _faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _faults(tree: ast.Module, functions: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[int, str]]:
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     named = {*_assigned_names(tree)}
-    for name, arguments in MODEL_FUNCTIONS.items():
+    for name, arguments in functions.items():
         expected = f"{name}({', '.join(arguments)})"
         node = defined.get(name)
         if node is None and name not in named:

@@ -67,6 +67,7 @@ def runner(target: Target, checkout: Checkout, wish: Wish, *, as_json: bool) -> 
     if as_json:
         screen.show_json({"stack": made, "variables": found, "workflow": written})
         return 0
+    screen.say(f"project {checkout.root}")
     screen.say(f"roles {made}, stack {stack_of(project.name)}: for tokens of {wish.repository} alone")
     if written:
         screen.say(f"wrote {written}; commit and push it")

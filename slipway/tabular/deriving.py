@@ -27,6 +27,7 @@ def fit(folder: Path, raw: Encoder, columns: Columns, function: FeatureFunction)
     sample = _sample(folder / "train", derivation)
     _check_names(function, _derive(function, sample, columns), columns)
     _check_rows(function, sample, columns)
+    _warn_of_unused(function, sample, columns)
     kinds: dict[str, str] = {}
     seen: dict[str, set[str]] = {}
     for part in PARTS:
@@ -137,6 +138,41 @@ def _derive_alone(function: FeatureFunction, row: Raw, why: str, columns: Column
         return _derive(function, row, columns)
     except FeatureError as error:
         raise FeatureError(f"{error} ({why}: requests may be so)") from error
+
+
+def _warn_of_unused(function: FeatureFunction, sample: Raw, columns: Columns) -> None:
+    """Say in the log which columns change nothing of what is returned: each request has to have them all the same.
+
+    It is no error: metrics of slices and bias may be asked of a column that the model must not see.
+    """
+    made = _derive(function, sample, columns)
+    unused = [
+        name
+        for name, values in sample.items()
+        if not any(_changes(function, made, {**sample, name: others}) for others in _other_values(values))
+    ]
+    if unused:
+        print(
+            f"warning: {function.place}: nothing that features() returns changes with {', '.join(map(repr, unused))}, "
+            "which each request has to have; as an identifier in data.columns of config.yml it need not"
+        )
+
+
+def _changes(function: FeatureFunction, made: Made, rows: Raw) -> bool:
+    try:
+        return _difference(made, derived.derive(function, rows)) != ""
+    except FeatureError:
+        return True  # what fails for a value looks at it
+
+
+def _other_values(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """A column with its values at other rows, with one of them in all rows, and with none."""
+    yield values[::-1]
+    empty = None if values.dtype == object else np.nan
+    known = [value for value in values.tolist() if value is not None and value == value]  # noqa: PLR0124 - NaN
+    ordered = sorted(set(known))
+    for value in (*ordered[:1], *ordered[len(ordered) // 2 :][:1], *ordered[-1:], empty):
+        yield np.full(len(values), value, values.dtype)
 
 
 def _each(rows: Raw) -> Iterator[Raw]:

@@ -96,6 +96,7 @@ def _dump(wish: Wish, table: Table, guess: Guess, data: Path, made: list[str]) -
 
 def _show(checkout: Checkout, wish: Wish, table: Table, guess: Guess, data: Path, made: list[str]) -> None:
     header = "a header" if table.header else "no header"
+    screen.say(f"project {checkout.root}")
     screen.say(f"{wish.data}: {table.rows} rows, separated by {table.delimiter!r}, {header}\n")
     rows = [(purpose.name, purpose.kind, purpose.why) for purpose in guess.columns]
     screen.console.print(screen.table(("column", "taken as", "because"), rows))

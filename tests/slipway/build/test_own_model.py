@@ -279,6 +279,24 @@ def test_what_is_wrong_with_its_functions_is_refused_before_anything_runs(tmp_pa
         config.load(own.folder / "config.yml")
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("x = 1\n", r"features\.py:1: there is no function features\(rows\)"),
+        (
+            "def features(rows, extra): ...\n",
+            r"features\.py:1: features\(rows, extra\) can't be called as features\(rows\)",
+        ),
+        ("def features(rows\n", r"features\.py:1: not Python: "),
+    ],
+)
+def test_so_is_what_is_wrong_with_features(tmp_path, code, message):
+    own = pipeline(tmp_path, "wine", settings(), wines(), {"model.py": MODEL})
+    (own.folder / "features.py").write_text(code)
+    with pytest.raises(UsageError, match=message):
+        config.load(own.folder / "config.yml")
+
+
 MINE = """def fit(*parts): ...
 def predict(model, rows, chunk=10): ...
 def save(model, /, folder): ...

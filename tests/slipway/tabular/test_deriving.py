@@ -90,6 +90,21 @@ def test_columns_declare_themselves(rows, tmp_path, body, kinds):
     assert baseline["size"].max() < 100
 
 
+@pytest.mark.parametrize(
+    ("body", "unused"),
+    [
+        ("return rows", ""),
+        ("return pd.DataFrame({'r': rows['size'] / rows['weight']})", "'sex'"),
+        ("return pd.DataFrame({'m': rows['weight'].isna(), 's': rows['sex'] == 'M'})", "'size'"),
+        ("rows['size'] = 1 / (rows['size'] - 99.5)\nreturn rows[['size']].clip(-9, 9)", "'weight', 'sex'"),
+    ],
+)
+def test_a_column_that_nothing_uses_is_told(rows, tmp_path, capsys, body, unused):
+    prepared(rows, tmp_path, body)
+    told = [line for line in capsys.readouterr().out.splitlines() if "nothing that features() returns changes" in line]
+    assert (f"changes with {unused}, which each request has to have" in told[0]) if unused else told == []
+
+
 FAULTS = {
     "dates": (
         "rows['d'] = pd.Timestamp('2026-01-01')\nreturn rows",
