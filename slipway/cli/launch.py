@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway.cli import model_monitor, publish, roles, screen, stacks
+from slipway.cli import model_monitor, publish, push, roles, screen, stacks
 from slipway.cli.target import Target, UserError
 from slipway.cli.template import find_tree
 from slipway.cli.wishes import Wish, bucket_name, makes_roles, parameters, reach
@@ -34,7 +34,7 @@ def launch(target: Target, wish: Wish, *, as_json: bool) -> int:
     if as_json:
         screen.show_json(found)
     else:
-        _show(wish, found)
+        _show(target, wish, found)
     return 0
 
 
@@ -223,23 +223,25 @@ def as_json(target: Target, project: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _show(wish: Wish, found: dict[str, Any]) -> None:
+def _show(target: Target, wish: Wish, found: dict[str, Any]) -> None:
     told = found["outputs"]
     screen.say()
     width = max(len(name) for name in ("project", *told)) + 3
     for name, value in {"project": f"{found['name']} ({found['id']})", **told}.items():
         screen.say(f"  {name:<{width}}{value}")
     screen.say("\nnext:")
-    for step in next_steps(wish, told):
+    for step in next_steps(wish, told, push.address_here(target, told.get("RepositoryUrl", ""))):
         screen.say(f"  {step}")
 
 
-def next_steps(wish: Wish, told: dict[str, str]) -> list[str]:
-    """What a person does now, as commands."""
+def next_steps(wish: Wish, told: dict[str, str], here: str) -> list[str]:
+    """What a person does now, as commands; `here` is where the repository is on this machine, if it is."""
     url, bucket = told.get("RepositoryUrl", ""), told.get("ArtifactBucketName", "")
     steps = [f"aws s3 cp DATA.csv {told.get('DataUri', '')}    # new data starts a build"]
     if wish.source == "s3":
         steps.append(f"aws s3 cp {url} project.zip    # the code; copying another zip there starts the pipelines")
+    elif here:
+        steps.append(f"git clone {here} {wish.name}    # the code; a push starts the pipelines")
     elif wish.source == "codecommit":
         helper = "-c credential.helper='!aws codecommit credential-helper $@' -c credential.UseHttpPath=true"
         steps.append(f"git {helper} clone {url} {wish.name}    # the code; a push starts the pipelines")

@@ -42,15 +42,21 @@ class Push:
 def remote(target: Target, project: Project) -> str:
     """Where git pushes to: on this machine the repositories of AWS's services are behind its one port."""
     url = project.outputs["RepositoryUrl"]
-    found = _CONNECTION.match(url) or _CODECOMMIT.match(url)
-    if found and target.local:
-        return f"{target.environ['AWS_ENDPOINT_URL'].rstrip('/')}{found[found.lastindex or 1]}"
+    if here := address_here(target, url):
+        return here
     if _CONNECTION.match(url):
         raise UserError(
             f"{url.rpartition('/git-http/')[2]} is behind a connection that only AWS can push through. "
             "Push to the repository as you always do, then follow it with `slipway ship --no-push`"
         )
     return url
+
+
+def address_here(target: Target, url: str) -> str:
+    """Where a repository of AWS's services is on this machine; "" of AWS, and of a zip in S3."""
+    found = _CONNECTION.match(url) or _CODECOMMIT.match(url)
+    endpoint = target.environ.get("AWS_ENDPOINT_URL", "") if target.local else ""
+    return f"{endpoint.rstrip('/')}{found[found.lastindex or 1]}" if found and endpoint else ""
 
 
 def push(wish: Push) -> str:

@@ -25,7 +25,8 @@ class Aws:
         }
         self.calls: list[tuple[str, dict[str, Any]]] = []
         environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
-        self.target = Target({**os.environ, **environ}, local=True, project="demo")
+        kept = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
+        self.target = Target({**kept, **environ}, local=True, project="demo")
 
     def client(self, service: str) -> Any:
         """A client whose requests come here, until another AWS asks for it."""

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from slipway.cli import wishes
-from slipway.cli.target import WrongUsage
+from slipway.cli import launch, push, wishes
+from slipway.cli.target import Target, WrongUsage
+from slipway.cli.wishes import Wish
 
 CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/abc-1"
 STACK = "arn:aws:cloudformation:eu-west-1:111122223333:stack/SP-p-1/1"
@@ -106,6 +107,16 @@ def test_people_see_what_happens_and_what_comes_next(aws, command, ready) -> Non
     assert out.count("CREATE_COMPLETE  Key (AWS::Test::Thing)") == 1
     assert "aws s3 cp DATA.csv s3://sagemaker-project-p-1/data/churn/" in out
     assert "clone https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/sagemaker-demo-p-1 demo" in out
+
+
+@pytest.mark.parametrize(
+    "url", ["git-codecommit.eu-west-1.amazonaws.com/v1/repos/r", "codeconnections.eu-west-1.amazonaws.com/v1/repos/r"]
+)
+def test_a_repository_of_this_machine_is_cloned_from_it(url) -> None:
+    target = Target({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, local=True, project="demo")
+    here = push.address_here(target, f"https://{url}")
+    assert here == "http://127.0.0.1:4566/v1/repos/r"
+    assert "git clone http://127.0.0.1:4566/v1/repos/r demo " in " ".join(launch.next_steps(Wish("demo"), {}, here))
 
 
 def test_its_roles_come_first_and_reach_what_is_its_own(aws, command, ready) -> None:
