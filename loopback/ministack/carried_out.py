@@ -120,7 +120,7 @@ def _gate(service: str, answer: Handler) -> Handler:
         try:
             found = await answer(method, path, headers, body, query)
         except Exception:
-            stumbled = stumble_fault(known["model"], asked, path, body)
+            stumbled = stumble_fault(known["model"], asked, path, query, body)
             if stumbled is None:
                 raise
             return unfit(stumbled, is_xml=_is_xml(service, headers, body))

@@ -18,6 +18,7 @@ from loopback.wire import model
 
 SERIALIZATION, VALIDATION = "SerializationException", "ValidationException"
 WITH_PATTERNS = frozenset({"kinesis"})  # whose patterns keep what it would read as numbers
+_INTEGER = re.compile(r"[-+]?[0-9]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
@@ -99,16 +100,32 @@ def _value_fault(service: str, operation: str, given: dict[str, Any], shape: Sha
     return None
 
 
-def stumble_fault(models: Iterable[str], operation: str, path: str, body: bytes) -> RequestFault | None:
+def stumble_fault(
+    models: Iterable[str], operation: str, path: str, query: Mapping[str, Any], body: bytes
+) -> RequestFault | None:
     """What is wrong with a request over which the base has stumbled; None where nothing is, and it is a defect."""
     if "//" in path or path.endswith("/"):
         return RequestFault("MissingAuthenticationTokenException", "Missing Authentication Token")
     found = next((name for name in models if operation in model.service(name).operation_names), None)
-    if found is None or not body:
+    if found is None:
+        return None
+    if wrong := _no_number(query, model.operation(found, operation).input_shape):
+        return RequestFault(SERIALIZATION, f"{wrong} is no number")
+    if not body:
         return None
     fault = request_fault(found, operation, body)
     is_missing = fault is not None and fault.message.startswith("Missing required parameter")  # it may be in the path
     return None if is_missing else fault
+
+
+def _no_number(query: Mapping[str, Any], shape: Shape | None) -> str:
+    """The first parameter in a path's query that should be a number and is none."""
+    for name, part in (shape.members if shape is not None else {}).items():
+        given = query.get(part.serialization.get("name", name))
+        text = given[0] if isinstance(given, list) and given else given
+        if part.type_name in LARGEST and text is not None and not _INTEGER.fullmatch(str(text)):
+            return str(name)
+    return ""
 
 
 def list_fault(operation: str, body: bytes) -> RequestFault | None:

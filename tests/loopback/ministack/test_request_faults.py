@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -50,13 +51,16 @@ def test_refused(service: str, operation: str, body: str, code: str, words: str)
 @pytest.mark.parametrize(
     ("operation", "path", "body", "code"),
     [
+        ("ListEventSourceMappings", "/x?MaxItems=x", "", "SerializationException"),
+        ("ListEventSourceMappings", "/x?MaxItems=10", "", None),
         ("CreateEventSourceMapping", "/x", '{"FunctionName": 1e308}', "SerializationException"),
         ("CreateEventSourceMapping", "/x", "{}", None),  # what is missing may be in the path
         ("UpdateRestApi", "/restapis/", "", "MissingAuthenticationTokenException"),
     ],
 )
 def test_where_the_base_has_stumbled(operation: str, path: str, body: str, code: str | None) -> None:
-    found = stumble_fault(["lambda", "apigateway"], operation, path, body.encode())
+    way, _, text = path.partition("?")
+    found = stumble_fault(["lambda", "apigateway"], operation, way, parse_qs(text), body.encode())
     assert (found and found.code) == code
 
 
