@@ -369,10 +369,7 @@ class Workshop:
         for metric, parameter in self.parameters.thresholds.items():
             words += [f"{metric} ", figure(evaluated, f"{self.section}.{metric}.value")]
             words += [f" ({threshold_name(metric)} ", parameter, "), "]
-        champion = self.config.gates.champion.metric
-        words += [f"worse than the champion's {champion} by ", figure(evaluated, "champion.worse_by.value")]
-        words += [" (95 % interval ", figure(evaluated, "champion.worse_by.low"), " to "]
-        words += [figure(evaluated, "champion.worse_by.high"), ", ChampionMargin ", self.parameters.margin, ")"]
+        words += [figure(evaluated, "champion.summary"), " (ChampionMargin ", self.parameters.margin, ")"]
         return Join("", words)
 
     def finish(self, steps: list[Step]) -> Pipeline:
@@ -390,7 +387,7 @@ def _text(value: str) -> str:
 
 
 def figure(evaluated: ProcessingStep, path: str) -> JsonGet:
-    """A number of evaluation.json."""
+    """A number, or a text, of evaluation.json."""
     return JsonGet(step_name=evaluated.name, property_file=REPORT, json_path=path)
 
 

@@ -85,7 +85,7 @@ def log_lines(target: Target, arn: str, name: str, *, follow: bool = False) -> I
     logs, read = target.client("logs"), dict[str, int]()
     while True:
         step = _step(target, arn, name)
-        job = job_of(step)
+        job = job_of(step) or _best_training(target, step)
         if job is None:
             raise UserError(f"{name} has no job, so it has no logs")
         fresh = list(_new_lines(logs, *job, read))
@@ -93,6 +93,21 @@ def log_lines(target: Target, arn: str, name: str, *, follow: bool = False) -> I
         if not follow or (step["StepStatus"] not in ("Starting", "Executing", "Stopping") and not fresh):
             return
         time.sleep(0.3)
+
+
+def _best_training(target: Target, step: dict[str, Any]) -> tuple[str, str] | None:
+    """(log group, job name) of a tuning step's best training so far, of its newest where none has ended; or None."""
+    if "TuningJob" not in step.get("Metadata", {}):
+        return None
+    sagemaker, name = target.client("sagemaker"), step["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
+    described = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    best = described.get("BestTrainingJob", {}).get("TrainingJobName")
+    if best is None:
+        found = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name, SortBy="CreationTime", SortOrder="Descending"
+        )["TrainingJobSummaries"]
+        best = found[0]["TrainingJobName"] if found else None
+    return (LOG_GROUPS["TrainingJob"], best) if best else None
 
 
 def _step(target: Target, arn: str, name: str) -> dict[str, Any]:

@@ -168,9 +168,10 @@ def show_version(target: Target, package: dict[str, Any], *, as_json: bool) -> N
         document, unread = {}, str(fault)
     gates = versions.gate_verdicts(target, package)
     saved = versions.pictures(target, package)
+    lineage = versions.lineage(package) | versions.tuned_hyperparameters(target, package)
     if as_json:
         facts = {"package": package, "evaluation": document, "gates": [gate.dump() for gate in gates]}
-        screen.show_json({**facts, "lineage": versions.lineage(package), "pictures": saved})
+        screen.show_json({**facts, "lineage": lineage, "pictures": saved})
         return
     screen.say(f"{_title(package)}: ", end="")
     screen.console.print(screen.cell(package.get("ModelApprovalStatus")))
@@ -193,7 +194,7 @@ def show_version(target: Target, package: dict[str, Any], *, as_json: bool) -> N
         screen.say()
         screen.console.print(screen.table(("gate", "value", "bound", "verdict"), rows, right=("value", "bound")))
     screen.say()
-    rows_of_facts = [*versions.lineage(package).items(), *(("picture", str(path)) for path in saved)]
+    rows_of_facts = [*lineage.items(), *(("picture", str(path)) for path in saved)]
     width = max((len(name) for name, _ in rows_of_facts), default=0) + 3
     for name, value in rows_of_facts:
         screen.say(f"  {name:<{width}}{value}")

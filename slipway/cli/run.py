@@ -199,10 +199,17 @@ def show(summary: dict[str, Any]) -> None:
             "pictures": f"{Path(pictures[0]).parent}/ ({', '.join(Path(p).name for p in pictures)})"
             if pictures
             else None,
-            "logs": f"slipway logs Train --pipeline {summary['pipeline']}",
+            "logs": f"slipway logs {_training_step(summary)} --pipeline {summary['pipeline']}",
             "details": f"slipway version {summary['version']} --pipeline {summary['group']}",
-            "approve": f"slipway approve {summary['version']} --pipeline {summary['group']}",
+            "approve": f"slipway approve {summary['version']} --pipeline {summary['group']}"
+            if summary["approval"] != "Rejected"
+            else None,
         }
         for name, value in facts.items():
             if value:
                 screen.say(f"  {name:<9}{value}")
+
+
+def _training_step(summary: dict[str, Any]) -> str:
+    names = [step["name"] for step in summary["steps"]]
+    return "Tune" if "Tune" in names else "Train"

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from slipway.cli.target import Target, UserError
 from slipway.cli.verdicts import Verdict, verdicts
 
@@ -118,6 +120,23 @@ def lineage(package: dict[str, Any]) -> dict[str, str]:
         **package.get("CustomerMetadataProperties", {}),
     }
     return {key: str(value) for key, value in found.items() if value}
+
+
+def tuned_hyperparameters(target: Target, package: dict[str, Any]) -> dict[str, str]:
+    """The hyperparameters that a tuning job found for a version; none where one training made it, or it was deleted."""
+    name = package.get("CustomerMetadataProperties", {}).get("TrainingJobName")
+    if name is None:
+        return {}
+    sagemaker = target.client("sagemaker")
+    try:
+        trained = sagemaker.describe_training_job(TrainingJobName=name)
+        tuning = trained["TuningJobArn"].rpartition("/")[2]
+        described = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)
+    except (KeyError, ClientError):
+        return {}
+    ranges = described["HyperParameterTuningJobConfig"].get("ParameterRanges", {}).values()
+    searched = [each["Name"] for kind in ranges for each in kind if "Name" in each]
+    return {f"{each} (tuned)": trained["HyperParameters"][each] for each in searched}
 
 
 def gate_verdicts(target: Target, package: dict[str, Any]) -> list[Verdict]:

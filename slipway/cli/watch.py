@@ -73,4 +73,4 @@ def _say_changes(steps: list[dict[str, Any]], said: dict[str, str]) -> None:
             continue
         said[name] = status
         took = screen.duration(executions.seconds(step)) if status in FINAL else ""
-        screen.write(f"{name:<12} {status:<10} {took:>8}  {note(step)}".rstrip())
+        screen.write(f"{name:<16} {status:<10} {took:>8}  {note(step)}".rstrip())

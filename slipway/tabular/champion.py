@@ -83,7 +83,14 @@ def other_answers(candidate: Target, champion: Target) -> str:
 def skip_comparison(metric: str, reason: str, arn: str = NONE) -> dict[str, Any]:
     """The `champion` section of evaluation.json when nothing is compared: the candidate is not worse than anything."""
     named = {} if arn == NONE else {"model_package_arn": arn}
-    return {"compared": False, **named, "reason": reason, "metric": metric, "worse_by": dict.fromkeys(INTERVAL, 0.0)}
+    return {
+        "compared": False,
+        **named,
+        "reason": reason,
+        "metric": metric,
+        "worse_by": dict.fromkeys(INTERVAL, 0.0),
+        "summary": f"not compared with a champion ({reason})",
+    }
 
 
 def comparison(
@@ -98,6 +105,11 @@ def comparison(
     ones = np.ones(rows)
     ours, theirs = candidate(ones), champion(ones)
     interval = spread(sign * paired_difference(champion, candidate, rows))
+    worse = {
+        "value": round(sign * (theirs - ours), 6),
+        "low": round(interval["low"], 6),
+        "high": round(interval["high"], 6),
+    }
     return {
         "compared": True,
         "model_package_arn": arn,
@@ -105,9 +117,7 @@ def comparison(
         "rows": rows,
         "value": round(theirs, 6),
         "candidate_value": round(ours, 6),
-        "worse_by": {
-            "value": round(sign * (theirs - ours), 6),
-            "low": round(interval["low"], 6),
-            "high": round(interval["high"], 6),
-        },
+        "worse_by": worse,
+        "summary": f"{metric} worse than the champion's by {worse['value']} "
+        f"(95 % interval {worse['low']} to {worse['high']})",
     }

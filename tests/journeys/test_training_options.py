@@ -1,5 +1,6 @@
 """Options on the training: spare capacity that is taken away, a run's own hyperparameter, a rejected version."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -52,6 +53,12 @@ def run_churn(
     )
 
 
+def say(*arguments: str) -> str:
+    """What a verb of the command line says."""
+    command = [sys.executable, "-m", "slipway", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_the_best_model_of_a_search_is_registered(sagemaker_local: LocalAws, tmp_path: Path) -> None:
     search = "tuning:\n  jobs: 4\n  ranges: {eta: {from: 0.05, to: 0.3}, max_depth: {values: [1, 6]}}\n"
     edits = {"  num_round: 800": "  num_round: 60", "decision:": f"{search}decision:", "auc: 0.95": "auc: 0.8"}
@@ -70,6 +77,10 @@ def test_the_best_model_of_a_search_is_registered(sagemaker_local: LocalAws, tmp
     (container,) = package["InferenceSpecification"]["Containers"]
     trained = sagemaker.describe_training_job(TrainingJobName=best)
     assert container["ModelDataUrl"] == trained["ModelArtifacts"]["S3ModelArtifacts"]
+    assert "validation-logloss:" in say("logs", "Tune", "--pipeline", "spare-churn")
+    page = say("version", "1", "--pipeline", "spare-churn", "--json")
+    found = json.loads(page[page.index("{") :])["lineage"]
+    assert found["eta (tuned)"] == trained["HyperParameters"]["eta"]
 
 
 def test_a_training_goes_on_and_what_misses_the_gates_is_kept(sagemaker_local: LocalAws, tmp_path: Path) -> None:

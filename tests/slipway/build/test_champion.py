@@ -143,6 +143,7 @@ def test_a_champion_that_may_know_the_test_rows_is_not_compared(evaluate, dealt,
     section = evaluate(dealt=dealt)
     assert not section["compared"]
     assert reason in section["reason"]
+    assert section["summary"] == f"not compared with a champion ({section['reason']})", "no figure of nothing"
     assert section["worse_by"] == {"value": 0, "low": 0, "high": 0}
 
 
@@ -179,3 +180,4 @@ def test_of_an_error_less_is_better():
     judges = [regression.judge("rmse", labels, labels + error) for error in (1.5, 1.0)]
     section = champion.comparison("rmse", *judges, 400, "arn", higher_is_better=False)
     assert (section["worse_by"]["value"], section["candidate_value"]) == (0.5, 1.5)
+    assert section["summary"].startswith("rmse worse than the champion's by 0.5 (95 % interval ")
