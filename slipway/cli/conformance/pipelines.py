@@ -118,14 +118,20 @@ def ask_start_time_of_an_execution(calls: Calls) -> Finding:
     role = make_role(calls, "start", {"Service": "sagemaker.amazonaws.com"}, allowed)
     started = _processing(_xgboost(calls), role, {"STARTED": {"Get": "Execution.StartDateTime"}})
     pipeline = _make_pipeline(calls, "start", [started], role)
-    execution = calls.ask("sagemaker", "start_pipeline_execution", PipelineName=pipeline)["PipelineExecutionArn"]
-    calls.adopt(Undo("sagemaker", "stop_pipeline_execution", {"PipelineExecutionArn": execution}))
+    execution = calls.make(_stop, "sagemaker", "start_pipeline_execution", PipelineName=pipeline)[
+        "PipelineExecutionArn"
+    ]
     job = calls.until(partial(_job_of, calls, execution), SECONDS)
     if not job:
         return Finding("no job", f"none within {SECONDS:.0f} s")
     text = calls.ask("sagemaker", "describe_processing_job", ProcessingJobName=job)["Environment"]["STARTED"]
     calls.adopt(Undo("sagemaker", "stop_processing_job", {"ProcessingJobName": job}))
     return Finding(_form_of_time(text), text)
+
+
+def _stop(started: dict[str, Any]) -> Undo:
+    """What ends an execution, without which its pipeline cannot be deleted."""
+    return Undo("sagemaker", "stop_pipeline_execution", {"PipelineExecutionArn": started["PipelineExecutionArn"]})
 
 
 def _form_of_time(text: str) -> str:
@@ -284,8 +290,7 @@ def _once_assumable(calls: Calls, undo: Undo, operation: str, **arguments: Any) 
 
 def _run(calls: Calls, pipeline: str) -> dict[str, Any]:
     """The only step of an execution, once that has ended."""
-    arn = calls.ask("sagemaker", "start_pipeline_execution", PipelineName=pipeline)["PipelineExecutionArn"]
-    calls.adopt(Undo("sagemaker", "stop_pipeline_execution", {"PipelineExecutionArn": arn}))
+    arn = calls.make(_stop, "sagemaker", "start_pipeline_execution", PipelineName=pipeline)["PipelineExecutionArn"]
     calls.until(partial(_is_over, calls, arn), SECONDS)
     steps = calls.ask("sagemaker", "list_pipeline_execution_steps", PipelineExecutionArn=arn)["PipelineExecutionSteps"]
     if not steps:
