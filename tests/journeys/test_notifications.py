@@ -119,3 +119,16 @@ def test_a_build_whose_gate_is_not_passed_sends_one_message_and_its_recovery_ano
     inbox.message("waits for approval")
     told = [message["what"].partition(":")[0] for message in inbox.read]
     assert [what for what in told if what.startswith("modelbuild")] == []
+
+
+def test_a_staging_test_that_fails_says_which_checks(mill: Launched, inbox: Inbox) -> None:
+    path, right = "slipway/tabular/scripts/inference.py", "model.predict(model.parse(body, content_type))"
+    mill.edit(path, right, f"(0.9 - {right})")
+    try:
+        mill.slipway("ship", "churn", "--approve", "auto", code=1)
+    finally:
+        mill.edit(path, f"(0.9 - {right})", right)
+    message = inbox.message("modeldeploy failed in TestStaging")
+    action, *checks = message["why"]
+    assert action.startswith("TestStaging: ")
+    assert any(re.match(r"[a-z].*: .*\d", check) for check in checks), checks

@@ -1,15 +1,17 @@
 """endpoint.yml: what each choice in a stage's file makes of it."""
 
 import json
+import re
 import textwrap
 
 import pytest
+import yaml
 
 from loopback.engines.cloudwatch.dashboards import body_fault
 from slipway.deploy import parameters, stage
 from slipway.deploy.parameters import Release
 
-from .resolved import ROOT, TEMPLATE, Stack, template
+from .resolved import ROOT, TEMPLATE, Loader, Stack, template
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/demo-churn/7"
 OTHER = ARN.replace("/7", "/6")
@@ -315,3 +317,20 @@ def test_values_are_text_that_cloudformation_reads(value, text):
 def test_names_stay_within_what_sagemaker_allows(made):
     longest = made("nothing")["Parameters"] | {"SageMakerProjectName": "p" * 32, "StageName": "s" * 16}
     assert len(Stack(longest).properties("Endpoint")["EndpointName"]) <= 63
+
+
+@pytest.mark.parametrize("name", ["endpoint.yml", "monitoring.yml"])
+def test_an_alarm_s_message_has_the_command_to_type_next(name):
+    """CloudWatch sends AlarmDescription with each change, beside the figures in NewStateReason."""
+    from slipway.cli import verbs
+
+    commands = {found.name or found.callback.__name__ for found in verbs.app.registered_commands}
+    commands |= {found.name for found in verbs.app.registered_groups}
+    resources = yaml.load((ROOT / "deploy" / name).read_text(), Loader)["Resources"]
+    alarms = {key: r["Properties"] for key, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    assert len(alarms) >= 2
+    for key, properties in alarms.items():
+        said = re.search(r" Next: slipway (\w+)", properties["AlarmDescription"]["Fn::Sub"])
+        assert said is not None, key
+        assert said[1] in commands, key
+        assert "OKActions" in properties, key
