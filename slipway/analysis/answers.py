@@ -119,9 +119,9 @@ def _values(side: dict[str, Any]) -> Sequence[Any]:
     try:
         kind, text = capture.text_of(side)
         if kind == "CSV":
-            return [line.split(",")[0] for line in text.splitlines() if line]
+            return [row[0] for row in csv.reader(io.StringIO(text)) if row]
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, csv.Error):
         return [math.nan]
     found = document.get(_LISTED) if isinstance(document, dict) else document
     return found if isinstance(found, list) else [found]
