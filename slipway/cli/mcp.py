@@ -18,7 +18,7 @@ from slipway.cli.verbs import app
 
 READING = (
     *("status", "executions", "steps", "logs", "versions", "version", "diff"),
-    *("endpoints", "stages", "drift", "iam", "doctor"),
+    *("endpoints", "stacks", "deliveries", "stages", "drift", "iam", "doctor"),
 )
 CHANGING = ("run", "approve", "reject", "promote", "rollback")
 UNOFFERED = (

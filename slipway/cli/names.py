@@ -32,6 +32,18 @@ def endpoints(target: Target) -> list[str]:
     return [str(summary["EndpointName"]) for page in pages for summary in page["Endpoints"]]
 
 
+def stacks(target: Target) -> list[str]:
+    """All stacks of the account."""
+    pages = target.client("cloudformation").get_paginator("describe_stacks").paginate()
+    return [str(stack["StackName"]) for page in pages for stack in page["Stacks"]]
+
+
+def delivery_pipelines(target: Target) -> list[str]:
+    """All pipelines of CodePipeline."""
+    pages = target.client("codepipeline").get_paginator("list_pipelines").paginate()
+    return [str(summary["name"]) for page in pages for summary in page["pipelines"]]
+
+
 def pipeline(target: Target, text: str) -> str:
     """The name of a pipeline; without a text of the one that there is, or of the launched project's."""
     return _choose_name(target, text, pipelines(target), "pipeline")

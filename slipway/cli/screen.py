@@ -33,6 +33,15 @@ COLOURS = {
     "Failed": "red",
     "Rejected": "red",
     "FAIL": "red",
+    "CREATE_COMPLETE": "green",
+    "UPDATE_COMPLETE": "green",
+    "CREATE_FAILED": "red",
+    "UPDATE_FAILED": "red",
+    "DELETE_FAILED": "red",
+    "ROLLBACK_COMPLETE": "red",
+    "ROLLBACK_FAILED": "red",
+    "UPDATE_ROLLBACK_COMPLETE": "red",
+    "UPDATE_ROLLBACK_FAILED": "red",
 }
 
 PIPED_WIDTH = 240  # a program that reads a table wants whole lines

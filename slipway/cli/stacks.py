@@ -1,9 +1,11 @@
-"""CloudFormation stacks, as the verbs that start and end projects need them: deploy, follow, delete, why it failed."""
+"""CloudFormation stacks: what there is, deploy, follow, delete, and why it failed."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from slipway.cli import screen
 from slipway.cli.target import Target, UserError
 
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled")  # these fell with another one
@@ -128,3 +130,75 @@ def wait_until_settled(target: Target, name: str) -> dict[str, Any] | None:
             raise UserError(f"stack {name} is still {found['StackStatus']} after an hour; look at it, then try again")
         time.sleep(pause(target))
     return found
+
+
+def show(target: Target, name: str, *, as_json: bool) -> None:
+    """All stacks of the account, or one with its resources and outputs."""
+    if name:
+        _show_stack(target, name, as_json=as_json)
+        return
+    pages = target.client("cloudformation").get_paginator("describe_stacks").paginate()
+    found = [_summary(target, stack) for page in pages for stack in page["Stacks"]]
+    rows = sorted(found, key=lambda row: row["since"], reverse=True)
+    if as_json:
+        screen.show_json(rows)
+        return
+    screen.say(f"on {target.title}\n")
+    if not rows:
+        screen.say("no stack yet")
+        return
+    now = datetime.now(UTC)
+    shown = [(row["stack"], row["status"], screen.ago(row["since"], now)) for row in rows]
+    screen.console.print(screen.table(("stack", "state", "since"), shown))
+    for row in rows:
+        if row["failure"]:
+            screen.say(f"\n{row['stack']}: {row['failure']}", style="red")
+
+
+def _summary(target: Target, stack: Mapping[str, Any]) -> dict[str, Any]:
+    """A stack as JSON data; `failure` says what failed first, where its last change did not succeed."""
+    status = str(stack["StackStatus"])
+    failed = "ROLLBACK" in status or status.endswith("_FAILED")
+    return {
+        "stack": stack["StackName"],
+        "status": status,
+        "since": stack.get("LastUpdatedTime", stack["CreationTime"]),
+        "failure": (first_failure(_last_change(events(target, stack["StackId"]))) if failed else "")
+        or (stack.get("StackStatusReason", "") if failed else ""),
+    }
+
+
+def _last_change(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of a stack since it was last asked to change, the oldest first."""
+    begun = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+    starts = [
+        index
+        for index, event in enumerate(found)
+        if event["PhysicalResourceId"] == event["StackId"] and event["ResourceStatus"] in begun
+    ]
+    return found[starts[-1] :] if starts else found
+
+
+def _show_stack(target: Target, name: str, *, as_json: bool) -> None:
+    stack = describe(target, name)
+    if stack is None:
+        raise UserError(f"There is no stack {name} on {target.title}; see: slipway stacks")
+    pages = target.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack["StackId"])
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    facts = {**_summary(target, stack), "outputs": outputs(stack), "parameters": parameters(stack)}
+    if as_json:
+        screen.show_json({**facts, "resources": resources})
+        return
+    screen.say(f"{facts['stack']}: ", end="")
+    screen.console.print(screen.cell(facts["status"]))
+    screen.say()
+    shown = [
+        (each["LogicalResourceId"], each["ResourceType"], each["ResourceStatus"], each.get("PhysicalResourceId"))
+        for each in resources
+    ]
+    screen.console.print(screen.table(("resource", "type", "state", "name"), shown))
+    if facts["failure"]:
+        screen.say(f"\n{facts['failure']}", style="red")
+    if facts["outputs"]:
+        screen.say()
+        screen.console.print(screen.table(("output", "value"), facts["outputs"].items()))

@@ -8,6 +8,7 @@ import typer
 from slipway.cli.command_line import (
     OPERATE,
     Json,
+    Last,
     Stage,
     app,
     command,
@@ -31,6 +32,38 @@ def endpoints(
     from slipway.cli import endpoints as verb
 
     verb.show(target(), name, as_json=as_json)
+
+
+@command(OPERATE, "slipway stacks", "slipway stacks churn-team-prod")
+def stacks(
+    name: Annotated[
+        str,
+        typer.Argument(help="A stack's name or ARN; all without it.", autocompletion=complete_names("stacks")),
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Every stack of CloudFormation: state, since when, why it failed; of one its resources and outputs."""
+    from slipway.cli import stacks as verb
+
+    verb.show(target(), name, as_json=as_json)
+
+
+@command(OPERATE, "slipway deliveries", "slipway deliveries churn-team-modeldeploy --last 3")
+def deliveries(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A pipeline of CodePipeline, or its ARN; the newest execution of each without it.",
+            autocompletion=complete_names("delivery_pipelines"),
+        ),
+    ] = "",
+    last: Last = 10,
+    as_json: Json = False,
+) -> None:
+    """Every pipeline of CodePipeline: how far its newest execution is, what it waits for, why it failed."""
+    from slipway.cli import delivery_pages
+
+    delivery_pages.show(target(), name, last, as_json=as_json)
 
 
 @command(OPERATE, "slipway stages", "slipway stages --json")

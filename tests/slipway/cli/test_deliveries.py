@@ -65,7 +65,7 @@ def target(**clients: dict[str, Any]) -> Any:
             return made[service]
 
     made = {name: Answers(answers) for name, answers in clients.items()}
-    return Fake({}, local=True, project="p")
+    return Fake({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, local=True, project="p")
 
 
 def summary(name: str, after: int, commit: str = "c1") -> dict[str, Any]:
