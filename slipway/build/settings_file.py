@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slipway.build.project import UsageError
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # what pydantic writes
+
 Disagreement = tuple[tuple[str, ...], str]  # a place in the document, and what is wrong there
 
 
@@ -57,7 +59,7 @@ def load(path: Path, model: type[Whole], also: Callable[[Whole], Iterable[Disagr
 
 def schema(model: type[Section]) -> str:
     """The JSON Schema of a model, as the published file holds it."""
-    return json.dumps(model.model_json_schema(), indent=1) + "\n"
+    return json.dumps({"$schema": DIALECT, **model.model_json_schema()}, indent=1) + "\n"
 
 
 def nearest(word: str, allowed: list[str]) -> str:

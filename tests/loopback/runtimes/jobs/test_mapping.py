@@ -1,9 +1,13 @@
 """loopback.yml: a user's own images."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from loopback.runtimes.jobs.images import UnknownImage, WrongMapping, read_mapping
 
@@ -36,3 +40,19 @@ def test_a_wrong_file_is_told_by_its_place(tmp_path: Path, text: str, message: s
     with pytest.raises(WrongMapping, match=r"loopback\.yml") as wrong:
         read_mapping([tmp_path])
     assert message in str(wrong.value)
+
+
+ROOT = Path(__file__).parents[4]
+SCHEMA = json.loads((ROOT / "loopback/loopback.schema.json").read_text())
+
+
+def test_its_schema_is_one_and_takes_the_page_s_example() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    (example,) = re.findall(r"```yaml\n# loopback.yml\n(.*?)```", (ROOT / "docs/local-aws.md").read_text(), re.DOTALL)
+    jsonschema.validate(yaml.safe_load(example), SCHEMA)
+
+
+@pytest.mark.parametrize("text", ["image: {}", "images: {x: hots}", "images: {x: 1}", "images: {}\nmore: 1"])
+def test_its_schema_refuses_what_a_start_refuses(text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(text), SCHEMA)
