@@ -6,6 +6,7 @@ What is missing in one operand is missing in the result, and so is a division by
 
 import operator
 import re
+import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -142,7 +143,7 @@ class _ExpressionParser:
             return inner
         if token == "[":  # noqa: S105
             return ("array", *self.several("]"))
-        if token[0].isdigit() or (token[0] == "." and len(token) > 1):
+        if token[0] in string.digits or (token[0] == "." and len(token) > 1):
             return ("number", float(token))
         if token[0] in "\"'" and len(token) > 1:
             return ("text", token[1:-1])

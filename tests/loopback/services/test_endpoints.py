@@ -99,7 +99,7 @@ REFUSALS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"ModelName": "many"}, {}, "Mode MultiModel, which the model many has"),
     ({"ModelName": "nope"}, {}, 'Could not find model "arn:aws:sagemaker:us-east-1:000000000000:model/nope"'),
     ({"InitialVariantWeight": 0.0}, {}, "needs an InitialVariantWeight above 0"),
-    ({}, {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "bucket"}}, "DestinationS3Uri"),
+    ({}, {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "bucket"}}, "dataCaptureConfig.destinationS3Uri"),
 ]
 
 

@@ -77,6 +77,7 @@ def test_what_formulas_give(text: str, expected: Any) -> None:
         ("RATE(2)", "RATE takes series"),
         ("IF(m1)", "IF does not take 1"),
         ("m1 m2", "'m2'"),
+        ("²", "'²'"),
         ("METRICS() + METRICS()", "at most one array"),
     ],
 )
