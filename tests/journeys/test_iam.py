@@ -249,11 +249,12 @@ UNASKED = {
         "*/Logs */JobLogs */EndpointLogs */JobMetrics */EndpointMetrics"
         " model/CapturedRequestsAndAsynchronousAnswers model/AsynchronousAnswers"
     ),
-    "nothing is encrypted here": "*/ArtifactKey */Volumes */EndpointKey */EndpointVolumes",
+    "nothing is encrypted here": "*/ArtifactKey */Volumes */EndpointKey */EndpointVolumes notify/ProjectKey",
     "no image is pulled, no machine stands in a network": "*/ImageToken */Images */Network */NetworkInterfaces",
     "AWS lists and validates before it reads": "codepipeline/ArtifactList codepipeline/Templates model/ArtifactList",
     "CloudFormation looks up more than it makes": "cloudformation/Versions cloudformation/ScalingRole",
     "only after a job has failed": "build/WhyAJobFailed",
+    "only after a test of staging has failed": "notify/WhichTestsFailed",
     "only where the version that was approved is not the one that is to be deployed": "promotion/WhetherItIsARollback",
     "only where config.yml or a stage asks for bias or explanations": "*/ShadowEndpoints */ShadowedModels",
     "only where a stage's monitors are Model Monitor's": "watch/Executions",
