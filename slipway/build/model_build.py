@@ -21,7 +21,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep
 from slipway.build import bundles, model_file
 from slipway.build.checks import Checked
 from slipway.build.steps import REPORT, STEP_RETRIES, Trained, Workshop, document, output_uri
-from slipway.tabular import cells
+from slipway.tabular import cells, feature_code
 
 
 def prepare(shop: Workshop) -> ProcessingStep:
@@ -32,13 +32,18 @@ def prepare(shop: Workshop) -> ProcessingStep:
         bundles.processing(
             shop.folder,
             "prepare",
-            shop.config.part("data", "split", "bias", "explainability")
+            shop.config.part("data", "split", "bias", "explainability", *_known_to_features(shop))
             | ({"exact": True} if model_file.exists(shop.folder) else {}),
         ),
         inputs={"data": shop.parameters.input_data},
         outputs=["train", "validation", "test", "encoder", "baseline", "golden", *checked],
         env={"DATA_VERSION": shop.parameters.data_version},  # new data at the same address is not a cache hit
     )
+
+
+def _known_to_features(shop: Workshop) -> list[str]:
+    """The section that says which columns features.py need not look at; without the file it is not asked for."""
+    return ["slices"] if (shop.folder / feature_code.FILE).is_file() else []
 
 
 def baseline(shop: Workshop, prepared: ProcessingStep) -> Step:

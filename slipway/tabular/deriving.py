@@ -1,6 +1,7 @@
 """What Prepare does with a pipeline's features.py: checks that it is pure, and learns what its columns are."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,24 @@ from slipway.tabular.feature_code import FeatureError, FeatureFunction
 from slipway.tabular.split import PARTS
 
 SAMPLE = 40  # rows, beside one without a value for each column
+MANY = 5_000  # rows, for a column that seems to change nothing
 UNSEEN = "a category that no training row has"
 Raw = dict[str, NDArray[Any]]
 Made = dict[str, "pd.Series[Any]"]
 
 
-def fit(folder: Path, raw: Encoder, columns: Columns, function: FeatureFunction) -> Encoder:
-    """The encoder of what features.py makes of the parts in a folder. Raises FeatureError for what can't be served."""
+def fit(
+    folder: Path, raw: Encoder, columns: Columns, function: FeatureFunction, elsewhere: AbstractSet[str] = frozenset()
+) -> Encoder:
+    """The encoder of what features.py makes of the parts in a folder. Raises FeatureError for what can't be served.
+
+    `elsewhere` are the columns that slices and bias are measured by: features.py need not look at them.
+    """
     derivation = Derivation(raw, {}, {}, function)
     sample = _sample(folder / "train", derivation)
     _check_names(function, _derive(function, sample, columns), columns)
     _check_rows(function, sample, columns)
-    _warn_of_unused(function, sample, columns)
+    _require_use(function, folder / "train", derivation, set(sample) - elsewhere, columns)
     kinds: dict[str, str] = {}
     seen: dict[str, set[str]] = {}
     for part in PARTS:
@@ -58,10 +65,10 @@ def _learn(function: FeatureFunction, name: str, values: "pd.Series[Any]", rows:
         raise FeatureError(derived.infinite(function, name, row))
 
 
-def _sample(folder: Path, derivation: Derivation) -> Raw:
+def _sample(folder: Path, derivation: Derivation, size: int = SAMPLE) -> Raw:
     """Some training rows from all over the first piece."""
     piece = next(parts.pieces(folder, list(derivation.raw.categories)))
-    places = np.unique(np.linspace(0, piece.num_rows - 1, SAMPLE).astype(int))
+    places = np.unique(np.linspace(0, piece.num_rows - 1, size).astype(int))
     return derivation.columns(piece.take(places))
 
 
@@ -140,22 +147,32 @@ def _derive_alone(function: FeatureFunction, row: Raw, why: str, columns: Column
         raise FeatureError(f"{error} ({why}: requests may be so)") from error
 
 
-def _warn_of_unused(function: FeatureFunction, sample: Raw, columns: Columns) -> None:
-    """Say in the log which columns change nothing of what is returned: each request has to have them all the same.
+def _require_use(
+    function: FeatureFunction, folder: Path, derivation: Derivation, names: AbstractSet[str], columns: Columns
+) -> None:
+    """Whether each column changes something of what is returned. Raises FeatureError: each request has to have it.
 
-    It is no error: metrics of slices and bias may be asked of a column that the model must not see.
+    A rare value may be all that a function looks at, so what changes nothing in the sample is tried on more rows.
     """
-    made = _derive(function, sample, columns)
-    unused = [
-        name
-        for name, values in sample.items()
-        if not any(_changes(function, made, {**sample, name: others}) for others in _other_values(values))
-    ]
+    unused = _find_unused(function, _sample(folder, derivation), names, columns)
     if unused:
-        print(
-            f"warning: {function.place}: nothing that features() returns changes with {', '.join(map(repr, unused))}, "
-            "which each request has to have; as an identifier in data.columns of config.yml it need not"
+        unused = _find_unused(function, _sample(folder, derivation, MANY), unused, columns)
+    if unused:
+        listed = ", ".join(map(repr, sorted(unused)))
+        raise FeatureError(
+            f"{function.place}: nothing that features() returns changes with {listed}, and "
+            "each request would have to have it. Make it an identifier in data.columns of config.yml, or name it in "
+            "slices or bias, which may be measured by a column that the model does not see"
         )
+
+
+def _find_unused(function: FeatureFunction, rows: Raw, names: AbstractSet[str], columns: Columns) -> set[str]:
+    made = _derive(function, rows, columns)
+    return {
+        name
+        for name in names
+        if not any(_changes(function, made, {**rows, name: others}) for others in _other_values(rows[name]))
+    }
 
 
 def _changes(function: FeatureFunction, made: Made, rows: Raw) -> bool:

@@ -113,6 +113,13 @@ def _clarify_files(config: Mapping[str, Any]) -> Iterator[tuple[str, Kept]]:
         yield "explained.csv", Kept("test", config["explainability"]["rows"])
 
 
+def _measured_by(config: Mapping[str, Any]) -> set[str]:
+    """The columns that metrics and the split are made by, beside what the model sees."""
+    bias = config.get("bias", {})
+    asked = [*config.get("slices", ()), *bias.get("facets", ()), bias.get("group"), config["split"].get("group")]
+    return {name for name in asked if name}
+
+
 def prepare(
     input_dir: Path,
     output_dir: Path,
@@ -137,7 +144,7 @@ def prepare(
     print(f"split by {split.words}, {dealt.repeated:,} rows repeat an earlier one")
     for warning in work.seen.warnings(dealt):
         print(f"warning: {warning}")
-    _write(output_dir, work, dealt, features)
+    _write(output_dir, work, dealt, features, _measured_by(config))
     return dict(dealt.rows)
 
 
@@ -164,14 +171,16 @@ def _pass(
     return work
 
 
-def _write(output_dir: Path, work: Preparation, dealt: Dealt, features: FeatureFunction | None) -> None:
+def _write(
+    output_dir: Path, work: Preparation, dealt: Dealt, features: FeatureFunction | None, elsewhere: set[str]
+) -> None:
     """All outputs but the parts."""
     columns = work.columns
     encoder = work.categories.encoder(columns)
     if features is not None:
         from slipway.tabular import deriving  # pandas, which plain columns do without
 
-        encoder = deriving.fit(output_dir, encoder, columns, features)
+        encoder = deriving.fit(output_dir, encoder, columns, features, elsewhere)
         print("features.py makes " + ", ".join(encoder.features))
     encoder.save(output_dir / "encoder")
     dealt.save(output_dir / "encoder")

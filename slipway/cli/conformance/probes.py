@@ -138,4 +138,8 @@ UNASKED = (
         "Has a trial component of a job the last value of each metric, its minimum or its mean?",
         "any training job: aws sagemaker search --resource ExperimentTrialComponent",
     ),
+    Unasked(
+        "What does STS answer where an issuer's keys can't be reached, or none of them has signed a token?",
+        "an IAM OIDC provider of an address that does not answer, and AssumeRoleWithWebIdentity",
+    ),
 )

@@ -34,11 +34,13 @@ def rows(tmp_path_factory):
     return folder
 
 
-def prepared(rows, folder, body):
+def prepared(rows, folder, body, **sections):
+    """What Prepare makes of it; metrics may be measured by all columns, so none has to be used."""
     (folder / "code").mkdir()
     (folder / "code/features.py").write_text(HEAD + "".join(f"    {line}\n" for line in body.split("\n")))
     function = feature_code.load(folder / "code")
-    preparing.prepare(rows, folder / "out", CONFIG, lambda batch: batch, function)
+    config = {**CONFIG, "slices": ["size", "weight", "sex"], **sections}
+    preparing.prepare(rows, folder / "out", config, lambda batch: batch, function)
     return Encoder.load(folder / "out/encoder", folder / "code")
 
 
@@ -90,19 +92,37 @@ def test_columns_declare_themselves(rows, tmp_path, body, kinds):
     assert baseline["size"].max() < 100
 
 
-@pytest.mark.parametrize(
-    ("body", "unused"),
-    [
-        ("return rows", ""),
-        ("return pd.DataFrame({'r': rows['size'] / rows['weight']})", "'sex'"),
-        ("return pd.DataFrame({'m': rows['weight'].isna(), 's': rows['sex'] == 'M'})", "'size'"),
-        ("rows['size'] = 1 / (rows['size'] - 99.5)\nreturn rows[['size']].clip(-9, 9)", "'weight', 'sex'"),
-    ],
-)
-def test_a_column_that_nothing_uses_is_told(rows, tmp_path, capsys, body, unused):
-    prepared(rows, tmp_path, body)
-    told = [line for line in capsys.readouterr().out.splitlines() if "nothing that features() returns changes" in line]
-    assert (f"changes with {unused}, which each request has to have" in told[0]) if unused else told == []
+UNUSED = {
+    "a ratio": ("return pd.DataFrame({'r': rows['size'] / rows['weight']})", {"slices": []}, "'sex'"),
+    "two of three": (
+        "rows['size'] = 1 / (rows['size'] - 99.5)\nreturn rows[['size']].clip(-9, 9)",
+        {"slices": []},
+        "'sex', 'weight'",
+    ),
+    "a slice": ("return rows[['size', 'weight']]", {"slices": ["sex"]}, ""),
+    "a group of bias": ("return rows[['size', 'weight']]", {"slices": [], "bias": {"facets": {"sex": ["M"]}}}, ""),
+    "missing or not": (
+        "return pd.DataFrame({'m': rows['weight'].isna(), 's': rows['sex'] == 'M'})",
+        {"slices": []},
+        "'size'",
+    ),
+    "all": ("return rows", {"slices": []}, ""),
+}
+
+
+@pytest.mark.parametrize(("body", "sections", "unused"), UNUSED.values(), ids=UNUSED)
+def test_a_column_that_nothing_uses_is_refused(rows, tmp_path, body, sections, unused):
+    if not unused:
+        prepared(rows, tmp_path, body, **sections)
+        return
+    with pytest.raises(
+        JobError, match=r"features.py:5: nothing that features\(\) returns changes with " + unused + ", and"
+    ):
+        prepared(rows, tmp_path, body, **sections)
+
+
+def test_a_value_that_one_row_has_is_a_use(rows, tmp_path):
+    prepared(rows, tmp_path, "rows['giant'] = rows.pop('size') == 99.5\nreturn rows", slices=[])
 
 
 FAULTS = {
