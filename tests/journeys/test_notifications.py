@@ -84,6 +84,11 @@ def test_a_build_that_fails(mill: Launched, inbox: Inbox) -> None:
     assert message["what"] == f"modelbuild failed in Build: execution {started}"
     assert "exit 3" in message["why"][0]
 
+    recovered = mill.client("codepipeline").start_pipeline_execution(name=name)["pipelineExecutionId"]
+    message = inbox.message("modelbuild works again")
+    assert message["what"].endswith(recovered)
+    assert message["why"] == ["1 failed before it, the last in Build of stage Build"]
+
 
 def test_a_deployment_that_is_refused(mill: Launched, inbox: Inbox) -> None:
     number = mill.registered()
@@ -132,3 +137,6 @@ def test_a_staging_test_that_fails_says_which_checks(mill: Launched, inbox: Inbo
     action, *checks = message["why"]
     assert action.startswith("TestStaging: ")
     assert any(re.match(r"[a-z].*: .*\d", check) for check in checks), checks
+
+    mill.slipway("ship", "churn", "--approve", "auto")
+    inbox.message("modeldeploy works again")

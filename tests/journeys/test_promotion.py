@@ -44,7 +44,7 @@ def test_an_approval_and_a_push_during_a_deployment_wait_for_it(mill: Launched) 
     mill.at(after, "ApproveProd", "InProgress")
     assert (mill.serves("staging"), mill.serves("prod")) == (later, earlier)
     mill.answer(after)
-    mill.at(after, "DeployProd", "InProgress", "Succeeded")
+    mill.at(after, "DeployProd", "Succeeded")  # until then a push takes the version that it finds in production
     mill.edit("deploy/stages/staging.yml", "latency_ms: 500", "latency_ms: 501")
     pushing = mill.begin("ship", "churn", "--approve", "auto", "--json")
     assert mill.ended(after) == "Succeeded"
