@@ -56,10 +56,22 @@ def test_every_question_is_answered_and_nothing_is_left(loopback: Loopback, tmp_
     assert str(ROOT) not in page
 
 
+def _listen_to_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore it, the tests and so their children, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_nothing(shared: Loopback, tmp_path: Path) -> None:
     before = everything(shared)
     began = [sys.executable, *SLIPWAY, "--only", "start-time-of-an-execution"]
-    running = subprocess.Popen(began, cwd=tmp_path, env=shared.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        began,
+        cwd=tmp_path,
+        env=shared.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_listen_to_ctrl_c,  # noqa: PLW1509 - it starts no thread and takes no lock
+    )
     journals = tmp_path / ".slipway/conformance"  # it notes what it makes before it makes that: most is to come
     until(lambda: [*journals.glob("*.json")], 30)
     running.send_signal(signal.SIGINT)
