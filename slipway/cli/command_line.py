@@ -1,7 +1,6 @@
 """The command `slipway`: its help, and what its verbs have in common."""
 
 from collections.abc import Callable
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +33,8 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib import metadata  # 15 ms, which every other command goes without
+
         print(f"slipway {metadata.version('slipway')}")
         raise typer.Exit
 
