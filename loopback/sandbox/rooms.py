@@ -130,6 +130,7 @@ def _has_processes(common: Plan, own: Plan, ours: socket.socket, theirs: socket.
     """Make a room to see whether rooms can have processes of their own here. Raises NoRoom if there can be none."""
     pid = os.fork()
     if pid == 0:
+        ours.close()  # a room that is under way to a process that has ended would keep its own end open there
         try:
             _prepare(common, own)
         except OSError as fault:
