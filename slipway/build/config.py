@@ -226,7 +226,7 @@ def _numbers() -> dict[str, type[int] | type[float]]:
     return found
 
 
-NUMBERS = _numbers()  # the hyperparameters that are one
+NUMBERS = _numbers()  # the hyperparameters that are a number
 
 
 class Model(Section):
@@ -441,10 +441,7 @@ class Config(Section):
         """What can't be searched, or has no use of a search."""
         given = self.hyperparameters
         if given is None:
-            yield (
-                (),
-                "XGBoost's hyperparameters are searched; a model.py searches its settings itself",
-            )
+            yield (), "XGBoost's hyperparameters are searched; a model.py searches its settings itself"
             return
         yield from tuning.disagreements_with(NUMBERS, self.parameters, self.metric)
         for name, searched in tuning.ranges.items():

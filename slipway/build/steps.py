@@ -264,19 +264,19 @@ class Workshop:
         from slipway.build import tuning_step  # what only this needs of the SDK takes its time to load
 
         # One address for all runs: an earlier run's models are still found where its search is not repeated.
-        trainer.output_data_config.s3_output_path = self.tuned_models
+        trainer.output_data_config.s3_output_path = f"s3://{self.project.bucket}/{self._tuned_models}"
         return tuning_step.tune(trainer, tuning, self.config.metric, CACHE, retries)
 
     @property
-    def tuned_models(self) -> str:
-        """Where the models of tuning jobs are, each below the name of its training job."""
-        return f"s3://{self.project.bucket}/{self.name}/tune"
+    def _tuned_models(self) -> str:
+        """The folder of the bucket with the models of tuning jobs, each below the name of its training job."""
+        return f"{self.name}/tune"
 
     def trained_model(self, trained: Trained) -> Any:
         """The address of the model that a step has trained; of a tuning step the best of its models."""
         if isinstance(trained, TrainingStep):
             return trained.properties.ModelArtifacts.S3ModelArtifacts
-        return trained.get_top_model_s3_uri(0, self.project.bucket, f"{self.name}/tune")
+        return trained.get_top_model_s3_uri(0, self.project.bucket, self._tuned_models)
 
     def _trainer(self, bundle: Bundle, channels: Mapping[str, Any]) -> ModelTrainer:
         """The training, in the container's own script mode: the code is one content-addressed archive.

@@ -33,7 +33,7 @@ def tune(trainer: ModelTrainer, settings: Tuning, metric: str, cache: CacheConfi
         objective_type=OBJECTIVES[metric],
         hyperparameter_ranges={name: _range(name, given) for name, given in settings.ranges.items()},
         strategy=settings.strategy,
-        max_jobs=settings.jobs,
+        max_jobs=None if settings.strategy == "Grid" else settings.trainings,  # SageMaker counts a grid itself
         max_parallel_jobs=settings.parallel,
         early_stopping_type="Auto" if settings.early_stopping else "Off",
         random_seed=settings.seed,

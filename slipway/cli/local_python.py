@@ -96,6 +96,7 @@ def prepare(folder: Path, purpose: Purpose, needs: Sequence[str], execute: Execu
     target = folder / f"{purpose.name}-{_digest(sys.version, sys.base_prefix, *needs)}"
 
     def build(beside: Path) -> None:
+        """Make the environment, and install what it needs."""
         print(f"slipway: making the Python of {purpose.title}, once: {target}", file=sys.stderr)
         seed = ["--seed"] if purpose.for_programs else []
         for command in (

@@ -59,8 +59,15 @@ def say(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_best_model_of_a_search_is_registered(sagemaker_local: LocalAws, tmp_path: Path) -> None:
-    search = "tuning:\n  jobs: 4\n  ranges: {eta: {from: 0.05, to: 0.3}, max_depth: {values: [1, 6]}}\n"
+@pytest.mark.parametrize(
+    "search",
+    [
+        "{jobs: 4, ranges: {eta: {from: 0.05, to: 0.3}, max_depth: {values: [1, 6]}}}",
+        "{strategy: Grid, ranges: {eta: {values: [0.05, 0.3]}, max_depth: {values: [1, 6]}}}",
+    ],
+)
+def test_the_best_model_of_a_search_is_registered(sagemaker_local: LocalAws, tmp_path: Path, search: str) -> None:
+    search = f"tuning: {search}\n"
     edits = {"  num_round: 800": "  num_round: 60", "decision:": f"{search}decision:", "auc: 0.95": "auc: 0.8"}
     done = run_churn(sagemaker_local, tmp_path, edits)
     assert done.returncode == 0, done.stdout

@@ -327,3 +327,11 @@ def test_a_search_takes_the_place_of_the_training():
     assert register["CustomerMetadataProperties"]["TrainingJobName"] == best
     (container,) = register["InferenceSpecification"]["Containers"]
     assert container["ModelDataUrl"]["Std:Join"]["Values"] == model
+
+
+def test_a_grid_has_as_many_trainings_as_combinations():
+    """SageMaker refuses another number (API reference of ResourceLimits): it is left out."""
+    tuning = {"strategy": "Grid", "ranges": {"eta": {"values": [0.1, 0.2]}, "max_depth": {"values": [3, 4, 5]}}}
+    config = step_of(build_with("churn", tuning=tuning)[0], "Tune")["Arguments"]["HyperParameterTuningJobConfig"]
+    assert config["Strategy"] == "Grid"
+    assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 2}
