@@ -52,10 +52,14 @@ class Standby:
 
 @dataclass
 class ForkedHost:
-    """A running host: its process and the pipe on which its end is reported."""
+    """A running host: its process and the pipe on which its end is reported.
+
+    `outer_pid` is how the rest of this machine knows the process, which its room numbers anew.
+    """
 
     id: int
     pid: int
+    outer_pid: int
     report: int
     link: socket.socket
     room: Room | None = None
@@ -132,9 +136,10 @@ class ForkServer:
         """Hand a spec to a standby (isolated networks: to a new child) and report its pid."""
         chosen = self._order_child(spec, output)
         chosen.link.setblocking(False)
-        host = self.hosts[chosen.pid] = ForkedHost(id, chosen.pid, report, chosen.link, chosen.room)
+        outer = outer_pid(chosen.pid) if chosen.room else chosen.pid
+        host = self.hosts[chosen.pid] = ForkedHost(id, chosen.pid, outer, report, chosen.link, chosen.room)
         self.selector.register(chosen.link, selectors.EVENT_READ, host)
-        _tell(report, {"pid": outer_pid(chosen.pid) if chosen.room else chosen.pid})
+        _tell(report, {"pid": outer})
 
     def _order_child(self, spec: dict[str, Any], output: int) -> Standby:
         """A child that has taken the spec. A standby may have died without anybody having noticed yet."""
@@ -170,7 +175,7 @@ class ForkServer:
             if host := self.hosts.pop(pid, None):
                 processes.signal_group(pid, signal.SIGKILL)
                 if host.link.fileno() in self.selector.get_map():
-                    self.hear(host)
+                    self.hear(host, usage.ru_maxrss)
                 self._report(host, {"status": status, "peak_kb": usage.ru_maxrss})
                 if host.link.fileno() in self.selector.get_map():
                     self.selector.unregister(host.link)
@@ -186,10 +191,11 @@ class ForkServer:
                 standby.close()
         self.ready = [standby for standby in self.ready if standby.pid != pid]
 
-    def hear(self, host: ForkedHost) -> None:
+    def hear(self, host: ForkedHost, peak_kb: int = 0) -> None:
         """What a host says itself: why it could not be set up, or its exit code a moment before it is gone.
 
-        Giving back the memory of a warm process takes the system milliseconds that nobody needs to wait for.
+        Giving back the memory of a warm process takes the system milliseconds that nobody needs to wait for. On a busy
+        machine it may be gone before it is heard: nothing but `peak_kb` is known of its process then.
         """
         try:
             message = messages.receive(host.link)
@@ -199,8 +205,8 @@ class ForkServer:
             self.selector.unregister(host.link)
         elif "code" in message[0]:
             processes.signal_group(host.pid, signal.SIGKILL)
-            pid = outer_pid(host.pid) if host.room else host.pid
-            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": processes.peak_kb(pid)})
+            peak_kb = peak_kb or processes.peak_kb(host.outer_pid)
+            self._report(host, {"status": message[0]["code"] << 8, "peak_kb": peak_kb})
         else:
             self._report(host, {"status": child.SETUP_FAILED << 8, "peak_kb": 0, **message[0]})
 
