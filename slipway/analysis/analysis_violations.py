@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from slipway.analysis import attributions
+
 FAIR = {"DI": 1.0}  # a ratio; every other metric is fair at 0
 LEAST_GAIN = 0.9
 DEVIATION = "standard_deviation"  # of a metric, where a project's own baseline says it
@@ -98,11 +100,11 @@ def _violation(metric: Doc, facet: str, value: str, allowed: Any) -> dict[str, s
 
 def of_attributions(analysis: Doc, baseline: Doc) -> Iterator[dict[str, str]]:
     """Labels whose features rank differently."""
-    before = _attributions(baseline)
-    for label, found in _attributions(analysis).items():
+    before = attributions.select_compared(baseline)
+    for label, found in attributions.select_compared(analysis).items():
         if label not in before:
             continue
-        gain = ranking_gain(before[label]["global_shap_values"], found["global_shap_values"])
+        gain = ranking_gain(before[label], found)
         if gain < LEAST_GAIN:
             yield {
                 "label": label,
@@ -110,11 +112,6 @@ def of_attributions(analysis: Doc, baseline: Doc) -> Iterator[dict[str, str]]:
                 "constraint_check_type": "feature_attribution_drift_check",
                 "description": f"Feature attribution drift {gain} exceeds threshold {LEAST_GAIN}",
             }
-
-
-def _attributions(document: Doc) -> Doc:
-    found: Doc = (document.get("explanations") or {}).get("kernel_shap") or {}
-    return found
 
 
 def ranking_gain(before: Mapping[str, float], now: Mapping[str, float]) -> float:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from slipway.analysis.attributions import LABEL, OVER_CLASSES
 from slipway.analysis.sketch import Floats
 
-LABEL = "label0"  # what Clarify calls the only score of a model
 METHOD = "exact contributions of boosted trees (pred_contribs), in the unit of their margin"
 AGGREGATES: Mapping[str, Callable[[Floats], Floats]] = {
     "mean_abs": lambda values: np.abs(values).mean(axis=0),
@@ -25,11 +25,27 @@ AGGREGATES: Mapping[str, Callable[[Floats], Floats]] = {
 }
 
 
-def analysis(contributions: Floats, features: Sequence[str], aggregate: str) -> dict[str, Any]:
-    """analysis.json; `contributions` has a row for each row of the data: of each feature, and last of none of them."""
-    overall = AGGREGATES[aggregate](contributions[:, :-1])
-    found = {
-        "global_shap_values": dict(zip(features, map(float, overall), strict=True)),
-        "expected_value": float(contributions[:, -1].mean()),
+def analysis(
+    contributions: Floats, features: Sequence[str], aggregate: str, classes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """analysis.json; `contributions` has rows x scores x features, and last what every row gets.
+
+    A model of several classes has a score for each, in their order. How much a feature counts over all classes is the
+    mean of the sizes of its figures.
+    """
+    overall = AGGREGATES[aggregate](contributions[:, :, :-1])
+    expected = contributions[:, :, -1].mean(axis=0)
+    found: dict[str, Any] = {
+        "kernel_shap": {
+            label: {"global_shap_values": _name(features, overall[score]), "expected_value": float(expected[score])}
+            for score, label in enumerate(classes or (LABEL,))
+        },
+        "method": METHOD,
     }
-    return {"version": "1.0", "explanations": {"kernel_shap": {LABEL: found}, "method": METHOD}}
+    if classes:
+        found[OVER_CLASSES] = {"global_shap_values": _name(features, np.abs(overall).mean(axis=0))}
+    return {"version": "1.0", "explanations": found}
+
+
+def _name(features: Sequence[str], values: Floats) -> dict[str, float]:
+    return dict(zip(features, map(float, values), strict=True))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
+from slipway.analysis.attributions import ALL_CLASSES
 from slipway.build import model_file, settings_file
 from slipway.build.job_settings import Jobs, Keys, Vpc
 from slipway.build.project import UsageError
@@ -28,6 +29,10 @@ LABELS = {  # what each kind asks of data.label
     MULTICLASS: "a multiclass problem has classes there",
     REGRESSION: "a regression has no data.label",
 }
+NOT_BY_CLARIFY = (
+    "Clarify reads one number of an answer in CSV, and of several classes it has a name and a number for each: leave "
+    "this out, or set monitoring.engine: slipway"
+)
 FOLDER = Path("pipelines")  # of the project that the working folder is
 SCHEMA = FOLDER / "config.schema.json"
 
@@ -389,11 +394,20 @@ class Config(Section):
             yield ("decision",), "of several classes the most probable one is the answer: there is no threshold"
         if self.bias is not None:
             yield from ((("bias", *place), text) for place, text in self.bias.disagreements_with(self.data))
-        if self.explainability is not None and self.kind == MULTICLASS:
-            yield ("explainability",), "what is explained must be one number: a row has one for each of the classes"
+        if self.explainability is not None:
+            yield from self._wrong_explanations(self.explainability)
+
+    def _wrong_explanations(self, asked: Explainability) -> Iterator[Disagreement]:
+        """What can't be explained, or not by Clarify."""
+        names = (self.data.label.classes if self.data.label else None) or ()
+        if ALL_CLASSES in names:
+            yield ("explainability",), f"a class is called {ALL_CLASSES!r}, as the figures over all of them are"
+        if self.monitoring.engine != "sagemaker":
+            return
         least = 2 * len(self.data.used)
-        by_clarify = self.monitoring.engine == "sagemaker"
-        if self.explainability is not None and by_clarify and self.explainability.num_samples < least:
+        if self.kind == MULTICLASS:
+            yield ("explainability",), NOT_BY_CLARIFY
+        elif asked.num_samples < least:
             yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
 
     def _wrong_metrics(self) -> Iterator[Disagreement]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.analysis import analysis_metrics, analysis_violations, capture, contributions, datasets, documents
+from slipway.analysis import analysis_metrics, analysis_violations, capture, datasets, documents
 from slipway.analysis.errors import BadInput
 from slipway.monitoring.settings import Folders
 from slipway.monitoring.verdict import Verdict
@@ -34,7 +34,7 @@ def judge(folders: Folders, captured: Path) -> Verdict:
             raise BadInput(str(error)) from None
     if not len(found):
         raise BadInput(f"none of the {unread} captured requests can be read by the model")
-    analysis = contributions.analysis(found, model.encoder.features, config["methods"]["shap"]["agg_method"])
+    analysis = explaining.analysis(model, found, config["methods"]["shap"]["agg_method"])
     return Verdict(
         {"analysis.json": analysis},
         [*analysis_violations.of_attributions(analysis, baseline)],
@@ -59,7 +59,7 @@ def _contributions(model: Model, captured: Path) -> tuple[Any, int]:
             waiting, rows = [], 0
     if waiting:
         parts.append(explaining.contributions(model, np.concatenate(waiting)))
-    return (np.concatenate(parts) if parts else np.empty((0, 1))), unread
+    return (np.concatenate(parts) if parts else np.empty((0, 1, 1))), unread
 
 
 def _requests(captured: Path) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from slipway.analysis import attributions
+from slipway.analysis.attributions import Attributions
 from slipway.cli.drift_report import wording
 from slipway.cli.drift_report.executions import Execution, attributions_of, key, since
 from slipway.cli.drift_report.report import Documents, Finding, Monitor, Pair
@@ -16,7 +18,6 @@ _GAIN = re.compile(r"drift ([-+\d.eE]+) exceeds threshold ([-+\d.eE]+)")
 _FIRST = 3  # features that are named
 
 Doc = Mapping[str, Any]
-Attributions = Mapping[str, Mapping[str, float]]  # of each label, what each feature adds
 Group = tuple[str, str]  # a facet and its value; the value is empty where the facet has one group only
 
 
@@ -90,7 +91,7 @@ def _finding(violation: Doc, history: Sequence[Execution], words: str, how_sure:
 
 def explainability(schedule: str, execution: Execution, history: Sequence[Execution], found: Documents) -> Monitor:
     """How much each feature counts, as shares of all, in the order of the baseline."""
-    before, live = _attributions(found.baseline_constraints), _attributions(found.statistics)
+    before, live = attributions.by_label(found.baseline_constraints), attributions.by_label(found.statistics)
     findings = [
         _finding(violation, history, _describe_order(violation, before, live)) for violation in execution.violations
     ]
@@ -101,11 +102,6 @@ def explainability(schedule: str, execution: Execution, history: Sequence[Execut
     ]
     made = Monitor(EXPLAINABILITY, schedule, execution, tuple(history), tuple(findings), uris=found.uris)
     return replace(made, pairs=tuple(pairs))
-
-
-def _attributions(document: Doc) -> Attributions:
-    found = (document.get("explanations") or {}).get("kernel_shap") or {}
-    return {label: dict(entry.get("global_shap_values") or {}) for label, entry in found.items()}
 
 
 def _about(findings: Sequence[Finding], label: str) -> tuple[Finding, ...]:
@@ -122,9 +118,7 @@ def _rank_features(values: Mapping[str, float]) -> list[str]:
     return sorted(values, key=lambda name: -abs(values[name]))
 
 
-def _describe_order(
-    violation: Doc, before: Mapping[str, Mapping[str, float]], live: Mapping[str, Mapping[str, float]]
-) -> str:
+def _describe_order(violation: Doc, before: Attributions, live: Attributions) -> str:
     told, label = str(violation.get("description", "")), str(violation.get("label"))
     gain = _GAIN.search(told)
     if not gain or label not in live or label not in before:

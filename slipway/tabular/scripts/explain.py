@@ -6,7 +6,7 @@
 import os
 from typing import Any
 
-from slipway.analysis import analysis_violations, contributions
+from slipway.analysis import analysis_violations
 from slipway.tabular import baselines, evaluating, explaining, job
 from slipway.tabular.baselines import Client, Lifecycle
 from slipway.tabular.checking import Folders, leave, raw_rows
@@ -19,9 +19,8 @@ def main(
     earlier = lifecycle.earlier("Explainability", {"Constraints": "analysis"}, client)
     model = evaluating.candidate(folders.model).model
     matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
-    found = contributions.analysis(
-        explaining.contributions(model, matrix), model.encoder.features, config["explainability"]["agg_method"]
-    )
+    values = explaining.contributions(model, matrix)
+    found = explaining.analysis(model, values, config["explainability"]["agg_method"])
     compared = {} if lifecycle.skip_check else earlier
     violations = [*analysis_violations.of_attributions(found, compared["analysis"])] if compared else []
     leave(folders, {"analysis": found}, earlier, lifecycle, violations)

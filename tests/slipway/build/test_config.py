@@ -229,7 +229,11 @@ OF_CLASSES = {
     "neither": ('    classes: [a, b, "3"]', '    positive: ["a"]', ":5: data.label: needs positive and negative"),
     "a threshold": ("# more", "decision: {choose: cost}", ":13: decision: of several classes the most probable one"),
     "groups": ("# more", "bias: {facets: {ash: [1]}}", ":13: bias: what a group gets too often must be one answer"),
-    "explanations": ("# more", "explainability: {rows: 20}", ":13: explainability: what is explained must be one"),
+    "explanations by Clarify": (
+        "# more",
+        "explainability: {rows: 20}\nmonitoring: {engine: sagemaker}",
+        ":13: explainability: Clarify reads one number of an answer in CSV",
+    ),
     "a weight": (
         "num_round: 5",
         "num_round: 5\n  class_weight: 3",
@@ -256,6 +260,13 @@ def test_what_is_not_for_several_classes_is_refused(tmp_path, old, new, message)
     with pytest.raises(UsageError) as raised:
         config.load(path)
     assert message in str(raised.value)
+
+
+def test_a_class_that_is_called_as_all_of_them_are_is_not_explained(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(WINE.replace("[a, ", "[all classes, ").replace("# more", "explainability: {rows: 20}"))
+    with pytest.raises(UsageError, match=r":13: explainability: a class is called 'all classes', as the figures over"):
+        config.load(path)
 
 
 def test_several_classes_follow_from_the_label(tmp_path):

@@ -5,16 +5,20 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost as xgb
 import yaml
 
+from slipway.analysis import contributions
 from slipway.build.config import Config, _beside
-from slipway.tabular import scoring
+from slipway.tabular import explaining, scoring
 from slipway.tabular.baselines import Lifecycle
 from slipway.tabular.checking import Folders, raw_rows
 from slipway.tabular.job import JobError
 from slipway.tabular.scripts import bias, explain
 from tests.slipway.conftest import ROOT
 from tests.slipway.tabular.test_baselines import Registry, unreachable
+
+from .made import WINES, pipeline, wine_settings, wines
 
 FIRST = Lifecycle(skip_check=True, register_new=True, group="g")
 CHECKED = Lifecycle(skip_check=False, register_new=False, group="g")
@@ -65,12 +69,10 @@ def test_bias_of_rows_and_of_answers(folders, config, churn):
 
 
 def test_explanations_add_up_to_the_margin_of_each_row(folders):
-    from slipway.tabular import explaining
-
     found = explain.main(folders, EXPLAIN, FIRST, unreachable)
     model = scoring.unpack(folders.model / "model.tar.gz", folders.rows.parent / "again").model
     matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
-    values = explaining.contributions(model, matrix)
+    values = explaining.contributions(model, matrix)[:, 0]
     margin = np.log(model.predict(matrix) / (1 - model.predict(matrix)))
     assert values.sum(axis=1) == pytest.approx(margin, abs=1e-3)
     label = found["explanations"]["kernel_shap"]["label0"]
@@ -79,6 +81,70 @@ def test_explanations_add_up_to_the_margin_of_each_row(folders):
         np.abs(values[:, model.encoder.features.index("day_mins")]).mean()
     )
     assert label["expected_value"] == pytest.approx(values[:, -1].mean())
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory):
+    """The wines' version, and the rows that its checks read."""
+    made = pipeline(tmp_path_factory.mktemp("wine"), "wine", wine_settings(explainability={"rows": 30}), wines())
+    made.prepare()
+    made.train()
+    made.evaluate()
+    return Folders(made.work / "archive", made.out / "checked", made.work / "calculated", made.work / "baseline")
+
+
+def explained(folders, unpacked):
+    """(the model, its rows as it sees them, their contributions)."""
+    model = scoring.unpack(folders.model / "model.tar.gz", unpacked).model
+    matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
+    return model, matrix, explaining.contributions(model, matrix)
+
+
+def test_of_several_classes_each_has_contributions_that_add_up_to_its_margin(wine, tmp_path):
+    """The judge is XGBoost: what it predicts with output_margin."""
+    model, matrix, values = explained(wine, tmp_path / "unpacked")
+    rows = xgb.DMatrix(matrix, feature_names=model.booster.feature_names)
+    margins = model.booster.predict(rows, output_margin=True)
+    assert values.shape == (30, 3, 14)
+    assert values.sum(axis=2) == pytest.approx(margins, abs=1e-4)
+    assert (margins.argmax(axis=1) == model.predict(matrix).argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("aggregate", ["mean_abs", "median", "mean_sq"])
+def test_of_several_classes_each_feature_counts_in_each_and_over_all(wine, tmp_path, aggregate):
+    model, _, values = explained(wine, tmp_path / "unpacked")
+    found = explain.main(wine, {"explainability": {"agg_method": aggregate}}, FIRST, unreachable)["explanations"]
+    assert list(found["kernel_shap"]) == [*WINES]
+    names = model.encoder.features
+    for place, name in enumerate(WINES):
+        said = found["kernel_shap"][name]
+        assert list(said["global_shap_values"]) == [*names]
+        assert said["global_shap_values"]["proline"] == pytest.approx(
+            contributions.AGGREGATES[aggregate](values[:, place, names.index("proline")])
+        )
+        assert said["expected_value"] == pytest.approx(values[:, place, -1].mean())
+    over = found["over_classes"]["global_shap_values"]
+    each = [found["kernel_shap"][name]["global_shap_values"]["proline"] for name in WINES]
+    assert over["proline"] == pytest.approx(np.abs(each).mean())
+    if aggregate == "mean_abs":
+        assert over["proline"] == pytest.approx(np.abs(values[:, :, names.index("proline")]).mean())
+
+
+def test_of_several_classes_the_order_over_all_of_them_is_compared(wine):
+    found = explain.main(wine, EXPLAIN, FIRST, unreachable)
+    turned = json.loads(json.dumps(found))
+    turn(turned["explanations"]["kernel_shap"][WINES[0]])  # one class alone proves nothing
+    assert explain.main(wine, EXPLAIN, CHECKED, Earlier("Explainability", {"Constraints": turned})) == found
+    turn(turned["explanations"]["over_classes"])
+    with pytest.raises(JobError, match=r"1 violations of .*\nattributions of all classes: Feature attribution drift 0"):
+        explain.main(wine, EXPLAIN, CHECKED, Earlier("Explainability", {"Constraints": turned}))
+
+
+def turn(found):
+    """Let what counts least count most."""
+    values = found["global_shap_values"]
+    order = sorted(values, key=values.get)
+    found["global_shap_values"] = dict(zip(order, sorted(values.values(), reverse=True), strict=True))
 
 
 class Earlier(Registry):
@@ -109,11 +175,7 @@ def test_a_group_that_is_treated_worse_than_in_production_fails_the_run(folders,
 def test_features_that_count_otherwise_than_in_production_fail_the_run(folders):
     found = explain.main(folders, EXPLAIN, FIRST, unreachable)
     turned = json.loads(json.dumps(found))
-    values = turned["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
-    order = sorted(values, key=values.get)
-    turned["explanations"]["kernel_shap"]["label0"]["global_shap_values"] = dict(
-        zip(order, sorted(values.values(), reverse=True), strict=True)
-    )
+    turn(turned["explanations"]["kernel_shap"]["label0"])
     with pytest.raises(JobError, match="attributions of label0: Feature attribution drift 0"):
         explain.main(folders, EXPLAIN, CHECKED, Earlier("Explainability", {"Constraints": turned}))
     assert explain.main(folders, EXPLAIN, CHECKED, Earlier("Explainability", {"Constraints": found})) == found

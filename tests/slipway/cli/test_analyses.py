@@ -102,6 +102,22 @@ class TestAttributions:
         )
         assert all(pair.findings == (finding,) for pair in found.pairs)
 
+    def test_of_several_classes_all_of_them_stand_first(self) -> None:
+        live, baseline = (
+            attributions(a=a, b=b)["explanations"] | {"over_classes": {"global_shap_values": {"a": b, "b": a}}}
+            for a, b in ((1, 3), (3, 1))
+        )
+        over = DRIFT | {"label": "all classes"}
+        found = judged({"explanations": live}, {"explanations": baseline}, over)
+        assert [(pair.of, pair.name, bool(pair.findings)) for pair in found.pairs] == [
+            ("all classes", "b", True),
+            ("all classes", "a", True),
+            ("label0", "a", False),
+            ("label0", "b", False),
+        ]
+        assert found.findings[0].words.endswith("first are a, b, in the baseline b, a")
+        assert "attributions of all classes" in shown(found)
+
     def test_without_a_baseline_the_live_figures_are_shown(self) -> None:
         assert [(pair.name, pair.baseline) for pair in judged(attributions(a=1, b=3), {}).pairs] == [
             ("b", None),
