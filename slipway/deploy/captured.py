@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.deploy.calls import CSV, JSON, split_uri
 
-POLL_SECONDS = (0.5, 5.0)  # the first pause and the longest: files come after a second, or after minutes
+POLL_SECONDS = (0.1, 5.0)  # the first pause and the longest: files come at once, or after minutes
 CHANCE = 1e-6  # that sampling passes over all requests of one kind
 MOST_REQUESTS = 500
 ENCODINGS = {CSV: "CSV", JSON: "JSON"}

@@ -8,7 +8,8 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from loopback.runtimes.endpoints.http1 import Answer, Request
 from loopback.runtimes.endpoints.outbox import OutboxFile
 
 INFERENCE_ID, ATTRIBUTES = b"x-amzn-sagemaker-inference-id", b"x-amzn-sagemaker-custom-attributes"
-SEAL_SECONDS = 1.0  # a file is handed over this long after its first record
+SEAL_SECONDS = 1.0  # a file is handed over this long after its first record,
+QUIET_SECONDS = 0.1  # or this long after its last
 SEAL_BYTES = 4 << 20
 
 
@@ -63,30 +65,49 @@ def key_suffix(endpoint: str, variant: str, at: float, unique: str) -> str:
 class Recorder:
     """The capture files of one endpoint. What `see` has returned from is on its way to S3."""
 
-    def __init__(self, endpoint: str, outbox: Path, chance: Callable[[], float] = random.random) -> None:
-        self._endpoint, self._outbox, self._chance = endpoint, outbox, chance
-        self._open: dict[str, tuple[float, OutboxFile]] = {}
+    def __init__(
+        self,
+        endpoint: str,
+        outbox: Path,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._endpoint, self._outbox, self._chance, self._clock = endpoint, outbox, chance, clock
+        self._open: dict[str, _Filling] = {}
 
     def see(self, capture: Capture, variant: str, request: Request, answer: Answer) -> None:
         """Write a request and its answer down, if its turn comes."""
         if self._chance() * 100 >= capture.percentage:
             return
-        now = time.time()
+        now = self._clock()
         line = json.dumps(record(capture, request, answer, now, str(uuid.uuid4()))).encode() + b"\n"
         if variant not in self._open:
             uri = f"{capture.uri}/{key_suffix(self._endpoint, variant, now, str(uuid.uuid4()))}"
-            self._open[variant] = (now, OutboxFile(self._outbox, {"kind": "capture", "uri": uri}))
-        self._open[variant][1].write(line)
+            self._open[variant] = _Filling(OutboxFile(self._outbox, {"kind": "capture", "uri": uri}), now)
+        self._open[variant].write(line, now)
 
-    def seal(self, *, everything: bool = False) -> None:
-        """Hand over the files that are old or large enough."""
-        for variant, (begun, parcel) in list(self._open.items()):
-            if everything or time.time() - begun > SEAL_SECONDS or parcel.size > SEAL_BYTES:
-                parcel.seal()
+    def seal(self, *, everything: bool = False) -> bool:
+        """Hand over the files that are quiet, old or large enough; whether others are left."""
+        now = self._clock()
+        for variant, filling in list(self._open.items()):
+            if everything or filling.is_due(now):
+                filling.parcel.seal()
                 del self._open[variant]
+        return bool(self._open)
 
 
-def flush_due(recorders: Mapping[str, Recorder]) -> None:
-    """Hand over what is due of every endpoint."""
-    for recorder in recorders.values():
-        recorder.seal()
+@dataclass
+class _Filling:
+    """A file that records are written to; its times are epoch seconds."""
+
+    parcel: OutboxFile
+    begun: float
+    last: float = 0.0
+
+    def write(self, line: bytes, now: float) -> None:
+        self.parcel.write(line)
+        self.last = now
+
+    def is_due(self, now: float) -> bool:
+        quiet = now - self.last >= QUIET_SECONDS
+        return quiet or now - self.begun > SEAL_SECONDS or self.parcel.size > SEAL_BYTES

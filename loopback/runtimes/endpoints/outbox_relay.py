@@ -14,7 +14,7 @@ from loopback.core.part import Loop, Part
 from loopback.runtimes.endpoints import outbox
 from loopback.runtimes.jobs.ports import LogWriter
 
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS = 0.05
 MOST_DATA = 500  # of one PutMetricData
 log = logging.getLogger("loopback.runtimes.endpoints")
 PutMetrics = Callable[[Mapping[str, Any]], Any]

@@ -27,7 +27,7 @@ from loopback.runtimes.endpoints import fleet as fleets
 from loopback.runtimes.endpoints import outbox, usage
 from loopback.runtimes.endpoints.async_spool import Tickets
 from loopback.runtimes.endpoints.blue_green import FleetSide, LiveEndpoint, deploy, resume
-from loopback.runtimes.endpoints.capture import Recorder, flush_due
+from loopback.runtimes.endpoints.capture import QUIET_SECONDS, Recorder
 from loopback.runtimes.endpoints.fd_receiver import DescriptorServer, Public
 from loopback.runtimes.endpoints.fleet import Setup
 from loopback.runtimes.endpoints.http1 import Answer, Reply, Request, Server
@@ -40,7 +40,7 @@ from loopback.runtimes.endpoints.refusals import Refusal, error
 from loopback.runtimes.endpoints.serverless import Sandboxes
 from loopback.runtimes.jobs.hosts import Zygote
 
-SEAL_EVERY, METRICS_EVERY, USAGE_EVERY = 0.5, 2.0, 10.0  # seconds
+LOOK_EVERY, METRICS_EVERY, USAGE_EVERY = 0.5, 2.0, 10.0  # seconds
 DRAIN_AT_END = 2.0  # seconds for requests that are being answered when loopback goes down
 MOST_COPIES = 200  # of requests on their way to shadows; one that is slower loses some
 log = logging.getLogger("loopback.runtimes.endpoints")
@@ -73,6 +73,7 @@ class DataPlane:
         self.zygote = Zygote(1, 0, state=settings.state, readable=(str(settings.sdk_config),))
         self._ground = InstanceDependencies(self.zygote, folder / "instances", sockets, OutboxLogs(self._outbox))
         self._recorders: dict[str, Recorder] = {}
+        self._sealing: set[str] = set()  # the endpoints whose captured records have a timer
         self._metrics = Metrics()
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,12 +117,24 @@ class DataPlane:
         overhead = max(0.0, time.perf_counter() - request.began - spent.container - spent.setup)
         if fleet.capture and 200 <= answer.status < 300 and fleet.key in self._recorders:
             self._recorders[fleet.key].see(fleet.capture, variant.name, request, answer)
+            self._seal_later(fleet.key)
         seconds = (spent.container, overhead, spent.setup) if spent.setup else (spent.container, overhead)
         count = 0 if isinstance(pool, Sandboxes) else variant.count
         self._metrics.see((fleet.name, variant.name), count, answer.status, seconds)
         endpoint = self.endpoints.get(fleet.key)
         if endpoint and endpoint.shifting:
             self._metrics.see((fleet.name, variant.name, fleet.config), count, answer.status, seconds)
+
+    def _seal_later(self, key: str) -> None:
+        """Hand over an endpoint's captured records when they are due; one timer each, while there are any."""
+        if key not in self._sealing:
+            self._sealing.add(key)
+            asyncio.get_running_loop().call_later(QUIET_SECONDS, self._seal, key)
+
+    def _seal(self, key: str) -> None:
+        self._sealing.discard(key)
+        if key in self._recorders and self._recorders[key].seal():
+            self._seal_later(key)
 
     def copy(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it in the background, unless too much is being done there."""
@@ -193,11 +206,10 @@ class DataPlane:
         task.add_done_callback(self._tasks.discard)
 
     async def post(self) -> None:
-        """Hand over captured records and metrics, again and again; metrics at the end of each period too."""
+        """Hand over metrics, again and again and at the end of each period, and look at the instances' memory."""
         since = time.time()
         while True:
-            await asyncio.sleep(min(SEAL_EVERY, USAGE_EVERY - time.time() % USAGE_EVERY))
-            flush_due(self._recorders)
+            await asyncio.sleep(min(LOOK_EVERY, USAGE_EVERY - time.time() % USAGE_EVERY))
             self._watch_memory()
             now = time.time()
             period_over = now // USAGE_EVERY > since // USAGE_EVERY

@@ -22,7 +22,7 @@ from loopback.services.sagemaker.monitoring.definitions import require_capture
 from loopback.services.sagemaker.monitoring.progress import JOB_PREFIXES, LONGEST_REASON, ScheduleProgress
 from loopback.services.sagemaker.monitoring.specs import Spec
 
-SETTLE_SECONDS = 2.0  # captures reach S3 a second after their requests: an execution begins when those are there
+SETTLE_SECONDS = 2.0  # captures reach S3 within two seconds of their requests: an execution begins when those are there
 LONGEST_WAIT = 60.0  # between two looks at the clock while schedules wait: it may be set, and machines sleep
 RETRY_SECONDS = 1.0  # after a look that failed, for example because a row changed under it
 MOST_MISSED = 48  # due times of the past that are made up for, if there are captures in their windows

@@ -9,7 +9,7 @@ import pytest
 
 from loopback.core.errors import ServiceError
 from loopback.runtimes.endpoints import outbox
-from loopback.runtimes.endpoints.capture import Recorder
+from loopback.runtimes.endpoints.capture import QUIET_SECONDS, SEAL_SECONDS, Recorder
 from loopback.runtimes.endpoints.fleet import Capture
 from loopback.runtimes.endpoints.http1 import Answer, Request
 from loopback.runtimes.endpoints.outbox import OutboxFile
@@ -62,6 +62,21 @@ def test_captured_requests_reach_their_key(tmp_path: Path, objects: Any, courier
     assert len(body.splitlines()) == 2  # half of the requests: the middle one had bad luck
     assert json.loads(body.splitlines()[0])["captureData"]["endpointInput"]["data"] == "1,2"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_capture_file_is_handed_over_when_it_is_quiet_or_old(tmp_path: Path) -> None:
+    now = [1000.0]
+    recorder = Recorder("ep", tmp_path, lambda: 0.0, lambda: now[0])
+    assert not recorder.seal()
+    for _ in range(20):  # a request every 0.05 s: never quiet, and one file a second
+        recorder.see(CAPTURE, "a", ASKED, Answer(200))
+        assert recorder.seal() == (now[0] <= 1000 + SEAL_SECONDS)
+        now[0] += QUIET_SECONDS / 2
+    assert outbox.parcels(tmp_path) == []
+    recorder.see(CAPTURE, "b", ASKED, Answer(200))
+    now[0] += QUIET_SECONDS
+    assert not recorder.seal()  # both are quiet
+    assert len(outbox.parcels(tmp_path)) == 2
 
 
 def test_what_a_dead_process_left_is_delivered_without_its_torn_line(
