@@ -126,6 +126,11 @@ def _value_text(column: pd.Series, values: Sequence[Any]) -> str:
     return f"({low}, {high}]"
 
 
+def categories(values: Sequence[str], classes: Sequence[str]) -> pd.Series:
+    """Labels of a model of several classes: never thresholds, although they may look like numbers."""
+    return pd.Series(pd.Categorical(values, categories=list(classes)))
+
+
 def metrics_of(config: Config, method: str) -> list[str]:
     """The names of the metrics that a bias method asks for; `["all"]` for every one."""
     asked = config["methods"][method]["methods"]
@@ -198,8 +203,11 @@ def _numbers_or_texts(column: pd.Series) -> pd.Series:
 def _categories_or_numbers(column: pd.Series, values: Sequence[Any] | None, what: str) -> pd.Series:
     """Categories, or numbers where one value is a threshold: in a column of numbers it is, as AWS documents it.
 
-    Of at most two different numbers, of which the value is one, it is a category all the same: 0 and 1.
+    Of at most two different numbers, of which the value is one, it is a category all the same: 0 and 1. What comes as
+    a category is one, whatever it looks like.
     """
+    if column.dtype == "category":
+        return column
     found = numbers(column)
     if found is None:
         return column.astype(str).where(column.notna(), None).astype("category")
@@ -228,6 +236,8 @@ def _alike(column: pd.Series, values: Sequence[Any], what: str) -> list[Any]:
 
 def _answers(told: pd.Series, label: pd.Series, positives: Sequence[Any], config: Config) -> pd.Series:
     """Predicted labels in the type and the kind of the label."""
+    if told.dtype == "category":
+        return told
     found = numbers(told)
     if label.dtype != "category":
         if found is None:

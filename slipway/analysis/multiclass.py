@@ -27,7 +27,7 @@ class Classes:
     @classmethod
     def of(cls, truth: Sequence[Any], predicted: Sequence[Any]) -> Classes:
         """From labels as they were written; `1` and `1.0` are one class."""
-        texts = [_normalize_label(value) for value in (*truth, *predicted)]
+        texts = [normalize_label(value) for value in (*truth, *predicted)]
         labels, codes = np.unique(np.array(texts, dtype=str), return_inverse=True)
         return cls(tuple(map(str, labels)), codes[: len(truth)], codes[len(truth) :])
 
@@ -80,7 +80,8 @@ def _shares(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _normalize_label(value: Any) -> str:
+def normalize_label(value: Any) -> str:
+    """One spelling of a label: `1`, `1.0` and ` 1` are one."""
     text = str(value).strip()
     try:
         number = float(text)

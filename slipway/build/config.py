@@ -6,7 +6,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -277,13 +277,44 @@ class Bias(Section):
         min_length=1, description="Feature: its values in the group. Of a number one value: all above it are the group."
     )
     group: Name | None = Field(None, description="A feature whose values explain a difference (CDDL, CDDPL).")
+    positive: list[str | int | float] | None = Field(
+        None, min_length=1, description="Of several classes: those that count as the positive answer, all others don't."
+    )
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _are_texts(cls, names: Any) -> Any:
+        if wrong := [name for name in names if isinstance(name, bool)] if isinstance(names, list) else []:
+            raise ValueError(f"YAML reads {wrong[0]!r} as no text; write it in quotes")
+        return names
+
+    def positives(self, classes: Sequence[Any]) -> list[str]:
+        """The positive classes of several, as `classes` spells them."""
+        asked = {cells.category(name, ()) for name in self.positive or ()}
+        return [str(name) for name in classes if cells.category(name, ()) in asked]
+
+    def _wrong_positives(self, label: Label) -> Iterator[Disagreement]:
+        classes = [*map(str, label.classes or ())]
+        if not classes and self.positive:
+            yield ("positive",), "of a yes or no data.label says which labels are positive"
+        elif classes and not self.positive:
+            why = "a group is compared by who gets a positive answer, and there are several classes"
+            yield (), f"{why}: name the positive ones, positive: [...] of {', '.join(classes)}"
+        elif classes:
+            known = {cells.category(name, ()) for name in classes}
+            for name in self.positive or ():
+                if cells.category(name, ()) not in known:
+                    near, allowed = nearest(str(name), classes), ", ".join(classes)
+                    yield ("positive",), f"{name!r} is not a class{near}; allowed: {allowed}"
+            if len(self.positives(classes)) == len(classes):
+                yield ("positive",), "these are all classes: there is no other answer to compare with"
 
     def disagreements_with(self, data: Data) -> Iterator[Disagreement]:
         """What the columns say against it."""
         if data.label is None:
             yield (), "labels are compared by what they mean: data.label must say it, which a regression's can't"
-        elif data.label.classes:
-            yield (), "what a group gets too often must be one answer: it is measured of a yes or no, not of classes"
+        else:
+            yield from self._wrong_positives(data.label)
         for name, values in self.facets.items():
             if name not in data.used:
                 yield ("facets", name), f"not a feature{nearest(name, data.used)}"
@@ -394,6 +425,8 @@ class Config(Section):
             yield ("decision",), "of several classes the most probable one is the answer: there is no threshold"
         if self.bias is not None:
             yield from ((("bias", *place), text) for place, text in self.bias.disagreements_with(self.data))
+            if self.kind == MULTICLASS and self.monitoring.engine == "sagemaker":
+                yield ("bias",), NOT_BY_CLARIFY
         if self.explainability is not None:
             yield from self._wrong_explanations(self.explainability)
 

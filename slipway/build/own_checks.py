@@ -7,25 +7,22 @@ from sagemaker.core.model_metrics import FileSource
 from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from slipway.build import bundles
+from slipway.build import bias_analysis, bundles
 from slipway.build.checks import Checked
-from slipway.build.config import Bias
 from slipway.build.steps import Trained, Workshop, document, output_uri
 from slipway.monitoring.settings import CONFIG_FILE, ENGINE
-from slipway.tabular import cells
-
-POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
 
 
 def steps(shop: Workshop, prepared: ProcessingStep, trained: Trained) -> Checked:
     """The steps Bias and Explain, as far as config.yml asks for them."""
     checked = Checked()
     if bias := shop.config.bias:
-        step = _step(shop, "Bias", _bias_config(shop, bias), shop.parameters.skip_bias, prepared, trained)
+        config = bias_analysis.configuration(bias, shop.config.data)
+        step = _step(shop, "Bias", config, shop.parameters.skip_bias, prepared, trained)
         for what, name in (("bias_pre_training", "data"), ("bias_post_training", "model")):
             _add(checked, step, what, name)
         checked.steps.append(step)
-        checked.baselines["bias_config_file"] = _monitor_config(shop, _bias_config(shop, bias))
+        checked.baselines["bias_config_file"] = _monitor_config(shop, config)
     if explainability := shop.config.explainability:
         config = {"explainability": explainability.model_dump(mode="json")}
         step = _step(shop, "Explain", config, shop.parameters.skip_explainability, prepared, trained)
@@ -60,28 +57,6 @@ def _add(checked: Checked, step: ProcessingStep, what: str, name: str) -> None:
     """A document of a step, as the SDK calls it in metrics and baselines."""
     checked.metrics[what] = document(Join("/", [output_uri(step, "calculated"), f"{name}.json"]))
     checked.baselines[f"{what}_constraints"] = document(Join("/", [output_uri(step, "baseline"), f"{name}.json"]))
-
-
-def _bias_config(shop: Workshop, bias: Bias) -> dict[str, Any]:
-    """As Clarify takes it, so that either engine may watch what the other has registered."""
-    data = shop.config.data
-    facets = [
-        {"name_or_index": name, "value_or_threshold": [_as_prepared(value) for value in values]}
-        for name, values in bias.facets.items()
-    ]
-    return {
-        "headers": [*data.used, data.label_column],
-        "label": data.label_column,
-        "label_values_or_threshold": [POSITIVE],
-        "facet": facets,
-        **({"group_variable": bias.group} if bias.group else {}),
-        "methods": {"post_training_bias": {"methods": "all"}},
-    }
-
-
-def _as_prepared(value: str | float) -> str | float | None:
-    """A category in the spelling that Prepare gives it: `True` is true."""
-    return cells.category(value) if isinstance(value, str) else value
 
 
 def _monitor_config(shop: Workshop, config: dict[str, Any]) -> FileSource:

@@ -150,6 +150,7 @@ def _monitoring(
     written, objects = {found.export_monitoring_template: MONITORING.read_text()}, dict[str, bytes]()
     for name, settings in stages.items():
         explained.check_engine(settings.monitor, name, registered, record["ModelPackageArn"])
+        explained.check_bias(s3, settings.monitor, name, record)
         attribution = monitors.explanation_settings(settings, endpoints[name], registered)
         configuration = monitors.configuration(settings, name, endpoints[name], arns, record, attribution)
         facts = own_monitors.version_facts(record) | endpoints[name]["Parameters"] | configuration["Parameters"]

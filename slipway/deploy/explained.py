@@ -35,6 +35,19 @@ def registered_settings(s3: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
+def check_bias(s3: Any, monitor: Monitor, name: str, record: Mapping[str, Any]) -> None:
+    """Raise NotDeployableError where Clarify shall watch the bias of several classes, whose answers it can't read."""
+    if monitor.bias == "off" or monitor.engine == "slipway":
+        return
+    documents = (record["DriftCheckBaselines"] or {}).get("Bias") or {}
+    uri = (documents.get("ConfigFile") or {}).get("S3Uri")
+    if uri and promotion.read(s3, uri, "bias configuration").get(ENGINE) == "slipway":
+        raise NotDeployableError(
+            f"{record['ModelPackageArn']} tells one of several classes, whose bias Clarify's monitor can't read from "
+            f"answers in CSV: set engine: slipway in {name}.yml, or switch monitor.bias off"
+        )
+
+
 def check_engine(monitor: Monitor, name: str, config: Mapping[str, Any], arn: str) -> None:
     """Raise NotDeployableError where the version was explained by the other engine: its values are another method's."""
     if monitor.explainability == "off" or not config:

@@ -153,7 +153,8 @@ def _bias(settings: MonitorSettings, folders: Folders, code: Path, captured: Pat
 
     merged, note = _merge_labels(settings, captured, s3)
     preprocess = capture.load_preprocessor(code / PREPROCESSOR)
-    return replace(bias.judge(folders, merged, preprocess, settings.threshold), note=note)
+    found = bias.judge(folders, merged, preprocess, settings.threshold)
+    return replace(found, note=" ".join(filter(None, (note, found.note))))
 
 
 def _explainability(settings: MonitorSettings, folders: Folders, code: Path, captured: Path, s3: Any) -> Verdict:

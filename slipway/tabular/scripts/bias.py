@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from slipway.tabular.job import JobError
 from slipway.tabular.serving import Model
 
 NAMES = {"PreTrainingConstraints": "data", "PostTrainingConstraints": "model"}
+_POSITIVE = "label_value_or_threshold"
 
 
 def main(
@@ -32,11 +34,12 @@ def main(
     model = evaluating.candidate(folders.model).model
     try:
         found = {
-            "data": _analysis(config | _methods("pre_training_bias"), folders, "train", None),
-            "model": _analysis(config | _methods("post_training_bias"), folders, "test", model),
+            "data": _analysis(config | _methods(bias.PRE), folders, "train", model),
+            "model": _analysis(config | _methods(bias.POST), folders, "test", model),
         }
     except BadInput as error:
         raise JobError(str(error)) from None
+    _check_positives(found, earlier)
     compared = {} if lifecycle.skip_check else earlier
     values = {facet["name_or_index"]: ",".join(map(str, facet["value_or_threshold"])) for facet in config["facet"]}
     violations = [
@@ -48,6 +51,18 @@ def main(
     return found
 
 
+def _check_positives(found: dict[str, Any], earlier: Mapping[str, Any]) -> None:
+    """Raise JobError where the earlier baseline calls another answer positive: its figures are of something else."""
+    for name, baseline in earlier.items():
+        section = next(key for key in found[name] if key.endswith("_metrics"))
+        now, before = (document.get(section, {}).get(_POSITIVE) for document in (found[name], baseline))
+        if before not in (None, now):
+            raise JobError(
+                f"positive is {now}, and {before} in the baseline of the version in production, whose figures are of "
+                "something else: pass SkipBiasCheck=true and RegisterNewBaseline=true once"
+            )
+
+
 def _methods(name: str) -> dict[str, Any]:
     return {"methods": {name: {"methods": "all"}}}
 
@@ -57,11 +72,12 @@ def _exact(_section: str, _facet: str, _place: int, _metric: str) -> float | Non
     return None
 
 
-def _analysis(config: dict[str, Any], folders: Folders, part: str, model: Model | None) -> dict[str, Any]:
-    path = folders.rows / f"{part}.csv"
+def _analysis(config: dict[str, Any], folders: Folders, part: str, model: Model) -> dict[str, Any]:
+    path, label, classes = folders.rows / f"{part}.csv", config["label"], model.target.classes
     frame = pd.read_csv(path, header=None, names=config["headers"], dtype=str, keep_default_na=False, na_values=[""])
-    predicted = None if model is None else _answers(model, raw_rows(path))
-    label = config["label"]
+    if classes:
+        frame[label] = bias.categories([classes[int(place)] for place in frame[label]], classes)
+    predicted = _answers(model, raw_rows(path)) if bias.POST in config["methods"] else None
     data = Dataset(frame, tuple(name for name in config["headers"] if name != label), label)
     questions = bias.questions(data, config, predicted)
     found: dict[str, Any] = {"version": "1.0", **bias.sections(questions)}
@@ -74,8 +90,10 @@ def _analysis(config: dict[str, Any], folders: Folders, part: str, model: Model 
 
 
 def _answers(model: Model, rows: str) -> pd.Series:
-    """1 for each row that the model says yes to, else 0."""
-    scores = model.predict(model.parse(rows, "text/csv"))
+    """1 for each row that the model says yes to, else 0; of several classes the most probable one."""
+    scores, classes = model.predict(model.parse(rows, "text/csv")), model.target.classes
+    if classes:
+        return bias.categories([classes[place] for place in scores.argmax(axis=1)], classes)
     return pd.Series(np.where(scores >= (model.threshold or 0.0), 1, 0), dtype=object)
 
 

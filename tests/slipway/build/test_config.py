@@ -88,6 +88,11 @@ CASES = {
     "a category that is a number": ('vmail_plan: ["yes"]', 'area_code: ["415"]', "bias.facets.area_code: it is a cat"),
     "a group without values": ('vmail_plan: ["yes"]', "vmail_plan: []", "bias.facets.vmail_plan: it is a category"),
     "two thresholds": ("day_mins: [300]", "day_mins: [1, 2]", "bias.facets.day_mins: it is a number column: give one"),
+    "a positive class of a yes or no": (
+        "  group: state",
+        '  positive: ["yes"]',
+        "bias.positive: of a yes or no data.label says which labels are positive",
+    ),
     "no facet": ('{vmail_plan: ["yes"], day_mins: [300]}', "{}", "bias.facets: found {}"),
     "a group that is no feature": ("group: state", "group: states", "bias.group: 'states' is not a feature"),
     "too few samples": (
@@ -228,7 +233,31 @@ OF_CLASSES = {
     "classes and yes": ("    classes: ", '    positive: ["a"]\n    classes: ', "data.label: has classes, and positive"),
     "neither": ('    classes: [a, b, "3"]', '    positive: ["a"]', ":5: data.label: needs positive and negative"),
     "a threshold": ("# more", "decision: {choose: cost}", ":13: decision: of several classes the most probable one"),
-    "groups": ("# more", "bias: {facets: {ash: [1]}}", ":13: bias: what a group gets too often must be one answer"),
+    "groups without a positive class": (
+        "# more",
+        "bias: {facets: {ash: [1]}}",
+        "several classes: name the positive ones, positive: [...] of a, b, 3",
+    ),
+    "an unknown positive class": (
+        "# more",
+        "bias:\n  facets: {ash: [1]}\n  positive: [growr]",
+        ":15: bias.positive: 'growr' is not a class; allowed: a, b, 3",
+    ),
+    "a positive class that YAML takes for no": (
+        "# more",
+        "bias:\n  facets: {ash: [1]}\n  positive: [no]",
+        ":15: bias.positive: YAML reads False as no text; write it in quotes",
+    ),
+    "all classes are positive": (
+        "# more",
+        "bias: {facets: {ash: [1]}, positive: [3.0, b, a]}",
+        ":13: bias.positive: these are all classes: there is no other answer",
+    ),
+    "groups by Clarify": (
+        "# more",
+        "bias: {facets: {ash: [1]}, positive: [a]}\nmonitoring: {engine: sagemaker}",
+        ":13: bias: Clarify reads one number of an answer in CSV",
+    ),
     "explanations by Clarify": (
         "# more",
         "explainability: {rows: 20}\nmonitoring: {engine: sagemaker}",
@@ -260,6 +289,13 @@ def test_what_is_not_for_several_classes_is_refused(tmp_path, old, new, message)
     with pytest.raises(UsageError) as raised:
         config.load(path)
     assert message in str(raised.value)
+
+
+def test_positive_classes_have_the_spelling_of_the_label(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(WINE.replace("# more", "bias: {facets: {ash: [1]}, positive: [3.0, a]}"))
+    found = config.load(path)
+    assert found.bias.positives(found.data.label.classes) == ["a", "3"]
 
 
 def test_a_class_that_is_called_as_all_of_them_are_is_not_explained(tmp_path):

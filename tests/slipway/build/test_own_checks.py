@@ -9,6 +9,7 @@ import xgboost as xgb
 import yaml
 
 from slipway.analysis import contributions
+from slipway.build import bias_analysis
 from slipway.build.config import Config, _beside
 from slipway.tabular import explaining, scoring
 from slipway.tabular.baselines import Lifecycle
@@ -22,6 +23,7 @@ from .made import WINES, pipeline, wine_settings, wines
 
 FIRST = Lifecycle(skip_check=True, register_new=True, group="g")
 CHECKED = Lifecycle(skip_check=False, register_new=False, group="g")
+PARTS = ("train", "test")
 EXPLAIN = {"explainability": {"agg_method": "mean_abs"}}
 
 
@@ -48,22 +50,17 @@ def read(folder, name):
     return json.loads((folder / f"{name}.json").read_text())
 
 
-def metrics(document, section):
-    [report] = document[section]["facets"]["intl_plan"]
-    return {metric["name"]: metric["value"] for metric in report["metrics"]}
-
-
 def test_bias_of_rows_and_of_answers(folders, config, churn):
     found = bias.main(folders, config, FIRST, unreachable)
     rows = pd.read_csv(folders.rows / "train.csv", header=None, names=config["headers"])
     of_plan = rows.intl_plan == "yes"
-    data = metrics(found["data"], "pre_training_bias_metrics")
+    data = values(found["data"], "pre_training_bias_metrics", "intl_plan")
     assert data["DPL"] == pytest.approx(rows.churn[~of_plan].mean() - rows.churn[of_plan].mean())
     test = pd.read_csv(folders.rows / "test.csv", header=None, names=config["headers"])
     model = scoring.unpack(folders.model / "model.tar.gz", folders.rows.parent / "unpacked").model
     told = model.predict(model.parse(raw_rows(folders.rows / "test.csv"), "text/csv")) >= model.threshold
     of_plan = (test.intl_plan == "yes").to_numpy()
-    model_bias = metrics(found["model"], "post_training_bias_metrics")
+    model_bias = values(found["model"], "post_training_bias_metrics", "intl_plan")
     assert model_bias["DPPL"] == pytest.approx(told[~of_plan].mean() - told[of_plan].mean())
     assert read(folders.baseline, "model") == read(folders.calculated, "model") == found["model"]
 
@@ -86,11 +83,91 @@ def test_explanations_add_up_to_the_margin_of_each_row(folders):
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory):
     """The wines' version, and the rows that its checks read."""
-    made = pipeline(tmp_path_factory.mktemp("wine"), "wine", wine_settings(explainability={"rows": 30}), wines())
+    return checked(tmp_path_factory.mktemp("wine"), WINES)[1]
+
+
+def checked(root, classes, positive=WINES[:1]):
+    """(what the job Bias is configured with, its folders) of the wines, whose growers have these names."""
+    settings = wine_settings(
+        explainability={"rows": 30}, bias={"facets": {"alcohol": [13], "hue": [1]}, "positive": [*positive]}
+    )
+    settings["data"]["label"] = {"classes": [*classes]}
+    made = pipeline(root, "wine", settings, wines(classes))
     made.prepare()
     made.train()
     made.evaluate()
-    return Folders(made.work / "archive", made.out / "checked", made.work / "calculated", made.work / "baseline")
+    work = made.work
+    told = bias_analysis.configuration(made.config.bias, made.config.data)
+    return told, Folders(work / "archive", made.out / "checked", work / "calculated", work / "baseline")
+
+
+def shares(positive, of_group):
+    """The share of positive rows (of the others, of the group)."""
+    return np.mean(positive[~of_group]), np.mean(positive[of_group])
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"),
+    [
+        (WINES, WINES[:1]),
+        (WINES, ("grignolino", "3")),
+        ((0, 1, 2), (1,)),  # a threshold, if they were numbers
+        ((0, 1, 2), (0, 1)),
+    ],
+    ids=["one", "two", "of numbers one", "of numbers two"],
+)
+def test_bias_of_several_classes_is_that_of_the_positive_ones(tmp_path, classes, positive):
+    """The judge is AWS's page of each metric: DPL, DPPL and DI of q = positive rows / rows of a side."""
+    told, folders = checked(tmp_path, classes, positive)
+    found = bias.main(folders, told, FIRST, unreachable)
+    names = list(map(str, classes))
+    assert told["label_values_or_threshold"] == list(map(str, positive))
+    assert told["predictor"] == {"label_headers": names}
+    wanted = [names.index(str(name)) for name in positive]
+    train, test = (pd.read_csv(folders.rows / f"{part}.csv", header=None, names=told["headers"]) for part in PARTS)
+    others, group = shares(train.grower.isin(wanted).to_numpy(), (train.alcohol > 13).to_numpy())
+    assert values(found["data"], "pre_training_bias_metrics", "alcohol")["DPL"] == pytest.approx(others - group)
+    model = scoring.unpack(folders.model / "model.tar.gz", tmp_path / "unpacked").model
+    answers = model.predict(model.parse(raw_rows(folders.rows / "test.csv"), "text/csv")).argmax(axis=1)
+    others, group = shares(np.isin(answers, wanted), (test.alcohol > 13).to_numpy())
+    of_model = values(found["model"], "post_training_bias_metrics", "alcohol")
+    assert of_model["DPPL"] == pytest.approx(others - group)
+    assert of_model["DI"] == (pytest.approx(group / others) if others else "Infinity")
+    section = found["model"]["post_training_bias_metrics"]
+    assert section["label_value_or_threshold"] == ",".join(map(str, positive))
+    assert list(section["facets"]) == ["alcohol", "hue"]
+
+
+@pytest.mark.parametrize("positive", [(1,), (0, 2)])
+def test_bias_of_several_classes_agrees_with_the_package_of_aws(tmp_path, positive):
+    """The oracle is smclarify, told the growers by name, so that it takes none for a threshold."""
+    oracle = pytest.importorskip("smclarify.bias.report")
+    names = tuple(f"g{number}" for number in range(3))
+    told, folders = checked(tmp_path, names, [names[number] for number in positive])
+    ours = bias.main(folders, told, FIRST, unreachable)["model"]["post_training_bias_metrics"]["facets"]["alcohol"]
+    test = pd.read_csv(folders.rows / "test.csv", header=None, names=told["headers"])
+    model = scoring.unpack(folders.model / "model.tar.gz", tmp_path / "unpacked").model
+    answers = model.predict(model.parse(raw_rows(folders.rows / "test.csv"), "text/csv")).argmax(axis=1)
+    label, predicted = (pd.Series([names[n] for n in numbers]).astype("category") for numbers in (test.grower, answers))
+    theirs = oracle.bias_report(
+        test.drop(columns="grower"),
+        oracle.FacetColumn("alcohol", [13]),
+        oracle.LabelColumn("grower", label, [names[number] for number in positive]),
+        oracle.StageType.POST_TRAINING,
+        oracle.LabelColumn("grower", predicted, [names[number] for number in positive]),
+        ["DPPL", "DI", "DCA", "DCR", "RD", "SD", "DAR", "DRR", "AD", "TE", "GE"],
+    )
+    found = {metric["name"]: metric["value"] for metric in ours[0]["metrics"]}
+    for metric in theirs[0]["metrics"]:
+        value = metric["value"]
+        nothing = value is None or value != value  # noqa: PLR0124 - NaN
+        expected = None if nothing else value if isinstance(value, str) else pytest.approx(value, abs=1e-9)
+        assert found[metric["name"]] == expected, metric["name"]
+
+
+def values(document, section, facet):
+    [report] = document[section]["facets"][facet]
+    return {metric["name"]: metric["value"] for metric in report["metrics"]}
 
 
 def explained(folders, unpacked):
@@ -170,6 +247,15 @@ def test_a_group_that_is_treated_worse_than_in_production_fails_the_run(folders,
         bias.main(folders, config, CHECKED, registry)
     assert read(folders.baseline, "model") == fair  # RegisterNewBaseline=false
     assert read(folders.calculated, "constraint_violations")["violations"][0]["metric_name"] == "DPPL"
+
+
+def test_a_baseline_of_another_positive_class_is_not_compared(tmp_path):
+    told, folders = checked(tmp_path, WINES)
+    found = bias.main(folders, told, FIRST, unreachable)
+    earlier = Earlier("Bias", {"PreTrainingConstraints": found["data"], "PostTrainingConstraints": found["model"]})
+    assert bias.main(folders, told, CHECKED, earlier) == found
+    with pytest.raises(JobError, match="positive is 3, and Barolo, red in the baseline of the version in production"):
+        bias.main(folders, told | {"label_values_or_threshold": ["3"]}, CHECKED, earlier)
 
 
 def test_features_that_count_otherwise_than_in_production_fail_the_run(folders):

@@ -8,7 +8,8 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from slipway.deploy.explained import Explained, registered_settings
+from slipway.deploy.explained import Explained, check_bias, registered_settings
+from slipway.deploy.stage import Monitor
 from slipway.deploy.versions import NotDeployableError
 
 CONFIG = {
@@ -106,3 +107,30 @@ def test_the_longest_name_fits_and_is_still_its_own():
     names = {Explained.of(GIVEN | long | {"ModelPackageName": f"arn:package/{n}"}, CONFIG).model_name for n in (7, 8)}
     assert len(names) == 2
     assert {len(name) for name in names} == {63}
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "of_classes", "refused"),
+    [
+        ("sagemaker", "hourly", True, True),
+        ("sagemaker", "hourly", False, False),
+        ("sagemaker", "off", True, False),
+        ("slipway", "hourly", True, False),
+    ],
+)
+def test_bias_of_several_classes_is_not_watched_by_clarify(bucket, engine, asked, of_classes, refused):
+    s3, stub = bucket
+    body = json.dumps({"engine": "slipway"} if of_classes else {}).encode()
+    if (engine, asked) == ("sagemaker", "hourly"):
+        stream = StreamingBody(io.BytesIO(body), len(body))
+        stub.add_response("get_object", {"Body": stream}, {"Bucket": "bucket", "Key": "code/1/analysis_config.json"})
+    record = {"ModelPackageArn": "arn:p/7", "DriftCheckBaselines": {"Bias": DOCUMENTS}}
+    monitor = Monitor.model_construct(engine=engine, bias=asked)
+    if not refused:
+        check_bias(s3, monitor, "prod", record)
+    else:
+        with pytest.raises(
+            NotDeployableError, match=r"arn:p/7 tells one of several classes, .*engine: slipway in prod"
+        ):
+            check_bias(s3, monitor, "prod", record)
+    stub.assert_no_pending_responses()
