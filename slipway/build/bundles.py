@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -131,7 +131,7 @@ def _modules(names: Iterable[str], root: Path) -> dict[str, bytes]:
 def _imported_modules(source: bytes, package: str, file: str) -> frozenset[str]:
     """The modules of ours that a file of a package imports; of `from a import b`, b may be a module of a."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source, file)):
+    for node in _statements(ast.parse(source, file)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -139,6 +139,14 @@ def _imported_modules(source: bytes, package: str, file: str) -> frozenset[str]:
             module = ".".join([*above, *([node.module] if node.module else [])])
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return frozenset(name for name in names if name.split(".")[0] in OURS)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below a node. Imports are nothing else, and nine of ten nodes are parts of expressions."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for child in getattr(node, part, ()):
+            yield child
+            yield from _statements(child)
 
 
 def _file_of(module: str, root: Path) -> str | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import botocore.loaders
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
+
+from slipway.build import service_models
 
 MOST_STEPS, MOST_PARAMETERS, MOST_BYTES = 50, 200, 1 << 20
 STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
@@ -148,7 +149,7 @@ def _implicit(step: Mapping[str, Any]) -> Iterator[str]:
 
 @cache
 def _sagemaker() -> ServiceModel:
-    return ServiceModel(botocore.loaders.Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
+    return ServiceModel(service_models.loader().load_service_model("sagemaker", "service-2"), "sagemaker")
 
 
 def _arguments(step: dict[str, Any]) -> Iterator[str]:

@@ -73,11 +73,13 @@ def build(module: str, arguments: Arguments, root: Path) -> Compiled:
         region = Project.from_arguments({key: value for key, value in arguments.items() if key in ARGUMENTS}).region
     os.environ.setdefault("AWS_DEFAULT_REGION", str(region))  # the SDK makes a client while it is imported
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")  # it would ask IAM before anything runs
+    from slipway.build.sdk_import import put_off_needless
+
     before = logging.getLogger().handlers[:]
     logging.disable(logging.WARNING)  # it reports every step that it takes
     gc.disable()  # what its import makes stays: looking through that again and again takes a third of the time
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), put_off_needless():
             pipeline, definition = _define_pipeline(module, arguments, root)
     finally:
         logging.disable(logging.NOTSET)

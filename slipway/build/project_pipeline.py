@@ -24,7 +24,9 @@ class ProjectPipeline(Pipeline):  # type: ignore[misc]
         self._account: Session | None = None
         self._records = True
         self._text = ""
-        super().__init__(workshop.name, parameters=workshop.parameters.all(), steps=steps)
+        super().__init__(
+            workshop.name, parameters=workshop.parameters.all(), steps=steps, sagemaker_session=workshop.session
+        )
         self._records = False
 
     @property
