@@ -117,7 +117,7 @@ def up(parsed: argparse.Namespace) -> int:
         return 2
     os.environ[ACCOUNT] = parsed.account
     settings = _settings(parsed)
-    if (wrong := _wrong_mapping(settings)) is not None:
+    if (wrong := _wrong_file(settings)) is not None:
         print(f"loopback: {wrong}", file=sys.stderr)
         return 2
     found = supervisor.running(settings.state)
@@ -159,13 +159,13 @@ def _announce(line: str) -> None:
     supervisor.report(line)
 
 
-def _wrong_mapping(settings: Settings) -> str | None:
+def _wrong_file(settings: Settings) -> str | None:
     """What is wrong with loopback.yml, said before anything is started."""
-    from loopback.runtimes.jobs.images import WrongMapping, read_mapping
+    from loopback import loopback_file
 
     try:
-        read_mapping((Path.cwd(), settings.state))
-    except WrongMapping as fault:
+        loopback_file.read((Path.cwd(), settings.state))
+    except loopback_file.WrongFile as fault:
         return str(fault)
     return None
 

@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from loopback import loopback_file
 from loopback.core.acting import Acting
 from loopback.core.arn import Place
+from loopback.core.aws_warnings import WarningFile
 from loopback.core.callers import GIT_PREFIXES, TESTING
 from loopback.core.faults import Faults
 from loopback.core.part import Part, Parts
 from loopback.core.permissions import anything, invocation
+from loopback.core.quota_rules import QuotaRules
 from loopback.core.settings import Settings
 from loopback.core.store import Store
 from loopback.ministack import metric_queries
@@ -38,7 +41,7 @@ from loopback.runtimes.git.front import GitServer as GitFront
 from loopback.runtimes.git.guard import Guard
 from loopback.runtimes.jobs.dispatch import Dispatcher
 from loopback.runtimes.jobs.hosts import Zygote
-from loopback.runtimes.jobs.images import Images, read_mapping
+from loopback.runtimes.jobs.images import Images
 from loopback.runtimes.jobs.ports import Ports
 from loopback.services import registry
 from loopback.services.announce import Announcer
@@ -109,13 +112,16 @@ class Platform:
         self.clients.client("sns", "").publish(TopicArn=topic, Message=message)
 
 
-def _ground(settings: Settings, on_change: Callable[[str, str], None], faults: Faults) -> Platform:
+def _ground(
+    settings: Settings, on_change: Callable[[str, str], None], faults: Faults, quotas: Mapping[str, float]
+) -> Platform:
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.prepare_clients()
     base, store = Ministack(settings, faults), Store(settings.database)
     store.reserve()
     clients = Clients(settings.client_environment(), enforced=settings.enforce_iam)
     permit = base.permissions.permit if base.permissions else anything
+    warn = WarningFile(settings.aws_warnings).note
     context = registry.Context(
         store,
         settings.place,
@@ -127,6 +133,8 @@ def _ground(settings: Settings, on_change: Callable[[str, str], None], faults: F
         BareRepositories(settings.state),
         permit,
         settings.is_new_account,
+        QuotaRules(quotas, settings.is_new_account, warn),
+        warn,
     )
     acting = Acting(base.objects, permit, clients.credentials) if settings.enforce_iam else None
     readable = (str(settings.sdk_config),)
@@ -145,9 +153,9 @@ class Control:
         def on_change(kind: str, name: str) -> None:  # there are no parts yet
             self.parts.on_change(kind, name)
 
-        self.ground = _ground(settings, on_change, self.faults)
-        context, base = self.ground.context, self.ground.base
-        images = read_mapping((Path.cwd(), settings.state))
+        file = loopback_file.read((Path.cwd(), settings.state))
+        self.ground = _ground(settings, on_change, self.faults, file.quotas)
+        context, base, images = self.ground.context, self.ground.base, file.images
         self.dispatcher = _dispatcher(self.ground, images, self.faults)
         self.builder = _builder(self.ground)
         self.link = Link(settings.state / "endpoints", settings)

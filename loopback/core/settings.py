@@ -134,6 +134,11 @@ class Settings:
         return self.state / "iam-asked.jsonl"
 
     @property
+    def aws_warnings(self) -> Path:
+        """What AWS would refuse of what was asked here."""
+        return self.state / "aws-warnings.json"
+
+    @property
     def sdk_config(self) -> Path:
         """The SageMaker SDK's configuration for programs that talk to this loopback."""
         return self.state / "sagemaker.yaml"

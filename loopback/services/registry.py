@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from loopback.core.arn import Place
+from loopback.core.aws_warnings import Warn, tell_nobody
 from loopback.core.errors import (
     AccessDeniedException,
     ConflictException,
@@ -16,9 +17,11 @@ from loopback.core.errors import (
 )
 from loopback.core.objects import Objects
 from loopback.core.permissions import Permit, anything, checks
+from loopback.core.quota_rules import QuotaRules
 from loopback.core.repositories import Repositories
 from loopback.core.states import IllegalTransition
 from loopback.core.store import Store
+from loopback.services.sdk_support import warn_of_sdk
 from loopback.wire import json11, model
 
 Request = dict[str, Any]
@@ -34,6 +37,7 @@ class Context:
     `base` calls a JSON operation of ministack's services, `invoke` a Lambda function (ARN, payload). `client` makes a
     boto3 client of this loopback, with the credentials of a role (its ARN) or, with "", of the account. `permit` asks
     IAM what a role may do; without enforcement that is everything. `is_new`: to what AWS has closed to new customers.
+    `quotas` says how much of it the account may have, `warn` keeps what AWS would refuse.
     """
 
     store: Store
@@ -46,6 +50,8 @@ class Context:
     repositories: Repositories | None = None
     permit: Permit = anything
     is_new: bool = False
+    quotas: QuotaRules = field(default_factory=QuotaRules)
+    warn: Warn = tell_nobody
 
 
 Handler = Callable[[Request, Context], Response]
@@ -110,6 +116,7 @@ def answer(service: str, headers: Mapping[str, str], body: bytes, context: Conte
     try:
         _check_region(headers, context.place)
         operation = json11.operation_name(headers.get("x-amz-target", ""), service)
+        warn_of_sdk(headers.get("user-agent", ""), context.warn)
         response = call(service, operation, json11.parse_body(body), context)
         return 200, answer_headers, json11.render(response, service, operation)
     except ServiceError as error:

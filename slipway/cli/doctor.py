@@ -6,8 +6,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from slipway.cli import aws_images, launch, model_monitor, projects, publish, roles, screen, wishes
-from slipway.cli.target import Target, UserError
+from slipway.cli import aws_images, aws_warnings, launch, model_monitor, projects, publish, roles, screen, wishes
+from slipway.cli.target import Target, UserError, state_folder
 from slipway.cli.template import find_tree
 
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
@@ -67,6 +67,8 @@ def examine(target: Target, subject: Subject) -> Iterator[Row]:
         "model monitor": lambda: _model_monitor(target),
         "domain": lambda: _domain(target, subject.domain, bucket),
     }
+    if target.local:
+        checks["let pass here"] = lambda: _warnings(state_folder())
     if subject.connection:
         checks["connection"] = lambda: _connection(target, subject.connection)
     if subject.name:
@@ -314,6 +316,15 @@ def _model_monitor(target: Target) -> Row:
     found = f"{model_monitor.CLOSED}, and nothing of it is here: reading does not tell whether monitors can be made"
     fix = f"if they can't: leave `engine: sagemaker` out of deploy/stages/{stages[0]}.yml"
     return Row("model monitor", UNKNOWN, found, fix)
+
+
+def _warnings(state: Path) -> Row:
+    """What has worked on this machine and may not on AWS."""
+    found, check = aws_warnings.read(state), "let pass here"
+    if not found:
+        return Row(check, OK, "nothing that AWS may refuse")
+    subjects = ", ".join(f"{one.kind} {one.subject}" for one in found)
+    return Row(check, UNKNOWN, f"AWS may refuse: {subjects}", f"what to do about each: {state / aws_warnings.RECORD}")
 
 
 def quota_names(pipeline: str, root: Traversable) -> dict[str, int]:

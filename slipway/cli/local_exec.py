@@ -15,8 +15,9 @@ from pathlib import Path
 from rich.live import Live
 from rich.table import Table
 
-from slipway.cli import activity, local, screen
+from slipway.cli import activity, aws_warnings, local, screen
 from slipway.cli.activity import Activity
+from slipway.cli.aws_warnings import AwsWarning
 from slipway.cli.target import Target
 
 NOT_FOUND, NOT_EXECUTABLE, BY_SIGNAL, INTERRUPTED = 127, 126, 128, 130  # exit codes as shells give them
@@ -46,10 +47,12 @@ def execute(
     except KeyboardInterrupt:
         screen.write("slipway: no longer followed; what runs goes on", sys.stderr)
         code = code or INTERRUPTED
+    warnings = aws_warnings.since(state, began)
     if as_json:
-        screen.show_json({"exit_code": code, "activities": [asdict(one) for one in found]})
+        told = {"exit_code": code, "activities": [asdict(one) for one in found]}
+        screen.show_json(told | {"warnings": aws_warnings.as_json(warnings)})
     else:
-        tell(found, command[0], code)
+        tell(found, command[0], code, warnings)
     return code
 
 
@@ -110,8 +113,8 @@ def changes(say: Callable[[str], None]) -> Show:
     return show
 
 
-def tell(found: list[Activity], command: str, code: int) -> None:
-    """The end: a table of all that was started, why what failed did, and what waits for a person."""
+def tell(found: list[Activity], command: str, code: int, warnings: Sequence[AwsWarning] = ()) -> None:
+    """The end: a table of all that was started, why what failed did, what waits for a person, what AWS may refuse."""
     if found:
         screen.say()
         screen.console.print(table(found))
@@ -121,6 +124,10 @@ def tell(found: list[Activity], command: str, code: int) -> None:
             screen.say(f"{one.kind} {one.name} {'waits for a person' if one.waits else 'failed'}", style="bold")
             for line in filter(None, (one.reason, one.look)):
                 screen.say(f"  {line}")
+    if warnings:
+        screen.say()
+        screen.say("it works here; AWS may refuse it, or does so in some accounts", style="bold")
+        screen.console.print(aws_warnings.table(warnings))
     screen.say(f"\n{command} ended with exit code {code}; {figures(found)}")
 
 

@@ -68,11 +68,14 @@ def test_a_repository_that_knows_nothing_of_it(tmp_path: Path, another_port: int
         good = run(theirs, code="print('hello')", name="good", exit_code=0)
         assert good.returncode == 0, good.stderr
         assert "pipeline execution   good   Succeeded" in good.stdout
+        assert "ml.m5.large for processing job usage" in good.stdout
         assert good.stdout.endswith("ended with exit code 0; 1 started or changed, none failed\n")
 
         told = run(below, "--json", code="raise SystemExit('no column age')", name="bad", exit_code=3)
         assert told.returncode == 3, told.stderr  # the command's own, though what it started failed by itself
         (failed,) = json.loads(told.stdout)["activities"]
+        (warned,) = json.loads(told.stdout)["warnings"]
+        assert (warned["kind"], warned["subject"]) == ("quota", "ml.m5.large for processing job usage")
         assert (failed["name"], failed["status"]) == ("bad", "Failed")
         assert failed["reason"] == "Hello: AlgorithmError: no column age, exit code: 1"
         assert "no column age" in slipway(below, *failed["look"].split()[1:]).stdout

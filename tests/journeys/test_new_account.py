@@ -34,6 +34,9 @@ CHECKED = """
 bias: {facets: {intl_plan: ["yes"]}}
 explainability: {rows: 200}
 """
+GRANTED = """
+quotas: {"ml.m5.*": 8, "Number of instances across *": 20, "Maximum number of instances per endpoint": 8}
+"""
 QUALITY, BIAS, REASONS = (f"plant-staging-{name}" for name in ("model-quality", "bias", "attribution"))
 
 
@@ -42,6 +45,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOPBACK_ACCOUNT", "new")
         loopback = Loopback(tmp_path_factory.mktemp("new") / "state", free_port())
+        loopback.state.mkdir()
+        (loopback.state / "loopback.yml").write_text(GRANTED)
         started = loopback.up()
         assert started.returncode == 0, started.stderr
         yield Mill(loopback, tmp_path_factory.mktemp("plant"), until, {"prod": PROD, "staging": STAGING}, CHECKED)

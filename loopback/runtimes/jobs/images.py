@@ -1,17 +1,12 @@
 """Which runtime stands in for a container image. One table; a user's own images come first."""
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from loopback.runtimes.jobs.published import Recipe, recipe
 
 PUBLISHED = "published"
-
-
-class WrongMapping(Exception):
-    """loopback.yml cannot be used; the message says where and what it should look like."""
 
 
 class UnknownImage(Exception):
@@ -94,26 +89,3 @@ def _require_available(image: str, runtime: Runtime) -> Runtime:
             "To run its entrypoint anyway, map the image to a Python interpreter under `images:` in loopback.yml"
         )
     return runtime
-
-
-def read_mapping(folders: Iterable[Path]) -> Images:
-    """The images of the first loopback.yml in these folders; the table alone without one. Raises WrongMapping."""
-    path = next((folder / "loopback.yml" for folder in folders if (folder / "loopback.yml").is_file()), None)
-    if path is None:
-        return Images()
-    from loopback.wire import documents
-
-    try:
-        document = documents.yaml_value(path.read_text()) or {}
-    except documents.Unreadable as fault:
-        raise WrongMapping(f"{path} is not YAML: {fault}") from None
-    entries = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(entries, dict) or set(document) != {"images"}:
-        raise WrongMapping(f'{path} must hold one key, images, with lines such as "*/my-image:*": host')
-    for pattern, python in entries.items():
-        if python not in ("host", PUBLISHED) and not (isinstance(python, str) and Path(python).is_file()):
-            raise WrongMapping(
-                f"{path}: image {pattern!r} is mapped to {python!r}; "
-                f"expected host, the path of a Python, or {PUBLISHED} for an environment with what AWS publishes of it"
-            )
-    return Images(entries)

@@ -6,10 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
-from loopback.core.image_support import warn
 from loopback.runtimes.jobs import failures, image_environments, supervise
 from loopback.runtimes.jobs import job_dir as place
 from loopback.runtimes.jobs.hosts import HostCannotStart, HostProcess
@@ -174,7 +172,6 @@ class _Run:
             raise JobFault(f"ResourceLimitExceeded: {limit}", LIMIT)
         try:
             image = image_of(self.job)
-            warn(image, datetime.now(UTC).date())
             runtime = self.ports.images.of_job(image)
         except UnknownImage as error:
             raise JobFault(f"ClientError: {error}") from None

@@ -3,6 +3,7 @@
 A row has what answers requests now (`serving`) and what is being brought up (`pending`): see `rows.endpoints`.
 """
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,12 +18,13 @@ from loopback.rows.models import ModelRow
 from loopback.rows.row import changes, view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
-from loopback.services.sagemaker import endpoint_configs
+from loopback.services.sagemaker import endpoint_configs, quotas
 from loopback.services.sagemaker.deployments import alarms_of, plan_of, require_alarms
+from loopback.services.sagemaker.patched_images import warn_of_image
 from loopback.services.sagemaker.tags import keep_tags
 
 LISTING = Listing("Endpoints", ENDPOINT)
-MOST_INSTANCES = 20  # AWS's quota for one endpoint
+MOST_INSTANCES = 20  # that this loopback runs for one endpoint
 
 
 @handles("CreateEndpoint")
@@ -36,6 +38,7 @@ def create(request: Request, context: Context) -> Response:
     _plan_deployment(pending, config, context)
     new = EndpointRow(request=request, endpoint=request["EndpointName"], pending=pending, deployment=config)
     with context.store.transaction():
+        quotas.require_for_endpoint(pending, _new_instances(pending), context)
         new.create(context.store, key(request["EndpointName"]))
         keep_tags(arn, request, context)
     context.on_change(ENDPOINT.slug, key(request["EndpointName"]))
@@ -52,6 +55,7 @@ def _fleet(config_name: str, context: Context) -> FleetSpec:
         except ResourceNotFound:
             arn = context.place.arn(f"model/{variant['ModelName']}")
             raise ValidationException(f'Could not find model "{arn}".') from None
+        warn_of_image(model.containers[0].get("Image"), context)
         (variants if variant in config["ProductionVariants"] else shadows)[variant["VariantName"]] = VariantSpec(
             count=_count(variant),
             weight=variant["InitialVariantWeight"],
@@ -119,7 +123,8 @@ def update(request: Request, context: Context) -> Response:
         pending = retain(pending, serving, excluded)
         _check_count(pending.variants)
     kept = changes(EndpointResult, deployment=config) if config else {}
-    return _begin(row, _plan_deployment(pending, config, context), context, kept)
+    pending = _plan_deployment(pending, config, context)
+    return _begin(row, pending, _new_instances(pending), context, kept)
 
 
 def _moves_in_steps(config: Mapping[str, Any] | None) -> bool:
@@ -194,12 +199,29 @@ def update_weights(request: Request, context: Context) -> Response:
     if sum(variant.weight for variant in variants.values()) <= 0:
         raise ValidationException("The weights of all variants would be 0; at least one must be above 0")
     _check_count(variants)
-    return _begin(row, replace(serving, variants=variants, started=time.time()), context)
+    more = {name: max(0, variant.count - serving.variants[name].count) for name, variant in variants.items()}
+    return _begin(row, replace(serving, variants=variants, started=time.time()), more, context)
 
 
-def _begin(row: EndpointRow, pending: FleetSpec, context: Context, more: dict[str, Any] | None = None) -> Response:
+def _new_instances(pending: FleetSpec) -> dict[str, int]:
+    """What a fleet needs beside the one that serves: all of it, or a rolling deployment's first batch."""
+    plan = pending.plan
+    share = plan.shares[0] if plan and plan.rolling else 1.0
+    return {name: math.ceil(variant.count * share) for name, variant in (pending.variants | pending.shadows).items()}
+
+
+def _begin(
+    row: EndpointRow,
+    pending: FleetSpec,
+    new: Mapping[str, int],
+    context: Context,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """Let the row change; `new` has how many instances each variant needs more."""
     begun = changes(EndpointResult, pending=pending, failure_reason=None)
-    EndpointRow.fire(context.store, row.name, "update", begun | (more or {}))
+    with context.store.transaction():
+        quotas.require_for_endpoint(pending, new, context)
+        EndpointRow.fire(context.store, row.name, "update", {**begun, **(more or {})})
     context.on_change(ENDPOINT.slug, row.name)
     return {"EndpointArn": arn_of(row.name, context)}
 

@@ -26,6 +26,7 @@ from loopback.rows.row import changes, view_of
 from loopback.services.listing import PAGING, Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import pipelines
+from loopback.services.sagemaker.quotas import require_for_execution
 
 _ORDERS = {"CreationTime": CREATED, "PipelineExecutionArn": NAME}
 EXECUTIONS = Listing("PipelineExecutionSummaries", EXECUTION, page=100, orders=_ORDERS)
@@ -65,6 +66,7 @@ def start(request: Request, context: Context) -> Response:
     }
     new = ExecutionRow(request=asked, definition=pipeline.definition, role=pipeline.role, parameters=parameters)
     with context.store.transaction():
+        require_for_execution(context)
         execution = new.create(context.store, identity, row.name)
         PipelineRow.amend(context.store, row.name, "run", result=changes(PipelineResult, last_run=execution.created))
     context.on_change(EXECUTION.slug, identity)

@@ -6,12 +6,15 @@ from typing import Any
 
 from loopback.core import states
 from loopback.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from loopback.core.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
+from loopback.core.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
 from loopback.rows.jobs import JobRow
+from loopback.rows.models import ModelRow
 from loopback.rows.row import view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
-from loopback.services.sagemaker.closed import CLARIFY, CLARIFY_IMAGE, require_open
+from loopback.services.sagemaker import quotas
+from loopback.services.sagemaker.closed import CLARIFY, CLARIFY_IMAGE, DEBUGGER, require_open
+from loopback.services.sagemaker.patched_images import warn_of_image
 from loopback.services.sagemaker.tags import keep_tags
 
 
@@ -69,24 +72,41 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def create(request: Request, context: Context, family: Family) -> Response:
     """Write the job down; a worker takes it from there."""
-    if family is TRANSFORM and not context.store.exists(MODEL, request["ModelName"]):
-        raise ValidationException(f'Could not find model "{request["ModelName"]}".')
+    images = _images(request, context, family)
     if family is TRAINING:
         _check_algorithm(request["AlgorithmSpecification"])
         require_agreeing_waits(request)
         for member, instead in NOT_CARRIED_OUT.items():
             if member in request:
                 raise ValidationException(f"{member}: loopback does not carry it out; {instead}")
+        if request.get("DebugRuleConfigurations"):
+            require_open(DEBUGGER, context)
     if family is PROCESSING and CLARIFY_IMAGE in request["AppSpecification"]["ImageUri"]:
         require_open(CLARIFY, context)
     arn = context.place.arn(f"{family.kind.slug}/{request[family.name]}")
     if context.store.exists(family.kind, request[family.name]):
         raise ResourceInUse(_TAKEN[family.kind.slug].format(arn))
     with context.store.transaction():
+        quotas.require_for_job(family.kind, request, context)
         context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
         keep_tags(arn, request, context)
     context.on_change(family.kind.slug, request[family.name])
+    for image in images:
+        warn_of_image(image, context)
     return {f"{family.noun}Arn": arn}
+
+
+def _images(request: Request, context: Context, family: Family) -> list[str | None]:
+    """What a job runs in. Raises ValidationException where there is no such model."""
+    if family is TRAINING:
+        return [request["AlgorithmSpecification"].get("TrainingImage")]
+    if family is PROCESSING:
+        return [request["AppSpecification"]["ImageUri"]]
+    try:
+        model = ModelRow.get(context.store, request["ModelName"])
+    except ResourceNotFound:
+        raise ValidationException(f'Could not find model "{request["ModelName"]}".') from None
+    return [container.get("Image") for container in model.containers]
 
 
 def _check_algorithm(algorithm: dict[str, Any]) -> None:

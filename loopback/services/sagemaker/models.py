@@ -1,10 +1,8 @@
 """Models: CreateModel and its family. Endpoints and transform jobs are made from them."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from loopback.core.errors import ResourceNotFound, ValidationException
-from loopback.core.image_support import warn
 from loopback.core.kinds import MODEL
 from loopback.core.objects import NoSuchBucket, NoSuchKey, split_uri
 from loopback.rows.models import ModelRow
@@ -12,6 +10,7 @@ from loopback.rows.row import view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker.packages import containers_of
+from loopback.services.sagemaker.patched_images import warn_of_image
 from loopback.services.sagemaker.tags import keep_tags
 
 LISTING = Listing("Models", MODEL)
@@ -28,7 +27,7 @@ def create(request: Request, context: Context) -> Response:
     containers = [found for container in given for found in _resolve_container(container, context)]
     for container in containers:
         require_data(container.get("ModelDataUrl"), context)
-        warn(container.get("Image", ""), datetime.now(UTC).date())
+        warn_of_image(container.get("Image"), context)
     arn = _arn(request["ModelName"], context)
     with context.store.transaction():
         ModelRow(request=request, containers=containers).create(context.store, request["ModelName"])

@@ -5,10 +5,12 @@ from typing import Any
 from loopback.core.errors import ConflictException, ResourceNotFound, ValidationException
 from loopback.core.kinds import PACKAGE, PACKAGE_GROUP
 from loopback.core.queries import Selection, Term, has
+from loopback.core.service_quotas import GROUPS as MOST_GROUPS
 from loopback.rows.models import PackageGroupRow, PackageRow
 from loopback.rows.row import view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.quotas import require_another
 from loopback.services.sagemaker.tags import keep_tags
 
 _GROUP = "case parent when '' then name else parent end"  # what NameContains looks in
@@ -24,6 +26,7 @@ def create_group(request: Request, context: Context) -> Response:
     if context.store.exists(PACKAGE_GROUP, name):
         raise ValidationException(f"Model Package Group already exists: {arn}")
     with context.store.transaction():
+        require_another(PACKAGE_GROUP, MOST_GROUPS, context)
         PackageGroupRow(request=request).create(context.store, name)
         keep_tags(arn, request, context)
     return {"ModelPackageGroupArn": arn}

@@ -6,11 +6,13 @@ from loopback.core import states
 from loopback.core.errors import ConflictException, ValidationException
 from loopback.core.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP
 from loopback.core.queries import Selection
+from loopback.core.service_quotas import PIPELINES
 from loopback.engines.pipelines.definition import InvalidDefinition, parse
 from loopback.rows.pipelines import PipelineResult, PipelineRow, PipelineVersionRow
 from loopback.rows.row import changes, view_of
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.quotas import require_another
 from loopback.services.sagemaker.tags import keep_tags
 
 LISTING = Listing("PipelineSummaries", PIPELINE, page=100)
@@ -31,6 +33,7 @@ def create(request: Request, context: Context) -> Response:
     doc = _without_token(request) | {"PipelineDefinition": _definition(request, context)}
     arn = context.place.arn(f"pipeline/{name}")
     with context.store.transaction():
+        require_another(PIPELINE, PIPELINES, context)
         context.store.create(PIPELINE, name, doc, result=changes(PipelineResult, version=1))
         context.store.create(PIPELINE_VERSION, f"{name}/1", doc, parent=name)
         keep_tags(arn, request, context)

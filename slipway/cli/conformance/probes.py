@@ -142,4 +142,16 @@ UNASKED = (
         "What does STS answer where an issuer's keys can't be reached, or none of them has signed a token?",
         "an IAM OIDC provider of an address that does not answer, and AssumeRoleWithWebIdentity",
     ),
+    Unasked(
+        "Which quotas has an account by default for types that came after 2024-02-10, steps and serverless memory?",
+        "aws service-quotas list-aws-default-service-quotas --service-code sagemaker; Lambda's: --service-code lambda",
+    ),
+    Unasked(
+        "Which units has ResourceLimitExceeded of quotas that count no instances?",
+        "more than 20 executions of pipelines at once, or a training job of more than five days",
+    ),
+    Unasked(
+        "Until when are images patched that AWS's table has no dates for?",
+        "a case with AWS Support: XGBoost before 3.0-5, scikit-learn before 1.4-2, Hugging Face",
+    ),
 )

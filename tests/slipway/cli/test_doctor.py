@@ -73,6 +73,7 @@ def test_all_is_well(command, healthy) -> None:
             "quotas",
             "model monitor",
             "domain",
+            "let pass here",
             "connection",
             "name",
             "model package group",

@@ -13,10 +13,10 @@ from loopback.rows.row import changes, view_of
 from loopback.rows.tuning import TunedJobResult, TunedJobRow, TuningJobRow, TuningResult
 from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, call, handles
-from loopback.services.sagemaker import jobs
+from loopback.services.sagemaker import jobs, quotas
 from loopback.services.sagemaker.tags import keep_tags
 from loopback.services.sagemaker.tuning import warm_start
-from loopback.services.sagemaker.tuning.definitions import algorithms, rules_of
+from loopback.services.sagemaker.tuning.definitions import algorithms, rules_of, training_job
 
 LISTING = Listing("HyperParameterTuningJobSummaries", TUNING_JOB)
 VALUE = "FinalObjectiveMetricValue"
@@ -36,7 +36,7 @@ def create(request: Request, context: Context) -> Response:
     """Check all that can be checked now, and write the tuning job down."""
     name = request["HyperParameterTuningJobName"]
     arn = arn_of(name, context)
-    rules_of(request)
+    rules = rules_of(request)
     warm_start.check(request, context)
     if context.store.exists(TUNING_JOB, name):
         raise ResourceInUse(
@@ -44,6 +44,9 @@ def create(request: Request, context: Context) -> Response:
             f"tuning job with this name already exists ({arn})"
         )
     with context.store.transaction():
+        for definition, algorithm in zip(algorithms(request), rules.algorithms, strict=True):
+            job = training_job(definition, algorithm, name, {})
+            quotas.require_for_tuning(job, rules.parallel, context)
         context.store.create(TUNING_JOB, name, request)
         keep_tags(arn, request, context)
     context.on_change(TUNING_JOB.slug, name)

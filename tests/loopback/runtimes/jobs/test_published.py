@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from loopback import loopback_file
 from loopback.runtimes.jobs import image_environments, published
-from loopback.runtimes.jobs.images import Images, UnknownImage, read_mapping
+from loopback.runtimes.jobs.images import Images, UnknownImage
 from loopback.runtimes.jobs.ports import JobFault
 from loopback.runtimes.jobs.published import Recipe, recipe
 
@@ -164,7 +165,7 @@ def test_what_an_image_runs_with(tmp_path: Path) -> None:
     (tmp_path / "loopback.yml").write_text(
         'images:\n  "*/pytorch-training:*": host\n  "*/sagemaker-scikit-learn:*": published\n  "*/mine:*": published\n'
     )
-    images = read_mapping([tmp_path])
+    images = loopback_file.read([tmp_path]).images
     assert images.of_job(torch).name == "host"
     found = images.of_job(sklearn).recipe
     assert found is not None
