@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
                 default=os.environ.get(ACCOUNT) or ACCOUNTS[0],
                 help="new: to what AWS has closed to new customers, such as Model Monitor (default: $LOOPBACK_ACCOUNT)",
             )
+        if name == "shell":
+            command.add_argument("arn", help="of a processing or training job, here or on AWS")
+            command.add_argument("--folder", type=Path, required=True, help="where its files are, or will be")
+            command.add_argument("--fresh", action="store_true", help="download it again; what was changed in it goes")
+            command.add_argument("command_line", nargs="*", metavar="COMMAND", help="a shell without it; after --")
         if name == "status":
             command.add_argument("--json", action="store_true", help="for programs")
         if name == "logs":
@@ -99,6 +104,7 @@ HELP = {
     "logs": "what the control plane has printed",
     "reset": "delete the state folder of a stopped loopback",
     "env": "shell lines that point AWS clients at it",
+    "shell": "open a job's /opt/ml, environment and command again",
     "serve": "",  # what `up` keeps running
 }
 
@@ -246,7 +252,32 @@ def env(parsed: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"up": up, "serve": serve, "down": down, "status": status, "logs": logs, "reset": reset, "env": env}
+def shell(parsed: argparse.Namespace) -> int:
+    """Open a job's container again."""
+    from loopback import loopback_file
+    from loopback.runtimes.jobs import job_shell
+
+    settings = Settings.from_environment(parsed.state, DEFAULT_PORT)
+    folder, command = parsed.folder.absolute(), tuple(parsed.command_line)
+    try:
+        images = loopback_file.read((Path.cwd(), settings.state)).images
+        wish = job_shell.Wish(parsed.arn, folder, settings.state, command, fresh=parsed.fresh, images=images)
+        return job_shell.open_shell(wish, settings.job_python)
+    except (loopback_file.WrongFile, job_shell.CannotOpen) as fault:
+        print(f"loopback: {fault}", file=sys.stderr)
+        return 1
+
+
+COMMANDS = {
+    "up": up,
+    "serve": serve,
+    "down": down,
+    "status": status,
+    "logs": logs,
+    "reset": reset,
+    "env": env,
+    "shell": shell,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

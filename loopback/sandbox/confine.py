@@ -24,12 +24,12 @@ NO_ROOM = 125  # as docker run: the container could not be made
 _PROGRAM = (sys.executable, "-I", "-S", __file__)
 
 
-def command(argv: Sequence[str], state: Path, shows: Iterable[Show]) -> list[str]:
+def command(argv: Sequence[str], state: Path, shows: Iterable[Show], covers: Iterable[str] = ()) -> list[str]:
     """The command line that runs another one with the user's home, the state folder and everybody's files hidden.
 
-    Where the system refuses rooms it is that other one.
+    `covers` are further folders to hide. Where the system refuses rooms it is that other one.
     """
-    return list(argv) if refusal() else [*_PROGRAM, _document([str(state)], shows), *argv]
+    return list(argv) if refusal() else [*_PROGRAM, _document([str(state)], shows, covers), *argv]
 
 
 @cache
@@ -41,8 +41,8 @@ def refusal() -> str | None:
     return (tried.stderr.strip() or "the attempt failed") if tried.returncode else None
 
 
-def _document(state: Sequence[str], shows: Iterable[Show]) -> str:
-    hidden = hidden_folders(os.path.expanduser("~"), state)
+def _document(state: Sequence[str], shows: Iterable[Show], covers: Iterable[str] = ()) -> str:
+    hidden = (*hidden_folders(os.path.expanduser("~"), state), *covers)
     return json.dumps({"hidden": hidden, "shown": [[show.path, show.source, show.writable] for show in shows]})
 
 
@@ -58,6 +58,7 @@ def main(document: str, argv: list[str]) -> NoReturn:
         _refuse(fault)
     if pid == 0:
         _execute(plan(wanted["hidden"], [Show(*show) for show in wanted["shown"]]), folder, argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the command, whose end this one awaits
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:

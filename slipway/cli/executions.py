@@ -84,7 +84,7 @@ def log_lines(target: Target, arn: str, name: str, *, follow: bool = False) -> I
     """What a step printed; with `follow`, also what it goes on to print until it ends."""
     logs, read = target.client("logs"), dict[str, int]()
     while True:
-        step = _step(target, arn, name)
+        step = find_step(target, arn, name)
         job = job_of(step) or _best_training(target, step)
         if job is None:
             raise UserError(f"{name} has no job, so it has no logs")
@@ -110,7 +110,8 @@ def _best_training(target: Target, step: dict[str, Any]) -> tuple[str, str] | No
     return (LOG_GROUPS["TrainingJob"], best) if best else None
 
 
-def _step(target: Target, arn: str, name: str) -> dict[str, Any]:
+def find_step(target: Target, arn: str, name: str) -> dict[str, Any]:
+    """A step of an execution that has started, by its name in any case. Raises UserError."""
     found = {step["StepName"].lower(): step for step in steps(target, arn)}
     if name.lower() not in found:
         started = ", ".join(step["StepName"] for step in found.values()) or "none"

@@ -41,9 +41,10 @@ def _command(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
     """The command line, and the environment for it."""
     if importlib.util.find_spec("loopback") is None:  # a project has the library without it
         raise UserError("AWS on this machine is not installed here: pip install 'slipway[local]'")
-    # Every command but `up` needs nothing but loopback.
-    pythons = local_python.find() if arguments[0] == "up" else local_python.Pythons(sys.executable)
-    return [pythons.control, "-m", "loopback", *arguments], {**_quiet_environment(), **pythons.variables}
+    # What starts something needs the Pythons of the control plane or of jobs; the rest nothing but loopback.
+    pythons = local_python.find() if arguments[0] in ("up", "shell") else local_python.Pythons(sys.executable)
+    environment = dict(os.environ) if arguments[0] == "shell" else _quiet_environment()
+    return [pythons.control, "-m", "loopback", *arguments], {**environment, **pythons.variables}
 
 
 def up(port: int, state: Path, *, detach: bool, account: str, accept_loss: bool = False) -> int:

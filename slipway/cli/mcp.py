@@ -20,7 +20,7 @@ READING = (
     *("status", "executions", "steps", "logs", "versions", "version", "diff"),
     *("endpoints", "stacks", "deliveries", "stages", "drift", "iam", "doctor"),
 )
-CHANGING = ("run", "approve", "reject", "promote", "rollback")
+CHANGING = ("run", "resume", "approve", "reject", "promote", "rollback")
 UNOFFERED = (
     "as_json",
     "follow",

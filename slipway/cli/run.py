@@ -190,6 +190,7 @@ def show(summary: dict[str, Any]) -> None:
         failed = [step["name"] for step in summary["steps"] if step["status"] == "Failed" and step["job"]]
         if failed:
             screen.say(f"see    slipway logs {failed[-1]} --pipeline {summary['pipeline']}")
+            screen.say(f"open   slipway shell {failed[-1]} --pipeline {summary['pipeline']}")
     if summary["version"]:
         screen.say_styled(f"version [bold]{summary['version']}[/bold] of {summary['group']}: {summary['approval']}\n")
         pictures = summary["pictures"]

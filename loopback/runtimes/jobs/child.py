@@ -173,7 +173,7 @@ def _become(spec: HostSpec, link: socket.socket, warm: Warmth) -> NoReturn:
         os._exit(code)
 
     if not _is_warm(spec):
-        _execute(replace(spec, argv=_call_elsewhere(spec)) if spec.builtin else spec)
+        _execute(replace(spec, argv=call_elsewhere(spec)) if spec.builtin else spec)
     _replace_environment(spec.environ)
     program = interpreter.parse(spec.argv)
     if spec.builtin or program is None:
@@ -217,7 +217,7 @@ def _call(spec: HostSpec) -> None:
     sys.exit(getattr(importlib.import_module(module), function)(os.environ))
 
 
-def _call_elsewhere(spec: HostSpec) -> tuple[str, ...]:
+def call_elsewhere(spec: HostSpec) -> tuple[str, ...]:
     """The command line that runs a program of this package in another interpreter."""
     module, _, function = (spec.builtin or "").partition(":")
     parent = str(Path(__file__).parents[3])

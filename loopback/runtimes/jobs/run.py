@@ -97,6 +97,11 @@ def run_job(job: Job, ports: Ports, stop: threading.Event, report: Report, obser
     return outcome
 
 
+def prepare_hosts(job: Job, ports: Ports, report: Report) -> list[HostSpec]:
+    """The hosts of a job, their folders filled below `ports.folder`, and nothing started. Raises JobFault."""
+    return _Run(job, ports, threading.Event(), report, ignore_values).make_contract().prepare()
+
+
 def _failure(fault: JobFault, started: float, ended: float, contract: Contract | None) -> Outcome:
     message = contract.exit_message if contract else None
     return Outcome(
@@ -132,7 +137,7 @@ class _Run:
     def _attempt(self) -> Outcome | None:
         """The job on some instances; None when those were taken away."""
         self.report("Starting", "Preparing the instances for training")
-        contract = self._contract()
+        contract = self.make_contract()
         self._go_on()
         self.report("Downloading", "Downloading input data")
         specs = contract.prepare()
@@ -164,7 +169,8 @@ class _Run:
     def _metric_definitions(self) -> list[dict[str, str]]:
         return (self.job.request.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []
 
-    def _contract(self) -> Contract:
+    def make_contract(self) -> Contract:
+        """Make the job's folder, and what its kind does with it. Raises JobFault."""
         cluster = CLUSTERS[self.job.kind](self.job.request)
         count = int(cluster.get("InstanceCount") or 1)
         if count > self.ports.capacity:

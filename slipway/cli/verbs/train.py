@@ -104,6 +104,48 @@ def logs(
     report.logs(target(), pipeline, execution, step, follow=follow, as_json=as_json)
 
 
+@command(
+    TRAIN,
+    "slipway shell Train",
+    "slipway shell Prepare --pdb",
+    "slipway shell Evaluate --resume -- run-job",
+)
+def shell(  # noqa: PLR0913, PLR0917 - the options of a command
+    step: Annotated[str, typer.Argument(help="The step, for example Train; or the ARN of a job.")],
+    run: Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="In place of a shell.")] = None,
+    execution: Annotated[str, typer.Option("--execution", "-e", help="Its id; the newest without it.")] = "",
+    pipeline: Pipeline = "",
+    pdb: Annotated[
+        bool, typer.Option("--pdb", help="Run the step's command, with the debugger where it fails.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Download the job's files again; changes to them go.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the execution, with the changed files, where this ends well.")
+    ] = False,
+) -> None:
+    """Open a step's /opt/ml, environment and command again, here: look, change the code, run it as the job did."""
+    from slipway.cli import step_shell as verb
+
+    wish = verb.Wish(step, execution, pipeline, tuple(run or ()), fresh=fresh, debugger=pdb, resumes=resume)
+    raise typer.Exit(verb.open_step(target(), wish))
+
+
+@command(TRAIN, "slipway resume", "slipway resume 3f9a --no-wait")
+def resume(
+    execution: Annotated[str, typer.Argument(help="Its id or the first letters; the newest without it.")] = "",
+    pipeline: Pipeline = "",
+    wait: Annotated[bool, typer.Option(help="Watch until it ends.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Go on with an execution that failed or was stopped: what has succeeded is not run again."""
+    from slipway.cli import executions
+    from slipway.cli import resume as verb
+
+    aws = target()
+    arn = executions.execution_arn(aws, pipeline, execution)
+    raise typer.Exit(verb.resume(aws, arn, wait=wait, as_json=as_json))
+
+
 @command(TRAIN, "slipway versions")
 def versions(pipeline: Group = "", last: Last = 20, as_json: Json = False) -> None:
     """The newest versions of a model package group: those that a pipeline has registered."""
