@@ -1,10 +1,6 @@
 """Feature attributions from the contributions of each feature to each row's prediction.
 
-The document is that of Clarify's explainability analysis, so that its readers and its check of drift fit. The values
-are another method's: boosted trees tell exactly what each feature adds to their own margin (log-odds of a classifier),
-so no model is asked a thousand times.
-
-Source of the method: Lundberg and others, "Consistent Individualized Feature Attribution for Tree Ensembles".
+The document is that of Clarify's explainability analysis, so that its readers and its check of drift fit.
 """
 
 from __future__ import annotations
@@ -17,7 +13,6 @@ import numpy as np
 from slipway.analysis.attributions import LABEL, OVER_CLASSES
 from slipway.analysis.sketch import Floats
 
-METHOD = "exact contributions of boosted trees (pred_contribs), in the unit of their margin"
 AGGREGATES: Mapping[str, Callable[[Floats], Floats]] = {
     "mean_abs": lambda values: np.abs(values).mean(axis=0),
     "median": lambda values: np.median(values, axis=0),
@@ -40,7 +35,6 @@ def analysis(
             label: {"global_shap_values": _name(features, overall[score]), "expected_value": float(expected[score])}
             for score, label in enumerate(classes or (LABEL,))
         },
-        "method": METHOD,
     }
     if classes:
         found[OVER_CLASSES] = {"global_shap_values": _name(features, np.abs(overall).mean(axis=0))}

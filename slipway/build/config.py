@@ -19,6 +19,7 @@ from slipway.build.project import UsageError
 from slipway.build.settings_file import Disagreement, Section, nearest
 from slipway.build.tuning_settings import Tuning
 from slipway.tabular import cells
+from slipway.tabular.feature_code import FILE as FEATURES
 from slipway.tabular.kinds import BINARY, METRICS, MULTICLASS, REGRESSION
 
 OBJECTIVES = {BINARY: "binary:logistic", MULTICLASS: "multi:softprob", REGRESSION: "reg:squarederror"}
@@ -329,8 +330,12 @@ class Bias(Section):
 class Explainability(Section):
     """How much each feature counts in the predictions of test rows: in the pipeline, and by a monitor on requests."""
 
-    rows: int = Field(200, ge=10, le=10_000, description="Test rows that the baseline explains.")
-    num_samples: int = Field(200, ge=10, le=10_000, description="Clarify only: rows that the model is asked with.")
+    rows: int = Field(
+        200, ge=10, le=10_000, description="Test rows that the baseline explains; of a model.py also those of an hour."
+    )
+    num_samples: int = Field(
+        200, ge=10, le=10_000, description="How often a model.py, or Clarify's model, is asked about each row."
+    )
     agg_method: Literal["mean_abs", "median", "mean_sq"] = "mean_abs"
 
 
@@ -435,13 +440,16 @@ class Config(Section):
         names = (self.data.label.classes if self.data.label else None) or ()
         if ALL_CLASSES in names:
             yield ("explainability",), f"a class is called {ALL_CLASSES!r}, as the figures over all of them are"
-        if self.monitoring.engine != "sagemaker":
-            return
-        least = 2 * len(self.data.used)
-        if self.kind == MULTICLASS:
+        if self.monitoring.engine == "sagemaker" and self.kind == MULTICLASS:
             yield ("explainability",), NOT_BY_CLARIFY
-        elif asked.num_samples < least:
-            yield ("explainability", "num_samples"), f"{len(self.data.used)} features need at least {least}"
+        elif self.monitoring.engine == "sagemaker":
+            yield from self.too_few_samples(asked)
+
+    def too_few_samples(self, asked: Explainability) -> Iterator[Disagreement]:
+        """Too few questions for a model that is asked, where the columns are its features."""
+        count = len(self.data.used)
+        if asked.num_samples < 2 * count:
+            yield ("explainability", "num_samples"), f"{count} features need at least {2 * count}"
 
     def _wrong_metrics(self) -> Iterator[Disagreement]:
         """Metrics of the gates that the kind of problem doesn't have."""
@@ -537,9 +545,8 @@ def _beside(folder: Path, config: Config) -> Iterator[Disagreement]:
         return
     if config.hyperparameters is not None:
         yield ("hyperparameters",), f"XGBoost's, whose place {model_file.FILE} takes: its own are model.settings"
-    if config.explainability is not None and config.monitoring.engine == "slipway":
-        why = f"boosted trees tell it themselves, and {model_file.FILE} takes their place"
-        yield ("explainability",), f"{why}; leave it out, or set monitoring.engine: sagemaker, which asks any model"
+    if config.explainability is not None and not (folder / FEATURES).exists():
+        yield from config.too_few_samples(config.explainability)
     if (count := config.instances.training.count) > 1:
         yield ("instances", "training", "count"), f"found {count}; {model_file.FILE} is fitted on one"
 

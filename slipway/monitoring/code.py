@@ -15,8 +15,9 @@ from slipway.monitoring.settings import PREPROCESSOR
 LIBRARY = Path(__file__).resolve().parents[2]
 MODULES = ("bias", "captured_files", "explanations", "job", "publish", "settings", "verdict", "window")
 MODEL = (  # of slipway.tabular: what loads a version's model
-    *("__init__", "cells", "columns", "decision", "derived", "encoder", "explaining", "feature_code", "hashing", "job"),
-    *("kinds", "own_code", "own_model", "parts", "predictor", "scoring", "serving", "split", "target"),
+    *("__init__", "asking", "cells", "columns", "decision", "derived", "encoder", "explaining", "feature_code"),
+    *("hashing", "job", "kinds", "own_code", "own_model", "parts", "predictor", "scoring", "serving", "split"),
+    "target",
 )
 _PROGRAM = '''"""The program of a monitor's job."""
 

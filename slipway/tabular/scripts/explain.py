@@ -18,9 +18,11 @@ def main(
     """Write the analysis; returns it. Raises JobError where features count otherwise than in the earlier baseline."""
     earlier = lifecycle.earlier("Explainability", {"Constraints": "analysis"}, client)
     model = evaluating.candidate(folders.model).model
-    matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
-    values = explaining.contributions(model, matrix)
-    found = explaining.analysis(model, values, config["explainability"]["agg_method"])
+    asked, rows = config["explainability"], model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
+    explainer = explaining.of_rows(model, rows, asked["rows"], asked["num_samples"])
+    found = explaining.analysis(model, explainer, explainer.contributions(rows), asked["agg_method"])
+    for document in earlier.values():
+        explaining.check_same_method(found, document)
     compared = {} if lifecycle.skip_check else earlier
     violations = [*analysis_violations.of_attributions(found, compared["analysis"])] if compared else []
     leave(folders, {"analysis": found}, earlier, lifecycle, violations)

@@ -6,17 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost as xgb
-import yaml
 
 from slipway.analysis import contributions
 from slipway.build import bias_analysis
-from slipway.build.config import Config, _beside
 from slipway.tabular import explaining, scoring
 from slipway.tabular.baselines import Lifecycle
 from slipway.tabular.checking import Folders, raw_rows
 from slipway.tabular.job import JobError
 from slipway.tabular.scripts import bias, explain
-from tests.slipway.conftest import ROOT
 from tests.slipway.tabular.test_baselines import Registry, unreachable
 
 from .made import WINES, pipeline, wine_settings, wines
@@ -24,7 +21,7 @@ from .made import WINES, pipeline, wine_settings, wines
 FIRST = Lifecycle(skip_check=True, register_new=True, group="g")
 CHECKED = Lifecycle(skip_check=False, register_new=False, group="g")
 PARTS = ("train", "test")
-EXPLAIN = {"explainability": {"agg_method": "mean_abs"}}
+EXPLAIN = {"explainability": {"rows": 200, "num_samples": 200, "agg_method": "mean_abs"}}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +66,7 @@ def test_explanations_add_up_to_the_margin_of_each_row(folders):
     found = explain.main(folders, EXPLAIN, FIRST, unreachable)
     model = scoring.unpack(folders.model / "model.tar.gz", folders.rows.parent / "again").model
     matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
-    values = explaining.contributions(model, matrix)[:, 0]
+    values = explaining.of_rows(model, matrix, 200, 200).contributions(matrix)[:, 0]
     margin = np.log(model.predict(matrix) / (1 - model.predict(matrix)))
     assert values.sum(axis=1) == pytest.approx(margin, abs=1e-3)
     label = found["explanations"]["kernel_shap"]["label0"]
@@ -174,7 +171,7 @@ def explained(folders, unpacked):
     """(the model, its rows as it sees them, their contributions)."""
     model = scoring.unpack(folders.model / "model.tar.gz", unpacked).model
     matrix = model.parse(raw_rows(folders.rows / "explained.csv"), "text/csv")
-    return model, matrix, explaining.contributions(model, matrix)
+    return model, matrix, explaining.of_rows(model, matrix, 200, 200).contributions(matrix)
 
 
 def test_of_several_classes_each_has_contributions_that_add_up_to_its_margin(wine, tmp_path):
@@ -190,7 +187,9 @@ def test_of_several_classes_each_has_contributions_that_add_up_to_its_margin(win
 @pytest.mark.parametrize("aggregate", ["mean_abs", "median", "mean_sq"])
 def test_of_several_classes_each_feature_counts_in_each_and_over_all(wine, tmp_path, aggregate):
     model, _, values = explained(wine, tmp_path / "unpacked")
-    found = explain.main(wine, {"explainability": {"agg_method": aggregate}}, FIRST, unreachable)["explanations"]
+    found = explain.main(
+        wine, {"explainability": EXPLAIN["explainability"] | {"agg_method": aggregate}}, FIRST, unreachable
+    )["explanations"]
     assert list(found["kernel_shap"]) == [*WINES]
     names = model.encoder.features
     for place, name in enumerate(WINES):
@@ -270,13 +269,3 @@ def test_features_that_count_otherwise_than_in_production_fail_the_run(folders):
 def test_a_label_that_the_model_does_not_know_is_named(folders, config):
     with pytest.raises(JobError, match=r"facet\.name_or_index is 'plan'"):
         bias.main(folders, config | {"facet": [{"name_or_index": "plan", "value_or_threshold": ["yes"]}]}, FIRST)
-
-
-@pytest.mark.parametrize(("engine", "refused"), [("slipway", True), ("sagemaker", False)])
-def test_a_model_of_the_pipeline_s_own_is_explained_by_clarify_only(tmp_path, engine, refused):
-    document = yaml.safe_load((ROOT / "pipelines/churn/config.yml").read_text())
-    del document["hyperparameters"]
-    whole = Config.model_validate(document | {"explainability": {}, "monitoring": {"engine": engine}})
-    (tmp_path / "model.py").write_text("")
-    found = dict(_beside(tmp_path, whole))
-    assert (("explainability",) in found) == refused

@@ -31,7 +31,7 @@ def version(churn, tmp_path_factory):
     }
     for script, name, own in (
         (bias, "bias", config),
-        (explain, "explainability", {"explainability": {"agg_method": "mean_abs"}}),
+        (explain, "explainability", {"explainability": {"rows": 200, "num_samples": 200, "agg_method": "mean_abs"}}),
     ):
         script.main(Folders(churn.folder / "archive", folder / "checked", folder / name, folder / name), own, FIRST)
     (folder / "bias" / "config.json").write_text(json.dumps(config))

@@ -31,7 +31,7 @@ def version(tmp_path_factory):
     made.evaluate()
     config = bias_analysis.configuration(made.config.bias, made.config.data)
     for script, name, own, of_monitor in (
-        (explain, "explained", {"explainability": {"agg_method": "mean_abs"}}, SHAP),
+        (explain, "explained", {"explainability": {"rows": 200, "num_samples": 200, "agg_method": "mean_abs"}}, SHAP),
         (bias, "bias", config, config),
     ):
         folder = made.work / name
