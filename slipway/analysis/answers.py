@@ -35,7 +35,7 @@ def numbers(source: Path) -> tuple[Floats, int]:
     return (np.concatenate(parts) if parts else np.empty(0)), unreadable
 
 
-def _plain(lines: bytes) -> Floats | None:
+def _plain(lines: memoryview) -> Floats | None:
     """Of a block in which every answer is one plain CSV row; None where one is not."""
     table = capture_blocks.columns(lines, (_SIDE,))
     if table is None:
@@ -47,8 +47,8 @@ def _plain(lines: bytes) -> Floats | None:
     return found
 
 
-def _each(first: int, lines: bytes, path: Path) -> Iterator[float]:
-    for _, record in datasets.parse_lines(lines.split(b"\n"), first, path):
+def _each(first: int, lines: memoryview, path: Path) -> Iterator[float]:
+    for _, record in datasets.parse_lines(bytes(lines).split(b"\n"), first, path):
         side = (record.get("captureData") or {}).get(_SIDE)
         if isinstance(side, dict):
             yield from map(_number, _values(side))
@@ -73,7 +73,7 @@ def probabilities(source: Path, classes: int) -> tuple[Floats, int]:
     return (np.concatenate(parts) if parts else np.empty((0, classes))), unreadable
 
 
-def _plain_rows(lines: bytes, classes: int) -> Floats | None:
+def _plain_rows(lines: memoryview, classes: int) -> Floats | None:
     """Of a block in which every answer is one plain CSV row of a class and its probabilities; else None."""
     table = capture_blocks.columns(lines, (_SIDE,))
     if table is None or table.num_columns != classes + 1:
@@ -86,9 +86,9 @@ def _plain_rows(lines: bytes, classes: int) -> Floats | None:
     return found
 
 
-def _each_row(first: int, lines: bytes, path: Path) -> Iterator[Any]:
+def _each_row(first: int, lines: memoryview, path: Path) -> Iterator[Any]:
     """What each row of a request got, in CSV as a list of texts."""
-    for _, record in datasets.parse_lines(lines.split(b"\n"), first, path):
+    for _, record in datasets.parse_lines(bytes(lines).split(b"\n"), first, path):
         side = (record.get("captureData") or {}).get(_SIDE)
         if isinstance(side, dict):
             yield from _rows(side)

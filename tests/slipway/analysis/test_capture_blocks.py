@@ -34,7 +34,7 @@ def _both(tmp_path, lines, sides=SIDES):
 @pytest.mark.parametrize("sides", [SIDES, ("endpointInput",), ("endpointOutput",)])
 def test_plain_rows_take_the_fast_way_to_the_same_values(tmp_path, sides):
     lines = [_line(f"{i},x{i % 3},,{i / 7:.3f}", f"0.{i}\n") for i in range(500)]
-    assert capture_blocks.columns("\n".join(lines).encode(), sides) is not None
+    assert capture_blocks.columns(memoryview("\n".join(lines).encode()), sides) is not None
     fast, slow = _both(tmp_path, lines, sides)
     assert fast == slow
 
@@ -51,7 +51,7 @@ def test_plain_rows_take_the_fast_way_to_the_same_values(tmp_path, sides):
 )
 def test_anything_else_takes_the_slow_way_and_loses_nothing(tmp_path, line):
     lines = [_line("1,2", "0.5"), line, _line("5,6", "0.7")]
-    assert capture_blocks.columns("\n".join(lines).encode(), SIDES) is None
+    assert capture_blocks.columns(memoryview("\n".join(lines).encode()), SIDES) is None
     try:
         fast, slow = _both(tmp_path, lines)
     except BadInput as fault:
