@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -349,10 +350,11 @@ def _older(booster: xgb.Booster) -> Target:
 
 
 def answer_bad_requests(transform: Callable[..., tuple[str, str]]) -> Callable[..., Any]:
-    """Let a `transform_fn` raise BadRequest.
+    """Let a `transform_fn` raise BadRequest, and JobError where the model can't answer a row.
 
-    The container's server answers whatever a script raises with 500, which would count as our own failure and take a
-    release back. It passes on a response that it is given.
+    The container's server answers whatever a script raises with 500 and a page that says nothing: a refusal would count
+    as our own failure and take a release back, and of a failure nobody would be told why. It passes on a response that
+    it is given.
     """
 
     @wraps(transform)
@@ -360,20 +362,23 @@ def answer_bad_requests(transform: Callable[..., tuple[str, str]]) -> Callable[.
         try:
             return transform(model, body, content_type, accept)
         except BadRequest as refusal:
-            return _refusal_response(refusal)
+            return _response(400, refusal)
+        except JobError as failure:
+            traceback.print_exc()  # for the log; the caller is told the reason
+            return _response(500, failure)
 
     return transform_or_refuse
 
 
-def _refusal_response(refusal: BadRequest) -> Any:
-    """A response with status 400, or what multi-model-server makes one of.
+def _response(status: int, reason: Exception) -> Any:
+    """A response with a reason, or what multi-model-server makes one of.
 
     Only its own package tells that server: the container's Flask server has imported sagemaker_inference as well.
     """
     if "mms" in sys.modules:
         from sagemaker_inference.errors import GenericInferenceToolkitError  # type: ignore[import-not-found]
 
-        raise GenericInferenceToolkitError(400, str(refusal))
+        raise GenericInferenceToolkitError(status, str(reason))
     from werkzeug.wrappers import Response  # the server is Flask
 
-    return Response(str(refusal), status=400, mimetype="text/plain")
+    return Response(str(reason), status=status, mimetype="text/plain")

@@ -11,9 +11,9 @@ import pytest
 from loopback.images.serving.models import load_model
 from slipway.build import compiled
 from slipway.deploy import checks
-from slipway.deploy.calls import CSV, Answer
+from slipway.deploy.calls import CSV
 from tests.journeys.conftest import python
-from tests.journeys.xgboost_image import Image, Server, configure, image
+from tests.journeys.xgboost_image import LIMITS, REFUSED, Image, Server, arguments_of, caller, image, plain
 from tests.slipway.conftest import PROJECT, ROOT, Made, make
 
 pytestmark = pytest.mark.journey
@@ -28,15 +28,7 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def steps() -> dict[str, Any]:
     """The arguments of the steps that the real pipeline has, by name; the model's among them."""
     built = compiled.build("pipelines.churn.pipeline", PROJECT.arguments, ROOT)
-    found: dict[str, Any] = {"code": built.bundles["Train"]}
-    waiting = list(json.loads(built.text)["Steps"])
-    while waiting:
-        step = waiting.pop()
-        found[step["Name"]] = step["Arguments"]
-        waiting += step["Arguments"].get("IfSteps", []) if step["Type"] == "Condition" else []
-    register = next(arguments for name, arguments in found.items() if name.startswith("Register"))
-    found["model"] = register["InferenceSpecification"]["Containers"][0]["Environment"]
-    return found
+    return {"code": built.bundles["Train"], **arguments_of(built.text)}
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +44,6 @@ def golden(churn: Made) -> dict[str, Any]:
     churn.script("evaluate").main(churn.folders, churn.config)
     golden: dict[str, Any] = json.loads((churn.folder / "evaluation" / "golden.json").read_text())
     return golden
-
-
-def caller(server: Server) -> Any:
-    """The endpoint, as SageMaker passes on what the container answers."""
-
-    def call(body: str, content_type: str, *, accept: str = CSV, inference_id: str = "") -> Answer:
-        headers = {"Content-Type": content_type, "Accept": accept}
-        status, kind, content = server.ask("invocations", body.encode(), headers)
-        return Answer(status, content.decode(), kind, 1.0, "" if status == 200 else "ModelError")
-
-    return call
-
-
-LIMITS = {
-    "prediction_tolerance": 1e-5,
-    "metric_tolerance": 0.02,
-    "metric": "auc",
-    "warm_up": 1,
-    "requests": 5,
-    "p95_ms": 60_000.0,
-}
 
 
 def test_every_check_of_a_stage_passes(served: Server, golden: dict[str, Any], churn: Made) -> None:
@@ -92,19 +63,6 @@ def test_every_check_of_a_stage_passes(served: Server, golden: dict[str, Any], c
     findings += [checks.latency(subject), *checks.check_malformed_requests(subject)]
     assert [finding for finding in findings if finding.status != "passed"] == []
     assert len(findings) == 9
-
-
-REFUSED = {
-    "no number": (b"CA,a,b", CSV, CSV, b"values, expected"),
-    "an empty body": (b"", CSV, CSV, b"the request has no row"),
-    "an empty body of JSON": (b"", "application/json", CSV, b"the request is not JSON"),
-    "half a document": (b"[{", "application/json", CSV, b"the request is not JSON"),
-    "an unknown content type": (b"x", "image/png", CSV, b"'image/png' is not supported"),
-    "no content type that is one": (b"x", "a", CSV, b"'a' is not supported"),
-    "bytes that are no UTF-8": (b"\xff\xfe", CSV, CSV, b"the request is not UTF-8"),
-    "bytes that are no UTF-8, in a charset": (b"\xff\xfe", "text/csv; charset=utf-8", CSV, b"the request is not UTF-8"),
-    "bytes that are no UTF-8, in JSON": (b'["\xff"]', "application/json", CSV, b"the request is not UTF-8"),
-}
 
 
 @pytest.mark.parametrize(("body", "kind", "accept", "said"), REFUSED.values(), ids=REFUSED)
@@ -139,22 +97,12 @@ def test_loopback_answers_what_the_toolkit_answers(
     for body, kind, accept in [*good, *((body, kind, accept) for body, kind, accept, _ in REFUSED.values())]:
         headers = {"Content-Type": kind} | ({"Accept": accept} if accept else {})
         mine = handler.invoke(body, kind, accept)
-        assert (mine.status, mine.content_type, mine.whole()) == _plain(served.ask("invocations", body, headers)), body
-
-
-def _plain(answer: tuple[int, str, bytes]) -> tuple[int, str, bytes]:
-    """Flask adds the charset to the content type of a text that has none."""
-    status, kind, content = answer
-    return status, kind if status != 200 else kind.partition(";")[0], content
+        assert (mine.status, mine.content_type, mine.whole()) == plain(served.ask("invocations", body, headers)), body
 
 
 def trained(container: Image, churn: Made, steps: dict[str, Any], environ: dict[str, str]) -> Any:
-    archive = container.ml / "sourcedir.tar.gz"
-    archive.write_bytes(next(iter(steps["code"].objects("x").values())))
-    settings = {**steps["Train"]["HyperParameters"], "num_round": "12", "sagemaker_submit_directory": str(archive)}
-    out = churn.folder / "out"
-    configure(container, settings, {name: out / name for name in ("train", "validation", "encoder")})
-    return container.run("-m", "sagemaker_containers.cli.train", environ=environ)
+    settings = {**steps["Train"]["HyperParameters"], "num_round": "12"}
+    return container.train(steps["code"], settings, churn.folder / "out", environ)
 
 
 def test_training_makes_a_model_that_is_served(tmp_path: Path, churn: Made, steps: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ from typing import Any
 
 import pytest
 
+from slipway.build.bundles import Bundle
+from slipway.deploy.calls import CSV, Answer
 from tests.journeys.conftest import ROOT, free_port
 
 FRAMEWORK = Path(__file__).with_name("xgboost_framework.py")
@@ -96,6 +98,16 @@ class Image:
             "PIP_NO_INDEX": "1",  # a subnet without a way to a package index
             **{name: value.replace("/opt/ml", str(self.ml)) for name, value in own.items()},
         }
+
+    def train(
+        self, code: Bundle, settings: Mapping[str, str], prepared: Path, environ: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """A training job of what Prepare has written, in script mode."""
+        archive = self.ml / "sourcedir.tar.gz"
+        archive.write_bytes(next(iter(code.objects("x").values())))
+        channels = {name: prepared / name for name in ("train", "validation", "encoder")}
+        configure(self, {**settings, "sagemaker_submit_directory": str(archive)}, channels)
+        return self.run("-m", "sagemaker_containers.cli.train", environ=environ)
 
     @contextmanager
     def serving(self, environ: Mapping[str, str]) -> Iterator["Server"]:
@@ -178,3 +190,54 @@ def configure(image: Image, hyperparameters: Mapping[str, str], channels: Mappin
     }
     for name, document in files.items():
         (config / f"{name}.json").write_text(json.dumps(document))
+
+
+def arguments_of(definition: str) -> dict[str, Any]:
+    """The arguments of a definition's steps by their names; `model` is the environment of its model's container."""
+    found: dict[str, Any] = {}
+    waiting = list(json.loads(definition)["Steps"])
+    while waiting:
+        step = waiting.pop()
+        found[step["Name"]] = step["Arguments"]
+        waiting += step["Arguments"].get("IfSteps", []) if step["Type"] == "Condition" else []
+    register = next(arguments for name, arguments in found.items() if name.startswith("Register"))
+    return found | {"model": register["InferenceSpecification"]["Containers"][0]["Environment"]}
+
+
+def caller(server: Server) -> Any:
+    """The endpoint, as SageMaker passes on what the container answers."""
+
+    def call(body: str, content_type: str, *, accept: str = CSV, inference_id: str = "") -> Answer:
+        headers = {"Content-Type": content_type, "Accept": accept}
+        status, kind, content = server.ask("invocations", body.encode(), headers)
+        return Answer(status, content.decode(), kind, 1.0, "" if status == 200 else "ModelError")
+
+    return call
+
+
+LIMITS = {
+    "prediction_tolerance": 1e-5,
+    "metric_tolerance": 0.02,
+    "metric": "auc",
+    "warm_up": 1,
+    "requests": 5,
+    "p95_ms": 60_000.0,
+}
+
+REFUSED = {
+    "no number": (b"CA,a,b", CSV, CSV, b"values, expected"),
+    "an empty body": (b"", CSV, CSV, b"the request has no row"),
+    "an empty body of JSON": (b"", "application/json", CSV, b"the request is not JSON"),
+    "half a document": (b"[{", "application/json", CSV, b"the request is not JSON"),
+    "an unknown content type": (b"x", "image/png", CSV, b"'image/png' is not supported"),
+    "no content type that is one": (b"x", "a", CSV, b"'a' is not supported"),
+    "bytes that are no UTF-8": (b"\xff\xfe", CSV, CSV, b"the request is not UTF-8"),
+    "bytes that are no UTF-8, in a charset": (b"\xff\xfe", "text/csv; charset=utf-8", CSV, b"the request is not UTF-8"),
+    "bytes that are no UTF-8, in JSON": (b'["\xff"]', "application/json", CSV, b"the request is not UTF-8"),
+}
+
+
+def plain(answer: tuple[int, str, bytes]) -> tuple[int, str, bytes]:
+    """Flask adds the charset to the content type of a text that has none."""
+    status, kind, content = answer
+    return status, kind if status != 200 else kind.partition(";")[0], content

@@ -28,6 +28,13 @@ class Handler(Protocol):
         """Answer one request. Never raises: what goes wrong is a status of 4xx or 5xx."""
 
 
+INTERNAL_SERVER_ERROR = (
+    b"<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
+    b"<p>The server encountered an internal error and was unable to complete your request. Either the server is "
+    b"overloaded or there is an error in the application.</p>\n"
+)
+
+
 class ModelNotLoaded(Exception):
     """The model folder cannot be served; the message says why. The server answers 500, a ping fails."""
 
@@ -45,8 +52,14 @@ def plain(error: RequestRefused) -> Response:
     return Response(error.status, str(error).encode(), "text/html; charset=utf-8")
 
 
+def fail(error: Exception) -> Response:
+    """What Flask makes of an exception of the user's code: a page that says nothing; the trace is in the log."""
+    traceback.print_exception(error)
+    return Response(500, INTERNAL_SERVER_ERROR, "text/html; charset=utf-8")
+
+
 def as_json(status: int, error: Exception) -> Response:
-    """An error of script mode: JSON with the stack trace, as the toolkits write it."""
+    """A refusal of the toolkit's own functions in script mode: JSON with the stack trace."""
     content = {
         "error": type(error).__name__,
         "error-message": str(error),

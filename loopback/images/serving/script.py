@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from loopback.images.serving import formats, toolkit
-from loopback.images.serving.answers import ModelNotLoaded, RequestRefused, Response, as_json
+from loopback.images.serving.answers import ModelNotLoaded, RequestRefused, Response, as_json, fail
 
 HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
 
@@ -86,7 +86,7 @@ class ScriptHandler:
             raise ModelNotLoaded(f"model_fn failed: {type(error).__name__}: {error}") from error
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Response:
-        """Call the user's functions. Whatever they raise is a 500 with its stack trace, as from the image's server.
+        """Call the user's functions. Whatever they raise is a 500 and a trace in the log, as from the image's server.
 
         That is Flask: a script answers with another status by returning a response of Flask or werkzeug.
         """
@@ -105,7 +105,7 @@ class ScriptHandler:
         except RequestRefused as refusal:
             return as_json(refusal.status, refusal)
         except Exception as error:  # noqa: BLE001 - the user's code
-            return as_json(500, error)
+            return fail(error)
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call a hook, with the context as one more argument if it takes one."""

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slipway.tabular.encoder import Encoder
+from slipway.tabular.job import JobError
 from slipway.tabular.serving import BadRequest, Model, answer, answer_bad_requests
 from slipway.tabular.target import Target
 
@@ -152,6 +153,26 @@ def test_a_refusal_is_an_exception_with_a_status_for_multi_model_server(monkeypa
     with pytest.raises(ToolkitError, match="image/png") as raised:
         refusing(None, "1", "text/csv", "image/png")
     assert raised.value.status_code == 400
+
+
+def fail(*_):
+    raise JobError("model.py:7: predict() failed: ValueError: no, in row 2")
+
+
+@pytest.mark.usefixtures("toolkit")
+def test_a_row_that_the_model_cannot_answer_is_a_500_with_the_reason_and_a_trace_in_the_log(capsys):
+    failed = answer_bad_requests(fail)(None, "1", "text/csv", "text/csv")
+    assert (failed.status_code, failed.mimetype) == (500, "text/plain")
+    assert failed.get_data(as_text=True) == "model.py:7: predict() failed: ValueError: no, in row 2"
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toolkit")
+def test_so_it_is_for_multi_model_server(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mms", SimpleNamespace())
+    with pytest.raises(ToolkitError, match="in row 2") as raised:
+        answer_bad_requests(fail)(None, "1", "text/csv", "text/csv")
+    assert raised.value.status_code == 500
 
 
 @pytest.mark.parametrize("value", ["much", "inf", "1e999", "1_000", "\uff11", "1e39", [1], {}])

@@ -217,11 +217,18 @@ def test_an_error_of_the_toolkit_has_a_status_for_multi_model_server_only(tmp_pa
     assert answer.status == 500
 
 
-def test_an_error_of_the_users_is_a_500_with_its_trace(tmp_path: Path) -> None:
+def test_an_error_of_the_users_is_the_page_of_flask_and_its_trace_is_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page is what the toolkit's server answers: tests/journeys/test_own_model_image.py."""
     text = "def model_fn(d): return 2\ndef predict_fn(data, model): raise KeyError('age')"
     answer = load_model(script(tmp_path, text), {"SAGEMAKER_SERVING_MODULE": SKLEARN}).invoke(b"[1]", None, None)
     assert answer.status == 500
-    assert "KeyError: 'age'" in json.loads(answer.body)["stack-trace"]
+    assert (answer.content_type, answer.body.splitlines()[2]) == (
+        "text/html; charset=utf-8",
+        b"<title>500 Internal Server Error</title>",
+    )
+    assert "KeyError: 'age'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("body", "kind"), [(b"[[1, 2], [3, 4]]", "application/json"), (b"1,2\n3,4", "text/csv")])
