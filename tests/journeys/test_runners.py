@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from string import Template
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 import jwt
@@ -32,18 +34,25 @@ from tests.journeys.launched import copy_of_the_tree
 
 pytestmark = pytest.mark.journey
 GITHUB, GITLAB = "https://token.actions.githubusercontent.com", "https://gitlab.com"
+GITLAB_FILE = ROOT / "seed_code/files/runners/gitlab.yml"
+BRANCH = "project_path:acme/churn:ref_type:branch:ref:"
 MAIN, PULL = "repo:acme/churn:ref:refs/heads/main", "repo:acme/churn:pull_request"
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")  # GitHub's own for `run` on Linux
 SH = ("sh", "-eu", "-c")
+NOTE_TOKEN = "glpat-story"
 
 
 @dataclass
 class Issuer:
-    """Signs tokens, publishes its keys, and answers as GitHub's service of tokens does."""
+    """Signs tokens, publishes its keys, and answers as GitHub's service of tokens does and GitLab's API of notes.
+
+    `notes` has what was posted: path, project access token, text.
+    """
 
     key: Any = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
     subject: str = MAIN
     address: str = ""
+    notes: list[tuple[str, str, str]] = field(default_factory=list)
 
     def token(self, issuer: str, subject: str, **claims: Any) -> str:
         now = int(time.time())
@@ -74,6 +83,13 @@ def issuer() -> Iterator[Issuer]:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            token = self.headers["PRIVATE-TOKEN"]
+            made.notes.append((self.path, token, form["body"][0]))
+            self.send_response(201 if token == NOTE_TOKEN else 401)
+            self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             """Silent."""
@@ -229,17 +245,96 @@ def test_gitlab(runner: Runner, issuer: Issuer, variables: dict[str, str]) -> No
     assert (made["stack"], made["workflow"]) == ("updated", ".gitlab-ci.yml")
     assert made["variables"] == variables
     commit(runner.clone, "the workflow")
-    script = "\n".join(yaml.safe_load((runner.clone / ".gitlab-ci.yml").read_text())["build"]["script"])
-    given = variables | {
-        "AWS_WEB_IDENTITY_TOKEN_FILE": str(runner.clone.parent / "gitlab-token"),
-        "CI_COMMIT_BEFORE_SHA": "0" * 40,
-    }
-    branch = "project_path:acme/churn:ref_type:branch:ref:main"
-    done = runner.shell(SH, script, IDENTITY_TOKEN=issuer.token(GITLAB, branch), **given)
+    given = {**variables, "CI_COMMIT_BEFORE_SHA": "0" * 40}
+    done = gitlab_job(runner, "build", given, issuer.token(GITLAB, f"{BRANCH}main"))[0]
     assert done.returncode == 0, done.stdout + done.stderr
     assert registered(runner) == 1
-    done = runner.shell(SH, script, IDENTITY_TOKEN=issuer.token(GITLAB, branch.replace(":main", ":x")), **given)
+    done = gitlab_job(runner, "build", given, issuer.token(GITLAB, f"{BRANCH}x"))[0]
     assert "(AccessDenied)" in done.stderr
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+def gitlab_job(runner: Runner, name: str, variables: dict[str, str], token: str) -> tuple[Done, Done]:
+    """A job's script and its after_script, each in a shell of its own; the latter runs however the former ended.
+
+    What `extends` brings is there, but for before_script, which installs.
+    """
+    workflow = yaml.safe_load((runner.clone / ".gitlab-ci.yml").read_text())
+    job: dict[str, Any] = workflow[name]
+    while "extends" in job:
+        job = {**workflow[job["extends"]], **{key: value for key, value in job.items() if key != "extends"}}
+    (identity,) = job["id_tokens"]
+    given = {**variables, identity: token, "CI_BUILDS_DIR": str(runner.clone.parent)}
+    given |= {key: Template(value).substitute(given) for key, value in job["variables"].items()}
+    script, after = ("\n".join(job.get(part, ())) for part in ("script", "after_script"))
+    return runner.shell(SH, script, **given), runner.shell(SH, after, **given)
+
+
+def test_a_merge_request_of_gitlab(runner: Runner, issuer: Issuer, variables: dict[str, str]) -> None:
+    """The note is what GitLab's API takes: POST /projects/:id/merge_requests/:merge_request_iid/notes with a body."""
+    if not (runner.clone / ".gitlab-ci.yml").exists():
+        runner.slipway("runner", "gitlab", "acme/churn")
+    commit(runner.clone, "a change that is proposed")
+    merge = {
+        "CI_API_V4_URL": f"{issuer.address}/api/v4",
+        "CI_PROJECT_ID": "7",
+        "CI_MERGE_REQUEST_IID": "12",
+        "NOTE_TOKEN": NOTE_TOKEN,
+    }
+    token = issuer.token(GITLAB, f"{BRANCH}proposal")
+    evaluation = runner.clone / "evaluation.md"
+    checked, noted = gitlab_job(runner, "check", variables | merge, token)
+    assert checked.returncode == noted.returncode == 0, checked.stdout + checked.stderr + noted.stderr
+    text = evaluation.read_text()
+    assert text.startswith("### mill-check-churn: ")
+    assert issuer.notes == [("/api/v4/projects/7/merge_requests/12/notes", NOTE_TOKEN, text)]
+    assert NOTE_TOKEN not in checked.stdout + checked.stderr + noted.stdout + noted.stderr
+    assert registered(runner) == 0  # what is not merged is nowhere in the registry of the project
+    workflow = yaml.safe_load((runner.clone / ".gitlab-ci.yml").read_text())
+    assert workflow["check"]["artifacts"]["paths"] == [evaluation.name]
+
+
+def test_a_merge_request_of_gitlab_without_a_token_for_notes_or_with_a_wrong_one(
+    runner: Runner, issuer: Issuer, variables: dict[str, str]
+) -> None:
+    """The script is the same, and is not run again: what comes after it is."""
+    after = "\n".join(yaml.safe_load((GITLAB_FILE).read_text())["check"]["after_script"])
+    given = {
+        **variables,
+        "CI_API_V4_URL": f"{issuer.address}/api/v4",
+        "CI_PROJECT_ID": "7",
+        "CI_MERGE_REQUEST_IID": "1",
+    }
+    issuer.notes.clear()
+    (runner.clone / "evaluation.md").write_text("### 100 % & more\n")
+    lax = ("sh", "-e", "-c")  # as the runner's shell has it: a variable that is not there is empty
+    assert runner.shell(lax, after, **given).returncode == 0
+    assert issuer.notes == []
+    refused = runner.shell(lax, after, **given, NOTE_TOKEN="another")
+    assert refused.returncode != 0  # of after_script: GitLab says so, and the job stays as it was
+    assert "401" in refused.stderr
+    assert issuer.notes == [("/api/v4/projects/7/merge_requests/1/notes", "another", "### 100 % & more\n")]
+    (runner.clone / "evaluation.md").unlink()
+    assert runner.shell(lax, after, **given, NOTE_TOKEN=NOTE_TOKEN).returncode == 0  # the training had failed
+    assert len(issuer.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("job", "subject"),
+    [("check", "project_path:acme/other:ref_type:branch:ref:main"), ("build", f"{BRANCH}proposal")],
+)
+def test_no_token_of_another_place_at_gitlab(
+    job: str, subject: str, runner: Runner, issuer: Issuer, variables: dict[str, str]
+) -> None:
+    if not (runner.clone / ".gitlab-ci.yml").exists():
+        runner.slipway("runner", "gitlab", "acme/churn")
+    given = {**variables, "CI_COMMIT_BEFORE_SHA": "0" * 40, "NOTE_TOKEN": ""}
+    done, _ = gitlab_job(runner, job, given, issuer.token(GITLAB, subject))
+    assert done.returncode != 0
+    assert "(AccessDenied) when calling the AssumeRoleWithWebIdentity operation: Not authorized" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 NOW = time.time()
