@@ -71,7 +71,7 @@ clean:  ## stop loopback; delete its state and the environment
 	-@test ! -x $(BIN)/slipway || $(BIN)/slipway local down
 	rm -rf .venv .slipway
 
-# The import compiles the SageMaker SDK once: builds see .venv read-only, and each would do it again.
+# The import compiles the SageMaker SDK once: builds see .venv and this checkout read-only, and each would do it again.
 .venv/installed: requirements.lock pyproject.toml
 	@python=; for try in $(TRY); do \
 	  if $$try -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then python=$$try; break; fi; \
@@ -83,4 +83,5 @@ clean:  ## stop loopback; delete its state and the environment
 	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e . && \
 	AWS_DEFAULT_REGION=us-east-1 $(BIN)/python -c 'import slipway.build.model_build' && \
+	$(BIN)/python -m compileall -q -j 0 slipway loopback && \
 	touch $@

@@ -1,6 +1,7 @@
 """`get-pipeline-definition`: the definition of a pipeline as JSON, on stdout or in a file. Talks to nobody."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,4 +38,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    gc.freeze()  # Python would look through all that is left once more, for a tenth of a second
+    sys.exit(ended)

@@ -6,17 +6,12 @@ with all that they depend on, needs nothing of it; nor does `pip install --no-in
 wheels with their hashes. Run as a program by the Python of a build, so it imports nothing of loopback.
 """
 
-import base64
-import configparser
-import hashlib
-import json
 import os
 import re
 import sys
 import sysconfig
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 Installed = dict[str, Path]  # normalized name -> its dist-info folder, the first on the path
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)(\s+--hash=sha256:[0-9a-f]{64})*")
@@ -24,6 +19,7 @@ _WHEEL = re.compile(
     r"(\S+/)?(?P<name>\w+)-(?P<version>[^-\s]+)-py3-none-any\.whl\s+--hash=sha256:(?P<sha256>[0-9a-f]{64})"
 )
 _OF_AN_EXTRA = re.compile(r""";\s*extra\s*==\s*(['"])[^'"]*\1\s*$""")
+OURS = Path(__file__).parents[3]  # where loopback is installed, and slipway beside it
 _FLAGS = frozenset({"-q", "--quiet", "--no-input", "--disable-pip-version-check"})
 _ALONE = frozenset({"--no-index", "--no-deps"})  # what says that a wheel is all that is to be installed
 _COMMAND = """#!{python}
@@ -134,8 +130,7 @@ def nothing_to_do(arguments: list[str]) -> list[str] | None:
         return None
 
 
-@dataclass(frozen=True)
-class Wheel:
+class Wheel(NamedTuple):
     """A wheel of pure Python, its bytes those that a requirement's hash names."""
 
     path: Path
@@ -160,6 +155,8 @@ def wheel_in(arguments: list[str], own: Path, here: Installed) -> Wheel | None:
     asked = _WHEEL.fullmatch(lines[0]) if len(lines) == 1 and set(arguments) >= _ALONE else None
     if asked is None:
         return None
+    import hashlib
+
     wheel = Wheel(Path(lines[0].split()[0]), asked["name"], asked["version"], asked["sha256"])
     place = here.get(normal(wheel.name))
     if place and (place.parent == own or _version(place) == wheel.version):
@@ -168,7 +165,10 @@ def wheel_in(arguments: list[str], own: Path, here: Installed) -> Wheel | None:
 
 
 def unpack(wheel: Wheel, packages: Path, commands: Path) -> bool:
-    """Put its files and its commands where pip would, uncompiled; False, and nothing done, where that takes pip."""
+    """Put its files and its commands where pip would, compiling nothing; False, nothing done, where that takes pip."""
+    import json
+    import zipfile
+
     from packaging.specifiers import SpecifierSet
 
     with zipfile.ZipFile(wheel.path) as archive:
@@ -193,14 +193,37 @@ def unpack(wheel: Wheel, packages: Path, commands: Path) -> bool:
     for name, content in contents.items():
         (packages / name).parent.mkdir(parents=True, exist_ok=True)
         (packages / name).write_bytes(content)
+        if name.endswith(".py"):
+            link_bytecode(packages / name, OURS / name, content)
     for name, text in scripts.items():
         (commands / name).write_text(text)
         (commands / name).chmod(0o755)
     return True
 
 
+def link_bytecode(module: Path, twin: Path, content: bytes) -> None:
+    """Where what is installed with loopback has the same module, and has it compiled, it need not be compiled again."""
+    try:
+        compiled = Path(_bytecode_of(twin))
+        if twin.read_bytes() != content or not compiled.exists():
+            return
+        told = twin.stat()
+    except OSError:
+        return
+    link = Path(_bytecode_of(module))
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(compiled)
+    os.utime(module, ns=(told.st_atime_ns, told.st_mtime_ns))  # Python compares it with what is compiled
+
+
+def _bytecode_of(module: Path) -> str:
+    return f"{module.parent}/__pycache__/{module.stem}.{sys.implementation.cache_tag}.pyc"
+
+
 def _scripts(entry_points: str) -> dict[str, str]:
     """The commands of a package, run by the Python that installs it."""
+    import configparser
+
     sections = configparser.ConfigParser(delimiters=("=",))
     sections.optionxform = lambda optionstr: optionstr  # type: ignore[method-assign]  # names keep their case
     sections.read_string(entry_points)
@@ -216,14 +239,16 @@ def _scripts(entry_points: str) -> dict[str, str]:
 
 def _record(contents: dict[str, bytes], info: str, scripts: dict[str, str], commands: str) -> bytes:
     """The list of what was installed, with hashes, as a wheel has one itself."""
+    import base64
+    import hashlib
+
+    def digest(content: bytes) -> str:
+        return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
     every = {**contents, **{f"{commands}/{name}": text.encode() for name, text in scripts.items()}}
     every.pop(f"{info}/RECORD", None)
-    lines = [f"{name},sha256={_digest(content)},{len(content)}" for name, content in sorted(every.items())]
+    lines = [f"{name},sha256={digest(content)},{len(content)}" for name, content in sorted(every.items())]
     return "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
-
-
-def _digest(content: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
 def install_pure_wheel(arguments: list[str]) -> list[str] | None:

@@ -17,10 +17,13 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _PIP = """#!/bin/sh
 '''exec' "${{0%/*}}/python" "$0" "$@"
 ' '''
-import runpy
-runpy.run_path({program!r}, run_name="__main__")
+import sys
+sys.path.insert(0, {folder!r})
+from pip_front import main
+del sys.path[0]
+sys.exit(main())
 """
-_PIP_PROGRAM = str(Path(__file__).parent / "pip_front.py")
+_PIP_FOLDER = str(Path(__file__).parent)
 # A script is run by the Python of the build in whose `tools` it was called.
 _SCRIPT = """#!/bin/sh
 '''exec' "${0%/tools/*}/python/bin/python" "$0" "$@"
@@ -55,7 +58,7 @@ def make(folder: Path, python: str) -> Path:
     (packages / "_machine.pth").write_text("".join(f"{place}\n" for place in packages_of(python)))
     for name in ("pip", "pip3", f"pip{VERSION}"):
         path = commands / name
-        path.write_text(_PIP.format(program=_PIP_PROGRAM))
+        path.write_text(_PIP.format(folder=_PIP_FOLDER))
         path.chmod(0o755)
     return commands
 

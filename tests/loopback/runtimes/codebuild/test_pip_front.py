@@ -1,6 +1,7 @@
 """When pip has nothing to do, and when only pip can tell."""
 
 import hashlib
+import py_compile
 import subprocess
 import sys
 import venv
@@ -147,6 +148,30 @@ def test_a_wheel_is_installed_as_pip_does_it(tmp_path: Path) -> None:
     checked = [*by_front, "-m", "pip", "uninstall", "--yes", "--quiet", "tool"]  # by what RECORD lists
     subprocess.run(checked, check=True)
     assert tree(tmp_path / "front") == {}
+
+
+def test_a_module_that_is_installed_compiled_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requirement(tmp_path, {**PARTS, "tool/other.py": "X = 1\n", "tool/new.py": "X = 2\n"})
+    installed, packages = tmp_path / "installed", tmp_path / "packages"
+    (installed / "tool").mkdir(parents=True)
+    (installed / "tool/__init__.py").write_text(PARTS["tool/__init__.py"])
+    (installed / "tool/other.py").write_text("X = 3\n")
+    for name in ("__init__", "other"):
+        py_compile.compile(str(installed / f"tool/{name}.py"))
+    monkeypatch.setattr(pip_front, "OURS", installed)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    wheel = pip_front.wheel_in(ALONE, packages, {})
+    assert wheel is not None
+    assert pip_front.unpack(wheel, packages, tmp_path / "bin")
+    [link] = (packages / "tool/__pycache__").iterdir()
+    assert link.resolve().parent == installed / "tool/__pycache__"
+    said = [sys.executable, "-v", "-c", "import tool; from tool import new, other; print(other.X, new.X)"]
+    told = subprocess.run(said, cwd=packages, capture_output=True, text=True, check=True)
+    assert f"code object from '{link}'" in told.stderr  # Python finds it to be of this file
+    assert told.stdout == "1 2\n"
 
 
 @pytest.mark.parametrize(
