@@ -18,7 +18,17 @@ pytestmark = pytest.mark.journey
 PROD = """
 instances: {type: ml.m5.large, count: 1}
 capture: {sampling_percent: 100}
-monitor: {data_quality: hourly, model_quality: hourly, ground_truth: labels/, labels_after_hours: 1}
+monitor:
+  data_quality: hourly
+  model_quality: hourly
+  bias: hourly
+  explainability: hourly
+  ground_truth: labels/
+  labels_after_hours: 1
+"""
+CHECKED = f"""
+bias: {{facets: {{hue: [0.9]}}, positive: ["{WINES[0]}"]}}
+explainability: {{rows: 30, num_samples: 60}}
 """
 STAGING = """
 instances: {type: ml.m5.large, count: 1}
@@ -42,6 +52,8 @@ class Winery(Mill):
             csv.writer(file).writerows(wines())
         made = self("new", "wine", "--data", str(self.table), "--label", "grower", "--model")
         assert (made["problem"], sorted(made["label"]["classes"])) == ("multiclass", sorted(WINES))
+        written = self.folder / "pipelines/wine/config.yml"
+        written.write_text(written.read_text() + CHECKED)
 
     def bring_data(self) -> None:
         self.s3.upload_file(str(self.table), self.bucket, "data/wine/wine.csv")
@@ -79,6 +91,31 @@ def test_it_arrives_answers_and_is_watched(winery: Winery) -> None:
     metrics = found["multiclass_classification_metrics"]
     assert metrics["accuracy"]["value"] == pytest.approx(right / len(rows))
     assert set(metrics["confusion_matrix"]) == {*WINES}
+
+
+def test_its_bias_and_its_reasons_are_watched(winery: Winery) -> None:
+    """After the requests and labels of the story before."""
+    look = winery.look_by_ourselves("plant-prod-bias", later=1)
+    assert look.status == "Completed"
+    found = json.loads(winery.read(f"s3://{winery.bucket}/{look.folder}/analysis.json"))
+    assert found["post_training_bias_metrics"]["label_value_or_threshold"] == WINES[0]
+    assert {metric["name"] for metric in metrics_of(found)} >= {"DPPL", "DI", "AD"}
+    look = winery.look_by_ourselves("plant-prod-attribution")
+    assert look.status == "Completed"
+    explained = json.loads(winery.read(f"s3://{winery.bucket}/{look.folder}/analysis.json"))["explanations"]
+    assert sorted(explained["kernel_shap"]) == sorted(WINES)
+    assert (explained["asked"]["rows"], explained["asked"]["num_samples"]) == (30, 60)
+    state = {row["schedule"]: row["message"] for row in winery("monitor", "status")["monitors"]}
+    assert "30 rows of 30 among " in state["plant-prod-attribution"]
+    shown = {monitor["type"]: monitor for monitor in winery("drift", "prod")["monitors"]}
+    assert {pair["group"] for pair in shown["ModelExplainability"]["figures"]} == {"all classes", *WINES}
+    assert {pair["group"] for pair in shown["ModelBias"]["figures"]} == {"hue"}
+
+
+def metrics_of(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the only group."""
+    [report] = analysis["post_training_bias_metrics"]["facets"]["hue"]
+    return list(report["metrics"])
 
 
 def quoted(label: str) -> str:

@@ -129,7 +129,8 @@ BIAS = (
 ATTRIBUTIONS = (
     '<details class="small soft"><summary>How to read the figures</summary>'
     "<p>How much a feature counts is its mean absolute SHAP value, here as a share of all. It is a violation when the "
-    "order of the features changes so much that nDCG is below 0.9: what counted much counts little.</p></details>"
+    "order of the features changes so much that nDCG is below 0.9: what counted much counts little. Of several classes "
+    "the order over all of them is compared.</p></details>"
 )
 
 
