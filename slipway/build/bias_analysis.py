@@ -13,7 +13,7 @@ def configuration(bias: Bias, data: Data) -> dict[str, Any]:
     """As Clarify takes it, so that either engine may watch what the other has registered; of several classes ours."""
     classes = (data.label.classes if data.label else None) or ()
     facets = [
-        {"name_or_index": name, "value_or_threshold": [_as_prepared(value) for value in values]}
+        {"name_or_index": name, "value_or_threshold": [as_prepared(value) for value in values]}
         for name, values in bias.facets.items()
     ]
     return {
@@ -27,6 +27,6 @@ def configuration(bias: Bias, data: Data) -> dict[str, Any]:
     }
 
 
-def _as_prepared(value: str | float) -> str | float | None:
+def as_prepared(value: str | float) -> str | float | None:
     """A category in the spelling that Prepare gives it: `True` is true."""
     return cells.category(value) if isinstance(value, str) else value

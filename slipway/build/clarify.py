@@ -19,12 +19,11 @@ from sagemaker.mlops.workflow.clarify_check_step import (
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
+from slipway.build.bias_analysis import POSITIVE, as_prepared
 from slipway.build.checks import Checked, checks
 from slipway.build.config import Bias, Explainability
 from slipway.build.steps import CACHE, STEP_RETRIES, Trained, Workshop, document, output_uri
-from slipway.tabular import cells
 
-POSITIVE = 1  # of the labels that Prepare writes, and of those that a team uploads
 __all__ = ["checks", "clarify_steps"]  # where a pipeline.py of earlier versions finds `checks`
 PROBABILITY = ModelPredictedLabelConfig(probability=0, probability_threshold=0.5)  # the answer's first column
 
@@ -61,7 +60,7 @@ def _model_config(shop: Workshop, model: ModelStep) -> ModelConfig:
 
 def _bias(shop: Workshop, bias: Bias, prepared: ProcessingStep, asked: ModelConfig, checked: Checked) -> None:
     """What the training rows say of the groups, and what the model says of them in the test rows."""
-    values = [[_as_prepared(value) for value in group] for group in bias.facets.values()]
+    values = [[as_prepared(value) for value in group] for group in bias.facets.values()]
     groups = BiasConfig([POSITIVE], [*bias.facets], values, bias.group)
     skip = shop.parameters.skip_bias
     data = DataBiasCheckConfig(_rows(shop, prepared, "DataBias", "train"), groups)
@@ -69,11 +68,6 @@ def _bias(shop: Workshop, bias: Bias, prepared: ProcessingStep, asked: ModelConf
     _add(checked, _step(shop, "DataBias", data, skip, cache_config=CACHE), "bias_pre_training")
     _add(checked, _step(shop, "ModelBias", model, skip), "bias_post_training")
     checked.baselines["bias_config_file"] = _monitors_config(shop, model)
-
-
-def _as_prepared(value: str | float) -> str | float | None:
-    """A category in the spelling that Prepare gives it: `True` is true."""
-    return cells.category(value) if isinstance(value, str) else value
 
 
 def _explainability(

@@ -545,7 +545,7 @@ def _beside(folder: Path, config: Config) -> Iterator[Disagreement]:
         return
     if config.hyperparameters is not None:
         yield ("hyperparameters",), f"XGBoost's, whose place {model_file.FILE} takes: its own are model.settings"
-    if config.explainability is not None and not (folder / FEATURES).exists():
+    if config.explainability and config.monitoring.engine == "slipway" and not (folder / FEATURES).exists():
         yield from config.too_few_samples(config.explainability)
     if (count := config.instances.training.count) > 1:
         yield ("instances", "training", "count"), f"found {count}; {model_file.FILE} is fitted on one"

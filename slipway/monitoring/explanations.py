@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slipway.analysis import analysis_metrics, analysis_violations, capture, datasets, documents
 from slipway.analysis.errors import BadInput
@@ -70,19 +71,26 @@ def _contributions(model: Model, explainer: Explainer, captured: Path) -> tuple[
 
 
 def _of_some(model: Model, explainer: Explainer, requests: Iterator[Request], most: int) -> tuple[Any, str]:
-    """The same of a model.py, which is asked for long about each row: of some of the requests, and of their rows."""
-    import pandas as pd
-
+    """The same of some of the requests, and of their rows, where each takes long or leaves much."""
     chosen, count = _draw(requests, most)
     read = [parsed for request in chosen if (parsed := _parse(model, request)) is not None]
     unread = _say_unread(len(chosen) - len(read))
     if not read:
         return _NONE, unread
-    rows = pd.concat(read, ignore_index=True)
-    every = rows.iloc[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    rows = sum(map(len, read))
+    every = _take(read, np.linspace(0, rows - 1, min(most, rows)).astype(int))
     some = f"{len(every)} rows of {len(chosen)} among {count} captured requests were explained."
-    bounded = len(every) < len(rows) or len(chosen) < count
+    bounded = len(every) < rows or len(chosen) < count
     return explainer.contributions(every), " ".join(filter(None, (some if bounded else "", unread)))
+
+
+def _take(parts: list[Any], places: NDArray[np.int64]) -> Any:
+    """Some rows of matrices, or of the frames of a model.py, that are one behind the other."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)[places]
+    import pandas as pd  # which XGBoost does without
+
+    return pd.concat(parts, ignore_index=True).iloc[places]
 
 
 def _parse(model: Model, request: Request) -> Any:

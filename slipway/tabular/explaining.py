@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TREES = "exact contributions of boosted trees (pred_contribs), in the unit of their margin"
 KERNEL = "Kernel SHAP against one usual row, in the unit of the answer"
+FIGURES, FEWEST = 4_000_000, 1_000  # of an hour of several classes: contributions that are kept; rows at least
 METHOD = "method"  # of a document's explanations
 ASKED = "asked"  # beside it: with what a model.py was asked
 
@@ -71,7 +72,9 @@ def _of_trees(model: Model) -> Explainer:
         found = np.asarray(booster.predict(matrix, pred_contribs=True), dtype=np.float64)
         return found if found.ndim > 2 else found[:, None, :]
 
-    return Explainer(TREES, contributions)
+    classes = len(model.target.classes)
+    figures = classes * (len(model.encoder.features) + 1)
+    return Explainer(TREES, contributions, max(FEWEST, FIGURES // figures) if classes else None)
 
 
 def _of_own(asked: "Asking") -> Explainer:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from slipway.build import bias_analysis
+from slipway.tabular import explaining
 from slipway.tabular.baselines import Lifecycle
 from slipway.tabular.checking import Folders, raw_rows
 from slipway.tabular.scripts import bias, explain
@@ -75,6 +76,14 @@ def test_requests_like_those_of_the_version_are_explained_alike(watched, request
     found = watched.document(f"{FOLDER}/analysis.json")["explanations"]
     assert list(found["kernel_shap"]) == [*WINES]
     assert found["over_classes"]["global_shap_values"].keys() == found["kernel_shap"]["3"]["global_shap_values"].keys()
+
+
+def test_of_an_hour_with_more_figures_than_are_kept_some_requests_are_explained(watched, requests, monkeypatch):
+    monkeypatch.setattr(explaining, "FEWEST", 10)
+    monkeypatch.setattr(explaining, "FIGURES", 20 * len(WINES) * 14)
+    watched.capture(HOUR, *requests)
+    assert watched.run(**EXPLAINED).endswith(f" 20 rows of 20 among {len(requests)} captured requests were explained.")
+    assert watched.document(f"{FOLDER}/execution.json")["rows"] == 20
 
 
 def test_cloudwatch_is_told_how_much_features_count_over_all_classes(watched, requests):
