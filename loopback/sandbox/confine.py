@@ -1,7 +1,8 @@
 """A program in a room of its own: `confine.py PLAN COMMAND ...`. Every build and function waits for it to start.
 
-PLAN is JSON: `{"hidden": [...], "shown": [[path, source, writable], ...]}`. The process waits for the command's end and
-ends the same way; when it is ended from outside, the command and all that it has started end, too.
+PLAN is JSON: `{"hidden": [...], "shown": [[path, source, writable], ...], "root": path}`; where root is "", / cannot
+be written to. The process waits for the command's end and ends the same way; when it is ended from outside, the command
+and all that it has started end, too.
 """
 
 import json
@@ -24,12 +25,15 @@ NO_ROOM = 125  # as docker run: the container could not be made
 _PROGRAM = (sys.executable, "-I", "-S", __file__)
 
 
-def command(argv: Sequence[str], state: Path, shows: Iterable[Show], covers: Iterable[str] = ()) -> list[str]:
+def command(
+    argv: Sequence[str], state: Path, shows: Iterable[Show], covers: Iterable[str] = (), root: str = ""
+) -> list[str]:
     """The command line that runs another one with the user's home, the state folder and everybody's files hidden.
 
-    `covers` are further folders to hide. Where the system refuses rooms it is that other one.
+    `covers` are further folders to hide; what is written right below / goes into the folder `root`, where there is one.
+    Where the system refuses rooms it is that other one.
     """
-    return list(argv) if refusal() else [*_PROGRAM, _document([str(state)], shows, covers), *argv]
+    return list(argv) if refusal() else [*_PROGRAM, _document([str(state)], shows, covers, root), *argv]
 
 
 @cache
@@ -41,9 +45,10 @@ def refusal() -> str | None:
     return (tried.stderr.strip() or "the attempt failed") if tried.returncode else None
 
 
-def _document(state: Sequence[str], shows: Iterable[Show], covers: Iterable[str] = ()) -> str:
+def _document(state: Sequence[str], shows: Iterable[Show], covers: Iterable[str] = (), root: str = "") -> str:
     hidden = (*hidden_folders(os.path.expanduser("~"), state), *covers)
-    return json.dumps({"hidden": hidden, "shown": [[show.path, show.source, show.writable] for show in shows]})
+    shown = [[show.path, show.source, show.writable] for show in shows]
+    return json.dumps({"hidden": hidden, "shown": shown, "root": root})
 
 
 def main(document: str, argv: list[str]) -> NoReturn:
@@ -57,7 +62,7 @@ def main(document: str, argv: list[str]) -> NoReturn:
     except OSError as fault:
         _refuse(fault)
     if pid == 0:
-        _execute(plan(wanted["hidden"], [Show(*show) for show in wanted["shown"]]), folder, argv)
+        _execute(plan(wanted["hidden"], [Show(*show) for show in wanted["shown"]]), wanted["root"], folder, argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the command, whose end this one awaits
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -67,7 +72,7 @@ def main(document: str, argv: list[str]) -> NoReturn:
     os._exit(code)
 
 
-def _execute(wanted: Plan, folder: str, argv: list[str]) -> NoReturn:
+def _execute(wanted: Plan, root: str, folder: str, argv: list[str]) -> NoReturn:
     """Furnish the room and become the command in it, with the rights of a container."""
     try:
         system.die_with_parent()
@@ -79,6 +84,8 @@ def _execute(wanted: Plan, folder: str, argv: list[str]) -> NoReturn:
         os.close(door)
         mounts.seal_covers(wanted)
         mounts.mount_proc()
+        if root:
+            mounts.enter_root(root)
         system.bound_privileges()
         system.drop_privileges()
         os.chdir(folder)

@@ -93,6 +93,29 @@ def make_terminals_and_memory() -> None:
     mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "tmpfs", "mode=1777")  # noqa: S108
 
 
+def enter_root(folder: str) -> None:
+    """Make a folder this process's root, with all that the present root shows in it. Raises OSError.
+
+    What is then written right below / goes into the folder: in a container, too, / can be written to.
+    """
+    mount(folder, folder, MS_BIND)
+    system.set_access(folder, writable=True)
+    # What the folder lies in comes first: the mounts of the others would be in it, too.
+    for entry in sorted(os.scandir("/"), key=lambda entry: not folder.startswith(f"{entry.path}/")):
+        place = f"{folder}{entry.path}"
+        if entry.is_symlink():
+            with suppress(FileExistsError):
+                os.symlink(os.readlink(entry.path), place)
+        elif entry.is_dir():
+            os.makedirs(place, exist_ok=True)
+            mount(entry.path, place, MS_BIND | MS_REC)
+        else:
+            os.close(os.open(place, os.O_CREAT | os.O_WRONLY, 0o644))
+            mount(entry.path, place, MS_BIND)
+    os.chroot(folder)
+    os.chdir("/")
+
+
 def keep_door(door: int) -> None:
     """Let copies of this namespace find the door at DOOR. Raises OSError."""
     mount(f"/proc/self/fd/{door}", DOOR, MS_BIND | MS_REC)

@@ -17,7 +17,7 @@ from typing import NoReturn
 from loopback.runtimes.jobs import interpreter, isolation
 from loopback.runtimes.jobs.interpreter import Warmth
 from loopback.runtimes.jobs.messages import HostSpec, load_spec, receive, send
-from loopback.sandbox import system
+from loopback.sandbox import mounts, system
 from loopback.sandbox.plan import View, rest, show_paths
 from loopback.sandbox.rooms import Room
 
@@ -106,6 +106,7 @@ def _settle(spec: HostSpec, quarters: Quarters | None) -> HostSpec:
     )
     for fd in (room.mounts, room.names, room.door):
         os.close(fd)
+    mounts.enter_root(f"{os.path.dirname(spec.folder)}/{isolation.ROOT}")
     socket.sethostname(spec.hostname)
     spec = _with_own_packages(spec)
     system.drop_privileges()
@@ -142,7 +143,8 @@ def rewrite_paths(spec: HostSpec) -> HostSpec:
         return text.replace(isolation.OPT_ML, spec.folder)
 
     environ = {key: move_text(value) for key, value in spec.environ.items()} | {"SAGEMAKER_BASE_DIR": spec.folder}
-    return replace(spec, argv=tuple(map(move_text, spec.argv)), environ=environ, cwd=move_text(spec.cwd))
+    cwd = move_text(spec.cwd) if spec.cwd != "/" else f"{os.path.dirname(spec.folder)}/{isolation.ROOT}"
+    return replace(spec, argv=tuple(map(move_text, spec.argv)), environ=environ, cwd=cwd)
 
 
 def _redirect(output: int) -> None:

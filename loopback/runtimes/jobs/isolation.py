@@ -15,6 +15,7 @@ from loopback.sandbox.plan import Show, View, holders, rest, show_paths
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 OPT_ML = "/opt/ml"
+ROOT = "root"  # in a host's folder: what it has as /, where it may write
 JOIN_SECONDS = 10.0
 
 

@@ -291,11 +291,11 @@ def _run(spec: HostSpec, wish: Wish, python: str) -> int:
         "PS1": f"({spec.hostname}) \\w \\$ ",
         "TERM": os.environ.get("TERM", "dumb"),
     }
-    folder = spec.cwd if spec.cwd != "/" else f"{spec.folder if confine.refusal() else isolation.OPT_ML}"
+    folder = spec.cwd if spec.cwd != "/" else isolation.OPT_ML
     # The room's first process hears no Ctrl-C: it is a shell that waits, and not the command.
     entered = ["/bin/sh", "-c", f'cd {shlex.quote(folder)} && "$@"; exit $?', "sh", *argv]
     covers = () if Path(isolation.OPT_ML).is_dir() or not Path("/opt").is_dir() else ("/opt",)
-    command = confine.command(entered, wish.state, _shows(spec, python, covers), covers)
+    command = confine.command(entered, wish.state, _shows(spec, python, covers), covers, str(root / isolation.ROOT))
     with _terminal():
         code = subprocess.call(command, env=environ, cwd="/")
     return code if code >= 0 else 128 - code

@@ -362,3 +362,38 @@ def test_nothing_remains_of_a_job_that_locks_its_folders(bench: Bench) -> None:
     code = "import os; os.chdir('/opt/ml/output'); os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a', 0)"
     bench.process("python3", "-c", code)
     assert bench.left() == []
+
+
+ANYWHERE = """
+import os, pathlib, sys
+assert os.getcwd() == "/", os.getcwd()
+pathlib.Path("model.bin").write_text("1")
+pathlib.Path("/absolute.bin").write_text("2")
+os.mkdir("/data")
+print(sorted(os.listdir("/")), pathlib.Path("opt/ml/processing/in/a.csv").read_text())
+try:
+    pathlib.Path("/usr/new").touch()
+except OSError as error:
+    print("refused", error.strerror)
+"""
+
+
+def test_a_job_writes_beside_the_machines_folders(bench: Bench) -> None:
+    """As in a container, where / can be written to: AWS's own evaluation scripts unpack the model to `.`."""
+    before = sorted(os.listdir("/"))
+    bench.s3.put("d/a.csv", "seen")
+    outcome = bench.process("python3", "-c", ANYWHERE, inputs=[("in", "s3://b/d/")])
+    assert outcome.status == "Completed", outcome
+    listed, refused = bench.logs.text().splitlines()
+    assert {"model.bin", "absolute.bin", "data", "opt", "usr"} <= set(listed.split("'"))
+    assert listed.endswith("seen")
+    assert refused == "refused Read-only file system"
+    assert sorted(os.listdir("/")) == before
+    assert not bench.left()
+
+
+def test_what_a_job_writes_to_its_root_no_other_sees(bench: Bench) -> None:
+    for expected in ("False", "False"):
+        code = "import os, pathlib; print(os.path.exists('/mark')); pathlib.Path('/mark').touch()"
+        assert bench.process("python3", "-c", code).status == "Completed"
+        assert set(bench.logs.text().split()) == {expected}
