@@ -42,6 +42,7 @@ from loopback.ministack import (
     nested_stacks,
     object_events,
     object_files,
+    parallel_deletions,
     parallel_stacks,
     permissions,
     programs,
@@ -138,6 +139,7 @@ PARTS = (
     metric_queries,
     bucket_policies,
     change_sets,
+    parallel_deletions,
     parallel_stacks,
 )
 
@@ -202,7 +204,9 @@ class Ministack:
         self.events = events.Events(self._modules["ministack.services.eventbridge"], self.state, self.permissions)
         self.waiting = waiting.Waiting()
         parallel_stacks.ParallelStacks()
+        deletions = parallel_deletions.ParallelDeletions()
         exports.Exports()
+        deletions.watch_updates()
         nested_stacks.NestedStacks(lambda: self._loop)
         self._recovery = stack_recovery.Recovery(self.state)
         self._answer = acknowledge.Acknowledged(uploads.Uploads(self._app.app, staging), self.state)

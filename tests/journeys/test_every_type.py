@@ -4,6 +4,7 @@
 """
 
 import io
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -70,6 +71,12 @@ def model() -> bytes:
     return packed.getvalue()
 
 
+def definition(template: str, name: str) -> str:
+    """The lines of a resource."""
+    (found,) = re.findall(rf"^  {name}:.*\n(?:    .*\n|\n)*", template, re.MULTILINE)
+    return str(found)
+
+
 @pytest.mark.parametrize("file", ["every_type_base.yml", "every_type_ours.yml"])
 def test_every_type_is_made_changed_and_deleted(loopback: Any, wait_until: Any, file: str) -> None:
     s3, stacks = loopback.client("s3"), loopback.client("cloudformation")
@@ -115,8 +122,9 @@ def test_every_type_is_made_changed_and_deleted(loopback: Any, wait_until: Any, 
     made = {
         one["LogicalResourceId"] for one in stacks.list_stack_resources(StackName="every")["StackResourceSummaries"]
     }
-    changed = [event for event in events(stack_id) if event["ResourceStatus"] == "UPDATE_COMPLETE"]
-    assert made <= {event["LogicalResourceId"] for event in changed}
+    updates = [event for event in events(stack_id) if event["ResourceStatus"] == "UPDATE_COMPLETE"]
+    changed = {event["LogicalResourceId"] for event in updates}
+    assert {name for name in made if "Turn" in definition(texts[file], name)} <= changed
     stacks.delete_stack(StackName="every")
     assert settled() == "DELETE_COMPLETE", reasons()
     gone = [event for event in events(stack_id) if event["ResourceStatus"] == "DELETE_COMPLETE"]

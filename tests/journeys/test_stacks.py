@@ -206,7 +206,7 @@ def test_a_custom_resource_that_never_answers_holds_nobody_up(loopback: Any, wai
 ANSWERS = """
 import cfnresponse, time
 def handler(event, context):
-    bad = event["RequestType"] == "Create" and event["ResourceProperties"].get("Bad")
+    bad = event["RequestType"] != "Delete" and event["ResourceProperties"].get("Bad")
     time.sleep(0 if bad else 1)
     status = cfnresponse.FAILED if bad else cfnresponse.SUCCESS
     cfnresponse.send(event, context, status, {}, event["LogicalResourceId"])
@@ -256,6 +256,98 @@ def test_what_needs_nothing_of_each_other_is_made_at_once(shared: Any) -> None:
     last = order.index(("Last", "CREATE_IN_PROGRESS"))
     assert last > max(order.index((name, "CREATE_COMPLETE")) for name in ("One", "Two"))
     assert len(order) == len(set(order))
+
+
+def overlap(order: list[tuple[str, str]], begun: str, ended: str, *names: str) -> bool:
+    """Whether all of them had begun before the first one ended."""
+    return max(order.index((name, begun)) for name in names) < min(order.index((name, ended)) for name in names)
+
+
+def test_an_update_changes_and_removes_at_once(shared: Any) -> None:
+    """Statuses and their order: CloudFormation User Guide, "View stack events" (a stack that is updated)."""
+    cloudformation = shared.client("cloudformation")
+    capabilities = ["CAPABILITY_IAM"]
+    cloudformation.create_stack(StackName="changing", TemplateBody=three_at_once(), Capabilities=capabilities)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="changing", WaiterConfig={"Delay": 1})
+    before = len(events_of(cloudformation, "changing"))
+    template = json.loads(three_at_once(One={"N": "2"}, Two={"N": "2"}, Three={"N": "2"}))
+    template["Resources"]["More"] = {"Type": "AWS::SNS::Topic"}
+    cloudformation.update_stack(StackName="changing", TemplateBody=json.dumps(template), Capabilities=capabilities)
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="changing", WaiterConfig={"Delay": 1})
+    order = [(name, status) for name, status, _ in events_of(cloudformation, "changing")][before:]
+    assert overlap(order, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "One", "Two", "Three")
+    assert len(order) == len(set(order))
+    assert not [name for name, _ in order if name in ("Role", "Function", "Last")]  # as they were
+    assert [status for name, status in order if name == "More"] == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+    told = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]
+    assert [status for name, status in order if name == "changing"] == told
+
+    before += len(order)
+    for name in ("One", "Two", "Last"):
+        del template["Resources"][name]
+    cloudformation.update_stack(StackName="changing", TemplateBody=json.dumps(template), Capabilities=capabilities)
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="changing", WaiterConfig={"Delay": 1})
+    order = [(name, status) for name, status, _ in events_of(cloudformation, "changing")][before:]
+    assert overlap(order, "DELETE_IN_PROGRESS", "DELETE_COMPLETE", "One", "Two")
+    cleanup = order.index(("changing", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
+    assert cleanup < order.index(("Last", "DELETE_IN_PROGRESS")) < order.index(("Last", "DELETE_COMPLETE"))
+    assert order.index(("Last", "DELETE_COMPLETE")) < order.index(("One", "DELETE_IN_PROGRESS"))
+    assert order[-1] == ("changing", "UPDATE_COMPLETE")
+    assert len(order) == len(set(order))
+    left = cloudformation.describe_stack_resources(StackName="changing")["StackResources"]
+    assert {one["LogicalResourceId"] for one in left} == {"Role", "Function", "Three", "More"}
+
+
+def test_a_deletion_goes_at_once_the_dependents_first(shared: Any) -> None:
+    cloudformation = shared.client("cloudformation")
+    template = json.loads(three_at_once())
+    template["Resources"]["Last"]["DeletionPolicy"] = "Retain"
+    given = {"StackName": "going", "TemplateBody": json.dumps(template), "Capabilities": ["CAPABILITY_IAM"]}
+    identity = cloudformation.create_stack(**given)["StackId"]
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="going", WaiterConfig={"Delay": 1})
+    before = len(events_of(cloudformation, identity))
+    cloudformation.delete_stack(StackName="going")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=identity, WaiterConfig={"Delay": 1})
+    order = [(name, status) for name, status, _ in events_of(cloudformation, identity)][before:]
+    assert (order[0], order[-1]) == (("going", "DELETE_IN_PROGRESS"), ("going", "DELETE_COMPLETE"))
+    assert overlap(order, "DELETE_IN_PROGRESS", "DELETE_COMPLETE", "One", "Two", "Three")
+    function = order.index(("Function", "DELETE_IN_PROGRESS"))
+    assert function > max(order.index((name, "DELETE_COMPLETE")) for name in ("One", "Two", "Three"))
+    assert order.index(("Role", "DELETE_IN_PROGRESS")) > order.index(("Function", "DELETE_COMPLETE"))
+    assert [status for name, status in order if name == "Last"] == ["DELETE_SKIPPED"]
+    assert len(order) == len(set(order))
+
+
+def test_an_update_that_fails_or_is_cancelled_is_taken_back(shared: Any, wait_until: Any) -> None:
+    cloudformation = shared.client("cloudformation")
+    capabilities = ["CAPABILITY_IAM"]
+    cloudformation.create_stack(StackName="back", TemplateBody=three_at_once(), Capabilities=capabilities)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="back", WaiterConfig={"Delay": 1})
+
+    def change(number: str, **two: str) -> list[tuple[str, str, str]]:
+        """The events of an update that does not come to a good end."""
+        before = len(events_of(cloudformation, "back"))
+        text = three_at_once(One={"N": number}, Two={"N": number} | two, Three={"N": number})
+        template = json.loads(text)
+        template["Resources"]["Last"]["Properties"] = {"DelaySeconds": 5}
+        cloudformation.update_stack(StackName="back", TemplateBody=json.dumps(template), Capabilities=capabilities)
+        if not two:
+            cloudformation.cancel_update_stack(StackName="back")
+        status = "UPDATE_ROLLBACK_COMPLETE"
+        wait_until(lambda: events_of(cloudformation, "back")[-1][:2] == ("back", status), 60)
+        return events_of(cloudformation, "back")[before:]
+
+    events = change("2", Bad="yes")
+    failed = [(name, reason) for name, status, reason in events if status == "UPDATE_FAILED"]
+    assert failed[0][0] == "Two"
+    assert sorted(failed[1:]) == [("One", "Resource update cancelled"), ("Three", "Resource update cancelled")]
+    back = [status for name, status, _ in events if name == "One"]
+    assert back == ["UPDATE_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+    assert not [name for name, _, _ in events if name == "Last"]
+
+    events = change("3")
+    assert ("back", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated") in events
+    assert not [name for name, _, _ in events if name == "Last"]
 
 
 def test_one_that_fails_cancels_those_under_way_and_all_go(shared: Any) -> None:
