@@ -1,6 +1,7 @@
 """The control plane's process: it holds its lock, looks at the state, and says why it cannot start."""
 
 import errno
+import gc
 import logging
 import sqlite3
 import sys
@@ -39,11 +40,14 @@ def serve(settings: Settings) -> int:
 def _run(settings: Settings, announce: Callable[[], None], complain: Callable[[str], None]) -> None:
     few = limits.raise_files()
     state_check.require_sound(settings)
+    gc.disable()  # what is loaded stays: looking through it again and again takes its time, now and later
     from loopback.app import Control  # takes a second, and memory
 
     if few:
         log.warning("%s", few)
     control = Control(settings)
+    gc.freeze()
+    gc.enable()
     control.ground.base.state.complain_to(complain)
     control.run(announce)
 

@@ -38,7 +38,7 @@ from loopback.runtimes.endpoints.metrics import Metrics, Who
 from loopback.runtimes.endpoints.pools import DRAIN_SECONDS, Pool
 from loopback.runtimes.endpoints.refusals import Refusal, error
 from loopback.runtimes.endpoints.serverless import Sandboxes
-from loopback.runtimes.jobs.hosts import Zygote
+from loopback.runtimes.jobs.hosts import WARM_SERVERS, Zygote
 
 LOOK_EVERY, METRICS_EVERY, USAGE_EVERY = 0.5, 2.0, 10.0  # seconds
 DRAIN_AT_END = 2.0  # seconds for requests that are being answered when loopback goes down
@@ -70,7 +70,7 @@ class DataPlane:
         for path in (self._fleets, self._outbox):
             path.mkdir(parents=True, exist_ok=True)
         settings = Settings(folder.parent)
-        self.zygote = Zygote(1, 0, state=settings.state, readable=(str(settings.sdk_config),))
+        self.zygote = Zygote(1, 0, state=settings.state, readable=(str(settings.sdk_config),), modules=WARM_SERVERS)
         self._ground = InstanceDependencies(self.zygote, folder / "instances", sockets, OutboxLogs(self._outbox))
         self._recorders: dict[str, Recorder] = {}
         self._sealing: set[str] = set()  # the endpoints whose captured records have a timer

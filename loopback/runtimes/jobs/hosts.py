@@ -23,11 +23,9 @@ from loopback.sandbox.plan import hidden_folders
 PACKAGE_PARENT = str(Path(__file__).parents[3])
 END_SECONDS = 5.0  # for a zygote that was hung up on
 STARTS = 3  # attempts before a zygote that dies at once is given up
-WARM = (  # what jobs import: a host has it before its program begins
+WARM_SERVERS = (  # what model servers import: a host has it before its program begins
     "numpy",
     "pandas",
-    "pyarrow.parquet",
-    "pyarrow.csv",
     "scipy.sparse",
     "sklearn.compose",
     "sklearn.ensemble",
@@ -38,13 +36,18 @@ WARM = (  # what jobs import: a host has it before its program begins
     "sklearn.pipeline",
     "sklearn.preprocessing",
     "xgboost",
+    "logging.config",
+    "concurrent.futures.thread",
+    "multiprocessing.util",
+)
+WARM = (  # what jobs do, who read and draw more
+    *WARM_SERVERS,
+    "pyarrow.parquet",
+    "pyarrow.csv",
     "matplotlib.pyplot",
     "boto3",
     "argparse",
     "tarfile",
-    "logging.config",
-    "concurrent.futures.thread",
-    "multiprocessing.util",
 )
 
 
