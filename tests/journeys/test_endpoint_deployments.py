@@ -142,7 +142,7 @@ def test_an_alarm_brings_the_old_version_back(site: Site, wait_until: Callable[.
         before = len(load.answers)
         wait_until(lambda: len(load.answers) > before + 50, 5)
     assert len(load.errors) == after  # none after the traffic is back
-    assert all("a bad release" in error for error in load.errors)
+    assert all("500 Internal Server Error" in error for error in load.errors)
     assert (found["EndpointConfigName"], "ALARM: guard" in found["FailureReason"]) == ("old", True)
     alarm(site, "OK")
     site.sagemaker.delete_endpoint(EndpointName="guarded")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.journeys.test_endpoints import CAPTURE, Site
+from tests.journeys.test_endpoints import CAPTURE, Site, logged
 
 pytestmark = pytest.mark.journey
 
@@ -178,7 +178,8 @@ def test_asynchronous_requests_are_answered_in_s3_even_after_a_death(
     good, bad, none = ask("good"), ask("bad"), ask("none")
     assert (good["InferenceId"], good["OutputLocation"].startswith("s3://bucket/out/")) == ("good", True)
     wait_until(lambda: _body(own, good["OutputLocation"]) == b"ABC", 10)
-    assert b"division by zero" in wait_until(lambda: _body(own, bad["FailureLocation"]), 10)
+    assert b"500 Internal Server Error" in wait_until(lambda: _body(own, bad["FailureLocation"]), 10)
+    wait_until(lambda: "ZeroDivisionError: division by zero" in logged(own, "later"), 10)
     assert b"in/none" in wait_until(lambda: _body(own, none["FailureLocation"]), 10)
     heard: dict[str, Any] = {}
 

@@ -288,7 +288,7 @@ def _metrics(site: Site, wait_until: Any) -> None:
     assert total("ModelLatency") > 100  # microseconds
 
 
-def _logged(site: Site, endpoint: str) -> str:
+def logged(site: Site, endpoint: str) -> str:
     logs, group = site.loopback.client("logs"), f"/aws/sagemaker/Endpoints/{endpoint}"
     if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
         return ""
@@ -307,7 +307,7 @@ def test_what_cannot_be_answered_says_why(site: Site, wait_until: Any) -> None:
     assert "readme.txt is not an XGBoost model" in broken["FailureReason"]
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         site.sagemaker.update_endpoint(EndpointName="empty", EndpointConfigName=failed)
-    wait_until(lambda: "readme.txt is not an XGBoost model" in _logged(site, "empty"), 10)
+    wait_until(lambda: "readme.txt is not an XGBoost model" in logged(site, "empty"), 10)
     site.sagemaker.delete_endpoint(EndpointName="empty")
 
 

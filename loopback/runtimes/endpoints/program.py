@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvloop
 
-from loopback.images.serving.answers import Handler, ModelNotLoaded, Response, fail
+from loopback.images.serving.answers import Handler, ModelNotLoaded, Response, as_json
 from loopback.images.serving.models import load_model
 from loopback.runtimes.endpoints.http1 import STREAMED, Answer, Reply, Request, Server
 
@@ -130,7 +130,7 @@ def _gather_chunks(found: Response) -> Response:
     try:
         return Response(found.status, found.whole(), found.content_type)
     except Exception as error:  # noqa: BLE001 - the user's generator
-        return fail(error)
+        return as_json(500, error)
 
 
 async def _parts(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
