@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loopback.runtimes.endpoints.fleet import Variant
 from loopback.runtimes.endpoints.http1 import Answer, Client, ConnectionLost, message
+from loopback.runtimes.jobs import isolation
 from loopback.runtimes.jobs.hosts import Exit, HostCannotStart, HostProcess, Zygote
 from loopback.runtimes.jobs.messages import HostSpec
 from loopback.runtimes.jobs.output import Output
@@ -78,7 +79,7 @@ class Instance:
             await asyncio.sleep(POLL_SECONDS)
 
     def _spawn(self) -> HostProcess:
-        for part in ("ml", "home", "tmp"):
+        for part in ("ml", "home", "tmp", isolation.ROOT):
             (self._root / part).mkdir(parents=True)
         os.makedirs(os.path.dirname(self._socket), mode=0o700)
         shutil.copytree(self.variant.model, self._root / "ml" / "model", symlinks=True)
