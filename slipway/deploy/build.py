@@ -14,6 +14,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ TEMPLATE = FOLDER / "endpoint.yml"
 MONITORING = FOLDER / "monitoring.yml"
 NAMES = ("staging", "prod")
 RECENT = 20  # executions of modelbuild that are looked at
+UPLOADS = 8  # at once
 
 # argument: environment variable
 REQUIRED = {
@@ -268,6 +270,17 @@ def _value(found: argparse.Namespace, name: str) -> str:
     return str(getattr(found, name.replace("-", "_")))
 
 
+def _put_missing(s3: Any, bucket: str, objects: Mapping[str, bytes]) -> None:
+    """Put what the bucket does not have: the third part of a key is a hash of what lies below it."""
+    folders = sorted({"/".join(key.split("/")[:3]) for key in objects})
+    found = s3.get_paginator("list_objects_v2")
+    pages = [page for folder in folders for page in found.paginate(Bucket=bucket, Prefix=f"{folder}/")]
+    there = {item["Key"] for page in pages for item in page.get("Contents", [])}
+    missing = [key for key in objects if key not in there]
+    with ThreadPoolExecutor(UPLOADS) as pool:  # dozens of small objects, each a round trip
+        list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=objects[key]), missing))
+
+
 def _json(document: Any) -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
@@ -283,8 +296,7 @@ def main(
 
             services = Services(*(boto3.client(name) for name in ("sagemaker", "s3", "codepipeline")))
         written, objects, told = files(found, services)
-        for key, body in objects.items():
-            services.s3.put_object(Bucket=found.s3_bucket, Key=key, Body=body)
+        _put_missing(services.s3, found.s3_bucket, objects)
         for path, content in written.items():
             Path(path).write_text(content)
     except UsageError as error:

@@ -10,7 +10,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from slipway.deploy import build, stage
+from slipway.deploy import build, monitors, own_monitors, stage
 from slipway.deploy.build import Services
 from slipway.monitoring import code
 
@@ -113,7 +113,13 @@ class World:
     def reports(self, report=REPORT):
         self.gets("run/evaluation.json", report)
         self.s3.meta.events.register("provide-client-params.s3.PutObject", self._sent)
-        for _ in range(len(code.files(b"")) + 1):  # of the monitors' jobs, and the definition of a pipeline
+        self.takes(len(code.files(b"")) + 1)  # of the monitors' jobs, and the definition of a pipeline
+
+    def takes(self, count, present=()):
+        """The bucket is asked for two folders, the jobs' code and a definition, and is sent what it lacks."""
+        self.bucket.add_response("list_objects_v2", {"Contents": [{"Key": key} for key in present]})
+        self.bucket.add_response("list_objects_v2", {})
+        for _ in range(count):
             self.bucket.add_response("put_object", {})
 
     def _sent(self, params, **_more):
@@ -228,6 +234,18 @@ def test_what_the_monitors_of_our_own_need_is_uploaded(world, folder):
     assert read(folder, "promotion.json")["Watched"]["prod"] == "data_quality hourly"
 
 
+def test_what_the_bucket_has_is_not_sent_again(world, folder):
+    files = code.files(monitors.SCRIPT.read_bytes())
+    present = [f"{own_monitors.CODE}/{code.digest(files)}/{name}" for name in files]
+    world.describes(7)
+    world.gets("run/evaluation.json", REPORT)
+    world.s3.meta.events.register("provide-client-params.s3.PutObject", world._sent)
+    world.takes(1, present)
+    assert world.run(*staged(folder, "capture: {sampling_percent: 9}\nmonitor: {data_quality: hourly}")) == 0
+    given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
+    assert list(world.sent) == [given["DataQualityDefinition"]]
+
+
 @pytest.mark.parametrize(("there", "judged"), [(1, True), (0, False)])
 def test_limits_that_an_evaluation_has_not_written_are_left_out(world, folder, there, judged):
     limits = {"ContentType": "application/json", "S3Uri": "s3://demo-bucket/run/model_quality_constraints.json"}
@@ -236,8 +254,7 @@ def test_limits_that_an_evaluation_has_not_written_are_left_out(world, folder, t
     asked = {"Bucket": "demo-bucket", "Prefix": "run/model_quality_constraints.json", "MaxKeys": 1}
     world.bucket.add_response("list_objects_v2", {"KeyCount": there}, asked)
     world.s3.meta.events.register("provide-client-params.s3.PutObject", world._sent)
-    for _ in range(len(code.files(b"")) + 1):
-        world.bucket.add_response("put_object", {})
+    world.takes(len(code.files(b"")) + 1)
     text = "capture: {sampling_percent: 9}\nmonitor: {model_quality: hourly, ground_truth: labels/}"
     assert world.run(*staged(folder, text)) == 0
     given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
@@ -268,8 +285,7 @@ def test_the_performance_is_estimated_where_the_version_says_what_its_scores_are
         assert "does not say what its scores are worth, which estimated_performance of" in capsys.readouterr().err
         return
     world.s3.meta.events.register("provide-client-params.s3.PutObject", world._sent)
-    for _ in range(len(code.files(b"")) + 1):
-        world.bucket.add_response("put_object", {})
+    world.takes(len(code.files(b"")) + 1)
     assert world.run(*arguments) == 0
     given = read(folder, "prod-monitoring-config-export.json")["Parameters"]
     job = json.loads(world.sent[given["DataQualityDefinition"]])["Steps"][0]["Arguments"]
@@ -400,8 +416,7 @@ def test_an_explainability_monitor_s_configuration_is_uploaded(world, folder):
     world.gets("run/evaluation.json", REPORT)
     world.gets("code/1/analysis_config.json", {"headers": ["a"], "methods": {"shap": {}}})
     world.bucket.add_response("list_objects_v2", {"KeyCount": 1})
-    world.bucket.add_response("put_object", {})
-    world.bucket.add_response("put_object", {})
+    world.takes(2)
     sent = []
     world.s3.meta.events.register("provide-client-params.s3.PutObject", lambda params, **_: sent.append(params))
     text = "capture: {sampling_percent: 100}\nmonitor: {engine: sagemaker, explainability: hourly}"
