@@ -87,7 +87,8 @@ def quota_names() -> Iterator[str]:
     """The names of all quotas that are counted here."""
     from loopback.wire import model
 
-    yield from (quota.name for quota in service_quotas.OF_THE_ACCOUNT)
+    for quota in (*service_quotas.OF_THE_ACCOUNT, *service_quotas.build_quotas()):
+        yield quota.name
     for use, shape in _TYPES.items():
         for instance_type in model.service("sagemaker").shape_for(shape).enum:
             yield service_quotas.quota_name(instance_type, use)

@@ -16,6 +16,7 @@ from typing import Any
 
 QUOTA, IMAGE, CLOSED, SDK, ROLE = "quota", "image", "closed service", "SDK", "role"
 MOST = 200  # kinds and subjects; what is not met any more goes first
+PAUSE_SECONDS = 0.2  # in which the same words are not written again
 log = logging.getLogger("loopback")
 
 
@@ -48,13 +49,16 @@ class WarningFile:
 
     def note(self, warning: AwsWarning) -> None:
         """Keep it; what cannot be written is in the log alone."""
-        key = warning.kind, warning.subject
+        key, now = (warning.kind, warning.subject), self._now()
         with self._lock:
+            earlier = self._entries.get(key)
+            if earlier and earlier == {**asdict(warning), "at": earlier["at"]} and now - earlier["at"] < PAUSE_SECONDS:
+                return
             if key not in self._logged:
                 self._logged.add(key)
                 log.warning("%s %s: %s; %s", warning.kind, warning.subject, warning.text, warning.todo)
             self._entries.pop(key, None)
-            self._entries[key] = {**asdict(warning), "at": self._now()}
+            self._entries[key] = {**asdict(warning), "at": now}
             while len(self._entries) > MOST:
                 self._entries.pop(next(iter(self._entries)))
             self._write()

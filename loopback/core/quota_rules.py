@@ -8,8 +8,10 @@ from loopback.core.aws_warnings import QUOTA, AwsWarning, Warn, tell_nobody
 from loopback.core.errors import ResourceLimitExceeded
 from loopback.core.service_quotas import RECORDED
 
-LOOK = "aws service-quotas list-service-quotas --service-code sagemaker"
-ASK = f"look at what your account has ({LOOK}), and ask for more in Service Quotas"
+ASK = (
+    "look at what your account has (aws service-quotas list-service-quotas --service-code {}), "
+    "and ask for more in Service Quotas"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,15 @@ class QuotaRules:
         if limit is not None and demand.total > limit:
             raise ResourceLimitExceeded(refusal(demand, limit))
         if limit is None and (demand.default is None or demand.total > demand.default):
-            self.warn(AwsWarning(QUOTA, demand.name, _text(demand), ASK))
+            self.warn(AwsWarning(QUOTA, demand.name, _text(demand), ASK.format("sagemaker")))
+
+    def tell(self, demand: Demand, service: str) -> None:
+        """Tell of what goes beyond, where AWS lets it wait before it refuses anything."""
+        granted = self._limit(demand.name)
+        limit = demand.default if granted is None else granted
+        if limit is not None and demand.total > limit:
+            text = _text(demand) if granted is None else f"{_amount(demand)}; the account has {granted:.0f}"
+            self.warn(AwsWarning(QUOTA, demand.name, text, ASK.format(service)))
 
     def _limit(self, name: str) -> float | None:
         return next((value for pattern, value in self.granted.items() if fnmatch.fnmatchcase(name, pattern)), None)
@@ -68,7 +78,11 @@ def refusal(demand: Demand, limit: float) -> str:
 
 
 def _text(demand: Demand) -> str:
-    wanted = f"{demand.total:.0f} {demand.unit.lower()} at once"
+    wanted = _amount(demand)
     if demand.default is None:
         return f"{wanted}; which quota AWS gives by default is not known"
     return f"{wanted}; by default AWS gives {demand.default:.0f} ({RECORDED})"
+
+
+def _amount(demand: Demand) -> str:
+    return f"{demand.total:.0f} {demand.unit.lower()} at once"

@@ -67,6 +67,13 @@ OF_THE_ACCOUNT = (
     GROUPS,
 )
 
+_BUILD_ENVIRONMENTS = {"LINUX_CONTAINER": "Linux", "ARM_CONTAINER": "ARM"}
+_BUILD_SIZES = {"SMALL": "Small", "MEDIUM": "Medium", "LARGE": "Large", "XLARGE": "XLarge", "2XLARGE": "2XLarge"}
+_BUILDS: Mapping[str, float] = {
+    **dict.fromkeys(("Linux/Small", "Linux/Medium", "Linux/Large", "Linux/XLarge", "ARM/Small", "ARM/Large"), 1),
+    "Linux/2XLarge": 0,
+}
+
 # The sizes of a family that had a quota in the recording; all kinds of jobs have the same.
 _JOB_SIZES = {
     "c4": "xlarge 2xlarge 4xlarge 8xlarge",
@@ -158,6 +165,26 @@ def default_instances(instance_type: str, use: str) -> float | None:
     if size not in _SIZES[use].get(family, "").split():
         return None
     return _MORE_THAN_NONE.get(use, _NO_RECORD).get(instance_type, 0)
+
+
+def build_quota(environment_type: str, compute_type: str) -> Quota | None:
+    """How many builds of CodeBuild a new account may have at once in an environment; None where it is not known.
+
+    >>> build_quota("LINUX_CONTAINER", "BUILD_GENERAL1_SMALL").name
+    'Concurrently running builds for Linux/Small environment'
+    """
+    size = _BUILD_SIZES.get(compute_type.removeprefix("BUILD_GENERAL1_"))
+    name = f"{_BUILD_ENVIRONMENTS.get(environment_type)}/{size}"
+    return _build_quota(name) if name in _BUILDS else None
+
+
+def _build_quota(environment: str) -> Quota:
+    return Quota(f"Concurrently running builds for {environment} environment", "Builds", _BUILDS[environment])
+
+
+def build_quotas() -> tuple[Quota, ...]:
+    """All that are known of CodeBuild."""
+    return tuple(map(_build_quota, _BUILDS))
 
 
 def recorded_types(use: str) -> frozenset[str]:

@@ -156,6 +156,8 @@ class ParallelStacks:
             await self._make_all(work, stack, known)
             work.repeats = True
             await self._deploy(*arguments, **options)
+            if work.updates and stack.get("StackStatus") == "UPDATE_COMPLETE":
+                _restore_statuses(work, stack["_resources"])
         finally:
             self._work.pop(stack_name, None)
 
@@ -191,10 +193,10 @@ class ParallelStacks:
                 begun.add(name)
                 try:
                     properties, dynamic = self._resolve(work, name, made, known)
+                    change = self._change(work, stack, name, properties, made, known)
                 except Exception as fault:  # noqa: BLE001  # whatever the base raises is the resource's reason
                     self._fail(work, name, fault, running)
                     break
-                change = self._change(work, stack, name, properties, made, known)
                 running[asyncio.ensure_future(change)] = (name, (properties, dynamic))
             if not running:
                 return
@@ -364,3 +366,12 @@ class ParallelStacks:
             work.told.remove((name, status))
             return None
         return self._add_event(stack_id, stack_name, name, kind, status, *rest, **more)
+
+
+def _restore_statuses(work: Provisioning, records: Mapping[str, dict[str, Any]]) -> None:
+    """The base calls every resource of an updated stack updated: what was added is created, the rest is as it was."""
+    for name in work.outcomes.keys() & records.keys():
+        if name in work.unchanged:
+            records[name].update({key: work.before[name].get(key) for key in ("ResourceStatus", "Timestamp")})
+        elif name not in work.before:
+            records[name]["ResourceStatus"] = f"CREATE_{MADE}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from slipway.cli import screen
+from slipway.cli.target import UserError
 
 RECORD = "aws-warnings.json"
 
@@ -30,10 +31,13 @@ def since(state: Path, moment: datetime) -> list[AwsWarning]:
 
 
 def read(state: Path) -> list[AwsWarning]:
-    """All that a state folder has, by kind and subject."""
+    """All that a state folder has, by kind and subject. Raises UserError."""
     path = state / RECORD
-    entries = json.loads(path.read_text()) if path.is_file() else []
-    found = [AwsWarning(**{**entry, "at": datetime.fromtimestamp(entry["at"], UTC)}) for entry in entries]
+    try:
+        entries = json.loads(path.read_text()) if path.is_file() else []
+        found = [AwsWarning(**{**entry, "at": datetime.fromtimestamp(entry["at"], UTC)}) for entry in entries]
+    except (ValueError, TypeError, KeyError) as fault:
+        raise UserError(f"{path} cannot be read ({fault}); delete it, the next warning begins it anew") from None
     return sorted(found, key=lambda one: (one.kind, one.subject))
 
 

@@ -1,14 +1,17 @@
 """Builds: started by StartBuild or by a pipeline, shown, stopped, repeated. Those that run them read the rows."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from loopback.core import states
 from loopback.core.artifacts import Artifact
 from loopback.core.kinds import BUILD, BUILD_PROJECT
 from loopback.core.queries import Selection
+from loopback.core.quota_rules import Demand
+from loopback.core.service_quotas import build_quota
 from loopback.rows.codebuild import BuildProjectRow, BuildResult, BuildRow, PipelineArtifacts
 from loopback.rows.row import changes
 from loopback.services.codebuild import projects
@@ -20,6 +23,8 @@ from loopback.services.codebuild.errors import (
 from loopback.services.codebuild.overrides import effective, for_pipeline
 from loopback.services.codebuild.paging import list_ids, started_with
 from loopback.services.registry import Context, Request, Response, handles
+
+MOST_COUNTED = 100  # builds, for the account's quota
 
 
 @handles("StartBuild", service="codebuild")
@@ -101,9 +106,25 @@ def _create(project: str, new: BuildRow, context: Context) -> BuildRow:
     mark = str(uuid.uuid4())
     name = f"{project}:{mark}"
     doc = new.request | {"projectName": project, "buildNumber": number}
+    _tell_of_quota(doc.get("environment") or {}, context)
     row = replace(new, request=doc, logs=_logs(doc, project, mark)).create(context.store, name, project)
     context.on_change(BUILD.slug, name)
     return row
+
+
+def _tell_of_quota(environment: Mapping[str, Any], context: Context) -> None:
+    """Beyond the account's quota AWS lets builds wait, and refuses them when too many do: how many is not known."""
+    quota = build_quota(environment.get("type", ""), environment.get("computeType", ""))
+    if quota is None:
+        return
+    running = BuildRow.scan(context.store, Selection(BUILD, statuses=("IN_PROGRESS",)))
+    there = [row for row in islice(running, MOST_COUNTED) if _same(row.request.get("environment") or {}, environment)]
+    context.quotas.tell(Demand(quota.name, quota.unit, quota.default, len(there), 1), "codebuild")
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two environments count towards one quota."""
+    return all(one.get(member) == other.get(member) for member in ("type", "computeType"))
 
 
 def _check_limit(project: BuildProjectRow, context: Context) -> None:

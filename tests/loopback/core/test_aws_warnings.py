@@ -46,6 +46,18 @@ def test_the_log_has_each_once(tmp_path, caplog):
     assert caplog.messages == ["quota a: 2 at once; ask for more", "quota b: 2 at once; ask for more"]
 
 
+def test_the_same_words_are_not_written_with_each_request(tmp_path):
+    path, now = tmp_path / "w.json", [100.0]
+    file = WarningFile(path, lambda: now[0])
+
+    def at(seconds, text="2 at once"):
+        now[0] = seconds
+        file.note(warning("a", text))
+        return json.loads(path.read_text())[0]["at"]
+
+    assert [at(100.0), at(100.1), at(100.1, "3 at once"), at(100.5, "3 at once")] == [100.0, 100.0, 100.1, 100.5]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"a": 1}', '[{"kind": "quota"}]'])
 def test_what_cannot_be_read_is_begun_anew(tmp_path, text):
     path = tmp_path / "w.json"

@@ -38,6 +38,23 @@ def test_a_refusal_has_aws_s_words():
 
 
 @pytest.mark.parametrize(
+    ("granted", "one", "text"),
+    [
+        ({}, demand(used=0, delta=1, default=1), None),
+        ({}, demand(used=1, delta=1, default=1), "2 instances at once; by default AWS gives 1 (2024-02-10)"),
+        ({TRAINING: 2}, demand(used=1, delta=1, default=1), None),
+        ({TRAINING: 2}, demand(used=2, delta=1, default=1), "3 instances at once; the account has 2"),
+        ({}, demand(default=None), None),
+    ],
+)
+def test_what_aws_lets_wait_is_told_and_never_refused(granted, one, text):
+    told = []
+    QuotaRules(granted, is_new=True, warn=told.append).tell(one, "codebuild")
+    assert [warning.text for warning in told] == ([text] if text else [])
+    assert all("--service-code codebuild" in warning.todo for warning in told)
+
+
+@pytest.mark.parametrize(
     ("rules", "one", "ends"),
     [
         (QuotaRules(), demand(), "2 instances at once; by default AWS gives 0 (2024-02-10)"),

@@ -48,6 +48,14 @@ def test_the_default_of_a_type(instance_type, use, default):
     assert quotas.default_instances(instance_type, use) == default
 
 
+def test_environments_of_builds_are_codebuild_s():
+    model = botocore.session.get_session().get_service_model("codebuild")
+    types, sizes = (model.shape_for(name).enum for name in ("EnvironmentType", "ComputeType"))
+    found = {quota.name: quota.default for kind in types for size in sizes if (quota := quotas.build_quota(kind, size))}
+    assert found == {quota.name: quota.default for quota in quotas.build_quotas()}
+    assert found["Concurrently running builds for Linux/Small environment"] == 1
+
+
 def test_names_are_unique():
-    names = [quota.name for quota in quotas.OF_THE_ACCOUNT]
+    names = [quota.name for quota in (*quotas.OF_THE_ACCOUNT, *quotas.build_quotas())]
     assert len(set(names)) == len(names)

@@ -3,7 +3,10 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from slipway.cli import aws_warnings, doctor, local_exec, screen
+from slipway.cli.target import UserError
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ASK, ENDPOINT = "ask for more", "ml.m5.large for endpoint usage"
@@ -26,6 +29,13 @@ def test_only_what_was_met_since_then_is_told(tmp_path):
 
 def test_where_nothing_was_met_nothing_is_told(tmp_path):
     assert aws_warnings.since(tmp_path, NOW) == []
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"kind": "quota"}]'])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, text):
+    (tmp_path / aws_warnings.RECORD).write_text(text)
+    with pytest.raises(UserError, match=r"aws-warnings\.json cannot be read .* delete it"):
+        aws_warnings.read(tmp_path)
 
 
 def test_the_end_of_a_command_has_each_once_and_its_advice_once(tmp_path, capsys, monkeypatch):

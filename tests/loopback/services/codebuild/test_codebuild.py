@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from loopback.core.artifacts import Artifact
+from loopback.core.aws_warnings import AwsWarning
 from loopback.core.errors import ServiceError
 from loopback.core.kinds import BUILD, REPORT
+from loopback.core.quota_rules import QuotaRules
 from loopback.runtimes.codebuild.formats import cases, coverages
 from loopback.runtimes.codebuild.formats.cases import Case
 from loopback.runtimes.codebuild.formats.coverages import Coverage
@@ -40,6 +42,24 @@ class CodeBuild:
 @pytest.fixture
 def codebuild(context: registry.Context) -> CodeBuild:
     return CodeBuild(context)
+
+
+def test_builds_beyond_the_account_s_quota_are_told(context: registry.Context) -> None:
+    told: list[AwsWarning] = []
+    codebuild = CodeBuild(replace(context, quotas=QuotaRules(is_new=True, warn=told.append)))
+    codebuild.project()
+    large = ENVIRONMENT | {"computeType": "BUILD_GENERAL1_LARGE"}
+    codebuild.project("large", environment=large)
+    codebuild.start()
+    codebuild("StartBuild", projectName="large")  # another environment has a quota of its own
+    assert told == []
+    codebuild.start()
+    assert [(one.subject, one.text) for one in told] == [
+        (
+            "Concurrently running builds for Linux/Small environment",
+            "2 builds at once; by default AWS gives 1 (2024-02-10)",
+        )
+    ]
 
 
 def test_a_project_from_its_making_to_its_end(codebuild: CodeBuild) -> None:

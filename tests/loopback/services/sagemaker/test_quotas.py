@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loopback.core.aws_warnings import AwsWarning
-from loopback.core.errors import AccessDeniedException, ResourceLimitExceeded
+from loopback.core.errors import AccessDeniedException, ResourceLimitExceeded, ValidationException
 from loopback.core.kinds import ENDPOINT, TRAINING_JOB
 from loopback.core.quota_rules import QuotaRules
 from loopback.services import registry
@@ -101,6 +101,16 @@ def test_an_account_that_may_have_more_is_told_and_not_refused(account: Callable
         here("CreateTrainingJob", training(f"t-{number}"))
     assert here.told[M5] == "5 instances at once; by default AWS gives 0 (2024-02-10)"
     assert here.told["Number of instances across all training jobs"].startswith("5 instances at once")
+
+
+def test_a_type_that_the_operation_does_not_know_is_refused(account: Callable[..., Account]) -> None:
+    """The words of aws-samples/aws-sagemaker-heart-disease-prediction#1; the enumeration is botocore's."""
+    told = (
+        r"1 validation error detected: Value 'ml.t2.medium' at 'resourceConfig.instanceType' failed to satisfy "
+        r"constraint: Member must satisfy enum value set: \[.*ml\.m5\.xlarge.*\]"
+    )
+    with pytest.raises(ValidationException, match=told):
+        account({"*": 9})("CreateTrainingJob", training(kind="ml.t2.medium"))
 
 
 def test_what_has_ended_does_not_count(account: Callable[..., Account]) -> None:
