@@ -98,6 +98,7 @@ def enter_root(folder: str) -> None:
 
     What is then written right below / goes into the folder: in a container, too, / can be written to.
     """
+    os.makedirs(folder, exist_ok=True)
     mount(folder, folder, MS_BIND)
     system.set_access(folder, writable=True)
     # What the folder lies in comes first: the mounts of the others would be in it, too.

@@ -102,6 +102,8 @@ class Instance:
     def _reason(self) -> str:
         assert self._output
         said = self._output.last[-1] if self._output.last else "the container said nothing"
+        if self.exit and self.exit.fault:
+            said = f"the container could not be set up: {self.exit.fault}"
         return (
             f"The primary container for production variant {self.variant.name} did not pass the ping health check. "
             f"Please check CloudWatch logs for this endpoint. Last line: {said}"

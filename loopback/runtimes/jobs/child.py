@@ -143,7 +143,7 @@ def rewrite_paths(spec: HostSpec) -> HostSpec:
         return text.replace(isolation.OPT_ML, spec.folder)
 
     environ = {key: move_text(value) for key, value in spec.environ.items()} | {"SAGEMAKER_BASE_DIR": spec.folder}
-    cwd = move_text(spec.cwd) if spec.cwd != "/" else f"{os.path.dirname(spec.folder)}/{isolation.ROOT}"
+    cwd = move_text(spec.cwd) if spec.cwd != "/" else spec.environ.get("HOME", "/")
     return replace(spec, argv=tuple(map(move_text, spec.argv)), environ=environ, cwd=cwd)
 
 

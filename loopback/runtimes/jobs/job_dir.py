@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from loopback.runtimes.jobs import isolation, processes
+from loopback.runtimes.jobs import processes
 from loopback.runtimes.jobs.ports import Job, JobFault
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -128,7 +128,7 @@ def make(folder: Path, job: Job, count: int) -> JobDir:
     hosts = tuple(Host(number, f"algo-{number}", root / f"algo-{number}") for number in range(1, count + 1))
     names = "".join(f"{address(root.name, host.number)} {host.name}\n" for host in hosts)
     for host in hosts:
-        for part in ("ml/output", "home", "tmp", isolation.ROOT):
+        for part in ("ml/output", "home", "tmp"):
             (host.root / part).mkdir(parents=True)
         (host.root / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
     return JobDir(root, hosts)
