@@ -1,4 +1,11 @@
-"""Metrics to CloudWatch, under the names, dimensions and namespaces that Model Monitor's have."""
+"""Metrics to CloudWatch, under the names, dimensions and namespaces that Model Monitor's have.
+
+CloudWatch takes printable ASCII only, and refuses a whole request for one other letter: "The value for parameter
+MetricData.member.1.Dimensions.member.1.Value contains non-ASCII characters." Columns, classes and values of groups may
+have any: such a letter is written as Python escapes it in a text.
+
+Source: AWS, API_Dimension; its words as users report them, buildkite/buildkite-agent-metrics issue 32.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +32,9 @@ def requests(
     common = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
     data = [
         {
-            "MetricName": name,
+            "MetricName": _spell(name),
             **value,
-            "Dimensions": [{"Name": key, "Value": text} for key, text in (common | {**own}).items()],
+            "Dimensions": [{"Name": key, "Value": _spell(text)} for key, text in (common | {**own}).items()],
             "Timestamp": at,
             "Unit": "None",
         }
@@ -35,3 +42,10 @@ def requests(
     ]
     for start in range(0, len(data), MOST):
         yield {"Namespace": NAMESPACES[monitor], "MetricData": data[start : start + MOST]}
+
+
+def _spell(text: str) -> str:
+    """A text in printable ASCII."""
+    return "".join(
+        letter if " " <= letter <= "~" else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
