@@ -1,4 +1,4 @@
-"""What the AWS of this machine has let pass and AWS may refuse; it keeps a file of it."""
+"""What the AWS of this machine has let pass, and what to know of it before AWS; it keeps a file of it."""
 
 import json
 from collections.abc import Iterable

@@ -322,9 +322,10 @@ def _warnings(state: Path) -> Row:
     """What has worked on this machine and may not on AWS."""
     found, check = aws_warnings.read(state), "let pass here"
     if not found:
-        return Row(check, OK, "nothing that AWS may refuse")
+        return Row(check, OK, "nothing that AWS does otherwise")
     subjects = ", ".join(f"{one.kind} {one.subject}" for one in found)
-    return Row(check, UNKNOWN, f"AWS may refuse: {subjects}", f"what to do about each: {state / aws_warnings.RECORD}")
+    fix = f"what to do about each: {state / aws_warnings.RECORD}"
+    return Row(check, UNKNOWN, f"before it runs on AWS: {subjects}", fix)
 
 
 def quota_names(pipeline: str, root: Traversable) -> dict[str, int]:

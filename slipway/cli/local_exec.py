@@ -114,7 +114,7 @@ def changes(say: Callable[[str], None]) -> Show:
 
 
 def tell(found: list[Activity], command: str, code: int, warnings: Sequence[AwsWarning] = ()) -> None:
-    """The end: a table of all that was started, why what failed did, what waits for a person, what AWS may refuse."""
+    """The end: a table of all that was started, why what failed did, what waits for a person, what to know of AWS."""
     if found:
         screen.say()
         screen.console.print(table(found))
@@ -126,7 +126,7 @@ def tell(found: list[Activity], command: str, code: int, warnings: Sequence[AwsW
                 screen.say(f"  {line}")
     if warnings:
         screen.say()
-        screen.say("it works here; AWS may refuse it, or does so in some accounts", style="bold")
+        screen.say("before this runs on AWS", style="bold")
         screen.console.print(aws_warnings.table(warnings))
     screen.say(f"\n{command} ended with exit code {code}; {figures(found)}")
 

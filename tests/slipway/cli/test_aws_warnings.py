@@ -50,5 +50,5 @@ def test_the_end_of_a_command_has_each_once_and_its_advice_once(tmp_path, capsys
 def test_the_doctor_names_them(tmp_path):
     assert doctor._warnings(tmp_path).state == doctor.OK
     row = doctor._warnings(state(tmp_path, entry("quota", "b"), entry("image", "a")))
-    assert (row.state, row.found) == (doctor.UNKNOWN, "AWS may refuse: image a, quota b")
+    assert (row.state, row.found) == (doctor.UNKNOWN, "before it runs on AWS: image a, quota b")
     assert row.fix.endswith(aws_warnings.RECORD)
