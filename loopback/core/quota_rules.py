@@ -12,6 +12,7 @@ ASK = (
     "look at what your account has (aws service-quotas list-service-quotas --service-code {}), "
     "and ask for more in Service Quotas"
 )
+OF_ONE = ("Seconds", "Gigabytes")  # units of what a single job has
 
 
 @dataclass(frozen=True)
@@ -85,4 +86,5 @@ def _text(demand: Demand) -> str:
 
 
 def _amount(demand: Demand) -> str:
-    return f"{demand.total:.0f} {demand.unit.lower()} at once"
+    when = "" if demand.unit in OF_ONE else " at once"
+    return f"{demand.total:.0f} {demand.unit.lower()}{when}"

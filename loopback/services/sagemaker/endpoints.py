@@ -38,7 +38,7 @@ def create(request: Request, context: Context) -> Response:
     _plan_deployment(pending, config, context)
     new = EndpointRow(request=request, endpoint=request["EndpointName"], pending=pending, deployment=config)
     with context.store.transaction():
-        quotas.require_for_endpoint(pending, _new_instances(pending), context)
+        quotas.require_for_endpoint(pending, _new_instances(pending), context, is_new=True)
         new.create(context.store, key(request["EndpointName"]))
         keep_tags(arn, request, context)
     context.on_change(ENDPOINT.slug, key(request["EndpointName"]))

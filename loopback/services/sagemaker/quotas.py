@@ -38,8 +38,13 @@ def require_for_tuning(definition: Request, parallel: int, context: Context) -> 
     _require_instances(use, wanted, _in_jobs(TRAINING_JOB, use, context), context)
 
 
-def require_for_endpoint(pending: FleetSpec, counts: Mapping[str, int], context: Context) -> None:
-    """What a fleet needs that is brought up; `counts`: instances of each variant that are new. Raises as above."""
+def require_for_endpoint(
+    pending: FleetSpec, counts: Mapping[str, int], context: Context, *, is_new: bool = False
+) -> None:
+    """What a fleet needs that is brought up; `counts`: instances of each variant that are new. Raises as above.
+
+    A serverless endpoint counts when it `is_new`: what an update of one counts for is not documented.
+    """
     variants = pending.variants | pending.shadows
     wanted: Counter[str] = Counter()
     for name, count in counts.items():
@@ -49,7 +54,7 @@ def require_for_endpoint(pending: FleetSpec, counts: Mapping[str, int], context:
         _require(quotas.ENDPOINT_INSTANCES, 0, sum(variant.count for variant in variants.values()), context)
         _require_instances(quotas.ENDPOINT, wanted, _in_endpoints(context), context)
     serverless = [variant for variant in variants.values() if variant.serverless]
-    if serverless:
+    if serverless and is_new:
         _require_of_serverless(serverless, context)
 
 
@@ -151,7 +156,9 @@ def _in_endpoints(context: Context) -> Mapping[str, int]:
 
 
 def _endpoints(context: Context) -> Iterator[EndpointRow]:
-    yield from islice(EndpointRow.scan(context.store, Selection(ENDPOINT)), MOST_COUNTED)
+    """Those that have instances, or will have some."""
+    rows = islice(EndpointRow.scan(context.store, Selection(ENDPOINT)), MOST_COUNTED)
+    yield from (row for row in rows if row.status != "Failed")
 
 
 def _count(selection: Selection, quota: Quota, context: Context) -> int:

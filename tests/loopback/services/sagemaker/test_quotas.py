@@ -214,6 +214,35 @@ def test_serverless_endpoints_have_no_instances(account: Callable[..., Account])
     here("CreateEndpoint", {"EndpointName": "b", "EndpointConfigName": "b"})
 
 
+def test_a_serverless_endpoint_counts_once(account: Callable[..., Account]) -> None:
+    here = account({"Maximum number of serverless endpoints": 1, "Maximum total concurrency*": 10})
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 10}}
+    for name in ("a", "b"):
+        here.configure(name, 0, **serverless)
+    here("CreateEndpoint", {"EndpointName": "a", "EndpointConfigName": "a"})
+    pending = here.store.get(ENDPOINT, "a").result["pending"]
+    here.store.fire(ENDPOINT, "a", "serve", {"serving": pending, "pending": None})
+    here("UpdateEndpoint", {"EndpointName": "a", "EndpointConfigName": "b"})
+    with pytest.raises(ResourceLimitExceeded, match="'Maximum number of serverless endpoints' is 1 Endpoints"):
+        here("CreateEndpoint", {"EndpointName": "c", "EndpointConfigName": "b"})
+
+
+def test_what_has_failed_does_not_count(account: Callable[..., Account]) -> None:
+    here = account({"ml.m5.large for endpoint usage": 1})
+    here.configure("a", 1)
+    here("CreateEndpoint", {"EndpointName": "a", "EndpointConfigName": "a"})
+    here.store.fire(ENDPOINT, "a", "fail")
+    here("CreateEndpoint", {"EndpointName": "b", "EndpointConfigName": "a"})
+
+
+def test_a_training_longer_than_the_longest_is_told(account: Callable[..., Account]) -> None:
+    here = account({"ml.*": 4})
+    here("CreateTrainingJob", training(StoppingCondition={"MaxRuntimeInSeconds": 500_000}))
+    assert here.told == {
+        "Longest run time for a training job": "500000 seconds; by default AWS gives 432000 (2024-02-10)"
+    }
+
+
 def test_executions_and_groups_count(account: Callable[..., Account]) -> None:
     here = account({"Maximum number of concurrent*": 1, "Maximum number of SageMaker Model Package Groups*": 0})
     step = {"Name": "No", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
