@@ -251,7 +251,7 @@ class Control:
 
         self.parts.start()
         if not self.deployer.begin():  # what serves comes up first; jobs warm up with the first request
-            self.ground.zygote.start()
+            self._warm_up()
         try:
             self.ground.base.serve(self._door, open_for_business, self._someone_is_there)
         finally:
@@ -274,7 +274,11 @@ class Control:
     def _someone_is_there(self) -> None:
         """A request arrived: jobs may follow, so the warm process comes back from idleness meanwhile."""
         if self.ground.zygote.pid is None:
-            threading.Thread(target=self.ground.zygote.start, name="warm-up", daemon=True).start()
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Nobody waits for it: finding out what rooms this system allows takes a tenth of a second alone."""
+        threading.Thread(target=self.ground.zygote.start, name="warm-up", daemon=True).start()
 
 
 def _dispatcher(ground: Platform, images: Images, faults: Faults) -> Dispatcher:
