@@ -99,23 +99,32 @@ def _certificates() -> list[str]:
 
 
 def machines_python(version: str) -> str | None:
-    """A Python of this version (`3.9`) on this machine: this one, on PATH, of pyenv, or of uv. None is downloaded."""
+    """A Python of this version (`3.9`) on this machine: this one, on PATH, of pyenv, or of uv. None is downloaded.
+
+    Of a virtual environment it is the Python that it was made from: the environment is somebody's, and may go.
+    """
     home = Path.home()
     versions = [*home.glob(f".pyenv/versions/{version}*/bin/python"), *home.glob(
         f".local/share/uv/python/cpython-{version}*/bin/python{version}"
     )]  # fmt: skip
     candidates = [sys.executable, shutil.which(f"python{version}"), *map(str, sorted(versions, reverse=True))]
-    return next((path for path in candidates if path and _version(path) == version), None)
+    found = (_base(path) for path in candidates if path)
+    return next((path for own, path in found if own == version), None)
 
 
-def _version(python: str) -> str | None:
-    """`3.9`; None for what is no Python that starts (a shim of pyenv, for example)."""
-    tell = "import sys; print('%d.%d' % sys.version_info[:2])"
+def _base(python: str) -> tuple[str, str]:
+    """The version, `3.9`, and the path of the Python that one is or was made from.
+
+    Nothing for what is no Python that starts (a shim of pyenv, for example).
+    """
+    tell = "import os, sys; base = getattr(sys, '_base_executable', sys.executable); "
+    tell += "print('%d.%d' % sys.version_info[:2], os.path.realpath(base))"
     try:
         done = subprocess.run([python, "-c", tell], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+        return "", ""
+    version, _, path = done.stdout.strip().partition(" ")
+    return (version, path) if done.returncode == 0 else ("", "")
 
 
 def _pattern(image: str) -> str:

@@ -1,6 +1,7 @@
 """Environments of AWS's images: which, and how one is made once. Nothing is installed: uv is a double that writes."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -173,3 +174,16 @@ def test_what_an_image_runs_with(tmp_path: Path) -> None:
     assert images.runtime(sklearn).name == "scikit-learn"
     with pytest.raises(UnknownImage, match="its packages are not known here"):
         images.of_job("registry/mine:1")
+
+
+def test_a_virtual_environment_stands_for_the_python_that_it_was_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's environment comes first on PATH: an image's own must outlive it, and jobs do not see it."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "theirs"], check=True)
+    inner = tmp_path / "theirs" / "bin" / "python"
+    subprocess.run([inner, "-m", "venv", "--without-pip", tmp_path / "inner"], check=True)
+    monkeypatch.setattr(image_environments.sys, "executable", str(tmp_path / "inner" / "bin" / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "inner" / "bin"))
+    assert image_environments.machines_python(version) == os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
