@@ -24,9 +24,10 @@ CHANGING = ("run", "resume", "approve", "reject", "promote", "rollback")
 UNOFFERED = (
     "as_json",
     "follow",
+    "exit_code",
     "page",
     "open_nothing",
-)  # JSON is always asked for; a tool has to end, and writes no pages
+)  # JSON is always asked for and says what differs; a tool has to end, and writes no pages
 LONGEST = 3600  # seconds
 INSTRUCTIONS = (
     "Slipway's verbs on SageMaker pipelines, model versions, endpoints and stages, on AWS or on the AWS of this "

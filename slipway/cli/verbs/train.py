@@ -16,6 +16,7 @@ from slipway.cli.command_line import (
     checkout,
     choose_pipeline,
     command,
+    complete_names,
     pairs,
     target,
 )
@@ -162,14 +163,37 @@ def version(number: Version, pipeline: Group = "", as_json: Json = False) -> Non
     report.version_page(target(), pipeline, number, as_json=as_json)
 
 
-@command(TRAIN, "slipway diff 2 3")
+@command(TRAIN, "slipway diff 2 3", "slipway diff before.json churn", "slipway diff churn-v2 churn-v3 --exit-code")
 def diff(
-    first: Version,
-    second: Annotated[str, typer.Argument(metavar="M", help="The other one.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="FIRST",
+            help="A version's number or ARN; or a definition: a JSON file, a pipeline or an execution's ARN.",
+            autocompletion=complete_names("pipelines"),
+        ),
+    ],
+    second: Annotated[
+        str, typer.Argument(metavar="SECOND", help="The other one.", autocompletion=complete_names("pipelines"))
+    ],
     pipeline: Group = "",
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Of definitions: end with 1 where something changes the run.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """What differs between two versions: metrics, parameters, data, code."""
-    from slipway.cli import report
+    """What differs between two versions: metrics, parameters, data, code; or between two definitions."""
+    from slipway.cli import definitions, report
 
-    report.diff(target(), pipeline, first, second, as_json=as_json)
+    versions = [text for text in (first, second) if definitions.is_version(text)]
+    if len(versions) == 1:
+        raise typer.BadParameter(f"{versions[0]} is a version, and the other argument is none")
+    if versions and exit_code:
+        raise typer.BadParameter("--exit-code is for pipeline definitions; two versions always differ")
+    if versions:
+        report.diff(target(), pipeline, first, second, as_json=as_json)
+        return
+    if pipeline:
+        raise typer.BadParameter("--pipeline is for versions; two definitions are named by the arguments alone")
+    differs = definitions.diff(target, first, second, as_json=as_json)
+    raise typer.Exit(1 if differs and exit_code else 0)
