@@ -12,7 +12,8 @@ import pytest
 
 from slipway.cli.definition_differences import CHANGED, DEFAULTS, FILES, WRITTEN, Differences, compare
 
-RECORDED = Path(__file__).parent / "definitions"  # one pipeline, compiled by sagemaker 2.257.7 and by 3.27.0
+# One pipeline, compiled by sagemaker 2.257.7 and by 3.27.0, whose code was not uploaded: its hash is made up.
+RECORDED = Path(__file__).parent / "definitions"
 HASHES = ("a" * 64, "b" * 64)
 
 
