@@ -13,6 +13,10 @@ from loopback.images.serving import formats, selection
 from loopback.images.serving.answers import ModelNotLoaded, RequestRefused, Response, plain
 
 ANY = {"", "*/*"}
+OLD_FORMAT = (
+    "If an XGBoost before 3.1 saved it in its binary format, which later ones do not read: load it with an older one, "
+    "and save it as JSON"
+)
 VOTED = {"multi:softmax", "binary:hinge"}
 
 
@@ -37,7 +41,8 @@ def load_booster(path: Path) -> Any:
             booster.load_model(bytearray(path.read_bytes()))  # by name, xgboost warns of a missing extension
         except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
             first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise ModelNotLoaded(f"{path.name} is not an XGBoost model: {first}") from None
+            old = f". {OLD_FORMAT}" if "Expecting UBJSON" in first else ""
+            raise ModelNotLoaded(f"{path.name} is not an XGBoost model: {first}{old}") from None
     if not isinstance(booster, xgboost.Booster):
         raise ModelNotLoaded(f"{path.name} holds a {type(booster).__name__}, not an XGBoost Booster")
     booster.set_param({"nthread": 1})
