@@ -1,6 +1,6 @@
 # The commands a person needs; CI runs the same. Everything lands in .venv and .slipway, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage faults scan bench cdk lock clean
+.PHONY: help run test check coverage third-party faults scan bench cdk lock clean
 
 COVERED := 82  # percent of lines and branches; not below what it was
 PIPELINE ?= churn
@@ -40,6 +40,9 @@ check: .venv/installed  ## the fast part of `make test`
 
 coverage: .venv/installed  ## the unit tests again, and the share of lines and branches that they run
 	$(BIN)/python -m pytest -n 2 -m "not journey" --ignore=tests/journeys --ignore=tests/faults --cov --cov-report=term --cov-fail-under=$(COVERED)
+
+third-party: .venv/installed  ## run other people's code from GitHub as it is; writes docs/third-party.md
+	$(BIN)/python -m third_party $(NAMES)
 
 faults: .venv/installed  ## kill, fill, damage and misuse it, at length: make faults [KILLS=200] [REQUESTS=20000] [SEED=1]
 	$(BIN)/python -m pytest -s -m journey tests/faults --kills $(KILLS) --requests $(REQUESTS) --seed $(SEED)

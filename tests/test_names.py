@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("loopback", "slipway", "pipelines", "deploy", "codebuild", "seed_code", "benchmarks")
+FOLDERS = ("loopback", "slipway", "pipelines", "deploy", "codebuild", "seed_code", "benchmarks", "third_party")
 IRREGULAR = re.compile(
     "begun|born|bound|brought|built|chosen|dealt|done|drawn|driven|fed|felt|forgotten|found|given|gone|grown|heard|held|"
     "hidden|kept|known|laid|led|lost|made|meant|met|said|seen|sent|shown|sought|spelt|spent|spoken|stood|taken|thought|"
