@@ -63,6 +63,7 @@ from loopback.services.sagemaker import code_repositories as _code_repositories 
 from loopback.services.sagemaker import domains as _domains  # noqa: F401  # it registers itself
 from loopback.services.sagemaker import projects as _projects  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.driver import ExecutionDriver
+from loopback.services.sagemaker.lineage import handlers as _lineage  # noqa: F401  # it registers itself
 from loopback.services.sagemaker.monitoring import metrics as monitoring_metrics
 from loopback.services.sagemaker.monitoring.monitor import Monitor
 from loopback.services.sagemaker.search import operations as _search  # noqa: F401  # it registers itself

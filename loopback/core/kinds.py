@@ -37,6 +37,10 @@ EXPERIMENT = Kind("experiment", "experiment", states.PRESENT, "Completed")
 TRIAL = Kind("experiment-trial", "trial", states.PRESENT, "Completed")
 TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", states.PRESENT, "Completed")
 TRIAL_ASSOCIATION = Kind("trial-component-association", "association", states.PRESENT, "Completed")  # in a trial
+ARTIFACT = Kind("artifact", "artifact", states.PRESENT, "Completed")  # named by a hash of its source
+CONTEXT = Kind("context", "context", states.PRESENT, "Completed")
+ACTION = Kind("action", "action", states.PRESENT, "Completed")
+LINEAGE_ASSOCIATION = Kind("lineage-association", "association", states.PRESENT, "Completed")  # numbered
 
 BUILD_PROJECT = Kind("build-project", "build project", states.PRESENT, "Completed")
 BUILD = Kind("build", "build", states.BUILD, "IN_PROGRESS")  # named by its id, `project:uuid`; parent is the project
@@ -107,6 +111,10 @@ ALL = (
     TRIAL,
     TRIAL_COMPONENT,
     TRIAL_ASSOCIATION,
+    ARTIFACT,
+    CONTEXT,
+    ACTION,
+    LINEAGE_ASSOCIATION,
     BUILD_PROJECT,
     BUILD,
     BUILD_BATCH,

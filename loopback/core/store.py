@@ -123,15 +123,16 @@ class Store:
         result: Mapping[str, Any] | None = None,
     ) -> Resource:
         """Write a new row in the kind's first status. Raises ResourceInUse."""
-        row = {"kind": kind.slug, "name": name, "parent": parent, "status": kind.first, "at": self._now()}
-        row |= {"doc": json.dumps(doc), "result": json.dumps(result or {})}
+        at = float(self._now())
+        row = {"kind": kind.slug, "name": name, "parent": parent, "status": kind.first, "at": at}
+        row |= {"doc": (given := json.dumps(doc)), "result": (became := json.dumps(result or {}))}
         try:
             with self.transaction():
                 self._db.execute(SQL["insert"], row)
                 self._record(kind, name, "create", "", kind.first)
         except sqlite3.IntegrityError:
             raise ResourceInUse(f"A {kind.noun} named {name} already exists") from None
-        return self.get(kind, name)
+        return Resource(kind.slug, name, parent, kind.first, json.loads(given), json.loads(became), at, at, None)
 
     def get(self, kind: Kind, name: str) -> Resource:
         """Raises ResourceNotFound."""

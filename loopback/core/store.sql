@@ -39,6 +39,14 @@ create index association_created on resource (parent, json_extract(doc, '$.creat
 create index association_component on resource (json_extract(doc, '$.component'), created, name) where kind = 'trial-component-association';
 create index component_source_name on resource (json_extract(doc, '$.Source.SourceArn'), name) where kind = 'experiment-trial-component';
 create index component_source on resource (json_extract(doc, '$.Source.SourceArn'), created, name) where kind = 'experiment-trial-component';
+create index artifact_source on resource (json_extract(doc, '$.Source.SourceUri'), created, name) where kind = 'artifact';
+create index context_source on resource (json_extract(doc, '$.Source.SourceUri'), created, name) where kind = 'context';
+create index context_source_name on resource (json_extract(doc, '$.Source.SourceUri'), name) where kind = 'context';
+create index action_source on resource (json_extract(doc, '$.Source.SourceUri'), created, name) where kind = 'action';
+create index action_source_name on resource (json_extract(doc, '$.Source.SourceUri'), name) where kind = 'action';
+create index lineage_source on resource (json_extract(doc, '$.source'), created, name) where kind = 'lineage-association';
+create index lineage_destination on resource (json_extract(doc, '$.destination'), created, name) where kind = 'lineage-association';
+create index lineage_pair on resource (json_extract(doc, '$.source'), json_extract(doc, '$.destination'), created, name) where kind = 'lineage-association';
 create index monitored_time on resource (parent, json_extract(doc, '$.ScheduledTime'), name) where kind = 'monitoring-execution';
 create index monitored_times on resource (kind, json_extract(doc, '$.ScheduledTime'), name) where kind = 'monitoring-execution';
 create index schedule_definition on resource (json_extract(doc, '$.MonitoringScheduleConfig.MonitoringJobDefinitionName'), created, name) where kind = 'monitoring-schedule';

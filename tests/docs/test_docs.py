@@ -22,6 +22,7 @@ from loopback.services.sagemaker import (
     projects,
     tags,
 )
+from loopback.services.sagemaker.lineage import handlers as lineage
 from loopback.services.sagemaker.monitoring import monitor
 from loopback.services.sagemaker.search import operations as search
 from loopback.services.sagemaker.tuning import tuning_jobs
@@ -36,6 +37,7 @@ FAMILIES = (
     executions,
     experiments,
     jobs,
+    lineage,
     models,
     monitor,
     packages,

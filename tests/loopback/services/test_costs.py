@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from loopback.core.arn import Place
+from loopback.core.kinds import ACTION as LINEAGE_ACTION
 from loopback.core.kinds import (
     ALERT_CHANGE,
+    ARTIFACT,
     BUILD,
     BUILD_BATCH,
     BUILD_PROJECT,
@@ -25,6 +27,7 @@ from loopback.core.kinds import (
     CODE_REPOSITORY,
     CODECOMMIT_REPOSITORY,
     CONNECTION,
+    CONTEXT,
     DATA_QUALITY_DEFINITION,
     DELIVERY,
     DELIVERY_ACTION,
@@ -40,6 +43,7 @@ from loopback.core.kinds import (
     ENDPOINT_CONFIG,
     EXECUTION,
     EXPERIMENT,
+    LINEAGE_ASSOCIATION,
     MODEL,
     MONITORING_EXECUTION,
     MONITORING_SCHEDULE,
@@ -75,6 +79,7 @@ from loopback.services.codeconnections import connections as _connections  # noq
 from loopback.services.codedeploy import handlers as _codedeploy  # noqa: F401
 from loopback.services.codepipeline import handlers as _codepipeline  # noqa: F401
 from loopback.services.sagemaker import code_repositories, domains, endpoint_configs, endpoints, projects  # noqa: F401
+from loopback.services.sagemaker.lineage import handlers as _lineage  # noqa: F401
 from loopback.services.sagemaker.monitoring import alerts, definitions, executions, schedules  # noqa: F401
 from loopback.services.sagemaker.search import operations as _search  # noqa: F401
 from loopback.services.sagemaker.tuning import tuning_jobs  # noqa: F401
@@ -134,6 +139,7 @@ def _fill(store: Store, number: int) -> None:
     seed(store, TRIAL_COMPONENT, number, source)
     seed(store, TRIAL_ASSOCIATION, number, lambda i: {"component": f"row-{i:06}", "created": START + i},
          parent=lambda _: "t", name=lambda i: f"t/row-{i:06}")  # fmt: skip
+    _fill_lineage(store, number)
     seed(store, DOMAIN, number, lambda i: {"DomainName": f"d{i}"})
     seed(store, CODE_REPOSITORY, number, lambda _: {"GitConfig": {}})
     seed(store, PROJECT, number, lambda _: {}, result=lambda i: {"id": f"p-{i}"})
@@ -145,6 +151,19 @@ def _fill(store: Store, number: int) -> None:
     _fill_scaling(store, number)
     seed(store, CODECOMMIT_REPOSITORY, number, lambda _: {}, result=lambda i: {"id": f"{i}"})
     seed(store, CONNECTION, number, lambda i: {"ConnectionName": f"c{i}", "ProviderType": "GitHub"})
+
+
+def _fill_lineage(store: Store, number: int) -> None:
+    """Each artifact leads to the first action, and the first context to each artifact."""
+    for kind in (ARTIFACT, CONTEXT, LINEAGE_ACTION):
+        noun = kind.slug.capitalize()
+        seed(store, kind, number, lambda i: {"Source": {"SourceUri": f"s3://{i}"}, f"{noun}Type": "t"})  # noqa: B023
+    artifact, first = (lambda i: PLACE.arn(f"artifact/row-{i:06}")), PLACE.arn("context/row-000001")
+    leads = {"source_type": "t", "destination_type": "t"}
+    seed(store, LINEAGE_ASSOCIATION, number,
+         lambda i: leads | {"source": artifact(i), "destination": PLACE.arn("action/row-000001")})  # fmt: skip
+    seed(store, LINEAGE_ASSOCIATION, number, lambda i: leads | {"source": first, "destination": artifact(i)},
+         name=lambda i: f"from-{i:06}")  # fmt: skip
 
 
 def _fill_monitoring(store: Store, number: int) -> None:
@@ -305,6 +324,17 @@ LISTS = [
     *_sorted("ListTrialComponents", *NAME),
     *_sorted("ListTrialComponents", *NAME, TrialName="t"),
     *_sorted("ListTrialComponents", *NAME, SourceArn="arn:9"),
+    *_sorted("ListArtifacts", "CreationTime"),
+    *_sorted("ListArtifacts", "CreationTime", SourceUri="s3://9"),
+    *_sorted("ListContexts", *NAME),
+    *_sorted("ListContexts", *NAME, SourceUri="s3://9"),
+    *_sorted("ListActions", *NAME, SourceUri="s3://9"),
+    *_sorted("ListAssociations", "CreationTime"),
+    *_sorted("ListAssociations", "CreationTime", SourceArn=PLACE.arn("context/row-000001")),
+    *_sorted("ListAssociations", "CreationTime", DestinationArn=PLACE.arn("action/row-000001")),
+    *_sorted("ListAssociations", "CreationTime", SourceArn=PLACE.arn("context/row-000001"),
+             DestinationArn=PLACE.arn("artifact/row-000009")),
+    ("sagemaker", "QueryLineage", {"StartArns": [PLACE.arn("artifact/row-000009")], "MaxDepth": 1}),
     *_sorted("ListDomains"),
     *_sorted("ListCodeRepositories", *NAME, "LastModifiedTime"),
     *_sorted("ListProjects", *NAME),

@@ -30,6 +30,7 @@ from loopback.services.sagemaker import (  # noqa: F401 - registers the handlers
     projects,
     tags,
 )
+from loopback.services.sagemaker.lineage import handlers as _lineage  # noqa: F401
 from loopback.services.sagemaker.monitoring import monitor  # noqa: F401 - registers the handlers
 from loopback.wire import model
 
@@ -40,6 +41,7 @@ ARNS = st.sampled_from(
         "arn:aws:sagemaker:us-east-1:000000000000:pipeline/a/execution/abcdefghijkl",
         "arn:aws:sagemaker:us-east-1:000000000000:pipeline/a",
         "arn:aws:sagemaker:us-east-1:000000000000:training-job/a",
+        "arn:aws:sagemaker:us-east-1:000000000000:context/a",
     ]
 )
 TEXT = st.text(max_size=20)

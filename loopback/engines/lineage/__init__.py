@@ -1,0 +1,1 @@
+"""Lineage: what a job has read and made, and which entities a query reaches. Pure."""

@@ -1,0 +1,1 @@
+"""Lineage: artifacts, contexts, actions, what connects them, and what SageMaker makes of them by itself."""
