@@ -20,6 +20,7 @@ from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import endpoint_configs, quotas
 from loopback.services.sagemaker.deployments import alarms_of, plan_of, require_alarms
+from loopback.services.sagemaker.lineage.tracking import track_deployment
 from loopback.services.sagemaker.patched_images import warn_of_image
 from loopback.services.sagemaker.tags import keep_tags
 
@@ -39,8 +40,9 @@ def create(request: Request, context: Context) -> Response:
     new = EndpointRow(request=request, endpoint=request["EndpointName"], pending=pending, deployment=config)
     with context.store.transaction():
         quotas.require_for_endpoint(pending, _new_instances(pending), context, is_new=True)
-        new.create(context.store, key(request["EndpointName"]))
+        created = new.create(context.store, key(request["EndpointName"])).created
         keep_tags(arn, request, context)
+        track_deployment(request["EndpointName"], arn, pending, created, context, is_new=True)
     context.on_change(ENDPOINT.slug, key(request["EndpointName"]))
     return {"EndpointArn": arn}
 
@@ -222,6 +224,8 @@ def _begin(
     with context.store.transaction():
         quotas.require_for_endpoint(pending, new, context)
         EndpointRow.fire(context.store, row.name, "update", {**begun, **(more or {})})
+        if row.serving is None or pending.generation != row.serving.generation:
+            track_deployment(row.endpoint, arn_of(row.name, context), pending, pending.started, context)
     context.on_change(ENDPOINT.slug, row.name)
     return {"EndpointArn": arn_of(row.name, context)}
 

@@ -18,6 +18,7 @@ from loopback.rows.pipelines import ExecutionRow
 from loopback.rows.row import view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.lineage.associations import forget
 from loopback.services.sagemaker.tags import keep_tags
 
 EXPERIMENTS = Listing("ExperimentSummaries", EXPERIMENT)
@@ -49,13 +50,20 @@ _SOURCES = {
 
 
 def track_job(trial: str, kind: str, job: str, context: Context) -> None:
-    """The component that AWS makes of a pipeline's job: `<job>-aws-training-job`, shown under the execution's trial."""
+    """The component of a pipeline's job is shown under the execution's trial."""
+    with context.store.transaction():
+        _associate(trial, job_component(kind, job, context), context)
+
+
+def job_component(kind: str, job: str, context: Context) -> TrialComponentRow:
+    """The component that AWS makes of a job, `<job>-aws-training-job`; made where there is none yet."""
     suffix, source_type = _SOURCES[kind]
     name = f"{job}-{suffix}"
+    if context.store.exists(TRIAL_COMPONENT, name):
+        return TrialComponentRow.get(context.store, name)
     source = {"SourceArn": context.place.arn(f"{kind}/{job}"), "SourceType": source_type}
     doc = {"TrialComponentName": name, "DisplayName": job, "Source": source}
-    with context.store.transaction():
-        _associate(trial, TrialComponentRow(request=doc).create(context.store, name), context)
+    return TrialComponentRow(request=doc, source=source).create(context.store, name)
 
 
 def _associate(trial: str, component: TrialComponentRow, context: Context) -> None:
@@ -124,7 +132,10 @@ def delete_trial(request: Request, context: Context) -> Response:
 def delete_component(request: Request, context: Context) -> Response:
     """A component goes when no trial shows it any more."""
     name = context.store.get(TRIAL_COMPONENT, request["TrialComponentName"]).name
-    return {"TrialComponentArn": _delete(TRIAL_COMPONENT, name, trials_of(name), "trial", context)}
+    with context.store.transaction():
+        arn = _delete(TRIAL_COMPONENT, name, trials_of(name), "trial", context)
+        forget(arn, context)
+    return {"TrialComponentArn": arn}
 
 
 @handles("DescribeExperiment")

@@ -14,6 +14,7 @@ from loopback.services.listing import Listing, select
 from loopback.services.registry import Context, Request, Response, handles
 from loopback.services.sagemaker import quotas
 from loopback.services.sagemaker.closed import CLARIFY, CLARIFY_IMAGE, DEBUGGER, require_open
+from loopback.services.sagemaker.lineage.tracking import track_job
 from loopback.services.sagemaker.patched_images import warn_of_image
 from loopback.services.sagemaker.tags import keep_tags
 
@@ -88,8 +89,10 @@ def create(request: Request, context: Context, family: Family) -> Response:
         raise ResourceInUse(_TAKEN[family.kind.slug].format(arn))
     with context.store.transaction():
         quotas.require_for_job(family.kind, request, context)
-        context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
+        job = context.store.create(family.kind, request[family.name], DEFAULTS[family.kind.slug] | request)
         keep_tags(arn, request, context)
+        model = artifacts_uri(JobRow.from_row(job)) if family is TRAINING else ""
+        track_job(family.kind.slug, job.name, request, model, context)
     context.on_change(family.kind.slug, request[family.name])
     for image in images:
         warn_of_image(image, context)

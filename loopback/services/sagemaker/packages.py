@@ -10,6 +10,7 @@ from loopback.rows.models import PackageGroupRow, PackageRow
 from loopback.rows.row import view_of
 from loopback.services.listing import Listing, filters, select
 from loopback.services.registry import Context, Request, Response, handles
+from loopback.services.sagemaker.lineage.tracking import track_approval, track_group, track_package
 from loopback.services.sagemaker.quotas import require_another
 from loopback.services.sagemaker.tags import keep_tags
 
@@ -27,8 +28,9 @@ def create_group(request: Request, context: Context) -> Response:
         raise ValidationException(f"Model Package Group already exists: {arn}")
     with context.store.transaction():
         require_another(PACKAGE_GROUP, MOST_GROUPS, context)
-        PackageGroupRow(request=request).create(context.store, name)
+        created = PackageGroupRow(request=request).create(context.store, name).created
         keep_tags(arn, request, context)
+        track_group(name, created, context)
     return {"ModelPackageGroupArn": arn}
 
 
@@ -84,7 +86,8 @@ def create(request: Request, context: Context) -> Response:
             if context.store.exists(PACKAGE, name):
                 raise ValidationException(f"ModelPackage already exists: {context.place.arn(f'model-package/{name}')}")
         doc.setdefault("ModelPackageRegistrationType", "Registered")
-        PackageRow(request=doc, registered_as=doc.get("ModelApprovalStatus")).create(context.store, name, group)
+        row = PackageRow(request=doc, registered_as=doc.get("ModelApprovalStatus")).create(context.store, name, group)
+        track_package(row, context)
         arn = context.place.arn(f"model-package/{name}")
         keep_tags(arn, request, context)
     context.on_change(PACKAGE.slug, name)
@@ -174,7 +177,10 @@ def update(request: Request, context: Context) -> Response:
             *request.get("AdditionalInferenceSpecificationsToAdd", []),
         ]
         changed = sorted(key for key in doc if doc[key] != row.request.get(key) and doc[key])
-        PackageRow.amend(context.store, row.name, update_event(doc.get("ModelApprovalStatus", ""), changed), doc=doc)
+        event = update_event(doc.get("ModelApprovalStatus", ""), changed)
+        row = PackageRow.amend(context.store, row.name, event, doc=doc)
+        if "ModelApprovalStatus" in changed:
+            track_approval(row, context)
     context.on_change(PACKAGE.slug, row.name)
     return {"ModelPackageArn": context.place.arn(f"model-package/{row.name}")}
 
