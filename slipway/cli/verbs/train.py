@@ -189,7 +189,7 @@ def diff(
     if len(versions) == 1:
         raise typer.BadParameter(f"{versions[0]} is a version, and the other argument is none")
     if versions and exit_code:
-        raise typer.BadParameter("--exit-code is for pipeline definitions; two versions always differ")
+        raise typer.BadParameter(f"--exit-code is for pipeline definitions, and {first} and {second} are versions")
     if versions:
         report.diff(target(), pipeline, first, second, as_json=as_json)
         return
