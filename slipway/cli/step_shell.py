@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from slipway.cli import executions, local, names, resume, screen
-from slipway.cli.target import Target, UserError, state_folder
+from slipway.cli.target import Target, UserError, WrongUsage, state_folder
 
 FOLDER = Path(".slipway/shells")
 KINDS = ("ProcessingJob", "TrainingJob")
+JOBS = ("processing-job", "training-job")  # of ARNs
 ML = Path("algo-1/ml")  # what the job has as /opt/ml, below its folder
 
 
@@ -31,7 +32,7 @@ class Wish:
 def open_step(target: Target, wish: Wish) -> int:
     """Open the job of a step; the exit code of what ran in it, or of the execution that goes on after it."""
     if wish.debugger and wish.command:
-        raise UserError("--pdb runs the step's own command; leave out the one that is given, or --pdb")
+        raise WrongUsage("--pdb runs the step's own command; leave out the one that is given, or --pdb")
     arn, step, job = find_job(target, wish)
     folder = FOLDER / job.rpartition("/")[2]
     local.keep_out_of_git(state_folder())
@@ -58,6 +59,8 @@ def open_step(target: Target, wish: Wish) -> int:
 def find_job(target: Target, wish: Wish) -> tuple[str, str, str]:
     """The execution's ARN, the step's name and its job's ARN; only the last of a job by its ARN. Raises UserError."""
     if wish.step.startswith("arn:"):
+        if not any(f":{kind}/" in wish.step for kind in JOBS):
+            raise WrongUsage(f"{wish.step} is no processing or training job; these have a shell")
         return "", "", wish.step
     arn = executions.execution_arn(target, wish.pipeline, wish.execution)
     step = executions.find_step(target, arn, wish.step)

@@ -106,14 +106,13 @@ def open_shell(wish: Wish, python: str) -> int:
     import boto3
     from botocore.exceptions import BotoCoreError
 
-    session = boto3.Session(region_name=wish.arn.split(":")[3])
+    region, slug, name = _parse_arn(wish.arn)
+    session = boto3.Session(region_name=region)
     environ = _client_environment(session)
-    if wish.fresh:
-        shutil.rmtree(wish.folder, ignore_errors=True)
-    kept = (wish.folder / RECORD).is_file()
+    kept = (wish.folder / RECORD).is_file() and not wish.fresh
     if not kept:
         try:
-            _download(wish, session, python)
+            _download(wish, _describe(wish.arn, slug, name, session), session, python)
         except BotoCoreError as fault:
             raise CannotOpen(f"AWS cannot be asked for the job: {fault}") from None
     record = json.loads((wish.folder / RECORD).read_text())
@@ -136,9 +135,18 @@ def _client_environment(session: Any) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _download(wish: Wish, session: Any, python: str) -> None:
-    """Fill the folder, beside its place first: what is there is whole."""
-    job, state = _describe(wish.arn, session)
+def _parse_arn(arn: str) -> tuple[str, str, str]:
+    """Region, kind and name of a job. Raises CannotOpen for what has no shell."""
+    _, _, service, region, _, resource = [*arn.split(":", 5), *[""] * 6][:6]
+    slug, _, name = resource.partition("/")
+    if service != "sagemaker" or slug not in KINDS or not region or not name:
+        raise CannotOpen(f"{arn} is no job that has a shell; processing and training jobs have one")
+    return region, slug, name
+
+
+def _download(wish: Wish, described: tuple[Job, str], session: Any, python: str) -> None:
+    """Fill the folder, beside its place first: what is there is whole, and stays until the new one is."""
+    job, state = described
     wish.folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{wish.folder.name}-", dir=wish.folder.parent))
     try:
@@ -154,6 +162,7 @@ def _download(wish: Wish, session: Any, python: str) -> None:
             "spec": spec.dump(),
         }
         (made / RECORD).write_text(json.dumps(record, indent=1))
+        shutil.rmtree(wish.folder, ignore_errors=True)
         made.rename(wish.folder)
     except JobFault as fault:
         raise CannotOpen(fault.reason) from None
@@ -167,12 +176,9 @@ def _rename_folder(spec: HostSpec, start: Path, end: Path) -> HostSpec:
     return load_spec(moved)
 
 
-def _describe(arn: str, session: Any) -> tuple[Job, str]:
+def _describe(arn: str, slug: str, name: str, session: Any) -> tuple[Job, str]:
     """The job as it was requested, and in a few words how it stands. Raises CannotOpen."""
-    _, _, service, region, account, resource = [*arn.split(":", 5), *[""] * 6][:6]
-    slug, _, name = resource.partition("/")
-    if service != "sagemaker" or slug not in KINDS:
-        raise CannotOpen(f"{arn or 'nothing'} is no job that has a shell; processing and training jobs have one")
+    _, _, _, region, account, _ = arn.split(":", 5)
     sagemaker, noun = session.client("sagemaker"), f"{KINDS[slug].capitalize()}Job"
     describe = getattr(sagemaker, f"describe_{KINDS[slug]}_job")
     try:

@@ -59,6 +59,7 @@ def test_a_step_is_found_in_any_case(aws):
             "Train of churn has no job to open: processing and training",
         ),
         (Wish("Train", EXECUTION), {"TransformJob": {"Arn": "m"}}, "has no job to open"),
+        (Wish("arn:aws:s3:::bucket"), {}, "is no processing or training job"),
         (Wish("Nope", EXECUTION), {}, "abc has no step Nope that has started; started: Train"),
         (Wish("Train", EXECUTION, command=("ls",), debugger=True), {}, "--pdb runs the step's own command"),
     ],

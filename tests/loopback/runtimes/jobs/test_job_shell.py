@@ -42,6 +42,18 @@ def test_what_s3_gave_a_job(job, expected):
     assert [(found.kind, found.name, found.path) for found in job_shell.downloads(job)] == expected
 
 
+AWS = "arn:aws:sagemaker"
+
+
+@pytest.mark.parametrize(
+    "arn", ["", "arn:x", "train", f"{AWS}:eu-west-1:1:transform-job/t", "arn:aws:s3:::b", f"{AWS}::1:processing-job/p"]
+)
+def test_what_is_no_job_is_refused(arn: str, tmp_path: Path):
+    with pytest.raises(job_shell.CannotOpen, match="no job that has a shell"):
+        job_shell.open_shell(job_shell.Wish(arn, tmp_path / "job", tmp_path), sys.executable)
+    assert list(tmp_path.iterdir()) == []
+
+
 SPEC = HostSpec(("python3", "train.py", "--text", "it's $HOME"), {}, "/j/algo-1/ml")
 BUILTIN = replace(SPEC, argv=("train", "image:1"), builtin="loopback.images.xgboost.train:main")
 
