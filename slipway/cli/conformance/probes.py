@@ -131,6 +131,14 @@ UNASKED = (
     ),
     Unasked("How long does a release take?", "`slipway ship`: its last screen shows the parts"),
     Unasked(
+        "How does SageMaker name and connect the lineage that it makes by itself?",
+        "QueryLineage of a trained, registered and deployed model",
+    ),
+    Unasked(
+        "What does CreateArtifact answer for a Source that has one, and QueryLineage of the start itself?",
+        "an artifact that is made twice, and a query with a filter",
+    ),
+    Unasked(
         "Does the XGBoost image's server start as a user that is not root?",
         "a stage with `serverless:`; `slipway ship` shows the container's log",
     ),
