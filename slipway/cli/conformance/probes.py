@@ -135,6 +135,10 @@ UNASKED = (
         "QueryLineage of a trained, registered and deployed model",
     ),
     Unasked(
+        "When do a job's outputs appear in its lineage, and what becomes of it with an update of an endpoint?",
+        "a training job with checkpoints, and one that fails; after `slipway ship`: aws sagemaker list-contexts",
+    ),
+    Unasked(
         "What does CreateArtifact answer for a Source that has one, and QueryLineage of the start itself?",
         "an artifact that is made twice, and a query with a filter",
     ),

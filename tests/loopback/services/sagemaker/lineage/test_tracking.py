@@ -1,7 +1,8 @@
 """What SageMaker makes of lineage by itself, read as the SageMaker SDK's own lineage package reads it.
 
-Judges: AWS Developer Guide, Amazon SageMaker-Created Tracking Entities; the rows that LineageTableVisualizer showed on
-AWS of a processing job, a training job and a model package, printed in "Data Science on AWS" (O'Reilly, 2021).
+Judges: AWS Developer Guide, Amazon SageMaker-Created Tracking Entities; directions and types in the rows that
+LineageTableVisualizer showed on AWS of a processing job, a training job and a model package, printed in "Data Science
+on AWS" (O'Reilly, 2021). Names of actions and contexts are not settled by either.
 """
 
 from typing import Any
