@@ -23,7 +23,7 @@ GOOD = (
     "PendingManualApproval",
 )
 CELL = "nbclient.exceptions.CellExecutionError"
-NOTHING = "nothing started"
+NOTHING, WHOLE = "nothing started", "its end"
 PAGE = Path(__file__).with_name("page.md")
 
 
@@ -47,7 +47,7 @@ class Outcome:
         made = [Activity(**one) for one in told["activities"]]
         good = [one for one in made if one.status in GOOD]
         stopped = _reason(told["exit_code"], made, errors, said[:start])
-        return cls(_count(good) or NOTHING, seconds, stopped, len(good))
+        return cls(_count(good) or (NOTHING if stopped else WHOLE), seconds, stopped, len(good))
 
     def is_worse_than(self, other: "Outcome") -> bool:
         """Whether it was stopped where the other was not, or fewer things came to a good end."""

@@ -30,6 +30,7 @@ def one(status: str, kind: str = "pipeline execution", reason: str = "") -> dict
             "2 pipeline execution Succeeded, 1 endpoint InService",
             "",
         ),
+        (said(0), "", "its end", ""),
         (said(0, one("Failed", reason="no column")), "", "nothing started", "pipeline execution churn: no column"),
         (said(1), "Traceback\n\x1b[31mKeyError\x1b[0m: 'x'\n-----\n", "nothing started", "KeyError: 'x'"),
         (
