@@ -59,7 +59,7 @@ class Served:
 
     def instances(self) -> list[Path]:
         """The sockets of all instances."""
-        found = [path for path in self.aws.state.rglob("*.sock") if path.name not in ("plane.sock", "door.sock")]
+        found = [path for path in self.aws.state.rglob("sock") if path.is_socket()]
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
     def body(self, rows: int) -> bytes:
