@@ -74,6 +74,8 @@ def _run(code: Code, keep: Path | None) -> Outcome:
     except subprocess.CalledProcessError as fault:
         command = " ".join(map(str, fault.cmd[:4]))
         return Outcome("nothing: it could not be prepared", 0.0, stopped=f"{command}: {fault.stderr.strip()[-300:]}")
+    except subprocess.TimeoutExpired as fault:
+        return Outcome("nothing: it took too long", float(LONGEST), stopped=f"no end within {fault.timeout:.0f} s")
     finally:
         subprocess.run([*SLIPWAY, "local", "down", "--state", folder / "state"], capture_output=True, check=False)
         if keep is None:

@@ -76,20 +76,31 @@ def start(target: Target, arn: str, changed: Sequence[ChangedInput], tell: Any) 
             sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
             tell(f"{identity} goes on: {pipeline['PipelineName']} is as it was")
             return arn
-        if changed:
-            definition = _with_changes(target, identity, definition, changed)
-            _update(sagemaker, pipeline, definition)
-            tell(f"pipeline {pipeline['PipelineName']} has your changed files now; what deploys it next replaces them")
-        return _start_selected(target, arn, pipeline["PipelineName"], definition, tell)
+        if not changed:
+            return _start_selected(target, arn, pipeline["PipelineName"], definition, tell)
+        return _start_changed(target, arn, pipeline, _with_changes(target, identity, definition, changed), tell)
     except ClientError as fault:
         raise UserError(f"{identity} cannot be resumed: {fault.response['Error']['Message']}") from None
 
 
-def _update(sagemaker: Any, pipeline: Mapping[str, Any], definition: Document) -> None:
+def _start_changed(target: Target, arn: str, pipeline: Mapping[str, Any], definition: Document, tell: Any) -> str:
+    """Give the pipeline a definition and start what has no result; where that is refused it has its own again."""
+    sagemaker, name = target.client("sagemaker"), pipeline["PipelineName"]
+    _update(sagemaker, pipeline, json.dumps(definition))
+    try:
+        started = _start_selected(target, arn, name, definition, tell)
+    except Exception:
+        _update(sagemaker, pipeline, pipeline["PipelineDefinition"])
+        raise
+    tell(f"pipeline {name} has your changed files now; what deploys it next replaces them")
+    return started
+
+
+def _update(sagemaker: Any, pipeline: Mapping[str, Any], definition: str) -> None:
     kept = {"ParallelismConfiguration": p} if (p := pipeline.get("ParallelismConfiguration")) else {}
     sagemaker.update_pipeline(
         PipelineName=pipeline["PipelineName"],
-        PipelineDefinition=json.dumps(definition),
+        PipelineDefinition=definition,
         RoleArn=pipeline["RoleArn"],
         **kept,
     )

@@ -160,6 +160,19 @@ def test_changed_code_becomes_the_pipelines(aws, tmp_path):
     assert aws.order("UpdatePipeline", "StartPipelineExecution") == ["UpdatePipeline", "StartPipelineExecution"]
 
 
+def test_a_pipeline_has_its_own_files_again_where_the_start_is_refused(aws, tmp_path):
+    (tmp_path / "train.py").write_text("pass")
+    code = {"sagemaker_submit_directory": '"s3://theirs/old.tar.gz"'}
+    definition = {"Steps": [step("Prepare"), step("Train", HyperParameters=code)]}
+    target = answers(aws, definition)
+    aws.answers["StartPipelineExecution"] = "ValidationException: selected steps must be connected"
+    with pytest.raises(UserError, match="selected steps must be connected"):
+        start(target, ARN, [changed("SubmitDirectory", "sagemaker_submit_directory", tmp_path)], lambda _text: None)
+    given, taken_back = [json.loads(request["PipelineDefinition"]) for request in aws.asked("UpdatePipeline")]
+    assert given != definition
+    assert taken_back == definition
+
+
 @pytest.mark.parametrize(
     ("status", "done", "message"),
     [
