@@ -25,6 +25,13 @@ def trusts(*services: str):
     return lambda request: role(request["RoleName"], *(f"{service}.amazonaws.com" for service in services))
 
 
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The state folder of an AWS of this machine that has never run: `make run` leaves one in the checkout."""
+    monkeypatch.setattr(doctor, "state_folder", lambda: tmp_path / "state")
+    return tmp_path / "state"
+
+
 @pytest.fixture
 def healthy(aws) -> None:
     quotas = [{"QuotaName": name, "Value": 4.0, "QuotaCode": "L-1"} for name in doctor.quota_names("churn", ROOT)]
@@ -229,3 +236,14 @@ def test_what_the_local_aws_has_not_is_no_missing_permission(command, healthy, a
     aws.answers["ListServiceQuotas"] = "NotImplemented: loopback does not carry out servicequotas"
     _, out, _ = command("doctor", *ALL)
     assert rows(out)["quotas"]["found"] == "the AWS of this machine does not carry it out"
+
+
+def test_what_was_let_pass_here_is_unknown_and_said(command, healthy, state: Path) -> None:
+    state.mkdir()
+    told = {"kind": "quota", "subject": "ml.p5 for training", "text": "AWS gives 0", "todo": "ask for more", "at": 1.0}
+    (state / "aws-warnings.json").write_text(json.dumps([told]))
+    _, out, _ = command("doctor", *ALL)
+    row = rows(out)["let pass here"]
+    assert row["state"] == "unknown"
+    assert "ml.p5 for training" in json.dumps(row)
+    assert str(state / "aws-warnings.json") in json.dumps(row)
